@@ -1,0 +1,80 @@
+"""How the tests with real clients reach the cluster under test: its URL and account, and commands on its hosts.
+
+Everything comes from the cluster model, so that no test repeats what the inventory says. The inventory is that of the running Molecule
+scenario; set FLIGHTDECK_INVENTORY to test any other cluster.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+CANARY = "flightdeck_canary"
+
+
+@dataclass(frozen=True)
+class Access:
+    """A cluster and the account of its administrator."""
+
+    model: dict[str, Any]
+    password: str
+
+    @property
+    def url(self) -> str:
+        """What people open: the load balancer."""
+        return str(self.model["url"])
+
+    @property
+    def user(self) -> str:
+        """Name of the administrator."""
+        return str(self.model["admin_user"])
+
+
+def inventory() -> str:
+    """Path of the inventory of the cluster under test."""
+    path = os.environ.get("FLIGHTDECK_INVENTORY") or os.environ.get("MOLECULE_INVENTORY_FILE")
+    if not path:
+        raise RuntimeError("set FLIGHTDECK_INVENTORY to the inventory of a running cluster, or start the tests by Molecule")
+    return path
+
+
+def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
+    """Output of an Ansible command against the cluster; raises with all of it when the command fails."""
+    command = [program, "-i", inventory(), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+@functools.cache
+def access() -> Access:
+    """The cluster under test; asked for once per test run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "access.json"
+        ansible(str(HERE / "cluster_access.yml"), "-e", f"access_file={path}", program="ansible-playbook")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    return Access(found["model"], found["password"])
+
+
+def service(host: str, unit: str, state: str) -> None:
+    """Start or stop a systemd unit on a host of the cluster."""
+    ansible(host, "--become", "-m", "ansible.builtin.systemd_service", "-a", json.dumps({"name": unit, "state": state}))
+
+
+def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5) -> None:
+    """Wait for ``check`` to be true; fails with ``what`` was waited for."""
+    end = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(every)

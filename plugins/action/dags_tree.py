@@ -1,0 +1,115 @@
+"""Action of flightdeck.airflow.dags_tree: reads the tree on the controller once per run, and sends it where it is missing."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_bytes
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _dags_tree
+
+MODULE = "flightdeck.airflow.dags_tree"
+_SHOWN = 100
+
+display = Display()
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the documentation of the module."""
+
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module once; a second time, with the archive, on a host that lacks the revision."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        source = str(arguments.pop("source", "") or "")
+        generated = {str(path): to_bytes(content) for path, content in (arguments.pop("generated", None) or {}).items()}
+        target = str(arguments.get("target_python") or "")
+        prepared = _prepare(os.path.expanduser(source), generated, target)
+        arguments.update(digest=prepared["digest"], want_manifest=bool(self._task.diff))
+        found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        if found.get("missing") and not self._task.check_mode and not found.get("failed"):
+            before = found.get("manifest")
+            found = self._send(prepared["archive"], arguments, task_vars)
+            found.setdefault("manifest", before)
+        if self._task.diff and found.get("manifest") is not None and not found.get("failed"):
+            found["diff"] = _diff(found, prepared["manifest"])
+        for internal in ("manifest", "missing"):
+            found.pop(internal, None)
+        result.update(found)
+        return result
+
+    def _send(self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        folder = self._make_tmp_path()
+        remote = self._transfer_file(archive, self._connection._shell.join_path(folder, os.path.basename(archive)))
+        self._fixup_perms2((folder, remote))
+        try:
+            return dict(
+                self._execute_module(
+                    module_name=MODULE, module_args={**arguments, "archive": remote, "want_manifest": False}, task_vars=task_vars
+                )
+            )
+        finally:
+            self._remove_tmp_path(folder)
+
+
+def _prepare(source: str, generated: dict[str, bytes], target_python: str) -> dict[str, Any]:
+    """Digest, manifest and archive of the tree, computed by the first fork that asks and read by all others.
+
+    The directory is the one that Ansible makes for each run and removes at its end, so a later run reads the tree anew.
+    """
+    key = hashlib.sha256(repr((source, sorted(generated.items()), target_python)).encode()).hexdigest()[:16]
+    base = os.path.join(C.DEFAULT_LOCAL_TMP, f"flightdeck-dags-{key}")
+    with open(f"{base}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(f"{base}.json"):
+            with open(f"{base}.json", encoding="utf-8") as stream:
+                prepared = dict(json.load(stream))
+        else:
+            prepared = _read(source, generated, target_python, base)
+            with open(f"{base}.json.new", "w", encoding="utf-8") as stream:
+                json.dump(prepared, stream)
+            os.replace(f"{base}.json.new", f"{base}.json")
+    if "error" in prepared:
+        raise AnsibleActionFail(prepared["error"])
+    return prepared
+
+
+def _read(source: str, generated: dict[str, bytes], target_python: str, base: str) -> dict[str, Any]:
+    try:
+        tree = _dags_tree.scan(source, generated)
+        errors, warned = _dags_tree.syntax_findings(tree, target_python)
+        for warning in warned:
+            display.warning(f"{_dags_tree.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)")
+        if errors:
+            raise _dags_tree.TreeError(
+                f"{_dags_tree.VARIABLE}: {len(errors)} Python file(s) in {tree.root} do not compile: {'; '.join(errors[:10])}. "
+                "Correct them; nothing was shipped to any host."
+            )
+        archive = f"{base}.tar.gz"
+        _dags_tree.pack(tree, archive)
+    except _dags_tree.TreeError as error:
+        return {"error": str(error)}
+    return {"digest": tree.digest(), "manifest": tree.manifest(), "archive": archive}
+
+
+def _diff(found: dict[str, Any], after: dict[str, str]) -> dict[str, str]:
+    """What Ansible shows with ``--diff``: one line per file that differs."""
+    changes = _dags_tree.compare(found["manifest"], after)
+    lines = [f"{word} {path}\n" for word, paths in changes.items() for path in paths]
+    more = [f"and {len(lines) - _SHOWN} more\n"] if len(lines) > _SHOWN else []
+    return {
+        "before_header": f"revision {found.get('previous') or 'none'}",
+        "after_header": f"revision {found.get('revision')}",
+        "before": "",
+        "after": "".join([*lines[:_SHOWN], *more]),
+    }

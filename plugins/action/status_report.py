@@ -1,0 +1,86 @@
+"""Action of flightdeck.airflow.status_report: prints what the hosts and the canary found, and fails when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _report
+
+_TIMEOUT_SECONDS = 10
+
+display = Display()
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the documentation of the module."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Collect, print, judge."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={
+                "from_hosts": {"type": "str", "required": True},
+                "rows": {"type": "list", "elements": "dict", "default": []},
+            }
+        )
+        variables = task_vars or {}
+        if "airflow_cluster" not in variables:
+            raise AnsibleActionFail("airflow_cluster is not set: compute the cluster model first")
+        cluster = variables["airflow_cluster"]
+        rows: list[_report.Row] = []
+        not_asked: list[str] = []
+        for host in cluster["nodes"]:
+            # Registered results need no templating, and a host's other variables do not concern us.
+            hostvars = variables["hostvars"]
+            found = hostvars.raw_get(host).get(arguments["from_hosts"]) if host in hostvars else None
+            if found is None:
+                not_asked.append(str(host))
+            rows += _report.host_rows(str(host), found)
+        url = _health_url(str(cluster["url"]), int(cluster["version"]["major"]))
+        groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
+        rows += _report.health_rows(url, _fetch(url), groups)
+        rows = _report.arranged([*rows, *arguments["rows"]])
+        self._print(str(cluster["name"]), rows)
+        good, text = _report.verdict(str(cluster["name"]), rows, not_asked)
+        result.update(changed=False, failed=not good, msg=text)
+        if good:
+            # Ansible prints the whole result of a failed task, and the table is on the screen already.
+            result["rows"] = rows
+        return result
+
+    @staticmethod
+    def _print(name: str, rows: list[_report.Row]) -> None:
+        heading, *lines = _report.table(rows)
+        display.display(f"\n{heading}", color=C.COLOR_HIGHLIGHT)
+        colors = {"ok": C.COLOR_OK, "degraded": C.COLOR_WARN, "failed": C.COLOR_ERROR, "unreachable": C.COLOR_UNREACHABLE}
+        for row, line in zip(rows, lines, strict=True):
+            display.display(line, color=colors.get(row["state"]))
+        display.display("")
+
+
+def _health_url(url: str, major: int) -> str:
+    return f"{url}/api/v2/monitor/health" if major >= 3 else f"{url}/api/v1/health"
+
+
+def _fetch(url: str) -> Mapping[str, Any] | str:
+    """Airflow's health page as a dictionary, or why it could not be had."""
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 the URL is the inventory's
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:
+        return f"status {error.code}"
+    except OSError as error:
+        return f"no answer ({getattr(error, 'reason', error)})"
+    except ValueError:
+        return "the answer is not JSON"

@@ -1,0 +1,162 @@
+"""Revisions of the DAG files on a host: unpack, switch, prune. Standard library only."""
+
+from __future__ import annotations
+
+import filecmp
+import grp
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import tarfile
+from typing import Any
+
+LINK = "current"
+REVISIONS = "revisions"
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the text says why and what helps."""
+
+
+def manifest(root: str) -> dict[str, str]:
+    """Relative path to a value that changes with the content, in the form that the controller computes for its tree."""
+    found: dict[str, str] = {}
+    for folder, folders, files in os.walk(root):
+        for name in [*files, *(name for name in folders if os.path.islink(os.path.join(folder, name)))]:
+            path = os.path.join(folder, name)
+            info = os.lstat(path)
+            relative = os.path.relpath(path, root)
+            if stat.S_ISLNK(info.st_mode):
+                found[relative] = f"link:{os.readlink(path)}"
+                continue
+            digest = hashlib.sha256()
+            with open(path, "rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+            found[relative] = f"{'x' if info.st_mode & stat.S_IXUSR else 'file'}:{digest.hexdigest()}"
+    return found
+
+
+class Store:
+    """``<path>/revisions/<digest>`` and ``<path>/current``, a relative link to one of them."""
+
+    def __init__(self, path: str, owner: str, group: str) -> None:
+        self.path, self.owner, self.group = path, owner, group
+        self.revisions = os.path.join(path, REVISIONS)
+        self.link = os.path.join(path, LINK)
+
+    def current(self) -> str:
+        """Name of the current revision; empty when there is none, or when the link leads elsewhere."""
+        if not os.path.islink(self.link):
+            return ""
+        folder, name = os.path.split(os.readlink(self.link))
+        return name if folder == REVISIONS and os.path.isdir(os.path.join(self.revisions, name)) else ""
+
+    def superfluous(self, digest: str, keep: int) -> list[str]:
+        """Revisions beyond the ``keep`` most recently current ones, ``digest`` being one of those; and half-unpacked remains."""
+        if not os.path.isdir(self.revisions):
+            return []
+        names = os.listdir(self.revisions)
+        remains = [name for name in names if name.startswith(".")]
+        complete = [name for name in names if not name.startswith(".") and name != digest]
+        complete.sort(key=lambda name: os.lstat(os.path.join(self.revisions, name)).st_mtime_ns, reverse=True)
+        return sorted(remains + complete[keep - 1 :])
+
+    def apply(self, digest: str, *, archive: str | None, keep: int, check: bool, want_manifest: bool) -> dict[str, Any]:
+        """Make ``digest`` the current revision.
+
+        Without ``archive`` a host that lacks the revision is left as it is and the result has ``missing: true``, so that the
+        controller can send it. Raises StoreError for a host that is not in the expected state.
+        """
+        if os.path.lexists(self.link) and not os.path.islink(self.link):
+            raise StoreError(f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind that name")
+        before = self.current()
+        revision = os.path.join(self.revisions, digest)
+        result: dict[str, Any] = {"changed": False, "missing": False, "revision": digest, "previous": before, "pruned": []}
+        present = os.path.isdir(revision)
+        if not present and (archive is None or check):
+            result.update(missing=True, changed=True)
+            if want_manifest:
+                result["manifest"] = manifest(os.path.join(self.revisions, before)) if before else {}
+            return result
+        pruned = self.superfluous(digest, keep)
+        result.update(changed=before != digest or not present or bool(pruned), pruned=pruned)
+        if want_manifest and before != digest and present:
+            result["manifest"] = manifest(os.path.join(self.revisions, before)) if before else {}
+        if check or not result["changed"]:
+            return result
+        if archive and not present:
+            self.unpack(archive, digest, before)
+        if before != digest:
+            # The age of a revision is when it was last made current, so that going back and forth prunes neither of the two.
+            os.utime(revision)
+            temporary = f"{self.link}.new-{os.getpid()}"
+            os.symlink(os.path.join(REVISIONS, digest), temporary)
+            os.replace(temporary, self.link)
+        for name in pruned:
+            _remove(os.path.join(self.revisions, name))
+        return result
+
+    def unpack(self, archive: str, digest: str, before: str) -> None:
+        """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not at all."""
+        uid, gid = self._ids()
+        for folder in (self.path, self.revisions):
+            os.makedirs(folder, exist_ok=True)
+            os.chown(folder, uid, gid)
+            os.chmod(folder, 0o750)
+        temporary = os.path.join(self.revisions, f".new-{digest}")
+        _remove(temporary)
+        os.mkdir(temporary, 0o750)
+        with tarfile.open(archive, "r:gz") as packed:
+            for member in packed:
+                self._place(packed, member, temporary)
+        previous = os.path.join(self.revisions, before) if before else ""
+        for folder, folders, files in os.walk(temporary):
+            os.chown(folder, uid, gid)
+            os.chmod(folder, 0o750)
+            for name in [*files, *(name for name in folders if os.path.islink(os.path.join(folder, name)))]:
+                path = os.path.join(folder, name)
+                os.lchown(path, uid, gid)
+                if previous:
+                    _keep_time(path, os.path.join(previous, os.path.relpath(path, temporary)))
+        os.rename(temporary, os.path.join(self.revisions, digest))
+
+    @staticmethod
+    def _place(packed: tarfile.TarFile, member: tarfile.TarInfo, root: str) -> None:
+        path = os.path.join(root, member.name)
+        if os.path.isabs(member.name) or ".." in member.name.split("/"):
+            raise StoreError(f"{member.name} in the archive leads out of the tree")
+        os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+        if member.issym():
+            os.symlink(member.linkname, path)
+            return
+        content = packed.extractfile(member)
+        if content is None:
+            raise StoreError(f"{member.name} in the archive is neither a file nor a link")
+        with open(path, "wb") as stream:
+            shutil.copyfileobj(content, stream)
+            os.fchmod(stream.fileno(), 0o750 if member.mode & stat.S_IXUSR else 0o640)
+
+    def _ids(self) -> tuple[int, int]:
+        try:
+            return pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid
+        except KeyError as error:
+            raise StoreError(f"{error.args[0]}: the role flightdeck.airflow.airflow makes the account, run it before this one") from error
+
+
+def _keep_time(path: str, previous: str) -> None:
+    """Give ``path`` the time stamp of the same file in the revision before: Airflow reads a file again when that changes."""
+    if os.path.islink(path) or os.path.islink(previous) or not os.path.isfile(previous):
+        return
+    if filecmp.cmp(path, previous, shallow=False):
+        info = os.stat(previous)
+        os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def _remove(path: str) -> None:
+    if os.path.islink(path) or os.path.isfile(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path)

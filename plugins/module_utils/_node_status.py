@@ -1,0 +1,192 @@
+"""What the services of one host say about themselves: parsers and probes, without Ansible. Standard library only; read-only."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Row = dict[str, str]
+
+OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+
+# Order within a host; the report sorts by it, too.
+UNITS_3 = {
+    "webserver": "airflow-api-server",
+    "scheduler": "airflow-scheduler",
+    "dag_processor": "airflow-dag-processor",
+    "triggerer": "airflow-triggerer",
+}
+UNITS_2 = {**UNITS_3, "webserver": "airflow-webserver"}
+
+# HAProxy's states of a server that somebody set on purpose.
+_PLANNED = ("MAINT", "DRAIN")
+
+
+def row(component: str, state: str, detail: str) -> Row:
+    """One line about this host; the report adds the host's name."""
+    return {"component": component, "state": state, "detail": detail}
+
+
+def units_of(components: Iterable[str], queues: Iterable[str], major: int) -> list[tuple[str, str]]:
+    """(label, unit) of each Airflow service that the host should run; the unit without its suffix."""
+    known = UNITS_3 if major >= 3 else UNITS_2
+    found: list[tuple[str, str]] = []
+    for component in components:
+        if component == "worker":
+            found += [(f"worker {queue}", f"airflow-worker@{queue}") for queue in queues]
+        elif component in known:
+            found.append((component, known[component]))
+    return found
+
+
+def unit_problem(values: Mapping[str, str] | None) -> str:
+    """Empty when the unit is up, else its state in words."""
+    if values is None or values.get("LoadState") == "not-found":
+        return "the unit does not exist"
+    if values.get("ActiveState") == "active":
+        return ""
+    result = values.get("Result", "")
+    return f"unit is {values.get('ActiveState')} ({values.get('SubState')})" + (f", result {result}" if result not in ("", "success") else "")
+
+
+def unit_detail(values: Mapping[str, str]) -> str:
+    """``up since ..., 2 restarts`` of a running unit."""
+    restarts = values.get("NRestarts", "0")
+    since = values.get("ExecMainStartTimestamp", "")
+    return f"since {since}" + (f", restarted {restarts} times by systemd" if restarts not in ("", "0") else "")
+
+
+def rabbitmq_rows(nodename: str, expected: Sequence[str], status: Mapping[str, Any], queues: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Membership, partitions, alarms and quorum queues as this node sees them.
+
+    ``status`` is ``rabbitmqctl cluster_status`` and ``queues`` is ``list_queues``, both in JSON.
+    """
+    running = set(status.get("running_nodes", []))
+    members = set(status.get("disk_nodes", [])) | set(status.get("ram_nodes", []))
+    problems = []
+    absent = sorted(set(expected) - running)
+    if absent:
+        problems.append(f"not running or not in the cluster: {', '.join(absent)}")
+    foreign = sorted(members - set(expected))
+    if foreign:
+        problems.append(f"members that the inventory does not have: {', '.join(foreign)}")
+    if status.get("partitions"):
+        problems.append(f"network partition: {json.dumps(status['partitions'], sort_keys=True)}")
+    alarms = [alarm for alarm in status.get("alarms", []) if not isinstance(alarm, Mapping) or alarm.get("node", nodename) == nodename]
+    if alarms:
+        problems.append(f"alarms: {json.dumps(alarms, sort_keys=True)}")
+    rows = [
+        row("rabbitmq", FAILED, "; ".join(problems))
+        if problems
+        else row("rabbitmq", OK, f"{len(running)} of {len(expected)} nodes running, no partition, no alarm")
+    ]
+    rows.append(_queue_row(expected, queues))
+    return rows
+
+
+def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]]) -> Row:
+    quorum = [queue for queue in queues if str(queue.get("type", "")).endswith("quorum") or str(queue.get("type", "")).endswith("quorum_queue")]
+    wanted = min(3, len(expected))
+    problems = []
+    for queue in quorum:
+        members, online = len(queue.get("members") or []), len(queue.get("online") or [])
+        if members < wanted:
+            problems.append(f"{queue['name']} has {members} of {wanted} members")
+        elif online < members:
+            problems.append(f"{queue['name']} has {online} of {members} members online")
+    if problems:
+        return row("quorum queues", FAILED, _shortened(problems))
+    waiting = sum(int(queue.get("messages") or 0) for queue in quorum)
+    return row("quorum queues", OK, f"{len(quorum)} with {wanted} or more members online, {waiting} messages")
+
+
+def _shortened(texts: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return "; ".join(texts[:limit]) + more
+
+
+def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """One row per listener from HAProxy's CSV statistics: how many servers are up, and what is wrong with the others."""
+    lines = list(csv.DictReader(io.StringIO(text.lstrip("# "))))
+    rows = []
+    for listener in listeners:
+        name = str(listener["name"])
+        servers = [
+            line for line in lines if line["pxname"] in (name, f"{name}_backend") and line["svname"] not in ("FRONTEND", "BACKEND")
+        ]
+        expected = {str(server["name"]) for server in listener.get("servers", [])}
+        up = [line["svname"] for line in servers if line["status"].startswith(("UP", "no check"))]
+        planned = [line for line in servers if line["status"].startswith(_PLANNED)]
+        down = [line for line in servers if line["svname"] not in up and line not in planned]
+        problems = [f"{line['svname']} {line['status']} ({(line.get('check_status') or '').strip('* ')})" for line in down]
+        problems += [f"{server} is not configured" for server in sorted(expected - {line["svname"] for line in servers})]
+        label = f"haproxy {name}"
+        if not servers:
+            rows.append(row(label, FAILED, "HAProxy has no such listener"))
+        elif problems:
+            rows.append(row(label, FAILED, f"{len(up)} of {len(servers)} servers up: {_shortened(problems)}"))
+        elif planned:
+            text_planned = ", ".join(f"{line['svname']} {line['status']}" for line in planned)
+            rows.append(row(label, DEGRADED, f"{len(up)} of {len(servers)} servers up, taken out on purpose: {text_planned}"))
+        else:
+            rows.append(row(label, OK, f"{len(up)} of {len(servers)} servers up"))
+    return rows
+
+
+def haproxy_statistics(path: str, timeout: float = 5.0) -> str:
+    """HAProxy's CSV statistics from its socket at ``path``. Raises OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(b"show stat\n")
+        return _read_all(connection).decode("utf-8", "replace")
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def postgresql_problem(address: str, port: int, user: str, database: str, timeout: float = 5.0) -> str:
+    """Empty when a PostgreSQL server asks ``user`` for a password there; else what happened instead. Needs no password.
+
+    An authentication request is the first thing a server says that accepts connections of this user to this database; while it starts,
+    stops or has no room it says so in an error.
+    """
+    parameters = b"".join(part.encode() + b"\0" for part in ("user", user, "database", database, "application_name", "flightdeck_status"))
+    startup = struct.pack("!ii", len(parameters) + 9, 196608) + parameters + b"\0"
+    try:
+        with socket.create_connection((address, port), timeout=timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(startup)
+            answer = connection.recv(4096)
+    except OSError as error:
+        return f"no connection to port {port}: {error}"
+    if answer[:1] == b"R":
+        return ""
+    if answer[:1] == b"E":
+        fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in answer[5:].split(b"\0") if part}
+        return f"{fields.get(b'C', '')} {fields.get(b'M', '')}".strip()
+    return f"port {port} closed the connection" if not answer else f"port {port} does not speak PostgreSQL's protocol"
+
+
+def amqp_problem(address: str, port: int, timeout: float = 5.0) -> str:
+    """Empty when an AMQP broker greets there, else what happened instead. Needs no password."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(b"AMQP\x00\x00\x09\x01")
+            answer = connection.recv(11)
+    except OSError as error:
+        return f"no connection to port {port}: {error}"
+    # A method frame (1) on channel 0 that carries connection.start: class 10, method 10.
+    if len(answer) == 11 and answer[0] == 1 and answer[7:11] == b"\x00\x0a\x00\x0a":
+        return ""
+    return f"port {port} closed the connection" if not answer else f"port {port} does not speak AMQP 0-9-1"

@@ -1,0 +1,179 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Bring Airflow's metadata database to the release's schema and keep its administrator account."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: metadata_db
+short_description: Migrate Airflow's database and keep the administrator account
+version_added: 0.1.0
+description:
+  - Compares the schema versions in the database with those of the installed release, and runs C(airflow db migrate) when they
+    differ; makes the administrator account, or sets its password, when it is missing or has another one.
+  - When nothing is to do, it costs two queries and no import of Airflow.
+  - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on one host of the cluster.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Reports what would be done.
+  diff_mode:
+    support: full
+    description: Shows schema versions and what happens to the account, never the password.
+options:
+  airflow:
+    description: The C(airflow) command of the release.
+    type: path
+    required: true
+  user:
+    description: Account that Airflow's own commands run as.
+    type: str
+    required: true
+  url_file:
+    description: File that holds the SQLAlchemy URL of the database.
+    type: path
+    default: /etc/airflow/secrets/sql_alchemy_conn
+  release_file:
+    description: JSON file of the release whose key C(heads) says which schema version each version table must hold.
+    type: path
+    required: true
+  username:
+    description: The administrator's name.
+    type: str
+    required: true
+  email:
+    description: The administrator's address, used when the account is made.
+    type: str
+    required: true
+  password:
+    description: The administrator's password.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Migrate the database
+  flightdeck.airflow.metadata_db:
+    airflow: /opt/airflow/current/bin/airflow
+    user: airflow
+    release_file: /opt/airflow/current/release.json
+    username: admin
+    email: admin@example.org
+    password: "{{ airflow_secrets.admin_password }}"
+  vars:
+    ansible_python_interpreter: /opt/airflow/current/bin/python
+"""
+
+RETURN = r"""
+migrated:
+  description: Whether the schema was changed.
+  type: bool
+  returned: always
+account:
+  description: What happened to the account.
+  type: str
+  returned: always
+  sample: created
+"""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Runs inside the release, where the auth manager's own functions keep the hashing and the roles right. Reads JSON from stdin,
+# because an argument could be seen in the process list.
+ACCOUNT_SCRIPT = """
+import json, sys
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+wanted = json.load(sys.stdin)
+with get_application_builder() as builder:
+    manager = builder.sm
+    manager.sync_roles()
+    user = manager.find_user(wanted["username"])
+    if user:
+        manager.reset_password(user.id, wanted["password"])
+    else:
+        role = manager.find_role("Admin")
+        if not manager.add_user(wanted["username"], "Cluster", "Administrator", wanted["email"], role, wanted["password"]):
+            sys.exit("the account could not be made")
+"""
+
+
+def state(url: str, username: str, password: str) -> tuple[dict[str, str], str]:
+    """Schema version per version table, and what the account needs: created, password or nothing."""
+    from sqlalchemy import create_engine, inspect, text
+    from werkzeug.security import check_password_hash
+
+    with create_engine(url).connect() as connection:
+        tables = set(inspect(connection).get_table_names())
+        versions = {
+            table: str(connection.execute(text(f"SELECT version_num FROM {table}")).scalar())
+            for table in tables
+            if table.startswith("alembic_version")
+        }
+        if "ab_user" not in tables:
+            return versions, "created"
+        query = text("SELECT password FROM ab_user WHERE username = :name")
+        stored = connection.execute(query, {"name": username}).scalar()
+    if stored is None:
+        return versions, "created"
+    return versions, "unchanged" if check_password_hash(stored, password) else "password set"
+
+
+def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "") -> None:
+    """Run ``command``; fail with the last lines that it said."""
+    user = module.params["user"]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, user=user, group=user, extra_groups=[], cwd="/")
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{said}")
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "airflow": {"type": "path", "required": True},
+            "url_file": {"type": "path", "default": "/etc/airflow/secrets/sql_alchemy_conn"},
+            "user": {"type": "str", "required": True},
+            "release_file": {"type": "path", "required": True},
+            "username": {"type": "str", "required": True},
+            "email": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    wanted: dict[str, Any] = module.params
+    with open(wanted["release_file"], encoding="utf-8") as stream:
+        heads = json.load(stream)["heads"]
+    with open(wanted["url_file"], encoding="utf-8") as stream:
+        url = stream.read()
+    try:
+        versions, account = state(url, wanted["username"], wanted["password"])
+    except Exception as error:
+        # The text of a driver's error can hold the URL.
+        module.fail_json(msg=f"the metadata database does not answer: {type(error).__name__}: {str(error).replace(url, '<url>')}")
+    present = {name: versions.get(name, "absent") for name in heads}
+    migrate = present != heads
+    if migrate and not module.check_mode:
+        run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"])
+    if account != "unchanged" and not module.check_mode:
+        document = json.dumps({name: wanted[name] for name in ("username", "email", "password")})
+        run(module, "making the administrator account", [sys.executable, "-c", ACCOUNT_SCRIPT], document)
+    before = {"schema": present, "account": "unchanged"}
+    after = {"schema": heads, "account": account}
+    module.exit_json(
+        changed=migrate or account != "unchanged",
+        migrated=migrate,
+        account=account,
+        diff={"before": json.dumps(before, indent=1, sort_keys=True) + "\n", "after": json.dumps(after, indent=1, sort_keys=True) + "\n"},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Look at all services of one host of the cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_status
+short_description: Look at every service that a host of the cluster should run
+version_added: 0.1.0
+description:
+  - Reads systemd, the services' own health checks, RabbitMQ's cluster status, HAProxy's statistics, and greets PostgreSQL and
+    the broker as a client would. One execution for all services of a host.
+  - Changes nothing, needs no password, and fails only when it cannot look; findings are rows.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Changes nothing that could be shown.
+options:
+  node:
+    description: The host's share of the cluster model, C(airflow_cluster.nodes[inventory_hostname]).
+    type: dict
+    required: true
+  major:
+    description: Major version of Airflow.
+    type: int
+    required: true
+  health_command:
+    description: Command that checks one Airflow component, exits 0 when it is healthy and says why not in a line of text.
+    type: path
+    default: /usr/local/bin/airflow-health
+  haproxy_socket:
+    description: HAProxy's statistics socket.
+    type: path
+    default: /run/haproxy/admin.sock
+  timeout_seconds:
+    description: Limit for each command and each connection.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Look at the services
+  flightdeck.airflow.node_status:
+    node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
+    major: "{{ airflow_cluster.version.major }}"
+  register: __status
+"""
+
+RETURN = r"""
+rows:
+  description: One line per service, with C(component), C(state) (C(ok), C(degraded) or C(failed)) and C(detail).
+  type: list
+  elements: dict
+  returned: always
+"""
+
+import json
+import subprocess
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status as status
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
+
+_PROPERTIES = "MainPID,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStartTimestamp"
+
+
+class _Node:
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.node: dict[str, Any] = params["node"]
+        self.major: int = params["major"]
+        self.health_command: str = params["health_command"]
+        self.haproxy_socket: str = params["haproxy_socket"]
+        self.timeout: int = params["timeout_seconds"]
+
+    def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output and error output; 124 with a text when it took too long, 127 when there is no such command."""
+        try:
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=self.timeout, check=False)
+        except subprocess.TimeoutExpired:
+            return 124, "", f"no answer within {self.timeout} s"
+        except OSError as error:
+            return 127, "", f"{arguments[0]}: {error.strerror}"
+        return done.returncode, done.stdout, done.stderr
+
+    def rows(self) -> list[status.Row]:
+        services = {"metastore": self.metastore, "rabbitmq": self.rabbitmq, "haproxy": self.haproxy}
+        rows = [row for name, look in services.items() if name in self.node for row in look(self.node[name])]
+        return rows + self.airflow()
+
+    def metastore(self, part: dict[str, Any]) -> list[status.Row]:
+        rows = []
+        for database in part["databases"]:
+            problem = status.postgresql_problem("127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout)
+            # From the host itself pg_hba may admit nobody (28000): the server answers, and that is what is asked here.
+            healthy = not problem or problem.startswith("28000")
+            rows.append(
+                status.row(
+                    f"metastore {database['name']}",
+                    status.OK if healthy else status.FAILED,
+                    f"accepts connections on port {part['port']}" if healthy else problem,
+                )
+            )
+        return rows
+
+    def rabbitmq(self, part: dict[str, Any]) -> list[status.Row]:
+        code, out, err = self.command("rabbitmqctl", "-q", "cluster_status", "--formatter", "json")
+        if code:
+            return [status.row("rabbitmq", status.FAILED, _last_line(err or out))]
+        fields = ("name", "type", "members", "online", "messages")
+        code, listed, err = self.command("rabbitmqctl", "-q", "list_queues", "-p", part["vhost"], "--formatter", "json", *fields)
+        if code:
+            return [status.row("rabbitmq", status.FAILED, _last_line(err or listed))]
+        return status.rabbitmq_rows(part["nodename"], part["nodes"], json.loads(out), json.loads(listed))
+
+    def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
+        try:
+            rows = status.haproxy_rows(status.haproxy_statistics(self.haproxy_socket), part["listeners"])
+        except OSError as error:
+            return [status.row("haproxy", status.FAILED, f"{self.haproxy_socket}: {error}")]
+        # A server that is up for HAProxy's check says little when the listener itself does not pass traffic.
+        for listener in part["listeners"]:
+            if listener.get("check") == "postgresql":
+                problem = status.postgresql_problem("127.0.0.1", int(listener["port"]), listener["check_user"], "airflow", self.timeout)
+                service = "PostgreSQL"
+            elif listener.get("check") == "amqp":
+                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout)
+                service = "the broker"
+            else:
+                continue
+            answer = f"{service} answers through port {listener['port']}"
+            rows.append(status.row(f"path to {listener['name']}", status.FAILED if problem else status.OK, problem or answer))
+        return rows
+
+    def airflow(self) -> list[status.Row]:
+        queues = [queue["name"] for queue in self.node.get("airflow", {}).get("queues", [])]
+        services = status.units_of(self.node.get("components", []), queues, self.major)
+        try:
+            units = _systemd.show(lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES)
+        except OSError as error:
+            return [status.row(label, status.FAILED, " ".join(str(error).split())) for label, _ in services]
+        return [self.service(label, unit, units.get(f"{unit}.service")) for label, unit in services]
+
+    def service(self, label: str, unit: str, values: dict[str, str] | None) -> status.Row:
+        problem = status.unit_problem(values)
+        if problem or values is None:
+            return status.row(label, status.FAILED, problem)
+        code, out, err = self.command(self.health_command, unit)
+        said = (_last_line(out) or _last_line(err)).removeprefix(f"{unit}: ")
+        if code:
+            return status.row(label, status.FAILED, f"unit is active, but: {said or f'health check exited {code}'}")
+        if self.outdated(unit, int(values.get("MainPID") or 0)):
+            return status.row(label, status.DEGRADED, f"{said}; runs with older settings than its unit file, restart it")
+        return status.row(label, status.OK, f"{said}, {status.unit_detail(values)}")
+
+    @staticmethod
+    def outdated(unit: str, pid: int) -> bool:
+        """Whether the process was started with other settings than the unit file stands for."""
+        try:
+            with open(f"{_systemd.UNIT_DIR}/{unit}.service", encoding="utf-8") as stream:
+                wanted = _systemd.digest_of_text(stream.read())
+        except OSError:
+            return False
+        return bool(wanted) and _systemd.digest_of_process(pid) != wanted
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "node": {"type": "dict", "required": True},
+            "major": {"type": "int", "required": True},
+            "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
+            "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
+            "timeout_seconds": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, rows=_Node(module.params).rows())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Unpack, activate and prune Airflow releases."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Activate an Airflow release
+version_added: 0.1.0
+description:
+  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first when
+    O(archive) is given; a release that was unpacked halfway is never seen.
+  - Without O(archive), a release that is not there is no error. RV(installed) tells.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Reports what would change and changes nothing.
+  diff_mode:
+    support: full
+    description: Shows where C(current) points.
+options:
+  root:
+    description: Directory that holds C(releases) and C(current).
+    type: path
+    required: true
+  name:
+    description: The release, a directory below C(releases).
+    type: str
+    required: true
+  archive:
+    description: Archive (tar, zstd) on this host that holds the directory O(name). Removed once it is unpacked.
+    type: path
+  keep:
+    description: Releases that stay, the current one included. The one that C(current) pointed to before always stays.
+    type: int
+    default: 2
+"""
+
+EXAMPLES = r"""
+- name: Activate the release
+  flightdeck.airflow.release:
+    root: /opt/airflow
+    name: 3.3.2-0a1b2c3d-py3.11
+"""
+
+RETURN = r"""
+installed:
+  description: Whether the release is on this host.
+  type: bool
+  returned: always
+removed:
+  description: Releases that were removed.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import os
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
+
+# Written last when a release is built, so it marks a whole one.
+MARK = "release.json"
+
+
+def unpack(module: AnsibleModule, releases: str, name: str, archive: str) -> None:
+    """Unpack ``archive`` beside the other releases and move the result into place."""
+    half = os.path.join(releases, f".{name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.rmtree(os.path.join(releases, name), ignore_errors=True)
+    os.makedirs(half, mode=0o755)
+    command = ["tar", "--extract", "--use-compress-program", "zstd -d", "--no-same-owner", "--file", archive, "--directory", half]
+    code, _out, err = module.run_command(command)
+    if code:
+        shutil.rmtree(half, ignore_errors=True)
+        module.fail_json(msg=f"{archive} cannot be unpacked: {err.strip()}")
+    os.rename(os.path.join(half, name), os.path.join(releases, name))
+    os.rmdir(half)
+    os.unlink(archive)
+
+
+def superfluous(releases: str, keep: int, stay: set[str]) -> list[str]:
+    """Releases beyond the newest ``keep``, except those in ``stay``."""
+    present = [entry.name for entry in os.scandir(releases) if entry.is_dir() and not entry.name.startswith(".")]
+    newest = sorted(present, key=lambda name: (name in stay, os.stat(os.path.join(releases, name, MARK)).st_mtime
+                                               if os.path.exists(os.path.join(releases, name, MARK)) else 0.0), reverse=True)
+    return sorted(name for name in newest[keep:] if name not in stay)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "required": True},
+            "name": {"type": "str", "required": True},
+            "archive": {"type": "path"},
+            "keep": {"type": "int", "default": 2},
+        },
+        supports_check_mode=True,
+    )
+    root, name, archive = module.params["root"], module.params["name"], module.params["archive"]
+    releases, link = os.path.join(root, "releases"), os.path.join(root, "current")
+    change = _files.Change()
+    installed = os.path.exists(os.path.join(releases, name, MARK))
+    removed: list[str] = []
+    try:
+        if archive and not installed:
+            change.add(os.path.join(releases, name), "absent\n", "present\n")
+            if not module.check_mode:
+                unpack(module, releases, name, archive)
+                installed = True
+        if installed:
+            previous = os.path.basename(os.readlink(link)) if os.path.islink(link) else name
+            _files.ensure_link({"path": link, "target": f"releases/{name}"}, change, check=module.check_mode)
+            removed = superfluous(releases, module.params["keep"], {name, previous})
+            for old in removed:
+                change.add(os.path.join(releases, old), "present\n", "absent\n")
+                if not module.check_mode:
+                    shutil.rmtree(os.path.join(releases, old))
+    except OSError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(change.paths), installed=installed, removed=removed, diff=change.diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Restart units that run with old settings, and wait until they are healthy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restart_units
+short_description: Restart stale units and wait until they are healthy
+version_added: 0.1.0
+description:
+  - For handlers. Restarts each unit whose running process carries another digest than its unit file, and waits until
+    C(airflow-health) calls all of them healthy. A unit that was started just now is only waited for.
+  - Restart and wait are one task, so that C(throttle) makes it rolling.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Reports which units it would restart.
+  diff_mode:
+    support: none
+    description: Restarts have no text to compare.
+options:
+  names:
+    description: Unit names with their suffix.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds that the units may take until they are healthy, together.
+    type: int
+    default: 180
+"""
+
+EXAMPLES = r"""
+- name: Restart airflow-scheduler
+  flightdeck.airflow.restart_units:
+    names: [airflow-scheduler.service]
+  throttle: 1
+"""
+
+RETURN = r"""
+restarted:
+  description: The units that were restarted.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, _systemd
+
+POLL_SECONDS = 1.0
+
+
+def stale_units(module: AnsibleModule, names: list[str]) -> list[str]:
+    """Units whose process is not the one that their file describes."""
+    shown = _systemd.show(module.run_command, names, "ActiveState,MainPID")
+    stale = []
+    for name in names:
+        wanted = _systemd.digest_of_text(_files.read_text(os.path.join(_systemd.UNIT_DIR, name)) or "")
+        pid = int(shown[name].get("MainPID", 0))
+        if not pid or _systemd.digest_of_process(pid) != wanted:
+            stale.append(name)
+    return stale
+
+
+def wait_healthy(module: AnsibleModule, names: list[str], timeout: int) -> None:
+    """Return when all units are healthy; fail with what the last check and the journal say."""
+    deadline = time.monotonic() + timeout
+    for name in names:
+        while True:
+            code, out, err = module.run_command(["/usr/local/bin/airflow-health", name.removesuffix(".service")])
+            if not code:
+                break
+            if time.monotonic() > deadline:
+                _code, journal, _err = module.run_command(["journalctl", "--no-pager", "--lines=20", f"--unit={name}", "--output=cat"])
+                said = (out or err).strip()
+                module.fail_json(msg=f"{name} is not healthy after {timeout} s: {said}. Its journal ends with:\n{journal}")
+            time.sleep(POLL_SECONDS)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    names = module.params["names"]
+    try:
+        stale = stale_units(module, names)
+    except OSError as error:
+        module.fail_json(msg=str(error))
+    if not module.check_mode:
+        if stale:
+            code, _out, err = module.run_command(["systemctl", "restart", *stale])
+            if code:
+                module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
+        wait_healthy(module, names, module.params["timeout"])
+    module.exit_json(changed=bool(stale), restarted=stale)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: status_report
+short_description: Print the state of the whole cluster as one table
+version_added: 0.1.0
+description:
+  - Collects what M(flightdeck.airflow.node_status) registered on each host, adds Airflow's own health page through the load balancer
+    and the rows given, prints a table, and fails with a sentence that names everything that is wrong.
+  - Runs on the controller and needs no connection to any host. Use it with C(run_once).
+  - A host that could not be reached is a line of the table. A host that was left out by C(--limit) is named in the result.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Changes nothing that could be shown.
+options:
+  from_hosts:
+    description: Name of the variable that the M(flightdeck.airflow.node_status) task registered.
+    type: str
+    required: true
+  rows:
+    description: More lines, for example those of M(flightdeck.airflow.canary).
+    type: list
+    elements: dict
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Look at the services
+  flightdeck.airflow.node_status:
+    node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
+    major: "{{ airflow_cluster.version.major }}"
+  register: node_status
+
+- name: Print the state of the cluster
+  flightdeck.airflow.status_report:
+    from_hosts: node_status
+  run_once: true
+"""
+
+RETURN = r"""
+rows:
+  description: All lines of the table, with C(component), C(host), C(state) and C(detail).
+  type: list
+  elements: dict
+  returned: when nothing is wrong
+"""

@@ -1,0 +1,144 @@
+"""A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic authentication).
+
+Standard library only; runs on the controller. No message contains the password or the token.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+PAGE = 100  # Airflow's own upper limit for one page.
+
+
+class ApiError(Exception):
+    """A request failed for good. ``status`` is the HTTP status, 0 when there was no answer."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Deadline:
+    """A moment after which waiting ends."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.seconds = seconds
+        self._end = clock() + seconds
+
+    def left(self) -> float:
+        """Seconds until the end; never negative."""
+        return max(0.0, self._end - self._clock())
+
+
+def detail(body: bytes) -> str:
+    """The reason in an error's body, shortened: 3.x says ``detail`` (text or list), 2.11 ``title`` and ``detail``."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
+        found = document.get("detail") or document.get("title") or document
+        text = found if isinstance(found, str) else json.dumps(found)
+    return " ".join(text.split())[:300]
+
+
+class Api:
+    """Requests to one cluster through its load balancer.
+
+    ``url`` is what users open, without a path of the API. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
+    """
+
+    def __init__(self, url: str, major: int, user: str, password: str, deadline: Deadline, pause: Callable[[float], None] = time.sleep) -> None:
+        self.url, self.major, self.user = url.rstrip("/"), major, user
+        self.base = f"{self.url}/api/v{2 if major >= 3 else 1}"
+        self.deadline = deadline
+        self._password = password
+        self._pause = pause
+        self._authorization = ""
+
+    def login(self) -> None:
+        """Get a token (3.x), or prove that the password is right (2.11). Raises ApiError."""
+        try:
+            if self.major >= 3:
+                answer = self.send("POST", f"{self.url}/auth/token", {"username": self.user, "password": self._password})
+                self._authorization = f"Bearer {json.loads(answer)['access_token']}"
+            else:
+                plain = f"{self.user}:{self._password}".encode()
+                self._authorization = "Basic " + base64.b64encode(plain).decode()
+                self.get("/dags?limit=1")
+        except ApiError as error:
+            if error.status in (401, 403):
+                raise ApiError(
+                    f"login as {self.user} at {self.url} was refused: the account's password in Airflow is not the one in the inventory's secrets",
+                    error.status,
+                ) from error
+            raise
+
+    def get(self, path: str) -> Any:
+        """The JSON document at ``path``, relative to the API's base."""
+        return json.loads(self.send("GET", self.base + path))
+
+    def get_all(self, path: str, key: str) -> Iterator[dict[str, Any]]:
+        """All items of a collection, over as many pages as it has."""
+        offset = 0
+        while True:
+            items = self.get(f"{path}?limit={PAGE}&offset={offset}")[key]
+            yield from items
+            if len(items) < PAGE:
+                return
+            offset += PAGE
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Post ``body`` and return the answer. A request that is repeated after a lost answer may come back with status 409."""
+        return json.loads(self.send("POST", self.base + path, body))
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Patch with ``body`` and return the answer."""
+        return json.loads(self.send("PATCH", self.base + path, body))
+
+    def delete(self, path: str) -> None:
+        """Delete what is at ``path``."""
+        self.send("DELETE", self.base + path)
+
+    def text(self, path: str, accept: str) -> str:
+        """The answer at ``path`` as text, undecoded."""
+        return self.send("GET", self.base + path, accept=accept).decode("utf-8", "replace")
+
+    def send(self, method: str, url: str, body: dict[str, Any] | None = None, accept: str = "application/json") -> bytes:
+        """One request, repeated while its failure may pass. Raises ApiError."""
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._authorization:
+            headers["Authorization"] = self._authorization
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 the URL is the inventory's
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=min(30.0, max(1.0, self.deadline.left()))) as answer:  # noqa: S310
+                    return bytes(answer.read())
+            except urllib.error.HTTPError as error:
+                failure = ApiError(f"{method} {url}: status {error.code}, {detail(error.read())}", error.code)
+                passing = error.code >= 500
+            except (OSError, http.client.HTTPException) as error:
+                reason = getattr(error, "reason", error)
+                failure = ApiError(f"{method} {url}: no answer ({reason})")
+                passing = True
+            if not passing or self.deadline.left() <= 0:
+                raise failure
+            self._pause(1.0)
+
+
+def quoted(segment: str) -> str:
+    """``segment`` for use as one part of a path."""
+    return urllib.parse.quote(segment, safe="")

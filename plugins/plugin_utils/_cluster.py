@@ -1,0 +1,479 @@
+"""The cluster model: from inventory groups and variables to everything that roles need, computed once.
+
+Pure functions: no Ansible, no input or output. ``build`` never sees a secret or a fact of a host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import COMPONENTS, secrets_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, bracket
+
+GROUPS = ("metastore", "rabbitmq", "haproxy", *COMPONENTS)
+SUPPORTED_VERSIONS = ("2.11.2", "3.3.2")
+LOOPBACK = "127.0.0.1"
+DAGS_DIR = "dags"
+
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine of the cluster: what the inventory says about it."""
+
+    name: str
+    groups: frozenset[str]
+    address: str
+    queues: tuple[dict[str, Any], ...] = ()
+    webserver_port: int = 8081
+    log_port: int = 8793
+
+    @property
+    def components(self) -> list[str]:
+        """The Airflow components of this host, in start order."""
+        return [component for component in COMPONENTS if component in self.groups]
+
+
+def normalise_queues(value: Any) -> list[dict[str, Any]]:
+    """``[default, {name: gpu, concurrency: 2}]`` as a list of dictionaries with both keys; concurrency 0 means derived."""
+    entries = value if isinstance(value, list) else [value]
+    queues = []
+    for entry in entries:
+        if isinstance(entry, Mapping):
+            queues.append({"name": str(entry.get("name", "")), "concurrency": int(entry.get("concurrency", 0) or 0)})
+        else:
+            queues.append({"name": str(entry), "concurrency": 0})
+    return queues
+
+
+def cidr(address: str) -> str:
+    """``address`` as pg_hba.conf and HAProxy want a single peer: with its full prefix length, a name as it is."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return f"{parsed}/{parsed.max_prefixlen}"
+
+
+def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong with the inventory as a whole; empty when it can be deployed."""
+    hosts = list(hosts)
+    problems: list[Problem] = []
+    for group in GROUPS:
+        if not any(group in host.groups for host in hosts):
+            problems.append(
+                Problem("FD101", f"group airflow_{group}", "no host", "at least one host", f"Add a host to airflow_{group} in the inventory.")
+            )
+    brokers = sum("rabbitmq" in host.groups for host in hosts)
+    if brokers and brokers not in (1, 3, 5):
+        problems.append(
+            Problem(
+                "FD102",
+                "group airflow_rabbitmq",
+                f"{brokers} hosts",
+                "1, 3 or 5",
+                "An even number tolerates no more failures than one host less: add or remove one.",
+            )
+        )
+    databases = sum("metastore" in host.groups for host in hosts)
+    if databases > 1:
+        problems.append(
+            Problem("FD103", "group airflow_metastore", f"{databases} hosts", "1", "The metastore role runs a single PostgreSQL server.")
+        )
+    version = str(settings["airflow_version"])
+    if version not in SUPPORTED_VERSIONS:
+        problems.append(
+            Problem(
+                "FD104",
+                "airflow_version",
+                repr(version),
+                " or ".join(SUPPORTED_VERSIONS),
+                "Choose a version that the collection has a lock for and tests.",
+            )
+        )
+    problems += _check_queues(hosts)
+    problems += _check_addresses(hosts)
+    problems += _check_ports(hosts, settings)
+    return problems
+
+
+def _check_queues(hosts: list[Host]) -> list[Problem]:
+    problems = []
+    for host in hosts:
+        if "worker" not in host.groups:
+            continue
+        where = f"airflow_worker_queues of host {host.name}"
+        names = [queue["name"] for queue in host.queues]
+        if not names:
+            problems.append(Problem("FD105", where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
+        for name in names:
+            if not _QUEUE_NAME.fullmatch(name):
+                problems.append(
+                    Problem(
+                        "FD106",
+                        where,
+                        repr(name),
+                        "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first",
+                        "The queue's name becomes part of a service's name: choose a plain one.",
+                    )
+                )
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            problems.append(Problem("FD107", where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
+    return problems
+
+
+def _check_addresses(hosts: list[Host]) -> list[Problem]:
+    problems = []
+    seen: dict[str, str] = {}
+    for host in hosts:
+        other = seen.setdefault(host.address, host.name)
+        if other != host.name:
+            problems.append(
+                Problem(
+                    "FD108",
+                    f"airflow_address of host {host.name}",
+                    f"{host.address}, which host {other} has too",
+                    "one address per host",
+                    "Set airflow_address, or remove the second name of the same machine.",
+                )
+            )
+    return problems
+
+
+def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
+    wanted = {
+        "metastore": ("metastore_port",),
+        "rabbitmq": ("rabbitmq_port", "rabbitmq_management_port", "rabbitmq_prometheus_port"),
+        "haproxy": tuple(f"haproxy_{name}_port" for name in ("web", "execution_api", "metastore", "broker", "stats", "metrics")),
+        "triggerer": ("triggerer_log_port",),
+    }
+    names = [f"airflow_{name}" for group, ports in wanted.items() if group in host.groups for name in ports]
+    ports = [(name, int(settings[name])) for name in names]
+    if "webserver" in host.groups:
+        ports.append(("airflow_webserver_port", host.webserver_port))
+    if "worker" in host.groups:
+        ports.append(("airflow_worker_log_port", host.log_port))
+    return ports
+
+
+def _check_ports(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    for host in hosts:
+        used: dict[int, str] = {}
+        for name, port in _ports(host, settings):
+            if not 1024 <= port <= 65535:
+                problems.append(Problem("FD109", name, str(port), "1024 to 65535", "Choose a port that needs no privilege."))
+            other = used.setdefault(port, name)
+            if other != name:
+                problems.append(
+                    Problem("FD110", f"host {host.name}", f"{other} and {name} are both {port}", "different ports", "Change one of the two.")
+                )
+    return problems
+
+
+class _Model:
+    """Builds the dictionary; one method per part."""
+
+    def __init__(self, hosts: list[Host], settings: Mapping[str, Any]) -> None:
+        self.hosts = hosts
+        self.set = settings
+        self.version = str(settings["airflow_version"])
+        self.major = int(self.version.split(".", maxsplit=1)[0])
+
+    def members(self, group: str) -> list[Host]:
+        return [host for host in self.hosts if group in host.groups]
+
+    def airflow_hosts(self) -> list[Host]:
+        return [host for host in self.hosts if host.components]
+
+    def balancer(self, host: Host) -> str:
+        """Address of the load balancer that ``host`` uses: its own when it has one."""
+        return LOOPBACK if "haproxy" in host.groups else self.members("haproxy")[0].address
+
+    def peers(self, hosts: Iterable[Host]) -> list[str]:
+        """Who may connect from ``hosts`` to a service that may run on one of them."""
+        return sorted({cidr(LOOPBACK), *(cidr(host.address) for host in hosts)})
+
+    def url(self) -> str:
+        if self.set["airflow_url"]:
+            return str(self.set["airflow_url"]).rstrip("/")
+        return f"http://{bracket(self.members('haproxy')[0].address)}:{self.set['airflow_haproxy_web_port']}"
+
+    def build(self) -> dict[str, Any]:
+        return {
+            "name": self.set["airflow_cluster_name"],
+            "version": {"full": self.version, "major": self.major},
+            "url": self.url(),
+            "api_url": f"{self.url()}/api/v{2 if self.major >= 3 else 1}",
+            "admin_user": self.set["airflow_admin_user"],
+            "verify_timeout_seconds": self.set["airflow_verify_timeout_seconds"],
+            "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
+            "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
+            "manage_hosts_file": self.set["airflow_manage_hosts_file"],
+            "queues": self.queues(),
+            "airflow_hosts": [host.name for host in self.airflow_hosts()],
+            "database_host": self.members("webserver")[0].name,
+            "nodes": {host.name: self.node(host) for host in self.hosts},
+        }
+
+    def queues(self) -> dict[str, list[str]]:
+        queues: dict[str, list[str]] = {}
+        for host in self.members("worker"):
+            for queue in host.queues:
+                queues.setdefault(queue["name"], []).append(host.name)
+        return queues
+
+    def node(self, host: Host) -> dict[str, Any]:
+        node: dict[str, Any] = {"name": host.name, "address": host.address, "components": host.components}
+        if "metastore" in host.groups:
+            node["metastore"] = self.metastore()
+        if "rabbitmq" in host.groups:
+            node["rabbitmq"] = self.rabbitmq(host)
+        if "haproxy" in host.groups:
+            node["haproxy"] = self.haproxy()
+        if host.components:
+            node["airflow"] = self.airflow(host)
+        parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
+        if parsing & host.groups:
+            node["dags"] = {
+                "source": self.set["airflow_dags_dir"],
+                "path": f"{self.set['airflow_home']}/{DAGS_DIR}",
+                "group": self.set["airflow_user"],
+                "keep_revisions": self.set["airflow_dags_keep_revisions"],
+            }
+        return node
+
+    def metastore(self) -> dict[str, Any]:
+        return {
+            "listen_addresses": ["*"],
+            "port": self.set["airflow_metastore_port"],
+            "max_connections": self.max_connections(),
+            "databases": [
+                {"name": "airflow", "user": "airflow", "secret": "metastore_password"},
+                {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
+            ],
+            "clients": self.peers(self.members("haproxy")),
+            "config": self.set["airflow_postgresql_config"],
+        }
+
+    def max_connections(self) -> int:
+        """Connections that the cluster may open at worst, in coarse steps so that a new worker does not restart the metastore.
+
+        Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
+        task slot for its results, at 16 slots (Airflow's default), and on 2.x three per slot for the tasks themselves.
+        """
+        per_host = {
+            "webserver": 20 * int(self.set["airflow_webserver_workers"]),
+            "scheduler": 30,
+            "dag_processor": 20,
+            "triggerer": 15,
+        }
+        need = sum(per_host[group] * len(self.members(group)) for group in per_host)
+        need += sum(16 * (1 if self.major >= 3 else 4) * len(host.queues) for host in self.members("worker"))
+        steps = 200
+        while steps < need + 20:
+            steps *= 2
+        return steps
+
+    def rabbitmq(self, host: Host) -> dict[str, Any]:
+        members = self.members("rabbitmq")
+        names = {member.name: f"rabbit@{member.name}" for member in members}
+        seed = members[0]
+        return {
+            "nodename": names[host.name],
+            "longnames": any("." in member.name for member in members),
+            "nodes": list(names.values()),
+            "seed": {"name": seed.name, "address": seed.address, "nodename": names[seed.name]},
+            "is_seed": host.name == seed.name,
+            "port": self.set["airflow_rabbitmq_port"],
+            "management_port": self.set["airflow_rabbitmq_management_port"],
+            "prometheus_port": self.set["airflow_rabbitmq_prometheus_port"],
+            "vhost": "airflow",
+            "user": "airflow",
+            "admin_user": "admin",
+            "consumer_timeout_seconds": self.set["airflow_max_task_seconds"],
+            "delivery_limit": 50,
+            "disk_free_limit_mb": 1024,
+            "memory_watermark": 0.4,
+            "net_ticktime_seconds": 30,
+            "heartbeat_seconds": 30,
+        }
+
+    def haproxy(self) -> dict[str, Any]:
+        def servers(group: str, port: int) -> list[dict[str, Any]]:
+            return [{"name": member.name, "address": member.address, "port": port} for member in self.members(group)]
+
+        web = [{"name": host.name, "address": host.address, "port": host.webserver_port} for host in self.members("webserver")]
+        listeners = [
+            {
+                "name": "web",
+                "mode": "http",
+                "port": self.set["airflow_haproxy_web_port"],
+                "check_path": "/api/v2/version" if self.major >= 3 else "/api/v1/version",
+                "deny_paths": ["/execution"],
+                "servers": web,
+            },
+            {
+                "name": "metastore",
+                "mode": "tcp",
+                "port": self.set["airflow_haproxy_metastore_port"],
+                "check": "postgresql",
+                "check_user": "airflow",
+                "servers": servers("metastore", self.set["airflow_metastore_port"]),
+            },
+            {
+                "name": "broker",
+                "mode": "tcp",
+                "port": self.set["airflow_haproxy_broker_port"],
+                "check": "amqp",
+                "servers": servers("rabbitmq", self.set["airflow_rabbitmq_port"]),
+            },
+        ]
+        if self.major >= 3:
+            execution = {
+                "name": "execution_api",
+                "mode": "http",
+                "port": self.set["airflow_haproxy_execution_api_port"],
+                "check_path": "/execution/health",
+                "allow_paths": ["/execution"],
+                "servers": web,
+            }
+            listeners.insert(1, execution)
+        return {
+            "stats": {"port": self.set["airflow_haproxy_stats_port"], "user": "admin", "secret": "haproxy_stats_password"},
+            "metrics_port": self.set["airflow_haproxy_metrics_port"],
+            "hard_stop_after": "15m",
+            "listeners": listeners,
+        }
+
+    def airflow(self, host: Host) -> dict[str, Any]:
+        needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
+        secrets = [secret for secret in self.secret_files(host) if secret["file"] in needed]
+        config = merge_config(self.config(host), self.set["airflow_config"], secret_options(needed, self.major))
+        return {
+            "address": host.address,
+            "config": config,
+            "secrets": secrets,
+            "queues": [dict(queue) for queue in host.queues],
+            "proxies": sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))}),
+        }
+
+    def secret_files(self, host: Host) -> list[dict[str, Any]]:
+        """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""
+        balancer = self.balancer(host)
+        metastore = {"host": balancer, "port": self.set["airflow_haproxy_metastore_port"]}
+        broker = {"host": balancer, "port": self.set["airflow_haproxy_broker_port"]}
+        airflow = {"user": "airflow", "secret": "metastore_password", "path": "airflow", **metastore}
+        results = {"user": "airflow_results", "secret": "result_backend_password", "path": "airflow_results", **metastore}
+        return [
+            {"file": "sql_alchemy_conn", "scheme": "postgresql+psycopg2", "query": LIBPQ_KEEPALIVE, **airflow},
+            # asyncpg knows none of libpq's option names and fails on them at first use.
+            {"file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": {}, **airflow},
+            {"file": "result_backend", "scheme": "db+postgresql+psycopg2", "query": LIBPQ_KEEPALIVE, **results},
+            {"file": "broker_url", "scheme": "amqp", "user": "airflow", "secret": "broker_password", "path": "airflow", "query": {}, **broker},
+            {"file": "fernet_key", "secret": "fernet_key"},
+            {"file": "api_secret_key", "secret": "api_secret_key"},
+            {"file": "jwt_secret", "secret": "jwt_secret"},
+        ]
+
+    def config(self, host: Host) -> Config:
+        home = self.set["airflow_home"]
+        common: Config = {
+            "core": {
+                "executor": "CeleryExecutor",
+                "dags_folder": f"{home}/{DAGS_DIR}/current",
+                "load_examples": False,
+                "hostname_callable": "flightdeck_node.address",
+            },
+            "logging": {
+                "base_log_folder": self.set["airflow_log_dir"],
+                "worker_log_server_port": host.log_port,
+                "trigger_log_server_port": self.set["airflow_triggerer_log_port"],
+                "colored_console_log": False,
+            },
+            "celery": {
+                # Below the 4 s that one connection attempt may take, a broker failover would fail every publish.
+                "operation_timeout": 20,
+                "extra_celery_config": {
+                    # Celery sees quorum queues only in its own declarations; without both it asks for a QoS that they refuse.
+                    "task_default_queue_type": "quorum",
+                    "task_create_missing_queue_type": "quorum",
+                    # Airflow never delays messages: keep the 28 helper queues cheap.
+                    "broker_native_delayed_delivery_queue_type": "classic",
+                    "broker_channel_error_retry": True,
+                    "broker_connection_max_retries": None,
+                    "broker_heartbeat": 30,
+                    # A worker that reconnects with running tasks would never raise its prefetch again.
+                    "worker_enable_prefetch_count_reduction": False,
+                },
+            },
+            "celery_broker_transport_options": {"confirm_publish": True},
+            "scheduler": {"orphaned_tasks_check_interval": 60},
+            "fab": {"session_backend": "database", "enable_proxy_fix": True},
+        }
+        return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host))
+
+    def config_3(self, host: Host) -> Config:
+        port = self.set["airflow_haproxy_execution_api_port"]
+        return {
+            "core": {
+                "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+                "execution_api_server_url": f"http://{bracket(self.balancer(host))}:{port}/execution/",
+            },
+            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.set["airflow_webserver_workers"]},
+            "dag_processor": {"refresh_interval": 30, "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles"},
+            "scheduler": {"task_instance_heartbeat_timeout": 300},
+            # Every call is retried for at least 56 s and a task gives up after 242 s at most, before the scheduler does (300 s).
+            "workers": {
+                "execution_api_retries": 10,
+                "execution_api_retry_wait_min": 6,
+                "execution_api_retry_wait_max": 10,
+                "execution_api_timeout": 5,
+                "max_failed_heartbeats": 2,
+            },
+        }
+
+    def config_2(self, host: Host) -> Config:
+        return {
+            "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
+            "scheduler": {"scheduler_zombie_task_threshold": 300, "standalone_dag_processor": True, "dag_dir_list_interval": 30},
+            "webserver": {
+                "base_url": self.url(),
+                "web_server_port": host.webserver_port,
+                "workers": self.set["airflow_webserver_workers"],
+                "session_backend": "database",
+                "enable_proxy_fix": True,
+            },
+            "fab": {"session_backend": None, "enable_proxy_fix": None},
+        }
+
+
+def secret_options(files: Iterable[str], major: int) -> Config:
+    """The ``*_cmd`` options that read the secret ``files``; only those that the host has."""
+    places = {
+        "sql_alchemy_conn": ("database", "sql_alchemy_conn_cmd"),
+        "sql_alchemy_conn_async": ("database", "sql_alchemy_conn_async_cmd"),
+        "fernet_key": ("core", "fernet_key_cmd"),
+        "api_secret_key": ("api" if major >= 3 else "webserver", "secret_key_cmd"),
+        "jwt_secret": ("api_auth", "jwt_secret_cmd"),
+        "broker_url": ("celery", "broker_url_cmd"),
+        "result_backend": ("celery", "result_backend_cmd"),
+    }
+    config: Config = {}
+    for name in sorted(files):
+        section, option = places[name]
+        config.setdefault(section, {})[option] = f"cat {SECRETS_DIR}/{name}"
+    return config
+
+
+def build(hosts: Iterable[Host], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The model of a cluster that ``check`` found nothing wrong with."""
+    return _Model(list(hosts), settings).build()

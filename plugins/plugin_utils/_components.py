@@ -1,0 +1,63 @@
+"""What each Airflow component reads: the source of file layouts, secrets per host and restart digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# In the order in which they start.
+COMPONENTS = ("webserver", "scheduler", "dag_processor", "triggerer", "worker")
+
+# Sections that only these components read; a section that is not listed concerns all of them.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "api": ("webserver", "triggerer", "worker"),
+    "api_auth": ("webserver", "scheduler"),
+    "celery": ("scheduler", "worker"),
+    "celery_broker_transport_options": ("scheduler", "worker"),
+    "execution_api": ("webserver", "scheduler"),
+    "fab": ("webserver",),
+    "operators": ("scheduler", "dag_processor", "worker"),
+    "triggerer": ("webserver", "scheduler", "triggerer"),
+    "workers": ("worker",),
+}
+
+# Secret files by component. A 3.x worker gets neither metastore URL nor Fernet key: its tasks talk to the execution API,
+# which hands out connections decrypted.
+_SECRETS_3: dict[str, tuple[str, ...]] = {
+    "webserver": ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"),
+    "scheduler": ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"),
+    "dag_processor": ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"),
+    "triggerer": ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
+    "worker": ("broker_url", "result_backend", "api_secret_key"),
+}
+_SECRETS_2: dict[str, tuple[str, ...]] = {
+    "webserver": ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
+    "scheduler": ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
+    "dag_processor": ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
+    "triggerer": ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
+    "worker": ("sql_alchemy_conn", "fernet_key", "broker_url", "result_backend", "api_secret_key"),
+}
+
+
+def secrets_of(component: str, major: int) -> tuple[str, ...]:
+    """Names of the secret files that ``component`` reads in Airflow ``major``."""
+    return (_SECRETS_3 if major >= 3 else _SECRETS_2)[component]
+
+
+def digest(parts: Any) -> str:
+    """Twelve hexadecimal digits that change when anything in ``parts`` changes."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def component_digest(
+    component: str, major: int, config: Mapping[str, Mapping[str, Any]], secret_versions: Mapping[str, str], *others: Any
+) -> str:
+    """Digest of exactly what a process of ``component`` read at its start.
+
+    ``secret_versions`` maps secret files to keyed fingerprints, never to anything derived from the value alone.
+    """
+    sections = {name: options for name, options in config.items() if component in SECTIONS.get(name, COMPONENTS)}
+    secrets = {name: secret_versions.get(name, "") for name in secrets_of(component, major)}
+    return digest([component, sections, secrets, others])

@@ -1,0 +1,30 @@
+"""One wrong thing in the user's input, and how a list of them is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """A finding of the validation.
+
+    ``code`` is stable, so that it can be searched for; ``where`` is a variable, group or host; none of the fields holds a secret.
+    """
+
+    code: str
+    where: str
+    found: str
+    expected: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.where}: found {self.found}; expected {self.expected}. {self.remedy}"
+
+
+def report(problems: Iterable[Problem]) -> str:
+    """All problems as one text, sorted by code, for the message of a failed task."""
+    found = sorted(set(problems))
+    head = f"{len(found)} problem{'s' if len(found) != 1 else ''} found, nothing was changed on any host:"
+    return "\n".join([head, *(f"  {problem}" for problem in found)])

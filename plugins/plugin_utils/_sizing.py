@@ -1,0 +1,38 @@
+"""Numbers that follow from a host's size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Measured resident sizes on Airflow 3.3: the worker's main process, and one pool process before any task code runs.
+MAIN_PROCESS_MB = 200
+POOL_PROCESS_MB = 160
+# Room for what a task itself needs.
+TASK_MB = 96
+# Kept for the system and other services.
+RESERVED_MB = 1024
+
+
+def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
+    """Task slots of each of ``workers`` worker services on a host: at most 16 (Airflow's default) and at least 1.
+
+    Four slots per processor, as tasks mostly wait, but no more than fit into the memory.
+    """
+    by_cpu = 4 * vcpus
+    by_memory = (memory_mb - RESERVED_MB - workers * MAIN_PROCESS_MB) // (POOL_PROCESS_MB + TASK_MB)
+    return max(1, min(16, min(by_cpu, by_memory) // max(1, workers)))
+
+
+def worker_instances(queues: Iterable[Mapping[str, Any]], address: str, configured: int, derived: int) -> list[dict[str, str]]:
+    """Unit name and command of the worker service of each queue.
+
+    The concurrency is the queue's own, else the one that is ``configured`` for the host, else the ``derived`` one.
+    """
+    instances = []
+    for position, queue in enumerate(queues):
+        name = queue["name"]
+        command = f"celery worker --queues {name} --celery-hostname {name}@{address} --concurrency {queue['concurrency'] or configured or derived}"
+        command += " --without-gossip --without-mingle" + (" --skip-serve-logs" if position else "")
+        instances.append({"name": f"airflow-worker@{name}", "queue": name, "command": command})
+    return instances

@@ -1,0 +1,156 @@
+"""Whether one Airflow service of this host does its work: exit code 0 or 1 and one line of text.
+
+Looks at what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
+importing Airflow, so that a check costs a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import datetime
+import logging
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+CONFIG = "/etc/airflow/airflow.cfg"
+SECRETS = Path("/etc/airflow/secrets")
+# Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
+HEARTBEAT_SECONDS = 60
+JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
+
+
+class Unknown(Exception):
+    """What the check needs (metastore or broker) does not answer: no reason to restart this service."""
+
+
+class Unhealthy(Exception):
+    """The service does not do its work."""
+
+
+def main_pid(unit: str) -> int:
+    """Process of ``unit``. Raises Unhealthy when it does not run."""
+    shown = subprocess.run(
+        ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"], capture_output=True, text=True, check=True
+    ).stdout
+    state = dict(line.split("=", 1) for line in shown.splitlines())
+    if state["ActiveState"] != "active":
+        raise Unhealthy(f"{unit} is {state['ActiveState']} ({state['SubState']})")
+    return int(state["MainPID"])
+
+
+def check_web(unit: str, config: configparser.RawConfigParser) -> str:
+    """The webserver answers a request of its own."""
+    main_pid(unit)
+    modern = unit == "airflow-api-server"
+    port = config.get("api", "port") if modern else config.get("webserver", "web_server_port")
+    url = f"http://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+            return f"answers {answer.status}"
+    except OSError as error:
+        raise Unhealthy(f"no answer on port {port}: {error}") from error
+
+
+def check_job(unit: str) -> str:
+    """The job of the running process has a fresh heartbeat."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import OperationalError
+
+    sys.path.insert(0, "/etc/airflow/python")
+    from flightdeck_node import address
+
+    started = datetime.datetime.fromtimestamp(os.stat(f"/proc/{main_pid(unit)}").st_ctime, datetime.UTC)
+    query = text("SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1")
+    try:
+        with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
+            row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
+    except OperationalError as error:
+        raise Unknown("the metastore does not answer") from error
+    # The clock of /proc counts in ticks, so a job may seem to be a little older than its process.
+    if row is None or row[0] < started - datetime.timedelta(seconds=2):
+        raise Unhealthy("no heartbeat yet since its start")
+    age = (datetime.datetime.now(datetime.UTC) - row[1]).total_seconds()
+    if age > HEARTBEAT_SECONDS:
+        raise Unhealthy(f"last heartbeat {age:.0f} s ago")
+    return f"heartbeat {max(age, 0):.0f} s ago"
+
+
+def check_worker(unit: str) -> str:
+    """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its consumer."""
+    from celery import Celery
+    from kombu.exceptions import OperationalError
+
+    sys.path.insert(0, "/etc/airflow/python")
+    from flightdeck_node import address
+
+    logging.disable(logging.CRITICAL)
+    main_pid(unit)
+    queue = unit.partition("@")[2]
+    node = f"{queue}@{address()}"
+    app = Celery(broker=(SECRETS / "broker_url").read_text(), set_as_current=False)
+    app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1})
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=5)
+            answers = app.control.inspect(destination=[node], timeout=5, limit=1, connection=connection).active_queues()
+    except (OperationalError, OSError) as error:
+        raise Unknown("the broker does not answer") from error
+    queues = [active["name"] for active in (answers or {}).get(node, [])]
+    if queue not in queues:
+        raise Unhealthy(f"does not consume from queue {queue}")
+    return f"consumes from queue {queue}"
+
+
+def check(unit: str) -> str:
+    """One line about a healthy ``unit``. Raises Unhealthy or Unknown."""
+    config = configparser.RawConfigParser()
+    config.read(CONFIG)
+    if unit in ("airflow-api-server", "airflow-webserver"):
+        return check_web(unit, config)
+    if unit in JOBS:
+        return check_job(unit)
+    if unit.startswith("airflow-worker@"):
+        return check_worker(unit)
+    raise SystemExit(f"airflow-health: no check for {unit!r}")
+
+
+def count_failure(unit: str, failed: bool) -> int:
+    """Failures of ``unit`` in a row, kept for as long as the machine runs."""
+    path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
+    count = int(path.read_text() or 0) + 1 if failed and path.exists() else int(failed)
+    path.write_text(str(count))
+    return count
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("unit", help="name of the service, for example airflow-scheduler or airflow-worker@default")
+    parser.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth failure in a row, and start counting anew then")
+    arguments = parser.parse_args()
+    unit = arguments.unit.removesuffix(".service")
+    try:
+        print(f"{unit}: {check(unit)}")
+        failed = False
+    except Unknown as problem:
+        print(f"{unit}: {problem}")
+        failed = arguments.watch is None
+        if not failed:
+            return 0
+    except Unhealthy as problem:
+        print(f"{unit}: {problem}")
+        failed = True
+    if arguments.watch is None:
+        return int(failed)
+    if count_failure(unit, failed) < arguments.watch:
+        return 0
+    count_failure(unit, failed=False)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
