@@ -11,7 +11,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _specs
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
 
 _SPECS = Path(__file__).parents[2] / "roles" / "airflow" / "meta" / "argument_specs.yml"
 
@@ -50,13 +50,13 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _check_variables(names: list[str], hostvars: Any, options: dict[str, Any]) -> list[Problem]:
-        problems: list[Problem] = []
+        problems: list[tuple[str, Problem]] = []
         for host in names:
             given = _specs.user_variables(hostvars[host])
-            problems += _specs.check_unknown(host, given, options)
             values = {name: hostvars[host][name] for name in given if name in options}
-            problems += _specs.check_types(host, values, options)
-        return problems
+            found = _specs.check_unknown(given, options) + _specs.check_types(values, options)
+            problems += [(host, problem) for problem in found]
+        return on_hosts(problems)
 
     @staticmethod
     def _check_paths(settings: dict[str, Any]) -> list[Problem]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """The API gave no answer; the message says why."""
 
 
@@ -27,15 +27,15 @@ class Api:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def call(self, path: str, method: str = "GET") -> tuple[int, Any]:
-        """Status and decoded body. Raises Unreachable when there is no answer at all."""
-        request = urllib.request.Request(self.base + path, headers=self.headers, method=method)
+        """Status and decoded body. Raises UnreachableError when there is no answer at all."""
+        request = urllib.request.Request(self.base + path, headers=self.headers, method=method)  # noqa: S310 the scheme is fixed above
         try:
             with self.opener.open(request, timeout=self.timeout) as answer:
                 status, body = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
         except (OSError, urllib.error.URLError) as error:
-            raise Unreachable(f"the management API at {self.base} does not answer: {error}") from None
+            raise UnreachableError(f"the management API at {self.base} does not answer: {error}") from None
         try:
             return status, json.loads(body) if body else None
         except ValueError:

@@ -124,6 +124,7 @@ class Node:
         return True
 
     def fail(self, message: str) -> None:
+        """Fail the module with what was done so far."""
         self.module.fail_json(msg=f"{self.p['node']}: {message}", actions=self.actions, causes=self.causes)
 
     def wait(self, what: str, problem: Callable[[], str]) -> None:
@@ -135,9 +136,11 @@ class Node:
             time.sleep(POLL_SECONDS)
 
     def unit(self) -> _service_state.Unit:
+        """State of the service now."""
         return _service_state.parse(self.module.run_command(_service_state.show_command(UNIT), check_rc=True)[1])
 
     def unresolvable(self) -> str:
+        """Which peers have no address here, or empty."""
         hosts = {name.partition("@")[2] for name in self.p["nodes"]}
         missing = []
         for host in sorted(hosts):
@@ -145,9 +148,10 @@ class Node:
                 socket.getaddrinfo(host, None)
             except OSError:
                 missing.append(host)
-        return f"{', '.join(missing)} do not resolve on this host; add them to DNS or set airflow_manage_hosts_file: true" if missing else ""
+        return f"{', '.join(missing)} cannot be resolved on this host; use DNS or set airflow_manage_hosts_file: true" if missing else ""
 
     def seed_closed(self) -> str:
+        """Why the seed cannot be joined yet, or empty."""
         try:
             socket.create_connection((self.p["seed_address"], self.p["port"]), timeout=5).close()
         except OSError as error:
@@ -163,7 +167,7 @@ class Node:
                 self.load_definitions()
                 return "the management API refuses the admin password"
             return self.api.healthy(f"port-listener/{self.p['port']}") or self.api.healthy("virtual-hosts")
-        except _rabbitmq_api.Unreachable as error:
+        except _rabbitmq_api.UnreachableError as error:
             return str(error)
 
     def unsafe_to_stop(self) -> str:
@@ -175,24 +179,24 @@ class Node:
             if len(members) < 2:
                 return ""
             if down := _rabbitmq_api.stopped(members):
-                return f"{', '.join(sorted(down))} do not run"
+                return f"not running: {', '.join(sorted(down))}"
             if split := _rabbitmq_api.partitioned(members):
-                return f"{', '.join(sorted(split))} see a network partition"
+                return f"in a network partition: {', '.join(sorted(split))}"
             return self.api.healthy("alarms") or self.api.healthy("node-is-quorum-critical")
-        except _rabbitmq_api.Unreachable as error:
+        except _rabbitmq_api.UnreachableError as error:
             return str(error)
 
     def outside_of_cluster(self) -> str:
         """Why this node is not in the seed's cluster, or empty."""
         try:
             status, members = self.api.call("nodes")
-        except _rabbitmq_api.Unreachable as error:
+        except _rabbitmq_api.UnreachableError as error:
             return str(error)
         if status != 200:
             return f"the management API answers {status}"
         names = {member["name"] for member in members}
         if foreign := names - set(self.p["nodes"]):
-            return f"{', '.join(sorted(foreign))} are members but not in the inventory; remove them with rabbitmqctl forget_cluster_node"
+            return f"member but not in the inventory: {', '.join(sorted(foreign))}; remove with rabbitmqctl forget_cluster_node"
         if self.p["seed_node"] not in names:
             return (
                 f"it runs in a cluster of its own ({', '.join(sorted(names))}) without the seed {self.p['seed_node']}; "
@@ -203,11 +207,13 @@ class Node:
         return ""
 
     def load_definitions(self) -> None:
+        """Load the definitions file into the running cluster."""
         if self.act("load definitions", "rabbitmqctl", "--quiet", "import_definitions", self.p["definitions"]):
             with open(STAMP, "w", encoding="utf-8") as stream:
                 stream.write("definitions.json was loaded when this file was written\n")
 
     def ensure_started(self, unit: _service_state.Unit) -> None:
+        """Enable and start the service; a node without data waits for the seed first."""
         if unit.stale_definition:
             self.act("read unit files", "systemctl", "daemon-reload")
         if not unit.enabled:
@@ -223,11 +229,13 @@ class Node:
         self.act("start", "systemctl", "start", UNIT)
 
     def ensure_definitions(self, started_at: float) -> None:
+        """Load the definitions when the file is newer than what was loaded last."""
         known = max(started_at, _service_state.modified([STAMP]).get(STAMP, 0.0))
         if _service_state.newer(_service_state.modified([self.p["definitions"]]), known):
             self.load_definitions()
 
     def ensure_queue_copies(self) -> None:
+        """Add a copy of each quorum queue that has none on this node."""
         if len(self.p["nodes"]) < 2:
             return
 
@@ -248,6 +256,7 @@ class Node:
         self.wait("copies of the quorum queues", missing)
 
     def ensure_absent_users(self) -> None:
+        """Delete the users that must not exist."""
         for user in self.p["absent_users"]:
             path = f"users/{_rabbitmq_api.quoted(user)}"
             if self.api.call(path)[0] == 200:
@@ -269,28 +278,29 @@ class Node:
         if not unit.active and self.module.check_mode:
             return False
         unit = self.unit()
+        # Before anything else: the waits below log in with the password of the file.
+        self.ensure_definitions(unit.started_at)
         self.causes = _service_state.newer(_service_state.modified(self.p["restart_on"]), unit.started_at)
         needed = bool(self.causes)
         if needed and self.p["state"] == "restarted":
             if not self.module.check_mode:
                 self.restart()
-                unit = self.unit()
             else:
                 self.actions.append("restart")
         elif needed:
             return True
-        self.ensure_definitions(unit.started_at)
         if not self.module.check_mode:
             self.wait("the node to serve", self.not_serving)
             self.wait("the node to be in the cluster", self.outside_of_cluster)
         try:
             self.ensure_queue_copies()
             self.ensure_absent_users()
-        except _rabbitmq_api.Unreachable as error:
+        except _rabbitmq_api.UnreachableError as error:
             self.fail(str(error))
         return False
 
     def restart(self) -> None:
+        """Wait until the node may stop, move its leaders away, restart it."""
         self.wait("a cluster in which this node may stop", self.unsafe_to_stop)
         if len(self.p["nodes"]) > 1:
             self.act("drain", "rabbitmq-upgrade", "--quiet", "drain")

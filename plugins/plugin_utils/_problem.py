@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, order=True)
@@ -21,6 +21,18 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.code} {self.where}: found {self.found}; expected {self.expected}. {self.remedy}"
+
+
+def on_hosts(found: Iterable[tuple[str, Problem]]) -> list[Problem]:
+    """Problems of single hosts, those that several hosts share as one: a variable in ``group_vars`` is one mistake, not two hundred."""
+    hosts: dict[Problem, list[str]] = {}
+    for host, problem in found:
+        hosts.setdefault(problem, []).append(host)
+    merged = []
+    for problem, names in hosts.items():
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        merged.append(replace(problem, where=f"{problem.where} of host{'s' if len(names) > 1 else ''} {shown}"))
+    return merged
 
 
 def report(problems: Iterable[Problem]) -> str:

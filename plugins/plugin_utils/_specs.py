@@ -20,7 +20,7 @@ def user_variables(variables: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in variables if name.startswith(PREFIX) and name not in INTERNAL)
 
 
-def check_unknown(host: str, names: list[str], options: Mapping[str, Any]) -> list[Problem]:
+def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]:
     """A problem for every variable that no spec knows, with the closest name that one does."""
     problems = []
     for name in names:
@@ -28,11 +28,11 @@ def check_unknown(host: str, names: list[str], options: Mapping[str, Any]) -> li
             continue
         close = difflib.get_close_matches(name, options, n=1)
         remedy = f"Did you mean {close[0]}?" if close else "Remove it."
-        problems.append(Problem("FD120", f"variable {name} of host {host}", "an unknown name", "a documented variable", remedy))
+        problems.append(Problem("FD120", f"variable {name}", "an unknown name", "a documented variable", remedy))
     return problems
 
 
-def check_types(host: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> list[Problem]:
+def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> list[Problem]:
     """A problem for every value that is not of its documented type or choice. Values of secrets are not shown."""
     problems = []
     for name, value in values.items():
@@ -43,7 +43,7 @@ def check_types(host: str, values: Mapping[str, Any], options: Mapping[str, Any]
         expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
         found = f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
         detail = "" if option.get("no_log") else "; ".join(result.error_messages)
-        problems.append(Problem("FD121", f"variable {name} of host {host}", found, expected, detail or f"Write it as {expected}."))
+        problems.append(Problem("FD121", f"variable {name}", found, expected, detail or f"Write it as {expected}."))
     return problems
 
 

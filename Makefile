@@ -1,0 +1,77 @@
+# Everything that a developer or CI does. The first use of a target sets up what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+LAB := $(PYTHON) molecule/shared/lab.py
+SCENARIOS := single debian13 airflow2 default
+
+export PATH := $(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export FLIGHTDECK_PORT := $(PORT)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help up down test test-all lint unit molecule lock browser bench
+
+help: ## Show the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+up: $(VENV)/ready ## Start the reference cluster in containers, deploy it and run a DAG (PORT=8080)
+	@$(LAB) engine
+	@$(LAB) check $(PORT)
+	@$(LAB) image bookworm
+	ansible-playbook -i inventories/lab molecule/shared/create.yml
+	ansible-playbook -i inventories/lab site.yml
+	ansible-playbook -i inventories/lab playbooks/verify.yml
+	@printf '\nThe cluster is up.\n\n  UI        http://127.0.0.1:%s   (user admin)\n' '$(PORT)'
+	@printf '  password  grep admin_password inventories/lab/group_vars/all/airflow_secrets.yml\n'
+	@printf '  state     %s\n' 'source $(VENV)/bin/activate; ansible-playbook -i inventories/lab playbooks/status.yml'
+	@printf '  a host    docker exec -it fd-lab-worker1 bash\n  remove    make down\n\n'
+
+down: $(VENV)/ready ## Remove what `make up` made
+	ansible-playbook -i inventories/lab molecule/shared/destroy.yml
+
+test: lint unit ## Lint, unit tests and every scenario that guards the collection
+	@for scenario in $(SCENARIOS); do $(MAKE) molecule SCENARIO=$$scenario; done
+
+test-all: test ## All tests; today the same as test
+
+lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelog fragments
+	yamllint --strict .
+	ruff check .
+	ruff format --check .
+	mypy
+	ansible-lint --offline
+	antsibull-changelog lint
+
+unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
+	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
+	pytest tests/unit
+
+SCENARIO ?= default
+molecule: $(VENV)/ready browser ## Run one scenario (SCENARIO=default)
+	@$(LAB) engine
+	molecule test --scenario-name $(SCENARIO)
+
+browser:
+	@command -v chromium >/dev/null || $(LAB) apt chromium
+
+bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
+	@$(LAB) engine
+	python benchmarks/run.py
+
+lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew
+	uv pip compile requirements.in --output-file requirements.lock --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --python-version 3.11 --python-platform linux --upgrade --quiet
+	python .config/lock_airflow.py
+
+$(VENV)/ready: requirements.lock
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { $(LAB) apt python3-venv && $(PYTHON) -m venv --clear $(VENV); }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@

@@ -1,0 +1,56 @@
+"""Values in configuration files."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _quote
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"), [("plain", '"plain"'), ('a"b', '"a\\"b"'), ("a\\b", '"a\\\\b"'), ("$HOME # no", '"\\$HOME # no"'), ("ü'", '"ü\'"')]
+)
+def test_haproxy_quote(value: str, quoted: str) -> None:
+    assert _quote.haproxy_quote(value) == quoted
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\0b"])
+def test_haproxy_quote_refuses_line_breaks(value: str) -> None:
+    with pytest.raises(ValueError, match="line breaks"):
+        _quote.haproxy_quote(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [("/execution", True), ("/execution/x", True), ("//execution//x", True), ("/executions", False), ("/a/execution", False), ("/", False)],
+)
+def test_haproxy_path_regex(path: str, inside: bool) -> None:
+    pattern = _quote.haproxy_path_regex(["/execution", "/internal/api"]).strip('"').replace("\\$", "$").replace("\\\\", "\\")
+    assert bool(re.search(pattern, path)) is inside
+    assert re.search(pattern, "/internal//api/x")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "on"), (False, "off"), (200, "'200'"), ("it's", "'it''s'"), ("a\\b", "'a\\\\b'"), (["10.0.0.1", "::1"], "'10.0.0.1, ::1'")],
+)
+def test_postgresql_value(value: object, text: str) -> None:
+    assert _quote.postgresql_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "peer"),
+    [
+        ("192.0.2.1", "192.0.2.1/32"),
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("2001:db8::1", "2001:db8::1/128"),
+        ("lb1.example.org", "lb1.example.org"),
+    ],
+)
+def test_postgresql_peer(value: str, peer: str) -> None:
+    assert _quote.postgresql_peer(value) == peer
+
+
+def test_postgresql_name_is_never_a_keyword() -> None:
+    assert _quote.postgresql_name("all") == '"all"'

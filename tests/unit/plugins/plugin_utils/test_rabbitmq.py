@@ -1,0 +1,54 @@
+"""RabbitMQ's definitions and cookie."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rabbitmq
+
+HOSTILE = "p@:/?#%&'\" $\\ü"
+NODE = {"vhost": "airflow", "user": "airflow", "admin_user": "admin", "delivery_limit": 50}
+SECRETS = {"broker_password": HOSTILE, "rabbitmq_admin_password": "other", "digest_key": "key"}
+
+
+def test_password_hash_is_what_rabbitmq_checks() -> None:
+    stored = base64.b64decode(_rabbitmq.password_hash("airflow", HOSTILE, "key"))
+    assert stored[4:] == hashlib.sha256(stored[:4] + HOSTILE.encode()).digest()
+
+
+def test_password_hash_is_stable_and_salted() -> None:
+    one = _rabbitmq.password_hash("airflow", "x", "key")
+    assert one == _rabbitmq.password_hash("airflow", "x", "key")
+    assert len({one, _rabbitmq.password_hash("admin", "x", "key"), _rabbitmq.password_hash("airflow", "x", "other key")}) == 3
+
+
+def test_definitions() -> None:
+    text = _rabbitmq.definitions(NODE, SECRETS)
+    document = json.loads(text)
+    assert text == _rabbitmq.definitions(NODE, dict(reversed(SECRETS.items())))
+    assert HOSTILE not in text
+    assert [user["name"] for user in document["users"]] == ["airflow", "admin"]
+    assert document["users"][0]["tags"] == []
+    assert document["vhosts"][0]["default_queue_type"] == "quorum"
+    assert document["policies"][0]["definition"] == {"delivery-limit": 50}
+    assert {permission["vhost"] for permission in document["permissions"]} == {"airflow"}
+
+
+def test_definitions_name_the_missing_secret() -> None:
+    with pytest.raises(KeyError, match="broker_password"):
+        _rabbitmq.definitions(NODE, {"digest_key": "key"})
+
+
+@pytest.mark.parametrize(
+    "value", ["short", "x" * 256, "with space xxxxxxxxxxxx", "ümlautxxxxxxxxxxxxxxxx", "ABCDEFGHIJKLMNOPQRST", "x" * 30 + "\n"]
+)
+def test_cookie_refuses(value: str) -> None:
+    with pytest.raises(ValueError, match="rabbitmq_cookie"):
+        _rabbitmq.cookie(value)
+
+
+def test_cookie_keeps_special_characters() -> None:
+    assert _rabbitmq.cookie("c@:/?#%&'\"$\\xxxxxxxxxxxx") == "c@:/?#%&'\"$\\xxxxxxxxxxxx"
