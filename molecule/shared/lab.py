@@ -96,7 +96,9 @@ def engine() -> None:
     deadline = time.monotonic() + 60
     while not answers():
         if time.monotonic() > deadline:
-            raise LabError("the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log or journalctl -u docker)")
+            raise LabError(
+                "the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log or journalctl -u docker)"
+            )
         time.sleep(0.5)
 
 
@@ -124,7 +126,9 @@ def certificates(target: Path) -> None:
     bundle = Path(os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt")
     if not bundle.is_file():
         return
-    found = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", bundle.read_text(encoding="ascii", errors="ignore"), re.DOTALL)
+    found = re.findall(
+        r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", bundle.read_text(encoding="ascii", errors="ignore"), re.DOTALL
+    )
     target.mkdir(parents=True, exist_ok=True)
     for number, certificate in enumerate(found):
         (target / f"machine-{number:03d}.crt").write_text(certificate, encoding="ascii")
@@ -157,9 +161,7 @@ def base_image(codename: str, folder: Path) -> str:
 def provision_script(codename: str) -> str:
     """What turns a plain Debian image into a host."""
     main, security = mirrors()
-    sources = "\n".join(
-        [f"deb {main} {codename} main", f"deb {main} {codename}-updates main", f"deb {security} {codename}-security main"]
-    )
+    sources = "\n".join([f"deb {main} {codename} main", f"deb {main} {codename}-updates main", f"deb {security} {codename}-security main"])
     return f"""set -eu
 export DEBIAN_FRONTEND=noninteractive
 rm -f /etc/apt/apt.conf.d/docker-clean /etc/apt/sources.list.d/*

@@ -13,7 +13,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._canary import 
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """See the documentation of the module."""
 
     _requires_connection = False

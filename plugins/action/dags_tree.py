@@ -21,7 +21,7 @@ _SHOWN = 100
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """See the documentation of the module."""
 
     _supports_check_mode = True

@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 10
 display = Display()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """See the documentation of the module."""
 
     _requires_connection = False
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if "airflow_cluster" not in variables:
             raise AnsibleActionFail("airflow_cluster is not set: compute the cluster model first")
         cluster = variables["airflow_cluster"]
-        rows: list[_report.Row] = []
+        rows: list[dict[str, str]] = []
         not_asked: list[str] = []
         for host in cluster["nodes"]:
             # Registered results need no templating, and a host's other variables do not concern us.
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result
 
     @staticmethod
-    def _print(name: str, rows: list[_report.Row]) -> None:
+    def _print(name: str, rows: list[dict[str, str]]) -> None:
         heading, *lines = _report.table(rows)
         display.display(f"\n{heading}", color=C.COLOR_HIGHLIGHT)
         colors = {"ok": C.COLOR_OK, "degraded": C.COLOR_WARN, "failed": C.COLOR_ERROR, "unreachable": C.COLOR_UNREACHABLE}

@@ -51,7 +51,9 @@ def unit_problem(values: Mapping[str, str] | None) -> str:
     if values.get("ActiveState") == "active":
         return ""
     result = values.get("Result", "")
-    return f"unit is {values.get('ActiveState')} ({values.get('SubState')})" + (f", result {result}" if result not in ("", "success") else "")
+    return f"unit is {values.get('ActiveState')} ({values.get('SubState')})" + (
+        f", result {result}" if result not in ("", "success") else ""
+    )
 
 
 def unit_detail(values: Mapping[str, str]) -> str:
@@ -90,7 +92,9 @@ def rabbitmq_rows(nodename: str, expected: Sequence[str], status: Mapping[str, A
 
 
 def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]]) -> Row:
-    quorum = [queue for queue in queues if str(queue.get("type", "")).endswith("quorum") or str(queue.get("type", "")).endswith("quorum_queue")]
+    quorum = [
+        queue for queue in queues if str(queue.get("type", "")).endswith("quorum") or str(queue.get("type", "")).endswith("quorum_queue")
+    ]
     wanted = min(3, len(expected))
     problems = []
     for queue in quorum:
@@ -116,9 +120,7 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
     rows = []
     for listener in listeners:
         name = str(listener["name"])
-        servers = [
-            line for line in lines if line["pxname"] in (name, f"{name}_backend") and line["svname"] not in ("FRONTEND", "BACKEND")
-        ]
+        servers = [line for line in lines if line["pxname"] in (name, f"{name}_backend") and line["svname"] not in ("FRONTEND", "BACKEND")]
         expected = {str(server["name"]) for server in listener.get("servers", [])}
         up = [line["svname"] for line in servers if line["status"].startswith(("UP", "no check"))]
         planned = [line for line in servers if line["status"].startswith(_PLANNED)]

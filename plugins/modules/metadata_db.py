@@ -128,7 +128,9 @@ def state(url: str, username: str, password: str) -> tuple[dict[str, str], str]:
 def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "") -> None:
     """Run ``command``; fail with the last lines that it said."""
     user = module.params["user"]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, user=user, group=user, extra_groups=[], cwd="/")
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=False, user=user, group=user, extra_groups=[], cwd="/"
+    )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{said}")

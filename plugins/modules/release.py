@@ -87,8 +87,14 @@ def unpack(module: AnsibleModule, releases: str, name: str, archive: str) -> Non
 def superfluous(releases: str, keep: int, stay: set[str]) -> list[str]:
     """Releases beyond the newest ``keep``, except those in ``stay``."""
     present = [entry.name for entry in os.scandir(releases) if entry.is_dir() and not entry.name.startswith(".")]
-    newest = sorted(present, key=lambda name: (name in stay, os.stat(os.path.join(releases, name, MARK)).st_mtime
-                                               if os.path.exists(os.path.join(releases, name, MARK)) else 0.0), reverse=True)
+    newest = sorted(
+        present,
+        key=lambda name: (
+            name in stay,
+            os.stat(os.path.join(releases, name, MARK)).st_mtime if os.path.exists(os.path.join(releases, name, MARK)) else 0.0,
+        ),
+        reverse=True,
+    )
     return sorted(name for name in newest[keep:] if name not in stay)
 
 

@@ -58,7 +58,9 @@ class Api:
     ``url`` is what users open, without a path of the API. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
     """
 
-    def __init__(self, url: str, major: int, user: str, password: str, deadline: Deadline, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, url: str, major: int, user: str, password: str, deadline: Deadline, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
         self.base = f"{self.url}/api/v{2 if major >= 3 else 1}"
         self.deadline = deadline
@@ -79,7 +81,8 @@ class Api:
         except ApiError as error:
             if error.status in (401, 403):
                 raise ApiError(
-                    f"login as {self.user} at {self.url} was refused: the account's password in Airflow is not the one in the inventory's secrets",
+                    f"login as {self.user} at {self.url} was refused: "
+                    "the account's password in Airflow is not the one in the inventory's secrets",
                     error.status,
                 ) from error
             raise

@@ -70,7 +70,9 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     for group in GROUPS:
         if not any(group in host.groups for host in hosts):
             problems.append(
-                Problem("FD101", f"group airflow_{group}", "no host", "at least one host", f"Add a host to airflow_{group} in the inventory.")
+                Problem(
+                    "FD101", f"group airflow_{group}", "no host", "at least one host", f"Add a host to airflow_{group} in the inventory."
+                )
             )
     brokers = sum("rabbitmq" in host.groups for host in hosts)
     if brokers and brokers not in (1, 3, 5):
@@ -174,7 +176,9 @@ def _check_ports(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem
             other = used.setdefault(port, name)
             if other != name:
                 problems.append(
-                    Problem("FD110", f"host {host.name}", f"{other} and {name} are both {port}", "different ports", "Change one of the two.")
+                    Problem(
+                        "FD110", f"host {host.name}", f"{other} and {name} are both {port}", "different ports", "Change one of the two."
+                    )
                 )
     return problems
 
@@ -378,7 +382,15 @@ class _Model:
             # asyncpg knows none of libpq's option names and fails on them at first use.
             {"file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": {}, **airflow},
             {"file": "result_backend", "scheme": "db+postgresql+psycopg2", "query": LIBPQ_KEEPALIVE, **results},
-            {"file": "broker_url", "scheme": "amqp", "user": "airflow", "secret": "broker_password", "path": "airflow", "query": {}, **broker},
+            {
+                "file": "broker_url",
+                "scheme": "amqp",
+                "user": "airflow",
+                "secret": "broker_password",
+                "path": "airflow",
+                "query": {},
+                **broker,
+            },
             {"file": "fernet_key", "secret": "fernet_key"},
             {"file": "api_secret_key", "secret": "api_secret_key"},
             {"file": "jwt_secret", "secret": "jwt_secret"},

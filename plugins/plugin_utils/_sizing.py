@@ -32,7 +32,8 @@ def worker_instances(queues: Iterable[Mapping[str, Any]], address: str, configur
     instances = []
     for position, queue in enumerate(queues):
         name = queue["name"]
-        command = f"celery worker --queues {name} --celery-hostname {name}@{address} --concurrency {queue['concurrency'] or configured or derived}"
+        slots = queue["concurrency"] or configured or derived
+        command = f"celery worker --queues {name} --celery-hostname {name}@{address} --concurrency {slots}"
         command += " --without-gossip --without-mingle" + (" --skip-serve-logs" if position else "")
         instances.append({"name": f"airflow-worker@{name}", "queue": name, "command": command})
     return instances

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 
 PREFIX = "airflow_"

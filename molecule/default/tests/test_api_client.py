@@ -32,11 +32,11 @@ def run(client: airflow.ApiClient) -> airflow.DAGRunResponse:
     """A finished run of the canary on all queues."""
     runs = airflow.DagRunApi(client)
     counts = {queue: 2 * len(workers) for queue, workers in access().model["queues"].items()}
-    body = airflow.TriggerDAGRunPostBody(dag_run_id=f"client__{time.time_ns()}", logical_date=None, conf={"instances": counts, "seconds": 2})
-    started = runs.trigger_dag_run(CANARY, body)
-    wait_until(
-        "the run ends", lambda: runs.get_dag_run(CANARY, started.dag_run_id).state in ("success", "failed"), seconds=180, every=1.0
+    body = airflow.TriggerDAGRunPostBody(
+        dag_run_id=f"client__{time.time_ns()}", logical_date=None, conf={"instances": counts, "seconds": 2}
     )
+    started = runs.trigger_dag_run(CANARY, body)
+    wait_until("the run ends", lambda: runs.get_dag_run(CANARY, started.dag_run_id).state in ("success", "failed"), seconds=180, every=1.0)
     return runs.get_dag_run(CANARY, started.dag_run_id)
 
 

@@ -64,7 +64,7 @@ def open_runs(page: Page) -> None:
     page.goto(f"{access().url}/dags/{CANARY}/runs")
 
 
-def run_row(page: Page, run_id: str):  # noqa: ANN201 the locator's type is Playwright's business
+def run_row(page: Page, run_id: str):
     return page.get_by_role("row").filter(has_text=run_id).first
 
 

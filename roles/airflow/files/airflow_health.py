@@ -23,22 +23,22 @@ HEARTBEAT_SECONDS = 60
 JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
-class Unknown(Exception):
+class UnknownError(Exception):
     """What the check needs (metastore or broker) does not answer: no reason to restart this service."""
 
 
-class Unhealthy(Exception):
+class UnhealthyError(Exception):
     """The service does not do its work."""
 
 
 def main_pid(unit: str) -> int:
-    """Process of ``unit``. Raises Unhealthy when it does not run."""
+    """Process of ``unit``. Raises UnhealthyError when it does not run."""
     shown = subprocess.run(
         ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"], capture_output=True, text=True, check=True
     ).stdout
     state = dict(line.split("=", 1) for line in shown.splitlines())
     if state["ActiveState"] != "active":
-        raise Unhealthy(f"{unit} is {state['ActiveState']} ({state['SubState']})")
+        raise UnhealthyError(f"{unit} is {state['ActiveState']} ({state['SubState']})")
     return int(state["MainPID"])
 
 
@@ -52,7 +52,7 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
             return f"answers {answer.status}"
     except OSError as error:
-        raise Unhealthy(f"no answer on port {port}: {error}") from error
+        raise UnhealthyError(f"no answer on port {port}: {error}") from error
 
 
 def check_job(unit: str) -> str:
@@ -69,13 +69,13 @@ def check_job(unit: str) -> str:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
     except OperationalError as error:
-        raise Unknown("the metastore does not answer") from error
+        raise UnknownError("the metastore does not answer") from error
     # The clock of /proc counts in ticks, so a job may seem to be a little older than its process.
     if row is None or row[0] < started - datetime.timedelta(seconds=2):
-        raise Unhealthy("no heartbeat yet since its start")
+        raise UnhealthyError("no heartbeat yet since its start")
     age = (datetime.datetime.now(datetime.UTC) - row[1]).total_seconds()
     if age > HEARTBEAT_SECONDS:
-        raise Unhealthy(f"last heartbeat {age:.0f} s ago")
+        raise UnhealthyError(f"last heartbeat {age:.0f} s ago")
     return f"heartbeat {max(age, 0):.0f} s ago"
 
 
@@ -98,15 +98,15 @@ def check_worker(unit: str) -> str:
             connection.ensure_connection(max_retries=1, timeout=5)
             answers = app.control.inspect(destination=[node], timeout=5, limit=1, connection=connection).active_queues()
     except (OperationalError, OSError) as error:
-        raise Unknown("the broker does not answer") from error
+        raise UnknownError("the broker does not answer") from error
     queues = [active["name"] for active in (answers or {}).get(node, [])]
     if queue not in queues:
-        raise Unhealthy(f"does not consume from queue {queue}")
+        raise UnhealthyError(f"does not consume from queue {queue}")
     return f"consumes from queue {queue}"
 
 
 def check(unit: str) -> str:
-    """One line about a healthy ``unit``. Raises Unhealthy or Unknown."""
+    """One line about a healthy ``unit``. Raises UnhealthyError or UnknownError."""
     config = configparser.RawConfigParser()
     config.read(CONFIG)
     if unit in ("airflow-api-server", "airflow-webserver"):
@@ -136,12 +136,12 @@ def main() -> int:
     try:
         print(f"{unit}: {check(unit)}")
         failed = False
-    except Unknown as problem:
+    except UnknownError as problem:
         print(f"{unit}: {problem}")
         failed = arguments.watch is None
         if not failed:
             return 0
-    except Unhealthy as problem:
+    except UnhealthyError as problem:
         print(f"{unit}: {problem}")
         failed = True
     if arguments.watch is None:

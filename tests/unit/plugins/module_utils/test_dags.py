@@ -144,5 +144,5 @@ def test_a_link_that_leads_elsewhere_is_replaced(store: _dags.Store, source: Pat
 
 
 def test_a_missing_account_is_named(tmp_path: Path, source: Path) -> None:
-    with pytest.raises(_dags.StoreError, match="nobody-here.*the role flightdeck.airflow.airflow makes the account"):
+    with pytest.raises(_dags.StoreError, match=r"nobody-here.*the role flightdeck.airflow.airflow makes the account"):
         ship(_dags.Store(str(tmp_path / "x"), "root", "nobody-here"), source)

@@ -35,7 +35,10 @@ def test_units_of_a_host() -> None:
     [
         (None, "does not exist"),
         ({"LoadState": "not-found", "ActiveState": "inactive"}, "does not exist"),
-        ({"LoadState": "loaded", "ActiveState": "failed", "SubState": "failed", "Result": "exit-code"}, "unit is failed (failed), result exit-code"),
+        (
+            {"LoadState": "loaded", "ActiveState": "failed", "SubState": "failed", "Result": "exit-code"},
+            "unit is failed (failed), result exit-code",
+        ),
         ({"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "Result": "success"}, "unit is inactive (dead)"),
     ],
 )

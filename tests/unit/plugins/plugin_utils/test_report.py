@@ -66,7 +66,9 @@ def test_the_table_is_aligned_sorted_by_tier_and_names_a_component_once() -> Non
 
 
 def test_the_verdict_names_what_is_wrong() -> None:
-    good, text = _report.verdict("prod", [row("scheduler", "m1", "failed", "dead"), row("health", "-", "failed", "no"), row("a", "b", "ok", "")], [])
+    good, text = _report.verdict(
+        "prod", [row("scheduler", "m1", "failed", "dead"), row("health", "-", "failed", "no"), row("a", "b", "ok", "")], []
+    )
     assert not good
     assert text == "cluster prod: 2 of 3 findings are bad: scheduler on m1: dead; health: no"
 
