@@ -15,6 +15,7 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
+export MOLECULE_COMMAND_BORDERS := false
 
 .PHONY: help up down test test-all lint unit molecule lock browser bench
 

@@ -24,13 +24,11 @@ import json
 from airflow.utils.db import _get_alembic_config
 from alembic.script import ScriptDirectory
 heads = {"alembic_version": ScriptDirectory.from_config(_get_alembic_config()).get_current_head()}
-try:
+# On Airflow 2 the auth manager's tables belong to the one schema.
+if MAJOR >= 3:
+    from airflow import settings
     from airflow.providers.fab.auth_manager.models.db import FABDBManager
-except ImportError:
-    FABDBManager = None
-from airflow import settings
-manager = FABDBManager and FABDBManager(settings.Session())
-if manager and MAJOR >= 3:
+    manager = FABDBManager(settings.Session())
     heads[manager.version_table_name] = manager.get_script_object().get_current_head()
 print("HEADS=" + json.dumps(heads))
 """

@@ -23,10 +23,16 @@ CANARY = "flightdeck_canary"
 
 @dataclass(frozen=True)
 class Access:
-    """A cluster and the account of its administrator."""
+    """A cluster, its secrets, and the containers that are its hosts."""
 
     model: dict[str, Any]
-    password: str
+    secrets: dict[str, str]
+    containers: dict[str, str]
+
+    @property
+    def password(self) -> str:
+        """Password of the administrator."""
+        return self.secrets["admin_password"]
 
     @property
     def url(self) -> str:
@@ -50,7 +56,9 @@ def inventory() -> str:
 def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
     """Output of an Ansible command against the cluster; raises with all of it when the command fails."""
     command = [program, "-i", inventory(), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    # Molecule forces colours, which would hide in what tests search.
+    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=plain)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -63,7 +71,7 @@ def access() -> Access:
         path = Path(folder) / "access.json"
         ansible(str(HERE / "cluster_access.yml"), "-e", f"access_file={path}", program="ansible-playbook")
         found = json.loads(path.read_text(encoding="utf-8"))
-    return Access(found["model"], found["password"])
+    return Access(found["model"], found["secrets"], found["containers"])
 
 
 def service(host: str, unit: str, state: str) -> None:

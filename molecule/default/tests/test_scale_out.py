@@ -1,0 +1,66 @@
+"""A worker joins by inventory, runs its task, and leaves again; no other host changes or restarts anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from cluster_access import ansible
+
+ROOT = Path(__file__).parents[3]
+MORE = str(ROOT / "molecule/default/inventory_scale_out")
+OTHERS_TASKS = 40
+
+
+def play(playbook, *arguments):
+    return ansible("-i", MORE, str(ROOT / playbook), *arguments, program="ansible-playbook", timeout=600)
+
+
+def recap(output):
+    found = re.findall(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)", output, re.MULTILINE)
+    return {host: (int(ok), int(changed)) for host, ok, changed in found}
+
+
+def processes(cluster, host_named):
+    """Main process of every service of ours on every host."""
+    show = "systemctl show --property=Id,MainPID 'airflow-worker@*' airflow-api-server.service airflow-triggerer.service airflow-dag-processor.service airflow-scheduler.service haproxy.service rabbitmq-server.service 'postgresql@*'"
+    return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine():
+    """A bare third worker."""
+    play("molecule/shared/create.yml")
+
+
+def test_a_worker_joins(cluster, host_named):
+    before = processes(cluster, host_named)
+    started = time.monotonic()
+    deployed = recap(play("site.yml", "--limit", "worker3"))
+    verified = play("playbooks/verify.yml")
+    seconds = time.monotonic() - started
+    assert re.search(r"canary default\s+worker3\s+ok", verified), verified[-3000:]
+    others = sum(ok for host, (ok, _changed) in deployed.items() if host != "worker3")
+    print(f"first task of worker3 after {seconds:.0f} s, {others} task executions on other hosts")
+    assert others <= OTHERS_TASKS
+    assert {host: pids for host, pids in processes(cluster, host_named).items() if host in before} == before
+
+
+def test_nothing_is_left_to_do_on_the_others(cluster, host_named):
+    before = processes(cluster, host_named)
+    everything = recap(play("site.yml"))
+    assert [host for host, (_ok, changed) in everything.items() if changed] == []
+    assert processes(cluster, host_named) == before
+
+
+def test_it_leaves_and_nobody_else_notices(cluster, host_named):
+    before = processes(cluster, host_named)
+    # As an operator does it: running tasks finish, then the machine goes, and its line in the inventory.
+    play("playbooks/stop.yml", "--limit", "worker3")
+    subprocess.run(["docker", "rm", "--force", "fd-default-worker3"], check=True, capture_output=True)
+    without = recap(ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=600))
+    assert [host for host, (_ok, changed) in without.items() if changed] == []
+    assert processes(cluster, host_named) == before

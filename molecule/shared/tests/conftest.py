@@ -1,0 +1,36 @@
+"""The hosts of the cluster under test, for testinfra."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import pytest
+import testinfra
+from cluster_access import Access, access
+from testinfra.host import Host
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Access:
+    """The cluster under test."""
+    return access()
+
+
+@pytest.fixture(scope="session")
+def host_named(cluster: Access) -> Callable[[str], Host]:
+    """A host by its inventory name."""
+    return functools.cache(lambda name: testinfra.get_host(f"docker://{cluster.containers[name]}"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that take ``member`` run once per host of the group that they are marked with."""
+    if "member" in metafunc.fixturenames:
+        group = metafunc.definition.get_closest_marker("group")
+        assert group, "a test that takes member names its group"
+        metafunc.parametrize("member", [host["name"] for host in access().model["hosts_of"][group.args[0]]])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare our marker."""
+    config.addinivalue_line("markers", "group(name): the inventory group whose hosts the test runs on")

@@ -1,0 +1,128 @@
+"""Metastore, broker and load balancer: who may do what, and what they do for others."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+
+def get(url, user="", password=""):
+    request = urllib.request.Request(url)
+    if user:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def api(cluster, member, path):
+    node = cluster.model["nodes"][member]
+    url = f"http://{node['address']}:{node['rabbitmq']['management_port']}/api/{path}"
+    status, body = get(url, "admin", cluster.secrets["rabbitmq_admin_password"])
+    assert status == 200
+    return json.loads(body)
+
+
+@pytest.mark.group("rabbitmq")
+def test_all_brokers_form_one_cluster(member, cluster):
+    nodes = api(cluster, member, "nodes")
+    assert sorted(node["name"] for node in nodes) == sorted(cluster.model["nodes"][member]["rabbitmq"]["nodes"])
+    assert all(node["running"] and not node["partitions"] for node in nodes)
+    assert not any(node["mem_alarm"] or node["disk_free_alarm"] for node in nodes)
+
+
+@pytest.mark.group("rabbitmq")
+def test_every_queue_of_airflow_is_a_quorum_queue_on_all_brokers(member, cluster):
+    members = sorted(cluster.model["nodes"][member]["rabbitmq"]["nodes"])
+    queues = {queue["name"]: queue for queue in api(cluster, member, "queues/airflow")}
+    for name, workers in cluster.model["queues"].items():
+        assert queues[name]["type"] == "quorum"
+        assert sorted(queues[name]["members"]) == members
+        assert queues[name]["consumers"] == len(workers)
+
+
+@pytest.mark.group("rabbitmq")
+def test_there_is_no_guest(member, cluster):
+    assert sorted(user["name"] for user in api(cluster, member, "users")) == ["admin", "airflow"]
+    node = cluster.model["nodes"][member]
+    assert get(f"http://{node['address']}:{node['rabbitmq']['management_port']}/api/overview", "guest", "guest")[0] == 401
+
+
+@pytest.mark.group("rabbitmq")
+def test_a_task_may_hold_its_message_for_days(member, cluster, host_named):
+    wanted = cluster.model["nodes"][member]["rabbitmq"]["consumer_timeout_seconds"] * 1000
+    in_force = host_named(member).check_output("rabbitmqctl --quiet eval 'application:get_env(rabbit, consumer_timeout).'")
+    assert in_force == f"{{ok,{wanted}}}"
+
+
+@pytest.mark.group("rabbitmq")
+def test_metrics_are_served(member, cluster):
+    node = cluster.model["nodes"][member]
+    assert "rabbitmq_identity_info" in get(f"http://{node['address']}:{node['rabbitmq']['prometheus_port']}/metrics")[1]
+
+
+def psql(host, address, port, user, password, database, query="SELECT current_user"):
+    url = f"postgresql://{user}:{quote(password, safe='')}@{address}:{port}/{database}?connect_timeout=5"
+    script = (
+        "import sys, psycopg2\n"
+        "connection = psycopg2.connect(sys.argv[1]); cursor = connection.cursor(); cursor.execute(sys.argv[2]); print(cursor.fetchone()[0])"
+    )
+    return host.run("/opt/airflow/current/bin/python -c %s %s %s", script, url, query)
+
+
+@pytest.mark.group("metastore")
+def test_the_metastore_admits_the_load_balancer_only(member, cluster, host_named):
+    node = cluster.model["nodes"][member]
+    outsider = next((name for name in cluster.model["airflow_hosts"] if "haproxy" not in cluster.model["nodes"][name]), None)
+    port, password = node["metastore"]["port"], cluster.secrets["metastore_password"]
+    balancer = cluster.model["hosts_of"]["haproxy"][0]["name"]
+    listeners = {each["name"]: each for each in cluster.model["nodes"][balancer]["haproxy"]["listeners"]}
+    client = host_named(outsider or cluster.model["airflow_hosts"][0])
+    through = cluster.model["nodes"][balancer]["address"]
+    assert psql(client, through, listeners["metastore"]["port"], "airflow", password, "airflow").stdout.strip() == "airflow"
+    assert psql(client, through, listeners["metastore"]["port"], "airflow", "wrong", "airflow").rc != 0
+    assert psql(client, through, listeners["metastore"]["port"], "airflow_results", password, "airflow").rc != 0
+    if outsider:
+        refused = psql(client, node["address"], port, "airflow", password, "airflow")
+        assert refused.rc != 0
+        assert "no pg_hba.conf entry" in refused.stderr
+
+
+@pytest.mark.group("haproxy")
+def test_every_server_is_up_and_the_statistics_want_a_login(member, cluster):
+    node = cluster.model["nodes"][member]
+    url = f"http://{node['address']}:{node['haproxy']['stats']['port']}/;csv"
+    assert get(url)[0] == 401
+    status, csv = get(url, "admin", cluster.secrets["haproxy_stats_password"])
+    assert status == 200
+    rows = [line.split(",") for line in csv.splitlines() if not line.startswith("#")]
+    for listener in node["haproxy"]["listeners"]:
+        for server in listener["servers"]:
+            assert any(listener["name"] in row[0] and row[1] == server["name"] and row[17].startswith("UP") for row in rows), server
+    assert "haproxy_process" in get(f"http://{node['address']}:{node['haproxy']['metrics_port']}/metrics")[1]
+
+
+def test_users_do_not_reach_the_execution_api(cluster):
+    for path in ("/execution/health", "//execution/health", "/%65xecution/health"):
+        assert get(cluster.model["url"] + path)[0] in (403, 404)
+
+
+@pytest.mark.group("haproxy")
+def test_a_reload_drops_no_connection(member, cluster, host_named):
+    host = host_named(member)
+    parts = urlsplit(cluster.model["url"])
+    path = "/api/v2/version" if cluster.model["version"]["major"] >= 3 else "/api/v1/version"
+    failed = 0
+    for attempt in range(40):
+        if attempt % 10 == 5:
+            host.check_output("systemctl reload haproxy.service")
+        failed += get(f"{parts.scheme}://{parts.netloc}{path}")[0] != 200
+    assert failed == 0

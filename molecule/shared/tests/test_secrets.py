@@ -1,0 +1,39 @@
+"""Each host holds the secrets that its components need, and nobody else can read them."""
+
+from __future__ import annotations
+
+import pytest
+
+NEEDED_3 = {
+    "webserver": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"},
+    "scheduler": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"},
+    "dag_processor": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"},
+    "triggerer": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"},
+    "worker": {"broker_url", "result_backend", "api_secret_key"},
+}
+
+
+def test_a_host_has_just_its_secrets(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        lines = host.check_output("stat -c '%n %U:%G %a' /etc/airflow/secrets/*").splitlines()
+        assert all(line.endswith("root:airflow 640") for line in lines)
+        if cluster.model["version"]["major"] >= 3:
+            found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
+            assert found == set().union(*(NEEDED_3[component] for component in cluster.model["nodes"][name]["components"]))
+        assert host.check_output("stat -c '%U:%G %a' /etc/airflow/secrets") == "root:airflow 750"
+
+
+def test_no_secret_outside_its_file(cluster, host_named):
+    values = [value for name, value in cluster.secrets.items() if len(value) >= 16]
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        seen = host.check_output("cat /etc/airflow/airflow.cfg /etc/airflow/environment /etc/systemd/system/airflow-*")
+        seen += host.check_output("for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done")
+        seen += host.check_output("journalctl --no-pager --output=cat")
+        assert not [value[:3] + "..." for value in values if value in seen], name
+
+
+@pytest.mark.group("worker")
+def test_others_cannot_read_a_secret(member, host_named):
+    assert host_named(member).run("setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/airflow/secrets/broker_url").rc != 0

@@ -1,0 +1,90 @@
+"""Every Airflow service does its work, survives being killed, and stops the way its tasks need."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cluster_access import wait_until
+
+UNITS = {
+    "scheduler": "airflow-scheduler",
+    "dag_processor": "airflow-dag-processor",
+    "triggerer": "airflow-triggerer",
+}
+
+
+def units_of(cluster, name):
+    node = cluster.model["nodes"][name]
+    web = "airflow-api-server" if cluster.model["version"]["major"] >= 3 else "airflow-webserver"
+    units = []
+    for component in node["components"]:
+        if component == "worker":
+            units += [f"airflow-worker@{queue['name']}" for queue in node["airflow"]["queues"]]
+        else:
+            units.append(web if component == "webserver" else UNITS[component])
+    return units
+
+
+def properties(host, unit, *names):
+    shown = host.check_output("systemctl show --property=%s %s.service", ",".join(names), unit)
+    return dict(line.split("=", 1) for line in shown.splitlines())
+
+
+def test_every_service_is_healthy_and_starts_at_boot(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        for unit in units_of(cluster, name):
+            health = host.run("airflow-health %s", unit)
+            assert health.rc == 0, f"{name}: {health.stdout}"
+            assert host.service(f"{unit}.service").is_enabled
+
+
+def test_no_service_was_restarted_by_itself(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        for unit in units_of(cluster, name):
+            assert properties(host_named(name), unit, "NRestarts")["NRestarts"] == "0", f"{unit} on {name}"
+
+
+@pytest.mark.group("worker")
+def test_a_worker_drains_and_outlives_a_greedy_task(member, cluster, host_named):
+    for unit in units_of(cluster, member):
+        if not unit.startswith("airflow-worker@"):
+            continue
+        found = properties(host_named(member), unit, "KillMode", "Restart", "OOMPolicy", "TimeoutStopUSec")
+        assert found == {"KillMode": "mixed", "Restart": "always", "OOMPolicy": "continue", "TimeoutStopUSec": "10min"}
+
+
+def test_a_running_process_carries_the_digest_of_its_unit(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        for unit in units_of(cluster, name):
+            pid = properties(host, unit, "MainPID")["MainPID"]
+            running = host.check_output("tr '\\0' '\\n' < /proc/%s/environ | grep ^FLIGHTDECK_DIGEST=", pid)
+            assert f"Environment={running}" in host.file(f"/etc/systemd/system/{unit}.service").content_string
+
+
+@pytest.mark.group("scheduler")
+def test_a_killed_scheduler_comes_back(member, host_named):
+    host = host_named(member)
+    before = properties(host, "airflow-scheduler", "MainPID")["MainPID"]
+    host.check_output("systemctl kill --signal=KILL airflow-scheduler.service")
+    wait_until("systemd starts it again", lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before), 30)
+    wait_until("it is healthy", lambda: host.run("airflow-health airflow-scheduler").rc == 0, 120, every=2)
+
+
+def test_the_operators_command_runs_as_the_service_account(cluster, host_named):
+    host = host_named(cluster.model["database_host"])
+    version = host.check_output("airflow version")
+    assert cluster.model["version"]["full"] in version
+    checked = host.run("airflow db check")
+    assert checked.rc == 0, checked.stderr
+
+
+def test_releases_are_compiled_and_rooted(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        release = json.loads(host.check_output("cat /opt/airflow/current/release.json"))
+        assert release["version"] == cluster.model["version"]["full"]
+        assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]
+        assert host.run("find /opt/airflow/current/lib -name '*.pyc' | grep -q airflow").rc == 0
