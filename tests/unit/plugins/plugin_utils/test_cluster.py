@@ -1,0 +1,150 @@
+"""The model: from an inventory to every URL, listener, secret and number, and everything that can be wrong with an inventory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+DEFAULTS = Path(__file__).parents[4] / "roles/airflow/defaults/main"
+
+
+def defaults(**changes):
+    values = {}
+    for path in DEFAULTS.glob("*.yml"):
+        values.update(yaml.safe_load(path.read_text()) or {})
+    return {**values, **changes}
+
+
+def host(name, number, *groups, queues=("default",)):
+    normalised = tuple(_cluster.normalise_queues(list(queues))) if "worker" in groups else ()
+    return _cluster.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
+
+
+MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
+
+
+def reference(workers=2):
+    return [
+        host("lb1", 10, "haproxy"),
+        host("master1", 11, *MASTER),
+        host("master2", 12, *MASTER),
+        *(host(f"worker{number}", 20 + number + (1000 if number > 100 else 0), "worker") for number in range(1, workers + 1)),
+        host("db1", 131, "metastore"),
+        *(host(f"mq{number}", 140 + number, "rabbitmq") for number in (1, 2, 3)),
+    ]
+
+
+def single():
+    return [host("node1", 10, *_cluster.GROUPS)]
+
+
+def codes(hosts, **changes):
+    return sorted({problem.code for problem in _cluster.check(hosts, defaults(**changes))})
+
+
+@pytest.mark.parametrize("hosts", [reference(), single(), reference(100)])
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_valid_inventories_have_no_problem(hosts, version):
+    assert _cluster.check(hosts, defaults(airflow_version=version)) == []
+
+
+@pytest.mark.parametrize("group", _cluster.GROUPS)
+def test_an_empty_group_is_named(group):
+    hosts = [_cluster.Host(one.name, one.groups - {group}, one.address, one.queues) for one in single()]
+    problems = _cluster.check(hosts, defaults())
+    assert [problem.code for problem in problems] == ["FD101"]
+    assert f"airflow_{group}" in str(problems[0])
+
+
+@pytest.mark.parametrize(
+    ("hosts", "changes", "code"),
+    [
+        ([*reference()[:-1]], {}, "FD102"),
+        ([*reference(), host("db2", 132, "metastore")], {}, "FD103"),
+        (reference(), {"airflow_version": "2.6.3"}, "FD104"),
+        ([*reference(), host("w", 99, "worker", queues=())], {}, "FD105"),
+        ([*reference(), host("w", 99, "worker", queues=("gpu queue",))], {}, "FD106"),
+        ([*reference(), host("w", 99, "worker", queues=("a", "a"))], {}, "FD107"),
+        ([*reference(), host("again", 21, "worker")], {}, "FD108"),
+        (reference(), {"airflow_haproxy_web_port": 80}, "FD109"),
+        (single(), {"airflow_haproxy_web_port": 5432}, "FD110"),
+    ],
+)
+def test_bad_inventories_have_their_code(hosts, changes, code):
+    assert codes(hosts, **changes) == [code]
+
+
+def test_a_problem_says_where_what_was_found_what_is_wanted_and_the_remedy():
+    (problem,) = _cluster.check(reference()[:-1], defaults())
+    assert str(problem) == (
+        "FD102 group airflow_rabbitmq: found 2 hosts; expected 1, 3 or 5. "
+        "An even number tolerates no more failures than one host less: add or remove one."
+    )
+
+
+def test_the_reference_goes_through_the_load_balancer():
+    model = _cluster.build(reference(), defaults())
+    assert model["url"] == "http://192.0.2.10:8080"
+    worker = model["nodes"]["worker1"]["airflow"]
+    assert worker["config"]["core"]["execution_api_server_url"] == "http://192.0.2.10:8082/execution/"
+    assert {secret["file"] for secret in worker["secrets"]} == {"broker_url", "result_backend", "api_secret_key"}
+    assert {secret["host"] for secret in worker["secrets"] if "host" in secret} == {"192.0.2.10"}
+    assert "sql_alchemy_conn_cmd" not in worker["config"].get("database", {})
+    assert model["nodes"]["db1"]["metastore"]["clients"] == ["127.0.0.1/32", "192.0.2.10/32"]
+
+
+def test_a_host_with_its_own_load_balancer_uses_it():
+    model = _cluster.build(single(), defaults())
+    (node,) = model["nodes"].values()
+    assert node["airflow"]["config"]["core"]["execution_api_server_url"] == "http://127.0.0.1:8082/execution/"
+    assert {secret["host"] for secret in node["airflow"]["secrets"] if "host" in secret} == {"127.0.0.1"}
+
+
+def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
+    model = _cluster.build(reference(), defaults(airflow_version="2.11.2"))
+    assert [each["name"] for each in model["nodes"]["lb1"]["haproxy"]["listeners"]] == ["web", "metastore", "broker"]
+    worker = model["nodes"]["worker1"]["airflow"]
+    assert "sql_alchemy_conn" in {secret["file"] for secret in worker["secrets"]}
+    assert worker["config"]["webserver"]["base_url"] == "http://192.0.2.10:8080"
+    assert "api_auth" not in worker["config"]
+    assert model["nodes"]["master1"]["dags"]
+
+
+def test_the_users_options_win_but_never_over_a_secret():
+    mine = {"core": {"parallelism": 64, "executor": "LocalExecutor", "fernet_key_cmd": "cat /tmp/x"}, "metrics": {"statsd_on": True}}
+    config = _cluster.build(reference(), defaults(airflow_config=mine))["nodes"]["master1"]["airflow"]["config"]
+    assert config["core"]["parallelism"] == 64
+    assert config["core"]["executor"] == "LocalExecutor"
+    assert config["core"]["fernet_key_cmd"] == "cat /etc/airflow/secrets/fernet_key"
+    assert config["metrics"] == {"statsd_on": True}
+
+
+def test_an_ipv6_address_stands_in_brackets():
+    hosts = [_cluster.Host(one.name, one.groups, "2001:db8::1", one.queues) for one in single()]
+    assert _cluster.build(hosts, defaults())["url"] == "http://[2001:db8::1]:8080"
+
+
+@given(st.integers(min_value=1, max_value=12))
+@settings(max_examples=12, deadline=None)
+def test_one_more_worker_changes_no_other_host(workers):
+    before, after = (_cluster.build(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
+    same_step = before["db1"]["metastore"]["max_connections"] == after["db1"]["metastore"]["max_connections"]
+    changed = [name for name in before if before[name] != after[name]]
+    assert changed == ([] if same_step else ["db1"])
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("default", [{"name": "default", "concurrency": 0}]),
+        (["a", {"name": "b", "concurrency": 2}], [{"name": "a", "concurrency": 0}, {"name": "b", "concurrency": 2}]),
+        ([], []),
+    ],
+)
+def test_queues_are_normalised(value, wanted):
+    assert _cluster.normalise_queues(value) == wanted

@@ -1,0 +1,99 @@
+"""Digests change exactly when a component's process must restart; sizes follow from the host; releases are named by content."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _preflight, _release, _secrets, _sizing
+
+CONFIG = {"core": {"executor": "CeleryExecutor"}, "api": {"port": 8081}, "celery": {"operation_timeout": 20}, "custom": {"x": 1}}
+VERSIONS = {"broker_url": "1", "jwt_secret": "1", "sql_alchemy_conn": "1"}
+
+
+def digests(config=CONFIG, versions=VERSIONS, release="r1"):
+    return {component: _components.component_digest(component, 3, config, versions, release) for component in _components.COMPONENTS}
+
+
+def changed(**arguments):
+    before, after = digests(), digests(**arguments)
+    return [component for component in _components.COMPONENTS if before[component] != after[component]]
+
+
+ALL = list(_components.COMPONENTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "restarts"),
+    [
+        ({}, []),
+        ({"config": {**CONFIG, "api": {"port": 9000}}}, ["webserver", "triggerer", "worker"]),
+        ({"config": {**CONFIG, "celery": {"operation_timeout": 30}}}, ["scheduler", "worker"]),
+        ({"config": {**CONFIG, "core": {"executor": "x"}}}, ALL),
+        ({"config": {**CONFIG, "custom": {"x": 2}}}, ALL),
+        ({"versions": {**VERSIONS, "jwt_secret": "2"}}, ["webserver", "scheduler"]),
+        ({"versions": {**VERSIONS, "broker_url": "2"}}, ["scheduler", "worker"]),
+        ({"versions": {**VERSIONS, "sql_alchemy_conn": "2"}}, ["webserver", "scheduler", "dag_processor", "triggerer"]),
+        ({"release": "r2"}, ALL),
+    ],
+)
+def test_only_readers_restart(arguments, restarts):
+    assert changed(**arguments) == restarts
+
+
+def test_a_fingerprint_says_nothing_without_its_key():
+    assert _secrets.fingerprint("secret", "key") == _secrets.fingerprint("secret", "key")
+    assert _secrets.fingerprint("secret", "key") != _secrets.fingerprint("secret", "other")
+    assert _secrets.fingerprint("secret", "key") != _secrets.fingerprint("secret2", "key")
+
+
+def test_generated_secrets_fit_their_use():
+    made = _secrets.missing({})
+    assert set(made) == set(_secrets.GENERATORS)
+    assert len(made["jwt_secret"].encode()) >= 64
+    assert 20 < len(made["rabbitmq_cookie"]) <= 255
+    assert made["fernet_key"] != _secrets.missing({})["fernet_key"]
+    assert "admin_password" not in _secrets.missing({"admin_password": "mine"})
+
+
+def test_secret_files_end_without_a_newline():
+    files = _secrets.secret_files([{"file": "fernet_key", "secret": "fernet_key"}], {"fernet_key": "k"}, "airflow")
+    assert files == [{"path": "/etc/airflow/secrets/fernet_key", "content": "k", "group": "airflow", "mode": "0640"}]
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "memory", "workers", "slots"), [(2, 24000, 1, 8), (16, 64000, 1, 16), (4, 2048, 1, 3), (1, 512, 1, 1), (8, 16000, 2, 16)]
+)
+def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
+    assert _sizing.worker_concurrency(vcpus, memory, workers) == slots
+
+
+def test_one_worker_service_per_queue_and_one_log_server():
+    first, second = _sizing.worker_instances([{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}], "192.0.2.1", 0, 8)
+    assert first["name"] == "airflow-worker@default"
+    assert "--concurrency 8" in first["command"]
+    assert "--skip-serve-logs" not in first["command"]
+    assert "--queues gpu" in second["command"]
+    assert "--concurrency 1" in second["command"]
+    assert "--skip-serve-logs" in second["command"]
+
+
+def test_a_release_is_named_by_everything_that_it_is_made_of():
+    name = _release.release_id("3.3.2", "3.11", "lock", "uv", [])
+    assert name.startswith("3.3.2-")
+    assert name.endswith("-py3.11")
+    others = [("3.3.2", "3.13", "lock", "uv", []), ("3.3.2", "3.11", "lock2", "uv", []), ("3.3.2", "3.11", "lock", "uv", ["x==1"])]
+    assert len({name, *(_release.release_id(*other) for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("distribution", "release", "python", "version", "codes"),
+    [
+        ("Debian", "12", "3.11", "3.3.2", []),
+        ("Debian", "13", "3.13", "3.3.2", []),
+        ("Debian", "13", "3.13", "2.11.2", ["FD202"]),
+        ("Debian", "13", "3.13", "", []),
+        ("Ubuntu", "24", "3.12", "3.3.2", ["FD201"]),
+        ("Debian", "11", "3.9", "", ["FD201"]),
+    ],
+)
+def test_unsupported_hosts_are_refused(distribution, release, python, version, codes):
+    assert [problem.code for problem in _preflight.check_host("h", distribution, release, python, version)] == codes

@@ -1,0 +1,143 @@
+"""The interface is one thing in three places: defaults, argument specs and what the code reads."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
+DEFAULTS: dict[str, object] = {}
+for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
+    DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
+SECRETS = {f"airflow_{name}" for name in GENERATORS}
+# What the collection sets itself.
+INTERNAL = {"airflow_cluster", "airflow_secrets", "airflow_component"}
+
+
+def sources():
+    """Text of everything that may read a variable."""
+    paths = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("plugins/**/*.py")]
+    paths += [
+        path for path in ROOT.glob("roles/**/*") if path.is_file() and path.suffix in (".yml", ".j2", ".py") and "locks" not in path.parts
+    ]
+    return {path: path.read_text() for path in paths if "defaults" not in path.parts and path.name != "argument_specs.yml"}
+
+
+def test_every_default_is_in_the_spec_and_says_the_same():
+    assert {name: option["default"] for name, option in OPTIONS.items() if "default" in option} == DEFAULTS
+
+
+def test_options_without_a_default_are_secrets_or_belong_to_a_host():
+    assert set(OPTIONS) - set(DEFAULTS) == SECRETS | {"airflow_address"}
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_is_never_shown(name):
+    assert OPTIONS[name]["no_log"] is True
+    assert "choices" not in OPTIONS[name]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_every_option_is_read_and_described(name):
+    assert OPTIONS[name]["description"].endswith(".")
+    if name in SECRETS:
+        return
+    short = name.removeprefix("airflow_")
+    # The model's list of ports leaves the common prefix out.
+    found = any(re.search(rf"\b{name}\b", text) or re.search(rf'"{short}"', text) for text in sources().values())
+    assert found or re.fullmatch(r"airflow_haproxy_\w+_port", name)
+
+
+def test_no_variable_of_ours_is_used_without_a_default():
+    known = set(OPTIONS) | INTERNAL
+    unknown = set()
+    for path, text in sources().items():
+        if path.suffix == ".py":
+            continue
+        for name in re.findall(r"(?<![\w./-])airflow_[a-z0-9_]+\b(?!\.py|\s*:\s*\S*\.yml|\.conf|\.service)", text):
+            # Names of groups, tests of the collection's own files, and keys of the model.
+            if name not in known and not re.fullmatch(
+                r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results)|airflow_release\w*", name
+            ):
+                unknown.add((path.relative_to(ROOT).as_posix(), name))
+    groups = {"airflow_metastore", "airflow_rabbitmq", "airflow_haproxy", "airflow_webserver", "airflow_scheduler"}
+    groups |= {"airflow_dag_processor", "airflow_triggerer", "airflow_worker"}
+    assert sorted((path, name) for path, name in unknown if name not in groups) == []
+
+
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_is_documented(name):
+    module = importlib.import_module(f"ansible_collections.flightdeck.airflow.plugins.modules.{name}")
+    document = yaml.safe_load(module.DOCUMENTATION)
+    assert document["module"] == name
+    assert {"check_mode", "diff_mode"} <= set(document["attributes"])
+    assert yaml.safe_load(module.EXAMPLES)
+    source = (ROOT / "plugins/modules" / f"{name}.py").read_text() + "".join(
+        path.read_text() for path in [ROOT / "plugins/action" / f"{name}.py"] if path.exists()
+    )
+    for option in document.get("options") or {}:
+        assert f'"{option}"' in source, option
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    target = tmp_path_factory.mktemp("build")
+    command = [Path(sys.executable).parent / "ansible-galaxy", "collection", "build", str(ROOT), "--output-path", str(target)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(target.glob("*.tar.gz"))
+
+
+def test_the_archive_holds_what_users_need_and_nothing_else(archive):
+    with tarfile.open(archive) as content:
+        names = content.getnames()
+    tops = {name.split("/")[0] for name in names}
+    wanted = {
+        "roles",
+        "playbooks",
+        "plugins",
+        "meta",
+        "docs",
+        "inventories",
+        "changelogs",
+        "site.yml",
+        "README.md",
+        "LICENSE",
+        "MANIFEST.json",
+    }
+    assert wanted <= tops
+    assert tops - wanted <= {"FILES.json", "CHANGELOG.rst", "CONTRIBUTING.md"}
+    assert not [name for name in names if "airflow_secrets" in name or "__pycache__" in name or "/lab/" in name]
+
+
+def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
+    bin_dir = Path(sys.executable).parent
+    install = [bin_dir / "ansible-galaxy", "collection", "install", "--no-deps", "--offline", str(archive), "-p", str(tmp_path)]
+    site = next(Path(path) for path in sys.path if (Path(path) / "ansible_collections/community").is_dir())
+    environment = {
+        "PATH": f"{bin_dir}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "ANSIBLE_COLLECTIONS_PATH": f"{tmp_path}:{site}",
+        "LC_ALL": "C.UTF-8",
+    }
+    subprocess.run(install, check=True, capture_output=True, env=environment)
+    (tmp_path / "use.yml").write_text("---\n- ansible.builtin.import_playbook: flightdeck.airflow.site\n")
+    inventory = tmp_path / "ansible_collections/flightdeck/airflow/inventories/prod"
+    check = [bin_dir / "ansible-playbook", "--syntax-check", "-i", str(inventory), str(tmp_path / "use.yml")]
+    done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    docs = subprocess.run(
+        [bin_dir / "ansible-doc", "flightdeck.airflow.files"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert "FLIGHTDECK.AIRFLOW.FILES" in docs.stdout.upper()
