@@ -17,7 +17,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-all lint unit molecule lock browser bench
+.PHONY: help up down test test-all lint unit molecule lock docs browser bench
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -65,6 +65,9 @@ browser:
 bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine
 	python benchmarks/run.py
+
+docs: $(VENV)/ready ## Write docs/variables.md from the argument specs
+	python .config/render_variables.py
 
 lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew
 	uv pip compile requirements.in --output-file requirements.lock --generate-hashes --no-header --no-annotate \

@@ -141,3 +141,9 @@ def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
         [bin_dir / "ansible-doc", "flightdeck.airflow.files"], capture_output=True, text=True, env=environment, check=False
     )
     assert "FLIGHTDECK.AIRFLOW.FILES" in docs.stdout.upper()
+
+
+def test_the_reference_of_variables_is_what_the_spec_says():
+    command = [sys.executable, "-c", "import runpy; print(runpy.run_path('.config/render_variables.py')['render'](), end='')"]
+    rendered = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert (ROOT / "docs/variables.md").read_text() == rendered, "run make docs"

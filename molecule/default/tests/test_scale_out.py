@@ -26,7 +26,10 @@ def recap(output):
 
 def processes(cluster, host_named):
     """Main process of every service of ours on every host."""
-    show = "systemctl show --property=Id,MainPID 'airflow-worker@*' airflow-api-server.service airflow-triggerer.service airflow-dag-processor.service airflow-scheduler.service haproxy.service rabbitmq-server.service 'postgresql@*'"
+    units = (
+        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy rabbitmq-server postgresql@*"
+    )
+    show = "systemctl show --property=Id,MainPID " + " ".join(f"'{unit}.service'" for unit in units.split())
     return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
 
 
