@@ -1,0 +1,129 @@
+"""What every Airflow host gets, rendered as Ansible does it, is what the golden files say, and systemd understands it.
+
+After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/templates, and read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster
+
+ROOT = Path(__file__).parents[3]
+ROLE = ROOT / "roles/airflow"
+GOLDEN = Path(__file__).parent / "golden"
+MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
+UNIT_TEMPLATE = (ROLE / "templates/etc/systemd/system/airflow.service.j2").read_text()
+FACTS = {
+    "processor_nproc": 4,
+    "memtotal_mb": 16000,
+    "python": {"version": {"major": 3, "minor": 11}},
+    "distribution_release": "bookworm",
+    "machine": "x86_64",
+}
+
+
+def load(path):
+    return DataLoader().load_from_file(str(path), trusted_as_template=True) or {}
+
+
+def variables(version, name, component=""):
+    """The variables that a task of the role sees on host ``name``."""
+    found = {}
+    for path in sorted((ROLE / "defaults/main").glob("*.yml")):
+        found.update(load(path))
+    # A fixed name: the real one changes with every lock.
+    found.update(load(ROLE / "vars/main.yml"), __airflow_release_id="release", ansible_managed="Managed by Ansible", role_path=str(ROLE))
+    if component:
+        found.update(load(ROOT / f"roles/{component}/vars/main.yml"))
+    found.update(airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
+    settings = {**found, "airflow_worker_queues": ["default"]}
+    queues = tuple(_cluster.normalise_queues(["default", {"name": "gpu", "concurrency": 1}]))
+    hosts = [
+        _cluster.Host("lb1", frozenset({"haproxy"}), "192.0.2.10"),
+        _cluster.Host("master1", frozenset(MASTER), "192.0.2.11"),
+        _cluster.Host("worker1", frozenset({"worker"}), "192.0.2.21", queues),
+        _cluster.Host("db1", frozenset({"metastore"}), "192.0.2.31"),
+        _cluster.Host("mq1", frozenset({"rabbitmq"}), "192.0.2.41"),
+    ]
+    plain = {key: value for key, value in settings.items() if not (isinstance(value, str) and "{{" in value)}
+    found["airflow_cluster"] = _cluster.build(hosts, plain)
+    found["airflow_secrets"] = {name: f"{name}-value" for name in ("metastore_password", "result_backend_password", "broker_password")}
+    found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
+    found.update(ansible_facts=FACTS, inventory_hostname=name)
+    return found
+
+
+def render(text, values):
+    return Templar(DataLoader(), values).template(trust_as_template(text))
+
+
+def template(name, values):
+    return render((ROLE / "templates" / name).read_text(), values)
+
+
+def units(version, host, component):
+    """Unit name and text of every instance of a component."""
+    values = variables(version, host, component)
+    described = render(f"{{{{ __{component}_component }}}}", values)
+    digest = next(task for task in load(ROLE / "tasks/component.yml"))["vars"]["__airflow_digest"]
+    for instance in described["instances"]:
+        yield (
+            instance["name"],
+            render(UNIT_TEMPLATE, {**values, "airflow_component": described, "__airflow_unit": instance, "__airflow_digest": digest}),
+        )
+
+
+def files(version):
+    """Everything that is compared, by name."""
+    for host in ("master1", "worker1"):
+        yield f"{host}-airflow.cfg", template("etc/airflow/airflow.cfg.j2", variables(version, host))
+        yield f"{host}-environment", template("etc/airflow/environment.j2", variables(version, host))
+    for component in _cluster.COMPONENTS:
+        for name, text in units(version, "worker1" if component == "worker" else "master1", component):
+            yield f"{name}.service", text
+
+
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_rendered_files_are_the_golden_ones(version):
+    folder = GOLDEN / version
+    rendered = dict(files(version))
+    if os.environ.get("UPDATE_GOLDEN"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            path.unlink()
+        for name, text in rendered.items():
+            (folder / name).write_text(text)
+    golden = {path.name: path.read_text() for path in folder.iterdir()}
+    assert rendered == golden
+
+
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_systemd_understands_every_unit(version, tmp_path):
+    paths = []
+    helpers = ("airflow.slice", "airflow-watchdog@.service", "airflow-watchdog@.timer", "airflow-restart@.service")
+    for name in helpers:
+        (tmp_path / name).write_text(template(f"etc/systemd/system/{name}.j2", variables(version, "master1")))
+    for name, text in files(version):
+        if name.endswith(".service"):
+            # The commands are not on this machine; what is judged is the unit.
+            path = tmp_path / name
+            path.write_text(text.replace("/opt/airflow/current/bin/airflow ", "/bin/true "))
+            paths.append(str(path))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True, check=False)
+    complaints = [
+        line for line in done.stderr.splitlines() if "airflow" in line and "airflow-health" not in line and "environment" not in line
+    ]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_no_secret_is_rendered_outside_the_secret_files(version):
+    values = variables(version, "master1")["airflow_secrets"].values()
+    for name, text in files(version):
+        assert not [value for value in values if value.endswith("-value") and value in text], name
