@@ -1,0 +1,185 @@
+"""Measure the collection on the nine hosts of the lab `bench`, side by side with the hand-written script, and write docs/performance.md.
+
+    python benchmarks/run.py
+
+Takes about 20 minutes on two processors; nothing else should run meanwhile. Every figure is one run: read the ratios.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+INVENTORY = HERE / "inventory"
+WORKERS = (2, 4, 8, 16)
+
+
+@dataclass
+class Result:
+    """What was measured, in seconds where not said otherwise."""
+
+    script: float = 0.0
+    cold: float = 0.0
+    setup: float = 0.0
+    again: float = 0.0
+    join: float = 0.0
+    join_tasks: int = 0
+    growth: dict[int, float] = field(default_factory=dict)
+
+
+def timed(*command: str | Path, quiet: bool = True) -> tuple[float, str]:
+    """Seconds that a command takes, and its output. Ends the program when it fails."""
+    print("  $", *[str(part).replace(f"{ROOT}/", "") for part in command], flush=True)
+    started = time.monotonic()
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=quiet, text=True, check=False)
+    seconds = time.monotonic() - started
+    if done.returncode:
+        sys.exit(f"failed:\n{(done.stdout or '')[-3000:]}{(done.stderr or '')[-2000:]}")
+    print(f"    {seconds:.1f} s", flush=True)
+    return seconds, done.stdout or ""
+
+
+def playbook(path: str, *arguments: str | Path, more: Path | None = None) -> tuple[float, str]:
+    """Run a playbook of the repository on the bench."""
+    inventories = ["-i", str(INVENTORY)] + (["-i", str(more)] if more else [])
+    return timed("ansible-playbook", *inventories, path, *arguments)
+
+
+def fresh() -> None:
+    """Bare containers."""
+    playbook("molecule/shared/destroy.yml")
+    playbook("molecule/shared/create.yml")
+
+
+def more_workers(folder: Path, total: int) -> Path:
+    """An inventory with the workers beyond the second."""
+    lines = ["all:", "  children:", "    airflow_worker:", "      hosts:"]
+    lines += [f'        worker{number}: {{airflow_address: "{{{{ lab_subnet }}}}.{200 + number}"}}' for number in range(3, total + 1)]
+    path = folder / f"workers{total}.yml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def measure(folder: Path) -> Result:
+    """All measurements, in the order that needs the fewest deployments."""
+    result = Result()
+    cache = ("-e", f"airflow_release_cache={folder}/cache")
+    fresh()
+    result.script, _ = timed(HERE / "baseline.sh", ROOT)
+    fresh()
+    deploy, _ = playbook("site.yml", *cache)
+    verify, _ = playbook("playbooks/verify.yml")
+    result.cold = deploy + verify
+    playbook("site.yml", *cache)
+    result.again, _ = playbook("site.yml", *cache)
+    result.setup, _ = timed("ansible", "all", "-i", INVENTORY, "-m", "ansible.builtin.setup")
+    result.growth[2] = result.again
+    for total in WORKERS[1:]:
+        more = more_workers(folder, total)
+        if total == WORKERS[1]:
+            first = more_workers(folder, 3)
+            playbook("molecule/shared/create.yml", more=first)
+            join, output = playbook("site.yml", "--limit", "worker3", *cache, more=first)
+            ran, _ = playbook("playbooks/verify.yml", more=first)
+            result.join = join + ran
+            counts = re.findall(r"^(\S+)\s+: ok=(\d+)", output, re.MULTILINE)
+            result.join_tasks = sum(int(count) for host, count in counts if host != "worker3")
+        playbook("molecule/shared/create.yml", more=more)
+        playbook("site.yml", *cache, more=more)
+        result.growth[total], _ = playbook("site.yml", *cache, more=more)
+    playbook("molecule/shared/destroy.yml")
+    return result
+
+
+def plot(result: Result) -> str:
+    """Growth of the no-op run as an SVG picture."""
+    width, height, left, bottom = 560, 300, 60, 40
+    top = max(result.growth.values()) * 1.15
+    most = max(result.growth)
+
+    def point(workers: int, seconds: float) -> tuple[float, float]:
+        return left + workers / most * (width - left - 20), height - bottom - seconds / top * (height - bottom - 20)
+
+    places = [point(workers, seconds) for workers, seconds in sorted(result.growth.items())]
+    line = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<path d="M{left},20 V{height - bottom} H{width - 20}" stroke="black" fill="none"/>',
+        f'<polyline points="{line}" stroke="#0a7" stroke-width="2" fill="none"/>',
+        f'<text x="{width / 2:.0f}" y="{height - 8}">workers</text><text x="8" y="14">no-op run, seconds</text>',
+    ]
+    for (x, y), (workers, seconds) in zip(places, sorted(result.growth.items()), strict=True):
+        parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#0a7"/><text x="{x - 8:.0f}" y="{y - 10:.0f}">{seconds:.0f}</text>')
+        parts.append(f'<text x="{x - 4:.0f}" y="{height - bottom + 16}">{workers}</text>')
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def page(result: Result) -> str:
+    """The page docs/performance.md."""
+    slope = (result.growth[16] - result.growth[2]) / 14
+    early = (result.growth[4] - result.growth[2]) / 2
+    late = (result.growth[16] - result.growth[8]) / 8
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    growth = "\n".join(f"| {workers} | {seconds:.0f} s |" for workers, seconds in sorted(result.growth.items()))
+
+    def verdict(met: bool) -> str:
+        return "met" if met else "missed"
+
+    return f"""# Performance
+
+Written by `make bench`. One run on {datetime.date.today():%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB of memory, Linux
+{platform.release()}, all hosts as containers on that machine: read the ratios, not the seconds.
+
+| what | measured | target | |
+|---|---|---|---|
+| the hand-written script, bare containers to a successful DAG run | {result.script:.0f} s | | |
+| the same with `site.yml` and `verify.yml`, nothing cached on the controller | {result.cold:.0f} s, {result.cold / result.script:.2f} \
+times the script | at most 1.5 times | {verdict(result.cold <= 1.5 * result.script)} |
+| one `ansible all -m setup` on the nine hosts | {result.setup:.1f} s | | |
+| second `site.yml`, nothing to change | {result.again:.0f} s, {result.again / result.setup:.1f} times `setup` | at most 12 times | \
+{verdict(result.again <= 12 * result.setup)} |
+| add a worker, from inventory edit to its first finished task (`site.yml --limit`, then `verify.yml` whole) | {result.join:.0f} s | \
+at most 60 s | {verdict(result.join <= 60)} |
+| task executions on other hosts for it | {result.join_tasks} | at most 40 | {verdict(result.join_tasks <= 40)} |
+
+The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the release once and copies it, and does
+everything else at once, without a second run, checks, secrets or health in mind.
+
+## Growth
+
+| workers | `site.yml`, nothing to change |
+|---|---|
+{growth}
+
+![No-op run against the number of workers](performance.svg)
+
+{slope:.2f} s per added worker at 20 forks: {early:.2f} s from 2 to 4, {late:.2f} s from 8 to 16.
+"""
+
+
+def main() -> None:
+    """Measure and write."""
+    folder = Path(tempfile.mkdtemp(prefix="flightdeck-bench-"))
+    try:
+        result = measure(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(result)
+    (ROOT / "docs/performance.svg").write_text(plot(result), encoding="utf-8")
+    (ROOT / "docs/performance.md").write_text(page(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
