@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "variables.md"
 HEAD = """# Variables
 
-Made from `roles/airflow/meta/argument_specs.yml` by `make docs`. Every variable may be set for all hosts, a group or a host; secrets
-without a default are made on the first run.
+Made from `roles/airflow/meta/argument_specs.yml` by `make docs`. Which variables may differ between hosts: [inventory](inventory.md). The
+others belong into `group_vars/all`. Secrets without a default are made on the first run.
 
 | variable | type | default | meaning |
 |---|---|---|---|

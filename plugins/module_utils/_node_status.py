@@ -63,10 +63,12 @@ def unit_detail(values: Mapping[str, str]) -> str:
     return f"since {since}" + (f", restarted {restarts} times by systemd" if restarts not in ("", "0") else "")
 
 
-def rabbitmq_rows(nodename: str, expected: Sequence[str], status: Mapping[str, Any], queues: Sequence[Mapping[str, Any]]) -> list[Row]:
+def rabbitmq_rows(
+    nodename: str, expected: Sequence[str], status: Mapping[str, Any], queues: Sequence[Mapping[str, Any]], wanted: Sequence[str] = ()
+) -> list[Row]:
     """Membership, partitions, alarms and quorum queues as this node sees them.
 
-    ``status`` is ``rabbitmqctl cluster_status`` and ``queues`` is ``list_queues``, both in JSON.
+    ``status`` is ``rabbitmqctl cluster_status`` and ``queues`` is ``list_queues``, both in JSON; ``wanted`` are the queues of the workers.
     """
     running = set(status.get("running_nodes", []))
     members = set(status.get("disk_nodes", [])) | set(status.get("ram_nodes", []))
@@ -87,26 +89,26 @@ def rabbitmq_rows(nodename: str, expected: Sequence[str], status: Mapping[str, A
         if problems
         else row("rabbitmq", OK, f"{len(running)} of {len(expected)} nodes running, no partition, no alarm")
     ]
-    rows.append(_queue_row(expected, queues))
+    rows.append(_queue_row(expected, queues, wanted))
     return rows
 
 
-def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]]) -> Row:
-    quorum = [
-        queue for queue in queues if str(queue.get("type", "")).endswith("quorum") or str(queue.get("type", "")).endswith("quorum_queue")
-    ]
-    wanted = min(3, len(expected))
-    problems = []
+def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> Row:
+    # RabbitMQ 3.10 names the type by its Erlang module, later ones by a word.
+    quorum = [queue for queue in queues if str(queue.get("type", "")).endswith(("quorum", "quorum_queue"))]
+    size = min(3, len(expected))
+    kinds = {str(queue["name"]): queue in quorum for queue in queues}
+    problems = [f"{name} {'is no quorum queue' if name in kinds else 'does not exist'}" for name in wanted if not kinds.get(name)]
     for queue in quorum:
         members, online = len(queue.get("members") or []), len(queue.get("online") or [])
-        if members < wanted:
-            problems.append(f"{queue['name']} has {members} of {wanted} members")
+        if members < size:
+            problems.append(f"{queue['name']} has {members} of {size} members")
         elif online < members:
             problems.append(f"{queue['name']} has {online} of {members} members online")
     if problems:
         return row("quorum queues", FAILED, _shortened(problems))
     waiting = sum(int(queue.get("messages") or 0) for queue in quorum)
-    return row("quorum queues", OK, f"{len(quorum)} with {wanted} or more members online, {waiting} messages")
+    return row("quorum queues", OK, f"{len(quorum)} with {size} or more members online, {waiting} messages")
 
 
 def _shortened(texts: Sequence[str], limit: int = 5) -> str:

@@ -30,6 +30,11 @@ options:
     description: Major version of Airflow.
     type: int
     required: true
+  queues:
+    description: Names of the queues that workers of the cluster consume from; on a broker each has to be a quorum queue.
+    type: list
+    elements: str
+    default: []
   health_command:
     description: Command that checks one Airflow component, exits 0 when it is healthy and says why not in a line of text.
     type: path
@@ -49,6 +54,7 @@ EXAMPLES = r"""
   flightdeck.airflow.node_status:
     node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
     major: "{{ airflow_cluster.version.major }}"
+    queues: "{{ airflow_cluster.queues | list }}"
   register: __status
 """
 
@@ -75,6 +81,7 @@ class _Node:
     def __init__(self, params: dict[str, Any]) -> None:
         self.node: dict[str, Any] = params["node"]
         self.major: int = params["major"]
+        self.queues: list[str] = params["queues"]
         self.health_command: str = params["health_command"]
         self.haproxy_socket: str = params["haproxy_socket"]
         self.timeout: int = params["timeout_seconds"]
@@ -117,7 +124,7 @@ class _Node:
         code, listed, err = self.command("rabbitmqctl", "-q", "list_queues", "-p", part["vhost"], "--formatter", "json", *fields)
         if code:
             return [status.row("rabbitmq", status.FAILED, _last_line(err or listed))]
-        return status.rabbitmq_rows(part["nodename"], part["nodes"], json.loads(out), json.loads(listed))
+        return status.rabbitmq_rows(part["nodename"], part["nodes"], json.loads(out), json.loads(listed), self.queues)
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
         try:
@@ -181,6 +188,7 @@ def main() -> None:
         argument_spec={
             "node": {"type": "dict", "required": True},
             "major": {"type": "int", "required": True},
+            "queues": {"type": "list", "elements": "str", "default": []},
             "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
             "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "timeout_seconds": {"type": "int", "default": 30},

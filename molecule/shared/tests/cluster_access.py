@@ -76,7 +76,7 @@ def access() -> Access:
 
 def service(host: str, unit: str, state: str) -> None:
     """Start or stop a systemd unit on a host of the cluster."""
-    ansible(host, "--become", "-m", "ansible.builtin.systemd_service", "-a", json.dumps({"name": unit, "state": state}))
+    ansible(host, "-m", "ansible.builtin.systemd_service", "-a", json.dumps({"name": unit, "state": state}))
 
 
 def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5) -> None:

@@ -85,6 +85,13 @@ def test_a_queue_that_lost_a_member_and_one_that_never_had_three() -> None:
     assert row["detail"] == "default has 2 of 3 members online; gpu has 1 of 3 members"
 
 
+def test_a_queue_of_the_workers_must_be_a_quorum_queue() -> None:
+    queues = [QUEUE, {"name": "gpu", "type": "classic"}]
+    (row,) = status.rabbitmq_rows("rabbit@mq1", NODES, cluster(), queues, ["default", "gpu", "big"])[1:]
+    assert row["state"] == "failed"
+    assert row["detail"] == "gpu is no quorum queue; big does not exist"
+
+
 def test_a_single_broker_needs_one_member() -> None:
     one = {**QUEUE, "members": NODES[:1], "online": NODES[:1]}
     only = {"running_nodes": NODES[:1], "disk_nodes": NODES[:1]}
