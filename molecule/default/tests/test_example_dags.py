@@ -25,6 +25,7 @@ FOLDERS = ("airflow/example_dags", "airflow/providers/standard/example_dags")
 # File -> DAGs that are triggered. Nothing here needs the network, a package that the release lacks, or a person.
 RUN: dict[str, list[str]] = {
     "example_asset_alias.py": ["asset_alias_example_alias_producer"],
+    "example_asset_state_store.py": ["example_asset_state_store_producer"],
     "example_assets.py": ["asset_produces_1"],
     "example_bash_operator.py": ["example_bash_operator"],
     "example_branch_datetime_operator.py": ["example_branch_datetime_operator"],
@@ -52,6 +53,7 @@ RUN: dict[str, list[str]] = {
     "example_trigger_target_dag.py": ["example_trigger_target_dag"],
     "example_xcom.py": ["example_xcom"],
     "example_xcomargs.py": ["example_xcom_args", "example_xcom_args_with_operators"],
+    "tutorial.py": ["tutorial"],
     "tutorial_dag.py": ["tutorial_dag"],
     "tutorial_taskflow_api.py": ["tutorial_taskflow_api"],
 }
@@ -64,17 +66,18 @@ _OTHER = "is written for an executor that this cluster does not have"
 _OTHER_RUNS = "waits for runs of other DAGs, or for its own earlier ones, that a manual run does not have"
 _EXTERNAL = "waits for an event outside of the cluster"
 _FAILS = "is made to fail"
+_EVERY_MINUTE = "its schedule starts a run every minute as soon as it is not paused"
+_SAME_ASSET = "two examples give one asset different names, of which Airflow keeps one active: tasks of the other fail"
 LEFT_OUT: dict[str, str] = {
     "example_asset_alias_with_no_taskflow.py": _SAME,
-    "example_asset_allow_teams.py": _OTHER_RUNS,
+    "example_asset_allow_teams.py": "is about the multi-team mode, which is off",
     "example_asset_decorator.py": _SAME,
-    "example_asset_partition.py": _PLUGIN,
-    "example_asset_state_store.py": _OTHER_RUNS,
+    "example_asset_partition.py": _OTHER_RUNS,
     "example_asset_with_watchers.py": _EXTERNAL,
-    "example_bash_decorator.py": "sleeps for a random time and writes where the previous run of the same minute did",
+    "example_bash_decorator.py": "sleeps for an hour at weekends",
     "example_branch_operator.py": _NETWORK,
     "example_branch_operator_decorator.py": _NETWORK,
-    "example_branch_python_dop_operator_3.py": _OTHER_RUNS,
+    "example_branch_python_dop_operator_3.py": _EVERY_MINUTE,
     "example_complex.py": _SAME,
     "example_custom_weight.py": _PLUGIN,
     "example_dag_decorator.py": _NETWORK,
@@ -83,25 +86,24 @@ LEFT_OUT: dict[str, str] = {
     "example_external_task_parent_deferrable.py": _OTHER_RUNS,
     "example_failed_dag.py": _FAILS,
     "example_hitl_operator.py": _PERSON,
-    "example_inlet_event_extra.py": _OTHER_RUNS,
+    "example_inlet_event_extra.py": _SAME_ASSET,
     "example_kubernetes_executor.py": _OTHER,
     "example_latest_only_with_trigger.py": _SAME,
     "example_local_kubernetes_executor.py": _OTHER,
     "example_measurement_correction_operator.py": _SAME,
-    "example_outlet_event_extra.py": _OTHER_RUNS,
+    "example_outlet_event_extra.py": _SAME_ASSET,
     "example_params_ui_tutorial.py": _PERSON,
-    "example_passing_params_via_test_command.py": "is for the command airflow tasks test",
+    "example_passing_params_via_test_command.py": _EVERY_MINUTE,
     "example_python_decorator.py": _NETWORK,
     "example_python_operator.py": _NETWORK,
-    "example_retry_policy.py": _FAILS,
+    "example_retry_policy.py": _NETWORK,
     "example_sensors.py": "waits for times of day and files that are not there",
     "example_task_state_store.py": _SAME,
-    "example_task_state_store_async.py": _EXTERNAL,
+    "example_task_state_store_async.py": "calls TaskStateStoreAccessor.aget, which release 3.3.2 does not have",
     "example_workday_timetable.py": _PLUGIN,
-    "tutorial.py": _OTHER_RUNS,
     "tutorial_objectstorage.py": _NETWORK,
     "tutorial_taskflow_api_virtualenv.py": _NETWORK,
-    "tutorial_taskflow_templates.py": _OTHER_RUNS,
+    "tutorial_taskflow_templates.py": "needs a second file, sql/tutorial_taskflow_template.sql, beside it",
 }
 
 
