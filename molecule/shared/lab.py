@@ -103,14 +103,16 @@ def engine() -> None:
 
 
 def mirrors() -> tuple[str, str]:
-    """Debian's archive and security archive as this machine's apt knows them."""
+    """Debian's archive and security archive (empty when there is none) as this machine's apt knows them."""
     text = ""
     for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         if path.suffix in (".list", ".sources") and path.is_file():
             text += "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")) + "\n"
     urls = re.findall(r"https?://[^\s\]]+", text)
-    main = next((url for url in urls if re.search(r"/debian/?$", url)), "http://deb.debian.org/debian")
-    security = next((url for url in urls if "debian-security" in url), "http://deb.debian.org/debian-security")
+    main = next((url for url in urls if re.search(r"/debian/?$", url)), "")
+    security = next((url for url in urls if "debian-security" in url), "")
+    if not main:
+        raise LabError("no Debian mirror in this machine's apt sources: the images cannot be built without one; add one")
     return main.rstrip("/"), security.rstrip("/")
 
 

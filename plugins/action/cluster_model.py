@@ -51,12 +51,14 @@ class ActionModule(ActionBase):
     @staticmethod
     def _check_variables(names: list[str], hostvars: Any, options: dict[str, Any]) -> list[Problem]:
         problems: list[tuple[str, Problem]] = []
+        all_values = {}
         for host in names:
             given = _specs.user_variables(hostvars[host])
             values = {name: hostvars[host][name] for name in given if name in options}
+            all_values[host] = values
             found = _specs.check_unknown(given, options) + _specs.check_types(values, options)
             problems += [(host, problem) for problem in found]
-        return on_hosts(problems)
+        return on_hosts(problems) + _specs.check_same(all_values)
 
     @staticmethod
     def _check_paths(settings: dict[str, Any]) -> list[Problem]:

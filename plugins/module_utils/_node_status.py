@@ -63,6 +63,12 @@ def unit_detail(values: Mapping[str, str]) -> str:
     return f"since {since}" + (f", restarted {restarts} times by systemd" if restarts not in ("", "0") else "")
 
 
+def rabbitmqctl_problem(text: str, code: int) -> str:
+    """The error in a long answer of rabbitmqctl, whose diagnostics are better not shown: a hash of the cookie is among them."""
+    errors = [line.strip() for line in text.splitlines() if line.strip().lower().startswith("error")]
+    return errors[0][:300] if errors else f"rabbitmqctl exited with {code}"
+
+
 def rabbitmq_rows(
     nodename: str, expected: Sequence[str], status: Mapping[str, Any], queues: Sequence[Mapping[str, Any]], wanted: Sequence[str] = ()
 ) -> list[Row]:

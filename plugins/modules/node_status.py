@@ -119,11 +119,11 @@ class _Node:
     def rabbitmq(self, part: dict[str, Any]) -> list[status.Row]:
         code, out, err = self.command("rabbitmqctl", "-q", "cluster_status", "--formatter", "json")
         if code:
-            return [status.row("rabbitmq", status.FAILED, _last_line(err or out))]
+            return [status.row("rabbitmq", status.FAILED, status.rabbitmqctl_problem(err or out, code))]
         fields = ("name", "type", "members", "online", "messages")
         code, listed, err = self.command("rabbitmqctl", "-q", "list_queues", "-p", part["vhost"], "--formatter", "json", *fields)
         if code:
-            return [status.row("rabbitmq", status.FAILED, _last_line(err or listed))]
+            return [status.row("rabbitmq", status.FAILED, status.rabbitmqctl_problem(err or listed, code))]
         return status.rabbitmq_rows(part["nodename"], part["nodes"], json.loads(out), json.loads(listed), self.queues)
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:

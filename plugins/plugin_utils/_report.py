@@ -36,7 +36,9 @@ def host_rows(host: str, found: Mapping[str, Any] | None) -> list[Row]:
     if found.get("unreachable"):
         return [row("host", host, "unreachable", one_line(found.get("msg")))]
     if "rows" not in found:
-        return [row("host", host, "failed", f"its services could not be looked at: {one_line(found.get('msg'))}")]
+        # A connection that breaks before the module answers says so there.
+        reason = found.get("module_stderr") or found.get("msg")
+        return [row("host", host, "failed", f"its services could not be looked at: {one_line(reason)}")]
     return [{**line, "host": host} for line in found["rows"]]
 
 

@@ -7,11 +7,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 
 PREFIX = "airflow_"
 # What the collection itself sets as facts; not the user's.
 INTERNAL = frozenset({"airflow_cluster", "airflow_secrets", "airflow_component"})
+
+# What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole cluster.
+PER_HOST = frozenset(
+    f"airflow_{name}"
+    for name in (
+        "address",
+        "environment",
+        "extra_packages",
+        "keep_releases",
+        "lock_file",
+        "package_ca_file",
+        "package_extra_index_urls",
+        "package_index_url",
+        "package_proxy",
+        "restart_timeout_seconds",
+        "system_packages",
+        "uv_cache_dir",
+        "webserver_port",
+        "watchdog_failures",
+        "watchdog_interval_seconds",
+        "worker_concurrency",
+        "worker_drain_timeout_seconds",
+        "worker_log_port",
+        "worker_queues",
+        *(f"{component}_memory_max" for component in COMPONENTS),
+    )
+)
 
 
 def user_variables(variables: Mapping[str, Any]) -> list[str]:
@@ -49,3 +77,23 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> list[P
 def _loose(value: Any, kind: str) -> bool:
     """Whether Ansible would quietly convert ``value``: text for a list (split at commas) or a dictionary for text."""
     return (kind == "list" and not isinstance(value, list)) or (kind == "str" and isinstance(value, (dict, list)))
+
+
+def check_same(values: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """A problem for every cluster-wide variable that not all hosts agree on; ``values`` maps hosts to their variables."""
+    problems = []
+    missing = object()
+    for name in sorted({name for given in values.values() for name in given} - PER_HOST):
+        found = [given.get(name, missing) for given in values.values()]
+        if any(value != found[0] for value in found):
+            odd = next(host for host, given in values.items() if name in given)
+            problems.append(
+                Problem(
+                    "FD122",
+                    f"variable {name}",
+                    f"a value on host {odd} that not all hosts have",
+                    "one value for the whole cluster",
+                    "Set it in group_vars/all, not for a group or host.",
+                )
+            )
+    return problems

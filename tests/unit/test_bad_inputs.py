@@ -87,6 +87,17 @@ def test_a_bad_variable(inventory, variables, code, says):
     assert says in refused(inventory, code)
 
 
+def test_a_cluster_wide_variable_for_one_group_only(inventory):
+    (inventory / "group_vars/airflow_worker.yml").write_text("---\nairflow_version: 2.11.2\n")
+    assert "variable airflow_version" in refused(inventory, "FD122")
+
+
+def test_a_variable_of_a_host_may_differ(inventory):
+    (inventory / "group_vars/airflow_worker.yml").write_text("---\nairflow_worker_concurrency: 3\n")
+    _code, output = run(inventory, "--limit", "db1", "--tags", "none")
+    assert "FD1" not in output
+
+
 def test_all_problems_are_told_at_once(inventory):
     without(inventory, "airflow_scheduler")
     without(inventory, "airflow_rabbitmq", "mq3")

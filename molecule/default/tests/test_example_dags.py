@@ -197,11 +197,11 @@ def test_the_examples_succeed(session: requests.Session) -> None:
 def test_an_asset_starts_the_dag_that_consumes_it(session: requests.Session) -> None:
     dag = f"{api()}/dags/asset_consumes_1"
     session.patch(dag, params={"update_mask": "is_paused"}, json={"is_paused": False}, timeout=30).raise_for_status()
-    body = {"logical_date": None}
-    session.post(f"{api()}/dags/asset_produces_1/dagRuns", json=body, timeout=30).raise_for_status()
 
-    def consumed() -> bool:
+    def consumed() -> set[str]:
         found = session.get(f"{dag}/dagRuns", params={"limit": 100}, timeout=30).json()["dag_runs"]
-        return any(run["run_type"] == "asset_triggered" and run["state"] == "success" for run in found)
+        return {run["dag_run_id"] for run in found if run["run_type"] == "asset_triggered" and run["state"] == "success"}
 
-    wait_until("asset_consumes_1 ran", consumed, seconds=90, every=2.0)
+    before = consumed()
+    session.post(f"{api()}/dags/asset_produces_1/dagRuns", json={"logical_date": None}, timeout=30).raise_for_status()
+    wait_until("asset_consumes_1 ran", lambda: consumed() - before, seconds=90, every=2.0)

@@ -73,6 +73,12 @@ def test_a_broker_in_trouble(changes: dict[str, object], words: str) -> None:
     assert words in rows[0]["detail"]
 
 
+def test_a_broker_that_does_not_answer_shows_no_diagnostics() -> None:
+    text = "Error: unable to perform an operation on node 'rabbit@mq3'.\n\nDIAGNOSTICS\n * Erlang cookie hash: abc==\n"
+    assert status.rabbitmqctl_problem(text, 69) == "Error: unable to perform an operation on node 'rabbit@mq3'."
+    assert status.rabbitmqctl_problem("* Erlang cookie hash: abc==\n", 69) == "rabbitmqctl exited with 69"
+
+
 def test_an_alarm_of_another_node_is_that_nodes_line() -> None:
     alarms = [{"node": "rabbit@mq2", "resource": "disk"}]
     assert states(status.rabbitmq_rows("rabbit@mq1", NODES, cluster(alarms=alarms), [QUEUE]))["rabbitmq"] == "ok"

@@ -18,6 +18,11 @@ def test_a_host_that_could_not_be_looked_at_is_a_line() -> None:
     assert "no python" in line["detail"]
 
 
+def test_a_broken_connection_is_told_in_its_own_words() -> None:
+    (line,) = _report.host_rows("w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"})
+    assert line["detail"] == "its services could not be looked at: container w1 is paused"
+
+
 def test_a_host_that_was_not_asked_is_none() -> None:
     assert _report.host_rows("w1", None) == []
 
