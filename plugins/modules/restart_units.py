@@ -11,8 +11,8 @@ short_description: Restart stale units and wait until they are healthy
 version_added: 0.1.0
 description:
   - For handlers. Restarts each unit whose running process carries another digest than its unit file, and waits until
-    C(airflow-health) calls all of them healthy. A unit that was started just now is only waited for.
-  - Restart and wait are one task, so that C(throttle) makes it rolling.
+    C(airflow-health) calls it healthy. Restart and wait are one task, so that C(throttle) makes it rolling.
+  - With O(state=healthy) it only waits, for units that were started just now, so all hosts can do it at once.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -23,10 +23,15 @@ attributes:
     description: Restarts have no text to compare.
 options:
   names:
-    description: Unit names with their suffix.
+    description: Unit names with their suffix, or shell patterns of the names of unit files.
     type: list
     elements: str
     required: true
+  state:
+    description: Restart what is stale, or only wait.
+    type: str
+    choices: [restarted, healthy]
+    default: restarted
   timeout:
     description: Seconds that the units may take until they are healthy, together.
     type: int
@@ -48,6 +53,7 @@ restarted:
   returned: always
 """
 
+import fnmatch
 import os
 import time
 
@@ -55,6 +61,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, _systemd
 
 POLL_SECONDS = 1.0
+
+
+def unit_names(patterns: list[str]) -> list[str]:
+    """Names of the unit files that match; templates (``name@.service``) are none."""
+    present = sorted(name for name in os.listdir(_systemd.UNIT_DIR) if "@." not in name)
+    return [name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
 
 
 def stale_units(module: AnsibleModule, names: list[str]) -> list[str]:
@@ -89,13 +101,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
+            "state": {"type": "str", "choices": ["restarted", "healthy"], "default": "restarted"},
             "timeout": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
     )
-    names = module.params["names"]
+    restart = module.params["state"] == "restarted"
     try:
-        stale = stale_units(module, names)
+        names = unit_names(module.params["names"])
+        stale = stale_units(module, names) if restart else []
     except OSError as error:
         module.fail_json(msg=str(error))
     if not module.check_mode:
@@ -103,7 +117,7 @@ def main() -> None:
             code, _out, err = module.run_command(["systemctl", "restart", *stale])
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
-        wait_healthy(module, names, module.params["timeout"])
+        wait_healthy(module, stale if restart else names, module.params["timeout"])
     module.exit_json(changed=bool(stale), restarted=stale)
 
 
