@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _config, _environment, _release, _secrets, _sizing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _config, _environment, _release, _secrets, _worker
 
 
 class FilterModule:
@@ -22,6 +22,6 @@ class FilterModule:
             "release_id": _release.release_id,
             "secret_files": _secrets.secret_files,
             "secret_versions": _secrets.secret_versions,
-            "worker_concurrency": _sizing.worker_concurrency,
-            "worker_instances": _sizing.worker_instances,
+            "worker_concurrency": _worker.worker_concurrency,
+            "worker_instances": _worker.worker_instances,
         }

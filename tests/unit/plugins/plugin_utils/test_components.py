@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _preflight, _release, _secrets, _sizing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _preflight, _release, _secrets, _worker
 
 CONFIG = {"core": {"executor": "CeleryExecutor"}, "api": {"port": 8081}, "celery": {"operation_timeout": 20}, "custom": {"x": 1}}
 VERSIONS = {"broker_url": "1", "jwt_secret": "1", "sql_alchemy_conn": "1"}
@@ -63,11 +63,11 @@ def test_secret_files_end_without_a_newline():
     ("vcpus", "memory", "workers", "slots"), [(2, 24000, 1, 8), (16, 64000, 1, 16), (4, 2048, 1, 3), (1, 512, 1, 1), (8, 16000, 2, 16)]
 )
 def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
-    assert _sizing.worker_concurrency(vcpus, memory, workers) == slots
+    assert _worker.worker_concurrency(vcpus, memory, workers) == slots
 
 
 def test_one_worker_service_per_queue_and_one_log_server():
-    first, second = _sizing.worker_instances([{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}], "192.0.2.1", 0, 8)
+    first, second = _worker.worker_instances([{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}], "192.0.2.1", 0, 8)
     assert first["name"] == "airflow-worker@default"
     assert "--concurrency 8" in first["command"]
     assert "--skip-serve-logs" not in first["command"]

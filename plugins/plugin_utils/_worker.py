@@ -1,9 +1,11 @@
-"""Numbers that follow from a host's size."""
+"""The worker services of a host: one per queue, with as many task slots as the host can bear."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._sizes import round_down
 
 # Measured resident sizes on Airflow 3.3: the worker's main process, and one pool process before any task code runs.
 MAIN_PROCESS_MB = 200
@@ -20,7 +22,8 @@ def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
     Four slots per processor, as tasks mostly wait, but no more than fit into the memory.
     """
     by_cpu = 4 * vcpus
-    by_memory = (memory_mb - RESERVED_MB - workers * MAIN_PROCESS_MB) // (POOL_PROCESS_MB + TASK_MB)
+    # Rounded, so that a few MiB less after a kernel update do not restart the workers.
+    by_memory = (round_down(memory_mb) - RESERVED_MB - workers * MAIN_PROCESS_MB) // (POOL_PROCESS_MB + TASK_MB)
     return max(1, min(16, min(by_cpu, by_memory) // max(1, workers)))
 
 
