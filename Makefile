@@ -34,7 +34,7 @@ up: $(VENV)/ready ## Start the reference cluster in containers, deploy it and ru
 	@printf '  state     %s\n' 'source $(VENV)/bin/activate; ansible-playbook -i inventories/lab playbooks/status.yml'
 	@printf '  a host    docker exec -it fd-lab-worker1 bash\n  remove    make down\n\n'
 
-down: $(VENV)/ready ## Remove what `make up` made
+down: $(VENV)/ready ## Remove the containers and the network that `make up` made
 	ansible-playbook -i inventories/lab molecule/shared/destroy.yml
 
 test: lint unit ## Lint, unit tests and every scenario that guards the collection
