@@ -114,7 +114,8 @@ database & broker mq1 & broker mq2 & broker mq3 & balancer & release & wait
 for host in master1 master2 worker1 worker2; do configure $host & done; wait
 as() { on master1 "setpriv --reuid=airflow --regid=airflow --clear-groups env AIRFLOW_HOME=/var/lib/airflow PATH=/opt/airflow/bin:/usr/bin:/bin $*"; }
 as airflow db migrate > /dev/null 2>&1
-as airflow users create -u admin -p bench -f a -l b -e a@example.org -r Admin > /dev/null 2>&1 &
+# The api-servers write their permissions at the same moment, and the loser of that race fails: try again.
+until as airflow users create -u admin -p bench -f a -l b -e a@example.org -r Admin > /dev/null 2>&1; do :; done &
 for host in master1 master2; do
   run_airflow $host api-server "api-server --proxy-headers" & run_airflow $host scheduler scheduler & run_airflow $host dag-processor dag-processor & run_airflow $host triggerer triggerer &
 done

@@ -75,8 +75,10 @@ class ActionModule(ActionBase):
             text = VaultLib(vault.secrets).encrypt(text).decode()
         else:
             ignore = path.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text(f"{path.name}\n", encoding="utf-8")
+            ignored = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
+            if path.name not in ignored.splitlines():
+                gap = "" if not ignored or ignored.endswith("\n") else "\n"
+                ignore.write_text(f"{ignored}{gap}{path.name}\n", encoding="utf-8")
         temporary = path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as stream:

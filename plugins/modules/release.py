@@ -123,6 +123,8 @@ def main() -> None:
         if installed:
             previous = os.path.basename(os.readlink(link)) if os.path.islink(link) else name
             _files.ensure_link({"path": link, "target": f"releases/{name}"}, change, check=module.check_mode)
+            # The host that built it has its archive still; the controller has it too by now.
+            _files.ensure_absent(os.path.join(releases, f"{name}.tar.zst"), change, check=module.check_mode)
             removed = superfluous(releases, module.params["keep"], {name, previous})
             for old in removed:
                 change.add(os.path.join(releases, old), "present\n", "absent\n")

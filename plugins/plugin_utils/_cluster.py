@@ -43,12 +43,18 @@ class Host:
 
 
 def normalise_queues(value: Any) -> list[dict[str, Any]]:
-    """``[default, {name: gpu, concurrency: 2}]`` as a list of dictionaries with both keys; concurrency 0 means derived."""
+    """``[default, {name: gpu, concurrency: 2}]`` as a list of dictionaries with both keys; concurrency 0 means derived.
+
+    A concurrency that is no number stays as it is, for ``check`` to name it.
+    """
     entries = value if isinstance(value, list) else [value]
     queues = []
     for entry in entries:
         if isinstance(entry, Mapping):
-            queues.append({"name": str(entry.get("name", "")), "concurrency": int(entry.get("concurrency", 0) or 0)})
+            concurrency = entry.get("concurrency", 0) or 0
+            if str(concurrency).isdecimal():
+                concurrency = int(concurrency)
+            queues.append({"name": str(entry.get("name", "")), "concurrency": concurrency})
         else:
             queues.append({"name": str(entry), "concurrency": 0})
     return queues
@@ -125,6 +131,17 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                         repr(name),
                         "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first",
                         "The queue's name becomes part of a service's name: choose a plain one.",
+                    )
+                )
+        for queue in host.queues:
+            if type(queue["concurrency"]) is not int or queue["concurrency"] < 0:
+                problems.append(
+                    Problem(
+                        "FD112",
+                        where,
+                        f"concurrency {queue['concurrency']!r} of queue {queue['name']!r}",
+                        "a whole number, 0 or more",
+                        "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):

@@ -13,6 +13,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -42,6 +43,17 @@ def main_pid(unit: str) -> int:
     return int(state["MainPID"])
 
 
+def started_at(pid: int) -> datetime.datetime:
+    """When process ``pid`` started. Raises OSError when it is gone.
+
+    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
+    """
+    # The name in parentheses may hold spaces; the start time is field 22, in clock ticks since the machine started.
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
+
+
 def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     """The webserver answers a request of its own."""
     main_pid(unit)
@@ -63,14 +75,14 @@ def check_job(unit: str) -> str:
     sys.path.insert(0, "/etc/airflow/python")
     from flightdeck_node import address
 
-    started = datetime.datetime.fromtimestamp(os.stat(f"/proc/{main_pid(unit)}").st_ctime, datetime.UTC)
+    started = started_at(main_pid(unit))
     query = text("SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1")
     try:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
     except OperationalError as error:
         raise UnknownError("the metastore does not answer") from error
-    # The clock of /proc counts in ticks, so a job may seem to be a little older than its process.
+    # The kernel counts in ticks, so a job may seem to be a little older than its process.
     if row is None or row[0] < started - datetime.timedelta(seconds=2):
         raise UnhealthyError("no heartbeat yet since its start")
     age = (datetime.datetime.now(datetime.UTC) - row[1]).total_seconds()

@@ -1,0 +1,102 @@
+"""How problems are shown, and what the checks of variables say."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _specs
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import Host, check, normalise_queues
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
+
+ONE = Problem("FD101", "group a", "no host", "a host", "Add one.")
+TWO = Problem("FD120", "variable b", "an unknown name", "another", "Remove it.")
+OPTIONS = {
+    "airflow_version": {"type": "str"},
+    "airflow_worker_concurrency": {"type": "int"},
+    "airflow_worker_queues": {"type": "list", "elements": "raw"},
+    "airflow_config": {"type": "dict"},
+    "airflow_admin_password": {"type": "str", "no_log": True},
+    "airflow_action": {"type": "str", "choices": ["deploy", "verify"]},
+}
+
+
+def test_problems_are_sorted_counted_and_told_once():
+    assert report([TWO, ONE, TWO]).splitlines() == [
+        "2 problems found, nothing was changed on any host:",
+        "  FD101 group a: found no host; expected a host. Add one.",
+        "  FD120 variable b: found an unknown name; expected another. Remove it.",
+    ]
+    assert report([ONE]).startswith("1 problem found")
+
+
+@pytest.mark.parametrize(
+    ("count", "where"),
+    [
+        (1, "variable b of host h1"),
+        (2, "variable b of hosts h1, h2"),
+        (3, "variable b of hosts h1, h2, h3"),
+        (200, "variable b of hosts h1, h2, h3 and 197 more"),
+    ],
+)
+def test_a_mistake_in_group_vars_is_one_problem(count, where):
+    (merged,) = on_hosts((f"h{number}", TWO) for number in range(1, count + 1))
+    assert merged.where == where
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("airflow_worker_concurency", "Did you mean airflow_worker_concurrency?"), ("airflow_q9z8x7", "Remove it.")],
+)
+def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
+    (problem,) = _specs.check_unknown([name, "airflow_version"], OPTIONS)
+    assert (problem.code, problem.remedy) == ("FD120", remedy)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("airflow_version", "3.3.2", True),
+        ("airflow_version", 3.3, True),
+        ("airflow_version", {"full": "3.3.2"}, False),
+        ("airflow_worker_concurrency", "4", True),
+        ("airflow_worker_concurrency", "many", False),
+        ("airflow_worker_queues", ["default"], True),
+        ("airflow_worker_queues", "default,gpu", False),
+        ("airflow_config", {"core": {}}, True),
+        ("airflow_config", "core", False),
+        ("airflow_action", "deploy", True),
+        ("airflow_action", "restart", False),
+        ("airflow_admin_password", "hunter2", True),
+        ("airflow_admin_password", ["hunter2"], False),
+        ("airflow_admin_password", {"value": "hunter2"}, False),
+    ],
+)
+def test_values_have_the_type_of_their_option(name, value, good):
+    problems = _specs.check_types({name: value}, OPTIONS)
+    assert [problem.code for problem in problems] == ([] if good else ["FD121"])
+    assert "hunter2" not in report(problems)
+
+
+def test_only_variables_of_the_cluster_must_be_the_same_everywhere():
+    values = {
+        "h1": {"airflow_version": "3.3.2", "airflow_worker_concurrency": 2},
+        "h2": {"airflow_version": "3.3.2", "airflow_worker_concurrency": 4},
+    }
+    assert _specs.check_same(values) == []
+    (problem,) = _specs.check_same({**values, "h3": {}})
+    assert (problem.code, problem.where) == ("FD122", "variable airflow_version")
+
+
+def test_variables_of_others_and_of_the_collection_itself_are_not_judged():
+    assert _specs.user_variables({"airflow_cluster": {}, "airflow_version": "x", "http_port": 1}) == ["airflow_version"]
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "good"), [(0, True), (4, True), ("4", True), (None, True), ("many", False), (-1, False), (1.5, False), ([2], False)]
+)
+def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
+    queues = tuple(normalise_queues([{"name": "gpu", "concurrency": concurrency}]))
+    settings = {"airflow_version": "3.3.2"}
+    worker = Host("worker1", frozenset({"worker"}), "192.0.2.21", queues)
+    problems = [problem for problem in check([worker], settings) if problem.code != "FD101"]
+    assert [problem.code for problem in problems] == ([] if good else ["FD112"])
+    assert all(problem.where == "airflow_worker_queues of host worker1" for problem in problems)

@@ -1,0 +1,55 @@
+"""Parts of the health check that need no service."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).parents[5] / "roles/airflow/files/airflow_health.py"
+SPEC = importlib.util.spec_from_file_location("airflow_health", PATH)
+health = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(health)
+
+
+def test_a_process_is_as_old_as_it_is_however_late_somebody_looks():
+    before = datetime.datetime.now(datetime.UTC)
+    with subprocess.Popen(["sleep", "30"]) as process:
+        after = datetime.datetime.now(datetime.UTC)
+        time.sleep(0.5)
+        started = health.started_at(process.pid)
+        process.kill()
+    tick = datetime.timedelta(seconds=0.05)
+    assert before - tick <= started <= after + tick
+
+
+def test_a_process_may_have_a_name_with_spaces_and_parentheses(tmp_path):
+    program = tmp_path / "a ) 1 ("
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "30"]) as process:
+        started = health.started_at(process.pid)
+        process.kill()
+    assert abs((datetime.datetime.now(datetime.UTC) - started).total_seconds()) < 5
+
+
+def test_a_process_that_is_gone_is_an_error():
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    with pytest.raises(OSError, match=str(process.pid)):
+        health.started_at(process.pid)
+
+
+def test_only_failures_in_a_row_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    outcomes = [True, True, False, True, True, True]
+    assert [health.count_failure("airflow-scheduler", failed) for failed in outcomes] == [1, 2, 0, 1, 2, 3]
+    assert health.count_failure("airflow-triggerer", failed=True) == 1
+
+
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(SystemExit, match="no check for 'nginx'"):
+        health.check("nginx")
