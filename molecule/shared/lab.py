@@ -76,6 +76,16 @@ def apt_install(*packages: str) -> None:
             raise LabError(f"{' '.join(command[:2])} failed; is there a reachable mirror in the apt sources?\n{done.stderr[-800:]}")
 
 
+def forget_dead(pid_file: Path, name: str) -> None:
+    """Remove ``pid_file`` when the process that it names is not a living ``name``: killed, and its number perhaps taken by another."""
+    try:
+        stat = Path(f"/proc/{int(pid_file.read_text(encoding='ascii'))}/stat").read_text(encoding="ascii", errors="replace")
+    except (OSError, ValueError):
+        stat = ""
+    if f"({name})" not in stat or ") Z " in stat:
+        pid_file.unlink(missing_ok=True)
+
+
 def engine() -> None:
     """Have a Docker engine that answers."""
     if answers():
@@ -89,6 +99,8 @@ def engine() -> None:
     if Path("/run/systemd/system").is_dir():
         run("systemctl", "start", "docker")
     else:
+        forget_dead(Path("/var/run/docker.pid"), "dockerd")
+        forget_dead(Path("/var/run/docker/containerd/containerd.pid"), "containerd")
         log = Path("/var/log/dockerd.log")
         with log.open("ab") as stream:
             # Its own session and no inherited pipe: a caller that reads our output would wait for it for ever.
