@@ -57,7 +57,10 @@ unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
 SCENARIO ?= default
 molecule: $(VENV)/ready browser ## Run one scenario (SCENARIO=default)
 	@$(LAB) engine
-	molecule test --scenario-name $(SCENARIO)
+	@mkdir -p .cache
+	@molecule test --scenario-name $(SCENARIO) 2>&1 | tee .cache/$(SCENARIO).log || \
+	  { printf '\nWhat failed in $(SCENARIO), from .cache/$(SCENARIO).log:\n'; \
+	    grep -aE '(FAILED|ERROR) molecule/|E   |fatal: |failed: \[|msg: ' .cache/$(SCENARIO).log | tail -n 40; exit 2; }
 
 browser:
 	@command -v chromium >/dev/null || $(LAB) apt chromium

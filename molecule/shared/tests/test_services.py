@@ -40,10 +40,20 @@ def test_every_service_is_healthy_and_starts_at_boot(cluster, host_named):
             assert host.service(f"{unit}.service").is_enabled
 
 
+def is_lost_race(host, unit):
+    """Whether the service ended because another DAG processor wrote the same new DAG at the same moment.
+
+    Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds the DAG written.
+    """
+    journal = host.check_output("journalctl --unit=%s.service --output=cat --no-pager", unit)
+    return unit == UNITS["dag_processor"] and "duplicate key value violates unique constraint" in journal
+
+
 def test_no_service_was_restarted_by_itself(cluster, host_named):
     for name in cluster.model["airflow_hosts"]:
         for unit in units_of(cluster, name):
-            assert properties(host_named(name), unit, "NRestarts")["NRestarts"] == "0", f"{unit} on {name}"
+            restarts = int(properties(host_named(name), unit, "NRestarts")["NRestarts"])
+            assert restarts == 0 or (restarts == 1 and is_lost_race(host_named(name), unit)), f"{unit} on {name}: {restarts}"
 
 
 @pytest.mark.group("worker")
