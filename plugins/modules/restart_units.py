@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - For handlers. Restarts each unit whose running process carries another digest than its unit file, and waits until
     C(airflow-health) calls it healthy. Restart and wait are one task, so that C(throttle) makes it rolling.
-  - With O(state=healthy) it only waits, for units that were started just now, so all hosts can do it at once.
+  - With O(state=healthy) it only waits for the others, which were started just now, so all hosts can do it at once.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -39,9 +39,9 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Restart airflow-scheduler
+- name: Restart what runs with old settings
   flightdeck.airflow.restart_units:
-    names: [airflow-scheduler.service]
+    names: [airflow-*.service]
   throttle: 1
 """
 
@@ -51,16 +51,18 @@ restarted:
   type: list
   elements: str
   returned: always
+stale:
+  description: The units whose process was not the one that their file describes.
+  type: list
+  elements: str
+  returned: always
 """
 
 import fnmatch
 import os
-import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, _systemd
-
-POLL_SECONDS = 1.0
 
 
 def unit_names(patterns: list[str]) -> list[str]:
@@ -82,18 +84,14 @@ def stale_units(module: AnsibleModule, names: list[str]) -> list[str]:
 
 
 def wait_healthy(module: AnsibleModule, names: list[str], timeout: int) -> None:
-    """Return when all units are healthy; fail with what the last check and the journal say."""
-    deadline = time.monotonic() + timeout
-    for name in names:
-        while True:
-            code, out, err = module.run_command(["/usr/local/bin/airflow-health", name.removesuffix(".service")])
-            if not code:
-                break
-            if time.monotonic() > deadline:
-                _code, journal, _err = module.run_command(["journalctl", "--no-pager", "--lines=20", f"--unit={name}", "--output=cat"])
-                said = (out or err).strip()
-                module.fail_json(msg=f"{name} is not healthy after {timeout} s: {said}. Its journal ends with:\n{journal}")
-            time.sleep(POLL_SECONDS)
+    """Return when all units are healthy; fail with what the last check and the journals say."""
+    if not names:
+        return
+    code, out, err = module.run_command(["/usr/local/bin/airflow-health", f"--wait={timeout}", *names])
+    if code:
+        units = [f"--unit={name}" for name in names]
+        _code, journal, _err = module.run_command(["journalctl", "--no-pager", "--lines=40", *units, "--output=short"])
+        module.fail_json(msg=f"Not healthy after {timeout} s:\n{(out or err).strip()}\nTheir journal ends with:\n{journal}")
 
 
 def main() -> None:
@@ -109,16 +107,16 @@ def main() -> None:
     restart = module.params["state"] == "restarted"
     try:
         names = unit_names(module.params["names"])
-        stale = stale_units(module, names) if restart else []
+        stale = stale_units(module, names)
     except OSError as error:
         module.fail_json(msg=str(error))
     if not module.check_mode:
-        if stale:
+        if stale and restart:
             code, _out, err = module.run_command(["systemctl", "restart", *stale])
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
-        wait_healthy(module, stale if restart else names, module.params["timeout"])
-    module.exit_json(changed=bool(stale), restarted=stale)
+        wait_healthy(module, stale if restart else [name for name in names if name not in stale], module.params["timeout"])
+    module.exit_json(changed=restart and bool(stale), restarted=stale if restart else [], stale=stale)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_access import ansible
+from cluster_access import ansible, recap
 
 ROOT = Path(__file__).parents[3]
 MORE = str(ROOT / "molecule/default/inventory_scale_out")
@@ -17,11 +17,6 @@ OTHERS_TASKS = 40
 
 def play(playbook, *arguments):
     return ansible("-i", MORE, str(ROOT / playbook), *arguments, program="ansible-playbook", timeout=600)
-
-
-def recap(output):
-    found = re.findall(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)", output, re.MULTILINE)
-    return {host: (int(ok), int(changed)) for host, ok, changed in found}
 
 
 def processes(cluster, host_named):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -77,6 +78,12 @@ def access() -> Access:
 def service(host: str, unit: str, state: str) -> None:
     """Start or stop a systemd unit on a host of the cluster."""
     ansible(host, "-m", "ansible.builtin.systemd_service", "-a", json.dumps({"name": unit, "state": state}))
+
+
+def recap(output: str) -> dict[str, tuple[int, int]]:
+    """Tasks that were executed and tasks that changed something, by host, from the end of what ansible-playbook printed."""
+    found = re.findall(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)", output, re.MULTILINE)
+    return {host: (int(ok), int(changed)) for host, ok, changed in found}
 
 
 def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5) -> None:

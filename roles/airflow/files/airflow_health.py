@@ -1,4 +1,4 @@
-"""Whether one Airflow service of this host does its work: exit code 0 or 1 and one line of text.
+"""Whether Airflow services of this host do their work: exit code 0 or 1 and a line of text for each.
 
 Looks at what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
 importing Airflow, so that a check costs a fraction of a second.
@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
+POLL_SECONDS = 0.5
 JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
@@ -138,30 +140,55 @@ def count_failure(unit: str, failed: bool) -> int:
     return count
 
 
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("unit", help="name of the service, for example airflow-scheduler or airflow-worker@default")
-    parser.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth failure in a row, and start counting anew then")
-    arguments = parser.parse_args()
-    unit = arguments.unit.removesuffix(".service")
+def watch(unit: str, failures: int) -> int:
+    """Exit code for the watchdog: 1 at every ``failures``-th bad check in a row."""
     try:
         print(f"{unit}: {check(unit)}")
         failed = False
     except UnknownError as problem:
         print(f"{unit}: {problem}")
-        failed = arguments.watch is None
-        if not failed:
-            return 0
+        return 0
     except UnhealthyError as problem:
         print(f"{unit}: {problem}")
         failed = True
-    if arguments.watch is None:
-        return int(failed)
-    if count_failure(unit, failed) < arguments.watch:
+    if count_failure(unit, failed) < failures:
         return 0
     count_failure(unit, failed=False)
     return 1
+
+
+def wait(units: Iterable[str], seconds: float) -> int:
+    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not looked at again."""
+    deadline = time.monotonic() + seconds
+    said: dict[str, str] = {}
+    waiting = list(units)
+    while waiting:
+        for unit in list(waiting):
+            try:
+                said[unit] = check(unit)
+                waiting.remove(unit)
+            except (UnknownError, UnhealthyError) as problem:
+                said[unit] = str(problem)
+        if not waiting or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    for unit, text in said.items():
+        print(f"{unit}: {text}")
+    return int(bool(waiting))
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("unit", nargs="+", help="name of a service, for example airflow-scheduler or airflow-worker@default")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
+    mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth failure in a row, and start counting anew then")
+    arguments = parser.parse_args()
+    units = [unit.removesuffix(".service") for unit in arguments.unit]
+    if arguments.watch:
+        return max(watch(unit, arguments.watch) for unit in units)
+    return wait(units, arguments.wait)
 
 
 if __name__ == "__main__":

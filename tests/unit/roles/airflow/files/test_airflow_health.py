@@ -53,3 +53,41 @@ def test_only_failures_in_a_row_count(tmp_path, monkeypatch):
 def test_an_unknown_unit_is_refused():
     with pytest.raises(SystemExit, match="no check for 'nginx'"):
         health.check("nginx")
+
+
+def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
+    answers = {"airflow-scheduler": ["no heartbeat yet", "heartbeat 0 s ago"], "airflow-api-server": ["answers 200"]}
+    asked = []
+
+    def check(unit):
+        asked.append(unit)
+        said = answers[unit].pop(0)
+        if said.startswith("no"):
+            raise health.UnhealthyError(said)
+        return said
+
+    monkeypatch.setattr(health, "check", check)
+    monkeypatch.setattr(health, "POLL_SECONDS", 0)
+    assert health.wait(answers, seconds=5) == 0
+    assert asked == ["airflow-scheduler", "airflow-api-server", "airflow-scheduler"]
+    assert capsys.readouterr().out == "airflow-scheduler: heartbeat 0 s ago\nairflow-api-server: answers 200\n"
+
+
+def test_waiting_ends_with_what_is_missing(monkeypatch, capsys):
+    def check(_unit):
+        raise health.UnknownError("the broker does not answer")
+
+    monkeypatch.setattr(health, "check", check)
+    assert health.wait(["airflow-worker@default"], seconds=0) == 1
+    assert capsys.readouterr().out == "airflow-worker@default: the broker does not answer\n"
+
+
+def test_the_watchdog_acts_on_failures_in_a_row_but_not_on_an_absent_metastore(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    errors = [health.UnhealthyError, health.UnhealthyError, health.UnknownError, health.UnhealthyError]
+
+    def check(_unit):
+        raise errors.pop(0)("away")
+
+    monkeypatch.setattr(health, "check", check)
+    assert [health.watch("airflow-scheduler", 3) for _ in range(4)] == [0, 0, 0, 1]
