@@ -29,7 +29,7 @@ up: $(VENV)/ready ## Start the reference cluster in containers, deploy it and ru
 	ansible-playbook -i inventories/lab molecule/shared/create.yml
 	ansible-playbook -i inventories/lab site.yml
 	ansible-playbook -i inventories/lab playbooks/verify.yml
-	@printf '\nThe cluster is up.\n\n  UI        http://127.0.0.1:%s   (user admin)\n' '$(PORT)'
+	@printf '\nThe cluster is up.\n\n  UI        https://127.0.0.1:%s   (user admin; the browser may import inventories/lab/.airflow_authority.crt)\n' '$(PORT)'
 	@printf '  password  grep admin_password inventories/lab/group_vars/all/airflow_secrets.yml\n'
 	@printf '  state     %s\n' 'source $(VENV)/bin/activate; ansible-playbook -i inventories/lab playbooks/status.yml'
 	@printf '  a host    docker exec -it fd-lab-worker1 bash\n  remove    make down\n\n'

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import testinfra
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from cluster_access import Access, access
 from testinfra.host import Host
+
+# Tests may use the collection's own functions, under their full names.
+_AnsibleCollectionFinder(paths=[str(Path(__file__).parents[1] / ".collections")])._install()
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleActionFail
-from ansible.parsing.vault import VaultLib
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept, _secrets
 
 _HEADER = "# Secrets of the cluster, made once. Never made again: keep a copy where you keep backups.\n"
 
@@ -46,41 +42,16 @@ class ActionModule(ActionBase):
         """Add ``new`` to the file, except what it already holds, and return all that it holds afterwards."""
         if self._task.check_mode:
             return {**new, **self._read(path)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX)
+        with _kept.locked(path):
             stored = self._read(path)
             merged = {**new, **stored}
             if merged != stored:
-                self._write(path, merged)
-        finally:
-            os.close(directory)
+                _kept.write(self._loader, path, {f"airflow_{name}": merged[name] for name in sorted(merged)}, _HEADER)
         return merged
 
     def _read(self, path: Path) -> dict[str, str]:
-        if not path.exists():
-            return {}
-        content = self._loader.load_from_file(str(path), cache="none", unsafe=True) or {}
+        content = _kept.read(self._loader, path) or {}
         prefix = "airflow_"
         if not isinstance(content, dict) or not all(str(name).startswith(prefix) for name in content):
             raise AnsibleActionFail(f"{path} is not a file of airflow_* variables; move it away or set airflow_secrets_file")
         return {str(name).removeprefix(prefix): str(value) for name, value in content.items()}
-
-    def _write(self, path: Path, values: dict[str, str]) -> None:
-        document = {f"airflow_{name}": values[name] for name in sorted(values)}
-        text = _HEADER + "---\n" + yaml.safe_dump(document, allow_unicode=True, default_flow_style=False, width=1000)
-        vault = self._loader._vault
-        if vault is not None and vault.secrets:
-            text = VaultLib(vault.secrets).encrypt(text).decode()
-        else:
-            ignore = path.parent / ".gitignore"
-            ignored = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
-            if path.name not in ignored.splitlines():
-                gap = "" if not ignored or ignored.endswith("\n") else "\n"
-                ignore.write_text(f"{ignored}{gap}{path.name}\n", encoding="utf-8")
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, path)

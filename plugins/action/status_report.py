@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import trusting
 
 _TIMEOUT_SECONDS = 10
 
@@ -48,8 +49,9 @@ class ActionModule(ActionBase):
                 not_asked.append(str(host))
             rows += _report.host_rows(str(host), found)
         url = _health_url(str(cluster["url"]), int(cluster["version"]["major"]))
+        authority = str(variables["airflow_certificates"].get("authority", ""))
         groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
-        rows += _report.health_rows(url, _fetch(url), groups)
+        rows += _report.health_rows(url, _fetch(url, authority), groups)
         rows = _report.arranged([*rows, *arguments["rows"]])
         self._print(str(cluster["name"]), rows)
         good, text = _report.verdict(str(cluster["name"]), rows, not_asked)
@@ -73,10 +75,10 @@ def _health_url(url: str, major: int) -> str:
     return f"{url}/api/v2/monitor/health" if major >= 3 else f"{url}/api/v1/health"
 
 
-def _fetch(url: str) -> Mapping[str, Any] | str:
+def _fetch(url: str, authority: str) -> Mapping[str, Any] | str:
     """Airflow's health page as a dictionary, or why it could not be had."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 the URL is the inventory's
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=trusting(authority)) as answer:  # noqa: S310 the URL is the inventory's
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return f"status {error.code}"

@@ -22,6 +22,7 @@ class FilterModule:
             "release_id": _release.release_id,
             "secret_files": _secrets.secret_files,
             "secret_versions": _secrets.secret_versions,
+            "with_certificates": _secrets.with_certificates,
             "worker_concurrency": _worker.worker_concurrency,
             "worker_instances": _worker.worker_instances,
         }

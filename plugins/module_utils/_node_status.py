@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 Row = dict[str, str]
@@ -187,10 +189,17 @@ def postgresql_problem(address: str, port: int, user: str, database: str, timeou
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak PostgreSQL's protocol"
 
 
-def amqp_problem(address: str, port: int, timeout: float = 5.0) -> str:
-    """Empty when an AMQP broker greets there, else what happened instead. Needs no password."""
+def amqp_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str:
+    """Empty when an AMQP broker greets there, else what happened instead. Needs no password.
+
+    With ``authority``, the path of a certificate, the broker has to speak TLS and prove ``address``.
+    """
     try:
-        with socket.create_connection((address, port), timeout=timeout) as connection:
+        with ExitStack() as stack:
+            connection: socket.socket = stack.enter_context(socket.create_connection((address, port), timeout=timeout))
+            if authority:
+                context = ssl.create_default_context(cafile=authority)
+                connection = stack.enter_context(context.wrap_socket(connection, server_hostname=address))
             connection.settimeout(timeout)
             connection.sendall(b"AMQP\x00\x00\x09\x01")
             answer = connection.recv(11)

@@ -134,10 +134,12 @@ class _Node:
         # A server that is up for HAProxy's check says little when the listener itself does not pass traffic.
         for listener in part["listeners"]:
             if listener.get("check") == "postgresql":
-                problem = status.postgresql_problem("127.0.0.1", int(listener["port"]), listener["check_user"], "airflow", self.timeout)
+                problem = status.postgresql_problem(
+                    "127.0.0.1", int(listener["port"]), listener["check_user"], listener["check_user"], self.timeout
+                )
                 service = "PostgreSQL"
             elif listener.get("check") == "amqp":
-                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout)
+                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
                 service = "the broker"
             else:
                 continue

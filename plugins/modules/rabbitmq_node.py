@@ -41,6 +41,10 @@ options:
   admin_password: {description: Password of O(admin_user)., type: str, required: true}
   vhost: {description: Virtual host whose quorum queues get a copy on each node., type: str, required: true}
   definitions: {description: Definitions file of the node., type: path, required: true}
+  certificate:
+    description: The node's certificate; a newer one is read without a restart. Empty without TLS.
+    type: path
+    default: ''
   restart_on:
     description: Files whose change takes a restart.
     type: list
@@ -100,6 +104,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitm
 UNIT = "rabbitmq-server.service"
 DATA = "/var/lib/rabbitmq/mnesia"
 STAMP = "/var/lib/rabbitmq/.airflow-definitions-loaded"
+CERTIFICATE_STAMP = "/var/lib/rabbitmq/.airflow-certificate-read"
 POLL_SECONDS = 2.0
 
 
@@ -209,8 +214,20 @@ class Node:
     def load_definitions(self) -> None:
         """Load the definitions file into the running cluster."""
         if self.act("load definitions", "rabbitmqctl", "--quiet", "import_definitions", self.p["definitions"]):
-            with open(STAMP, "w", encoding="utf-8") as stream:
-                stream.write("definitions.json was loaded when this file was written\n")
+            self.stamp(STAMP, "definitions.json was loaded when this file was written\n")
+
+    @staticmethod
+    def stamp(path: str, text: str) -> None:
+        """Remember by the time of a file that something was done."""
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def ensure_certificate(self, started_at: float) -> None:
+        """Read a certificate that is newer than what the process knows; by itself Erlang looks after two minutes."""
+        known = max(started_at, _service_state.modified([CERTIFICATE_STAMP]).get(CERTIFICATE_STAMP, 0.0))
+        newer = _service_state.newer(_service_state.modified([self.p["certificate"]]), known)
+        if newer and self.act("read the certificate", "rabbitmqctl", "--quiet", "eval", "ssl:clear_pem_cache()."):
+            self.stamp(CERTIFICATE_STAMP, "server.crt was read when this file was written\n")
 
     def ensure_started(self, unit: _service_state.Unit) -> None:
         """Enable and start the service; a node without data waits for the seed first."""
@@ -280,6 +297,7 @@ class Node:
         unit = self.unit()
         # Before anything else: the waits below log in with the password of the file.
         self.ensure_definitions(unit.started_at)
+        self.ensure_certificate(unit.started_at)
         self.causes = _service_state.newer(_service_state.modified(self.p["restart_on"]), unit.started_at)
         needed = bool(self.causes)
         if needed and self.p["state"] == "restarted":
@@ -323,6 +341,7 @@ def main() -> None:
             "admin_password": {**text, "no_log": True},
             "vhost": text,
             "definitions": {"type": "path", "required": True},
+            "certificate": {"type": "path", "default": ""},
             "restart_on": {"type": "list", "elements": "path", "default": []},
             "absent_users": {"type": "list", "elements": "str", "default": ["guest"]},
             "timeout_seconds": {"type": "int", "default": 300},

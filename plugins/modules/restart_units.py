@@ -32,6 +32,14 @@ options:
     type: str
     choices: [restarted, healthy]
     default: restarted
+  up_urls:
+    description:
+      - After the restart of a webserver, wait until each of these answers with status 200, which load balancers do when they send
+        requests to it again. The next host's restart would leave users without any webserver otherwise.
+      - A load balancer that does not answer at all sends nobody, and is not waited for.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds that the units may take until they are healthy, together.
     type: int
@@ -60,9 +68,15 @@ stale:
 
 import fnmatch
 import os
+import time
+import urllib.error
+import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, _systemd
+
+POLL_SECONDS = 0.5
+WEBSERVERS = frozenset({"airflow-api-server.service", "airflow-webserver.service"})
 
 
 def unit_names(patterns: list[str]) -> list[str]:
@@ -94,12 +108,34 @@ def wait_healthy(module: AnsibleModule, names: list[str], timeout: int) -> None:
         module.fail_json(msg=f"Not healthy after {timeout} s:\n{(out or err).strip()}\nTheir journal ends with:\n{journal}")
 
 
+def sent_to(url: str) -> bool:
+    """Whether a load balancer sends requests here."""
+    try:
+        # Without a proxy: load balancers are neighbours.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return False
+    except OSError:
+        return True
+
+
+def wait_served(module: AnsibleModule, urls: list[str], timeout: int) -> None:
+    """Return when all load balancers send requests here."""
+    deadline = time.monotonic() + timeout
+    while waiting := [url for url in urls if not sent_to(url)]:
+        if time.monotonic() > deadline:
+            module.fail_json(msg=f"healthy, but after {timeout} s still not served according to {', '.join(waiting)}")
+        time.sleep(POLL_SECONDS)
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["restarted", "healthy"], "default": "restarted"},
+            "up_urls": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
@@ -116,6 +152,8 @@ def main() -> None:
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
         wait_healthy(module, stale if restart else [name for name in names if name not in stale], module.params["timeout"])
+        if WEBSERVERS.intersection(stale) and restart:
+            wait_served(module, module.params["up_urls"], module.params["timeout"])
     module.exit_json(changed=restart and bool(stale), restarted=stale if restart else [], stale=stale)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -52,20 +53,37 @@ def detail(body: bytes) -> str:
     return " ".join(text.split())[:300]
 
 
+def trusting(authority: str) -> ssl.SSLContext:
+    """What proves a server: the machine's authorities and, if not empty, the certificate ``authority`` (PEM)."""
+    context = ssl.create_default_context()
+    if authority:
+        context.load_verify_locations(cadata=authority)
+    return context
+
+
 class Api:
     """Requests to one cluster through its load balancer.
 
-    ``url`` is what users open, without a path of the API. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
+    ``url`` is what users open, without a path of the API; ``authority`` is a certificate to trust besides the
+    machine's own. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
     """
 
     def __init__(
-        self, url: str, major: int, user: str, password: str, deadline: Deadline, pause: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        major: int,
+        user: str,
+        password: str,
+        deadline: Deadline,
+        authority: str = "",
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
         self.base = f"{self.url}/api/v{2 if major >= 3 else 1}"
         self.deadline = deadline
         self._password = password
         self._pause = pause
+        self._tls = trusting(authority)
         self._authorization = ""
 
     def login(self) -> None:
@@ -128,7 +146,8 @@ class Api:
         request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 the URL is the inventory's
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=min(30.0, max(1.0, self.deadline.left()))) as answer:  # noqa: S310
+                seconds = min(30.0, max(1.0, self.deadline.left()))
+                with urllib.request.urlopen(request, timeout=seconds, context=self._tls) as answer:  # noqa: S310
                     return bytes(answer.read())
             except urllib.error.HTTPError as error:
                 failure = ApiError(f"{method} {url}: status {error.code}, {detail(error.read())}", error.code)

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import COMPONENTS, secrets_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, COMPONENTS, SERVER, secrets_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, bracket
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
 GROUPS = ("metastore", "rabbitmq", "haproxy", *COMPONENTS)
 SUPPORTED_VERSIONS = ("2.11.2", "3.3.2")
 LOOPBACK = "127.0.0.1"
 DAGS_DIR = "dags"
+# What these services prove to their clients; other hosts are clients only.
+SERVERS = ("metastore", "rabbitmq", "haproxy", "webserver")
+# Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
+CHECK_USER = "flightdeck_check"
 
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -110,6 +117,8 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems += _check_queues(hosts)
     problems += _check_addresses(hosts)
     problems += _check_ports(hosts, settings)
+    if settings["airflow_firewall"]:
+        problems += _firewall.check({host.name: host.address for host in hosts}, settings)
     return problems
 
 
@@ -170,8 +179,8 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
 def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
     wanted = {
         "metastore": ("metastore_port",),
-        "rabbitmq": ("rabbitmq_port", "rabbitmq_management_port", "rabbitmq_prometheus_port"),
-        "haproxy": tuple(f"haproxy_{name}_port" for name in ("web", "execution_api", "metastore", "broker", "stats", "metrics")),
+        "rabbitmq": tuple(f"rabbitmq_{name}port" for name in ("", "tls_", "management_", "management_tls_", "prometheus_")),
+        "haproxy": tuple(f"haproxy_{name}_port" for name in ("web", "https", "execution_api", "metastore", "broker", "stats", "metrics")),
         "triggerer": ("triggerer_log_port",),
     }
     names = [f"airflow_{name}" for group, ports in wanted.items() if group in host.groups for name in ports]
@@ -208,6 +217,7 @@ class _Model:
         self.set = settings
         self.version = str(settings["airflow_version"])
         self.major = int(self.version.split(".", maxsplit=1)[0])
+        self.tls = bool(settings["airflow_tls"])
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -226,7 +236,24 @@ class _Model:
     def url(self) -> str:
         if self.set["airflow_url"]:
             return str(self.set["airflow_url"]).rstrip("/")
-        return f"http://{bracket(self.members('haproxy')[0].address)}:{self.set['airflow_haproxy_web_port']}"
+        scheme, port = ("https", "https") if self.tls else ("http", "web")
+        return f"{scheme}://{bracket(self.members('haproxy')[0].address)}:{self.set[f'airflow_haproxy_{port}_port']}"
+
+    def certificate_names(self) -> dict[str, list[str]]:
+        """The names and addresses that each server's certificate proves."""
+        balancers = [host.address for host in self.members("haproxy")]
+        names = {}
+        for host in self.hosts:
+            if not self.tls or not host.groups.intersection(SERVERS):
+                continue
+            own = {host.name, host.address, "localhost", LOOPBACK}
+            if host.groups & {"metastore", "rabbitmq"}:
+                # The load balancer passes their connections on as they are, so clients ask for its address.
+                own.update(balancers)
+            if "haproxy" in host.groups:
+                own.add(str(urlsplit(self.url()).hostname))
+            names[host.name] = sorted(own)
+        return names
 
     def build(self) -> dict[str, Any]:
         return {
@@ -236,8 +263,10 @@ class _Model:
             "api_url": f"{self.url()}/api/v{2 if self.major >= 3 else 1}",
             "admin_user": self.set["airflow_admin_user"],
             "verify_timeout_seconds": self.set["airflow_verify_timeout_seconds"],
+            "tls": {"enabled": self.tls, "names": self.certificate_names()},
             "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
             "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
+            "firewall": self.set["airflow_firewall"],
             "manage_hosts_file": self.set["airflow_manage_hosts_file"],
             "queues": self.queues(),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
@@ -270,7 +299,23 @@ class _Model:
                 "group": self.set["airflow_user"],
                 "keep_revisions": self.set["airflow_dags_keep_revisions"],
             }
+        if self.set["airflow_firewall"]:
+            node["firewall"] = self.firewall(node)
         return node
+
+    def firewall(self, node: Mapping[str, Any]) -> dict[str, Any]:
+        given = {"users": self.set["airflow_firewall_user_sources"], "admins": self.set["airflow_firewall_admin_sources"]}
+        members = {group: [{"address": host.address} for host in self.members(group)] for group in GROUPS}
+        return {
+            "guard_seconds": self.set["airflow_firewall_guard_seconds"],
+            "ssh_ports": self.set["airflow_firewall_ssh_ports"],
+            "ssh_sources": self.set["airflow_firewall_ssh_sources"],
+            "rules": [
+                {"port": rule["port"], "why": rule["why"], "sources": _firewall.sources(rule["peers"], members, given)}
+                for rule in _firewall.rules(node, tls=self.tls)
+            ],
+            "extra_rules": self.set["airflow_firewall_extra_rules"],
+        }
 
     def metastore(self) -> dict[str, Any]:
         return {
@@ -282,6 +327,7 @@ class _Model:
                 {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
             ],
             "clients": self.peers(self.members("haproxy")),
+            "check_user": CHECK_USER if self.tls else "",
             "config": self.set["airflow_postgresql_config"],
         }
 
@@ -314,8 +360,9 @@ class _Model:
             "nodes": list(names.values()),
             "seed": {"name": seed.name, "address": seed.address, "nodename": names[seed.name]},
             "is_seed": host.name == seed.name,
-            "port": self.set["airflow_rabbitmq_port"],
+            "port": self.rabbitmq_port(),
             "management_port": self.set["airflow_rabbitmq_management_port"],
+            "management_tls_port": self.set["airflow_rabbitmq_management_tls_port"],
             "prometheus_port": self.set["airflow_rabbitmq_prometheus_port"],
             "vhost": "airflow",
             "user": "airflow",
@@ -328,6 +375,9 @@ class _Model:
             "heartbeat_seconds": 30,
         }
 
+    def rabbitmq_port(self) -> int:
+        return int(self.set["airflow_rabbitmq_tls_port" if self.tls else "airflow_rabbitmq_port"])
+
     def haproxy(self) -> dict[str, Any]:
         def servers(group: str, port: int) -> list[dict[str, Any]]:
             return [{"name": member.name, "address": member.address, "port": port} for member in self.members(group)]
@@ -337,7 +387,8 @@ class _Model:
             {
                 "name": "web",
                 "mode": "http",
-                "port": self.set["airflow_haproxy_web_port"],
+                "port": self.set["airflow_haproxy_https_port" if self.tls else "airflow_haproxy_web_port"],
+                **({"redirect_from": self.set["airflow_haproxy_web_port"]} if self.tls else {}),
                 "check_path": "/api/v2/version" if self.major >= 3 else "/api/v1/version",
                 "deny_paths": ["/execution"],
                 "servers": web,
@@ -347,7 +398,7 @@ class _Model:
                 "mode": "tcp",
                 "port": self.set["airflow_haproxy_metastore_port"],
                 "check": "postgresql",
-                "check_user": "airflow",
+                "check_user": CHECK_USER if self.tls else "airflow",
                 "servers": servers("metastore", self.set["airflow_metastore_port"]),
             },
             {
@@ -355,7 +406,8 @@ class _Model:
                 "mode": "tcp",
                 "port": self.set["airflow_haproxy_broker_port"],
                 "check": "amqp",
-                "servers": servers("rabbitmq", self.set["airflow_rabbitmq_port"]),
+                **({"authority": "/etc/haproxy/airflow-tls/ca.crt"} if self.tls else {}),
+                "servers": servers("rabbitmq", self.rabbitmq_port()),
             },
         ]
         if self.major >= 3:
@@ -384,8 +436,22 @@ class _Model:
             "config": config,
             "secrets": secrets,
             "queues": [dict(queue) for queue in host.queues],
+            "ports": self.ports(host),
+            "up_urls": self.up_urls(host),
             "proxies": sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))}),
         }
+
+    def ports(self, host: Host) -> dict[str, int]:
+        """What the components of ``host`` listen on."""
+        ports = {"webserver": host.webserver_port, "triggerer": self.set["airflow_triggerer_log_port"], "worker": host.log_port}
+        return {component: int(port) for component, port in ports.items() if component in host.groups}
+
+    def up_urls(self, host: Host) -> list[str]:
+        """Where each load balancer says whether it sends requests to the webserver of ``host``."""
+        if "webserver" not in host.groups:
+            return []
+        port = self.set["airflow_haproxy_metrics_port"]
+        return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
     def secret_files(self, host: Host) -> list[dict[str, Any]]:
         """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""
@@ -393,15 +459,17 @@ class _Model:
         metastore = {"host": balancer, "port": self.set["airflow_haproxy_metastore_port"]}
         broker = {"host": balancer, "port": self.set["airflow_haproxy_broker_port"]}
         airflow = {"user": "airflow", "secret": "metastore_password", "path": "airflow", **metastore}
+        libpq = {**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.tls else {})}
+        # asyncpg knows none of libpq's option names and fails on them at first use; the authority comes by PGSSLROOTCERT.
+        asyncpg = {"ssl": "verify-full"} if self.tls else {}
         results = {"user": "airflow_results", "secret": "result_backend_password", "path": "airflow_results", **metastore}
         return [
-            {"file": "sql_alchemy_conn", "scheme": "postgresql+psycopg2", "query": LIBPQ_KEEPALIVE, **airflow},
-            # asyncpg knows none of libpq's option names and fails on them at first use.
-            {"file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": {}, **airflow},
-            {"file": "result_backend", "scheme": "db+postgresql+psycopg2", "query": LIBPQ_KEEPALIVE, **results},
+            {"file": "sql_alchemy_conn", "scheme": "postgresql+psycopg2", "query": libpq, **airflow},
+            {"file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg, **airflow},
+            {"file": "result_backend", "scheme": "db+postgresql+psycopg2", "query": libpq, **results},
             {
                 "file": "broker_url",
-                "scheme": "amqp",
+                "scheme": "amqps" if self.tls else "amqp",
                 "user": "airflow",
                 "secret": "broker_password",
                 "path": "airflow",
@@ -411,10 +479,12 @@ class _Model:
             {"file": "fernet_key", "secret": "fernet_key"},
             {"file": "api_secret_key", "secret": "api_secret_key"},
             {"file": "jwt_secret", "secret": "jwt_secret"},
+            *({"file": name, "secret": name} for name in (AUTHORITY, *SERVER) if self.tls),
         ]
 
     def config(self, host: Host) -> Config:
         home = self.set["airflow_home"]
+        tls = {"broker_use_ssl": {"ca_certs": f"{SECRETS_DIR}/{AUTHORITY}", "cert_reqs": int(ssl.CERT_REQUIRED), "server_hostname": None}}
         common: Config = {
             "core": {
                 "executor": "CeleryExecutor",
@@ -442,6 +512,8 @@ class _Model:
                     "broker_heartbeat": 30,
                     # A worker that reconnects with running tasks would never raise its prefetch again.
                     "worker_enable_prefetch_count_reduction": False,
+                    # No name: kombu checks the certificate for the host of the URL then.
+                    **(tls if self.tls else {}),
                 },
             },
             "celery_broker_transport_options": {"confirm_publish": True},
@@ -452,10 +524,14 @@ class _Model:
 
     def config_3(self, host: Host) -> Config:
         port = self.set["airflow_haproxy_execution_api_port"]
-        return {
+        certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
+        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.tls else {}
+        if self.tls and "webserver" in host.groups:
+            tls["api"].update(ssl_cert=certificate, ssl_key=key)
+        settings: Config = {
             "core": {
                 "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
-                "execution_api_server_url": f"http://{bracket(self.balancer(host))}:{port}/execution/",
+                "execution_api_server_url": f"{'https' if self.tls else 'http'}://{bracket(self.balancer(host))}:{port}/execution/",
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.set["airflow_webserver_workers"]},
             "dag_processor": {"refresh_interval": 30, "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles"},
@@ -469,8 +545,13 @@ class _Model:
                 "max_failed_heartbeats": 2,
             },
         }
+        return merge_config(settings, tls)
 
     def config_2(self, host: Host) -> Config:
+        certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
+        tls: dict[str, Any] = {"cookie_secure": True}
+        if "webserver" in host.groups:
+            tls |= {"web_server_ssl_cert": certificate, "web_server_ssl_key": key}
         return {
             "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
             "scheduler": {"scheduler_zombie_task_threshold": 300, "standalone_dag_processor": True, "dag_dir_list_interval": 30},
@@ -480,6 +561,7 @@ class _Model:
                 "workers": self.set["airflow_webserver_workers"],
                 "session_backend": "database",
                 "enable_proxy_fix": True,
+                **(tls if self.tls else {}),
             },
             "fab": {"session_backend": None, "enable_proxy_fix": None},
         }
@@ -497,7 +579,7 @@ def secret_options(files: Iterable[str], major: int) -> Config:
         "result_backend": ("celery", "result_backend_cmd"),
     }
     config: Config = {}
-    for name in sorted(files):
+    for name in sorted(places.keys() & set(files)):
         section, option = places[name]
         config.setdefault(section, {})[option] = f"cat {SECRETS_DIR}/{name}"
     return config

@@ -23,6 +23,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "workers": ("worker",),
 }
 
+# With TLS: what proves the others to this host, and this host to the others.
+AUTHORITY = "ca.crt"
+SERVER = ("server.crt", "server.key")
+
 # Secret files by component. A 3.x worker gets neither metastore URL nor Fernet key: its tasks talk to the execution API,
 # which hands out connections decrypted.
 _SECRETS_3: dict[str, tuple[str, ...]] = {
@@ -43,7 +47,7 @@ _SECRETS_2: dict[str, tuple[str, ...]] = {
 
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``."""
-    return (_SECRETS_3 if major >= 3 else _SECRETS_2)[component]
+    return (*(_SECRETS_3 if major >= 3 else _SECRETS_2)[component], AUTHORITY, *(SERVER if component == "webserver" else ()))
 
 
 def digest(parts: Any) -> str:

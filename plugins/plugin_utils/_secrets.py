@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import build_url
 
 
@@ -55,6 +56,16 @@ def fingerprint(value: str, key: str) -> str:
     return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()[:12]
 
 
+def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any], host: str) -> dict[str, str]:
+    """``values`` and, under the names of their files, the authority and the certificate of ``host``; a mere client has none."""
+    own = certificates.get("hosts", {}).get(host, {})
+    return {
+        **values,
+        AUTHORITY: certificates.get("authority", ""),
+        **dict(zip(SERVER, (own.get("certificate", ""), own.get("key", "")), strict=True)),
+    }
+
+
 def _content(description: Mapping[str, Any], values: Mapping[str, str]) -> str:
     value = str(values[description["secret"]])
     if "scheme" not in description:
@@ -84,3 +95,14 @@ def secret_files(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str,
 def secret_versions(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str, str]) -> dict[str, str]:
     """Fingerprint of every secret file's content."""
     return {name: fingerprint(content, values["digest_key"]) for name, content in secret_contents(descriptions, values).items()}
+
+
+def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
+    """Authority, certificate and key of ``host`` as the module ``files`` takes them, for a service that runs as ``user``."""
+    if not certificates:
+        return []
+    values = with_certificates({}, certificates, host)
+    return [
+        {"path": f"{directory}/{name}", "content": content, "owner": user, "group": user, "mode": "0600" if name == SERVER[1] else "0644"}
+        for name, content in values.items()
+    ]

@@ -12,7 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import
 
 PREFIX = "airflow_"
 # What the collection itself sets as facts; not the user's.
-INTERNAL = frozenset({"airflow_cluster", "airflow_secrets", "airflow_component"})
+INTERNAL = frozenset({"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"})
 
 # What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole cluster.
 PER_HOST = frozenset(

@@ -15,6 +15,11 @@ LIBPQ_KEEPALIVE = {
 }
 
 
+def libpq_tls(authority: str) -> dict[str, str]:
+    """libpq's options for an encrypted connection to a server that proves its name; ``authority`` is the path of a certificate."""
+    return {"sslmode": "verify-full", "sslrootcert": authority}
+
+
 def bracket(host: str) -> str:
     """``host`` as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host

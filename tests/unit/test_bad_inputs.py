@@ -145,13 +145,30 @@ def test_secrets_are_encrypted_when_there_is_a_vault_password(inventory, tmp_pat
     password.write_text("vault password")
     arguments = ("--limit", "db1", "--tags", "none", "--vault-password-file", str(password))
     run(inventory, *arguments)
-    path = inventory / "group_vars/all/airflow_secrets.yml"
-    first = path.read_text()
-    assert first.startswith("$ANSIBLE_VAULT;")
+    paths = [inventory / "group_vars/all/airflow_secrets.yml", inventory / ".airflow_certificates.yml"]
+    first = [path.read_text() for path in paths]
+    assert [text.startswith("$ANSIBLE_VAULT;") for text in first] == [True, True]
     run(inventory, *arguments)
-    assert path.read_text() == first
+    assert [path.read_text() for path in paths] == first
 
 
 def test_check_mode_stores_no_secret(inventory):
     run(inventory, "--limit", "db1", "--tags", "none", "--check")
     assert not (inventory / "group_vars/all/airflow_secrets.yml").exists()
+    assert not (inventory / ".airflow_certificates.yml").exists()
+
+
+def test_certificates_are_made_once_and_kept_from_others(inventory):
+    arguments = ("--limit", "db1", "--tags", "none", "-vvv")
+    run(inventory, *arguments)
+    path = inventory / ".airflow_certificates.yml"
+    first = path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert ".airflow_certificates.yml" in (inventory / ".gitignore").read_text().splitlines()
+    _code, output = run(inventory, *arguments)
+    assert path.read_text() == first
+    kept = yaml.safe_load(first)
+    assert sorted(kept["hosts"]) == ["db1", "lb1", "master1", "master2", "mq1", "mq2", "mq3"]
+    assert (inventory / ".airflow_authority.crt").read_text() == kept["authority"]["certificate"]
+    keys = [kept["authority"]["key"], *(pair["key"] for pair in kept["hosts"].values())]
+    assert not [key for key in keys if key.splitlines()[1] in output]

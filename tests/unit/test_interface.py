@@ -20,7 +20,7 @@ for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
 SECRETS = {f"airflow_{name}" for name in GENERATORS}
 # What the collection sets itself.
-INTERNAL = {"airflow_cluster", "airflow_secrets", "airflow_component"}
+INTERNAL = {"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"}
 
 
 def sources():
@@ -118,7 +118,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(archive):
     }
     assert wanted <= tops
     assert tops - wanted <= {"FILES.json", "CHANGELOG.rst", "CONTRIBUTING.md"}
-    assert not [name for name in names if "airflow_secrets" in name or "__pycache__" in name or "/lab/" in name]
+    assert not [name for name in names if "airflow_secrets" in name or ".airflow_" in name or "__pycache__" in name or "/lab/" in name]
 
 
 def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):

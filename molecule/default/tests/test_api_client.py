@@ -11,6 +11,11 @@ import requests
 from cluster_access import CANARY, access, wait_until
 
 
+def configuration(**settings: str) -> airflow.Configuration:
+    """How the client reaches the cluster and what it trusts."""
+    return airflow.Configuration(host=access().url, ssl_ca_cert=access().authority or None, **settings)
+
+
 @pytest.fixture(scope="module")
 def token() -> str:
     """A token as the client's documentation says to get one."""
@@ -23,7 +28,7 @@ def token() -> str:
 @pytest.fixture(scope="module")
 def client(token: str) -> Iterator[airflow.ApiClient]:
     """The client, through the load balancer."""
-    with airflow.ApiClient(airflow.Configuration(host=access().url, access_token=token)) as connected:
+    with airflow.ApiClient(configuration(access_token=token)) as connected:
         yield connected
 
 
@@ -48,7 +53,10 @@ def test_a_wrong_password_gets_no_token() -> None:
 
 
 def test_without_a_token_nothing_is_told() -> None:
-    with airflow.ApiClient(airflow.Configuration(host=access().url)) as stranger, pytest.raises(airflow.ApiException) as refused:
+    with (
+        airflow.ApiClient(configuration()) as stranger,
+        pytest.raises(airflow.ApiException) as refused,
+    ):
         airflow.DAGApi(stranger).get_dags()
     assert refused.value.status == 401
 

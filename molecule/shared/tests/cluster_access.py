@@ -29,6 +29,8 @@ class Access:
     model: dict[str, Any]
     secrets: dict[str, str]
     containers: dict[str, str]
+    # Path of the certificate that proves the cluster's servers; empty without TLS.
+    authority: str
 
     @property
     def password(self) -> str:
@@ -72,7 +74,10 @@ def access() -> Access:
         path = Path(folder) / "access.json"
         ansible(str(HERE / "cluster_access.yml"), "-e", f"access_file={path}", program="ansible-playbook")
         found = json.loads(path.read_text(encoding="utf-8"))
-    return Access(found["model"], found["secrets"], found["containers"])
+    if found["authority"]:
+        # Where requests and urllib look for it.
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(Path(found["authority"]).resolve())
+    return Access(found["model"], found["secrets"], found["containers"], found["authority"])
 
 
 def service(host: str, unit: str, state: str) -> None:

@@ -23,9 +23,16 @@ def get(url, user="", password=""):
         return error.code, ""
 
 
-def api(cluster, member, path):
+def management(cluster, member):
+    """Address of the management API as another machine reaches it."""
     node = cluster.model["nodes"][member]
-    url = f"http://{node['address']}:{node['rabbitmq']['management_port']}/api/{path}"
+    if cluster.model["tls"]["enabled"]:
+        return f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api"
+    return f"http://{node['address']}:{node['rabbitmq']['management_port']}/api"
+
+
+def api(cluster, member, path):
+    url = f"{management(cluster, member)}/{path}"
     status, body = get(url, "admin", cluster.secrets["rabbitmq_admin_password"])
     assert status == 200
     return json.loads(body)
@@ -52,8 +59,7 @@ def test_every_queue_of_airflow_is_a_quorum_queue_on_all_brokers(member, cluster
 @pytest.mark.group("rabbitmq")
 def test_there_is_no_guest(member, cluster):
     assert sorted(user["name"] for user in api(cluster, member, "users")) == ["admin", "airflow"]
-    node = cluster.model["nodes"][member]
-    assert get(f"http://{node['address']}:{node['rabbitmq']['management_port']}/api/overview", "guest", "guest")[0] == 401
+    assert get(f"{management(cluster, member)}/overview", "guest", "guest")[0] == 401
 
 
 @pytest.mark.group("rabbitmq")
@@ -99,7 +105,8 @@ def test_the_metastore_admits_the_load_balancer_only(member, cluster, host_named
 @pytest.mark.group("haproxy")
 def test_every_server_is_up_and_the_statistics_want_a_login(member, cluster):
     node = cluster.model["nodes"][member]
-    url = f"http://{node['address']}:{node['haproxy']['stats']['port']}/;csv"
+    scheme = "https" if cluster.model["tls"]["enabled"] else "http"
+    url = f"{scheme}://{node['address']}:{node['haproxy']['stats']['port']}/;csv"
     assert get(url)[0] == 401
     status, csv = get(url, "admin", cluster.secrets["haproxy_stats_password"])
     assert status == 200

@@ -20,7 +20,11 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
         assert all(line.endswith("root:airflow 640") for line in lines)
         if cluster.model["version"]["major"] >= 3:
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
-            assert found == set().union(*(NEEDED_3[component] for component in cluster.model["nodes"][name]["components"]))
+            components = cluster.model["nodes"][name]["components"]
+            needed = set().union(*(NEEDED_3[component] for component in components))
+            if cluster.model["tls"]["enabled"]:
+                needed |= {"ca.crt"} | ({"server.crt", "server.key"} if "webserver" in components else set())
+            assert found == needed
         assert host.check_output("stat -c '%U:%G %a' /etc/airflow/secrets") == "root:airflow 750"
 
 

@@ -14,11 +14,13 @@ UNITS = {
 }
 
 
-def units_of(cluster, name):
+def units_of(cluster, name, only=None):
     node = cluster.model["nodes"][name]
     web = "airflow-api-server" if cluster.model["version"]["major"] >= 3 else "airflow-webserver"
     units = []
     for component in node["components"]:
+        if only and component != only:
+            continue
         if component == "worker":
             units += [f"airflow-worker@{queue['name']}" for queue in node["airflow"]["queues"]]
         else:
@@ -81,6 +83,41 @@ def test_a_killed_scheduler_comes_back(member, host_named):
     host.check_output("systemctl kill --signal=KILL airflow-scheduler.service")
     wait_until("systemd starts it again", lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before), 30)
     wait_until("it is healthy", lambda: host.run("airflow-health airflow-scheduler").rc == 0, 120, every=2)
+
+
+# systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any protection.
+EXPOSURE = {"webserver": 15, "scheduler": 15, "dag_processor": 20, "triggerer": 20, "worker": 50}
+
+
+def test_services_are_shut_in(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        for component in cluster.model["nodes"][name]["components"]:
+            for unit in units_of(cluster, name, component):
+                measured = host.run("systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit)
+                assert measured.rc == 0, measured.stdout[-200:]
+
+
+def test_the_walls_are_real(cluster, host_named):
+    """In the mounts that the processes see: systemd leaves out silently what it cannot do in a container."""
+    for name in cluster.model["airflow_hosts"]:
+        host = host_named(name)
+        for component in cluster.model["nodes"][name]["components"]:
+            for unit in units_of(cluster, name, component):
+                pid = properties(host, unit, "MainPID")["MainPID"]
+                status = host.check_output("cat /proc/%s/status", pid)
+                for line in ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"):
+                    assert line in status, unit
+                seen = host.check_output("setpriv --reuid=airflow --regid=airflow --clear-groups cat /proc/%s/mountinfo", pid)
+                # Source and options of what is mounted on top at each place.
+                mounts = {fields[4]: (fields[3], fields[5].split(",")) for fields in map(str.split, seen.splitlines())}
+                assert "systemd-private" in mounts["/tmp"][0], unit
+                if component == "worker":
+                    assert "ro" in mounts["/usr"][1], unit
+                else:
+                    assert "ro" in mounts["/"][1], unit
+                    assert "rw" in mounts["/var/lib/airflow"][1], unit
+                    assert "inaccessible" in mounts["/root"][0], unit
 
 
 def test_the_operators_command_runs_as_the_service_account(cluster, host_named):

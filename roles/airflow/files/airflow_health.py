@@ -11,6 +11,7 @@ import configparser
 import datetime
 import logging
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
+AUTHORITY = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
@@ -61,9 +63,13 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     main_pid(unit)
     modern = unit == "airflow-api-server"
     port = config.get("api", "port") if modern else config.get("webserver", "web_server_port")
-    url = f"http://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
+    tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if tls:
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+        with urllib.request.build_opener(*handlers).open(url, timeout=10) as answer:
             return f"answers {answer.status}"
     except OSError as error:
         raise UnhealthyError(f"no answer on port {port}: {error}") from error
@@ -105,8 +111,12 @@ def check_worker(unit: str) -> str:
     main_pid(unit)
     queue = unit.partition("@")[2]
     node = f"{queue}@{address()}"
-    app = Celery(broker=(SECRETS / "broker_url").read_text(), set_as_current=False)
+    url = (SECRETS / "broker_url").read_text()
+    app = Celery(broker=url, set_as_current=False)
     app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1})
+    if url.startswith("amqps:"):
+        # As in airflow.cfg: without a name kombu takes the URL's.
+        app.conf.broker_use_ssl = {"ca_certs": AUTHORITY, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=5)

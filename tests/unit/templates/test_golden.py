@@ -55,6 +55,7 @@ def variables(version, name, component=""):
     found["airflow_cluster"] = _cluster.build(hosts, plain)
     found["airflow_secrets"] = {name: f"{name}-value" for name in ("metastore_password", "result_backend_password", "broker_password")}
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
+    found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
     found.update(ansible_facts=FACTS, inventory_hostname=name)
     return found
 

@@ -89,10 +89,10 @@ def test_a_problem_says_where_what_was_found_what_is_wanted_and_the_remedy():
 
 def test_the_reference_goes_through_the_load_balancer():
     model = _cluster.build(reference(), defaults())
-    assert model["url"] == "http://192.0.2.10:8080"
+    assert model["url"] == "https://192.0.2.10:8443"
     worker = model["nodes"]["worker1"]["airflow"]
-    assert worker["config"]["core"]["execution_api_server_url"] == "http://192.0.2.10:8082/execution/"
-    assert {secret["file"] for secret in worker["secrets"]} == {"broker_url", "result_backend", "api_secret_key"}
+    assert worker["config"]["core"]["execution_api_server_url"] == "https://192.0.2.10:8082/execution/"
+    assert {secret["file"] for secret in worker["secrets"]} == {"broker_url", "result_backend", "api_secret_key", "ca.crt"}
     assert {secret["host"] for secret in worker["secrets"] if "host" in secret} == {"192.0.2.10"}
     assert "sql_alchemy_conn_cmd" not in worker["config"].get("database", {})
     assert model["nodes"]["db1"]["metastore"]["clients"] == ["127.0.0.1/32", "192.0.2.10/32"]
@@ -101,7 +101,7 @@ def test_the_reference_goes_through_the_load_balancer():
 def test_a_host_with_its_own_load_balancer_uses_it():
     model = _cluster.build(single(), defaults())
     (node,) = model["nodes"].values()
-    assert node["airflow"]["config"]["core"]["execution_api_server_url"] == "http://127.0.0.1:8082/execution/"
+    assert node["airflow"]["config"]["core"]["execution_api_server_url"] == "https://127.0.0.1:8082/execution/"
     assert {secret["host"] for secret in node["airflow"]["secrets"] if "host" in secret} == {"127.0.0.1"}
 
 
@@ -110,7 +110,7 @@ def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
     assert [each["name"] for each in model["nodes"]["lb1"]["haproxy"]["listeners"]] == ["web", "metastore", "broker"]
     worker = model["nodes"]["worker1"]["airflow"]
     assert "sql_alchemy_conn" in {secret["file"] for secret in worker["secrets"]}
-    assert worker["config"]["webserver"]["base_url"] == "http://192.0.2.10:8080"
+    assert worker["config"]["webserver"]["base_url"] == "https://192.0.2.10:8443"
     assert "api_auth" not in worker["config"]
     assert model["nodes"]["master1"]["dags"]
 
@@ -126,7 +126,7 @@ def test_the_users_options_win_but_never_over_a_secret():
 
 def test_an_ipv6_address_stands_in_brackets():
     hosts = [_cluster.Host(one.name, one.groups, "2001:db8::1", one.queues) for one in single()]
-    assert _cluster.build(hosts, defaults())["url"] == "http://[2001:db8::1]:8080"
+    assert _cluster.build(hosts, defaults())["url"] == "https://[2001:db8::1]:8443"
 
 
 @given(st.integers(min_value=1, max_value=12))

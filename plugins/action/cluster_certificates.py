@@ -1,0 +1,94 @@
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Controller side of the module cluster_certificates: keeps the cluster's authority and its hosts' certificates."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _kept
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, report
+
+_HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
+
+
+def plain(value: Any) -> Any:
+    """``value`` without what Ansible attaches to texts, which cannot be written as YAML."""
+    if isinstance(value, dict):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list) else str(value)
+
+
+class ActionModule(ActionBase):
+    """See plugins/modules/cluster_certificates.py for the documentation."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return authority and certificates. Raises AnsibleActionFail when the file cannot be used."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self._task.args
+        path = Path(arguments["path"]).expanduser()
+        made: dict[str, str] = {}
+
+        def renewed() -> _certificates.Store:
+            nonlocal made
+            store, made = _certificates.renew(
+                self._read(path),
+                str(arguments["cluster"]),
+                plain(arguments["names"]),
+                datetime.datetime.now(datetime.UTC),
+                int(arguments["days"]),
+                int(arguments["renew_days"]),
+            )
+            return store
+
+        store = renewed()
+        if made and not self._task.check_mode:
+            with _kept.locked(path):
+                # Another run may have been quicker.
+                store = renewed()
+                _kept.write(self._loader, path, store, _HEADER)
+        result["made"] = made
+        result["changed"] = bool(made)
+        web = self._web(str(arguments.get("web_certificate_file") or ""), str(arguments.get("web_key_file") or ""))
+        result["certificates"] = {"authority": store["authority"]["certificate"], "hosts": store["hosts"], "web": web}
+        if arguments.get("authority_file") and not self._task.check_mode:
+            self._publish(Path(arguments["authority_file"]).expanduser(), store["authority"]["certificate"])
+        return result
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        content = _kept.read(self._loader, path) or {}
+        if not isinstance(content, dict) or content.keys() - {"authority", "hosts"}:
+            raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
+        return dict(plain(content))
+
+    @staticmethod
+    def _web(certificate_file: str, key_file: str) -> dict[str, str]:
+        """The user's own certificate and key, which must belong together; empty when there is none."""
+        if not certificate_file and not key_file:
+            return {}
+        try:
+            certificate, key = (
+                Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file)
+            )
+            problem = _certificates.mismatch(certificate, key, datetime.datetime.now(datetime.UTC))
+        except (OSError, UnicodeDecodeError) as error:
+            problem = f"cannot be read: {error}"
+        if problem:
+            found = f"{certificate_file!r} and {key_file!r}: {problem}"
+            expected = "a PEM certificate that is valid now and its unencrypted private key"
+            remedy = "Correct the paths or the files; both empty lets the cluster's own authority sign one."
+            raise AnsibleActionFail(
+                report([Problem("FD140", "airflow_web_certificate_file and airflow_web_key_file", found, expected, remedy)])
+            )
+        return {"certificate": certificate, "key": key}
+
+    @staticmethod
+    def _publish(path: Path, certificate: str) -> None:
+        if not path.exists() or path.read_text(encoding="utf-8") != certificate:
+            path.write_text(certificate, encoding="utf-8")

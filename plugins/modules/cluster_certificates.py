@@ -1,0 +1,82 @@
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Documentation of the action plugin cluster_certificates."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_certificates
+short_description: Keep the certificate authority of a cluster and the certificates of its hosts
+version_added: 0.1.0
+description:
+  - Runs on the controller only. Makes a certificate authority once and one certificate per host, and makes a host's certificate anew
+    when it ends soon, when the host's names change, or when another authority signed it.
+  - Keys and certificates stay in O(path), encrypted when Ansible has a vault password, else with mode 0600 and a C(.gitignore) beside
+    it. One execution serves all hosts, which is why it signs by itself instead of running a module per host and step.
+  - Use C(no_log) on the task, because it returns the keys.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Missing certificates are made for this run only and not stored.
+  diff_mode:
+    support: none
+    description: Shows nothing, because what it handles is secret.
+options:
+  path:
+    description: File on the controller that holds authority, keys and certificates.
+    type: path
+    required: true
+  authority_file:
+    description: File on the controller that gets the certificate of the authority, for people and their browsers.
+    type: path
+  cluster:
+    description: Name of the cluster, in the authority's name.
+    type: str
+    required: true
+  names:
+    description: For each host that needs a certificate the names and addresses that it proves.
+    type: dict
+    required: true
+  days:
+    description: Days that a new certificate is valid.
+    type: int
+    required: true
+  renew_days:
+    description: A certificate that is valid for fewer days than this is made anew.
+    type: int
+    required: true
+  web_certificate_file:
+    description: PEM file on the controller with the certificate that users see, and its chain. Empty means the load balancers' own.
+    type: path
+    default: ''
+  web_key_file:
+    description: PEM file with its private key.
+    type: path
+    default: ''
+"""
+
+EXAMPLES = r"""
+- name: Make the certificates that are missing or end soon
+  flightdeck.airflow.cluster_certificates:
+    path: "{{ inventory_dir }}/.airflow_certificates.yml"
+    cluster: prod
+    names:
+      lb1: [lb1, 192.0.2.10]
+    days: 365
+    renew_days: 60
+  run_once: true
+  no_log: true
+"""
+
+RETURN = r"""
+certificates:
+  description: The authority's certificate as C(authority), C(hosts) with C(certificate) and C(key) of each, and the same as C(web) for the
+    user's own, else empty.
+  type: dict
+  returned: success
+made:
+  description: What was made in this run, and why.
+  type: dict
+  returned: success
+"""

@@ -1,0 +1,120 @@
+"""The authority signs what its hosts need, again when it is due, and what it signs convinces OpenSSL."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates
+from cryptography import x509
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+NOW = datetime.datetime.now(datetime.UTC)
+NAMES = {"lb1": ["lb1", "192.0.2.10", "2001:db8::1", "airflow.example.org"], "db1": ["db1", "192.0.2.31"]}
+
+
+def later(days):
+    return NOW + datetime.timedelta(days=days)
+
+
+@pytest.fixture(scope="module")
+def store():
+    made, _reasons = _certificates.renew({}, "prod", NAMES, NOW, days=365, renew_days=60)
+    return made
+
+
+def test_nothing_is_made_twice(store):
+    again, made = _certificates.renew(store, "prod", NAMES, later(300), days=365, renew_days=60)
+    assert made == {}
+    assert again == store
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"now": later(306)}, "it ends in 58 days"),
+        ({"names": {**NAMES, "db1": ["db1", "192.0.2.32"]}}, "the host's names or addresses changed"),
+        ({"names": {"lb1": NAMES["lb1"], "db1": NAMES["db1"], "db2": ["db2"]}}, "it has none"),
+    ],
+)
+def test_what_is_made_anew_and_why(store, change, reason):
+    again, made = _certificates.renew(store, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
+    assert reason in made.values()
+    assert again["authority"] == store["authority"]
+    if "names" in change:
+        assert again["hosts"]["lb1"] == store["hosts"]["lb1"]
+
+
+def test_a_new_authority_signs_everything_anew(store):
+    _again, made = _certificates.renew({"hosts": store["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
+    assert made == {"authority": "there is none", "lb1": "another authority signed it", "db1": "another authority signed it"}
+
+
+def test_a_host_that_left_loses_its_key(store):
+    again, _made = _certificates.renew(store, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
+    assert list(again["hosts"]) == ["lb1"]
+
+
+def test_the_authority_signs_hosts_only(store):
+    authority = x509.load_pem_x509_certificate(store["authority"]["certificate"].encode())
+    constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
+    host = x509.load_pem_x509_certificate(store["hosts"]["db1"]["certificate"].encode())
+    assert not host.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    # What browsers accept at most.
+    assert (host.not_valid_after_utc - host.not_valid_before_utc).days <= 398
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sets(
+        st.one_of(st.ip_addresses().map(str), st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,8})?", fullmatch=True)), min_size=1
+    )
+)
+def test_a_certificate_proves_just_its_names(names):
+    authority = _certificates.make_authority("x", NOW)
+    pair = _certificates.issue(authority, "host", names, NOW, days=1)
+    assert _certificates.names_of(pair["certificate"]) == names
+    assert _certificates.reason_to_renew(pair, authority, names, NOW, renew_days=0) == ""
+
+
+@pytest.mark.parametrize(("name", "convinced"), [("127.0.0.1", True), ("localhost", True), ("example.org", False)])
+def test_openssl_is_convinced(tmp_path, name, convinced):
+    authority = _certificates.make_authority("x", NOW)
+    pair = _certificates.issue(authority, "host", ["127.0.0.1", "localhost"], NOW, days=1)
+    (tmp_path / "server.pem").write_text(pair["certificate"] + pair["key"])
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(tmp_path / "server.pem")
+    client_context = ssl.create_default_context(cadata=authority["certificate"])
+    ours, theirs = socket.socketpair()
+
+    def serve():
+        try:
+            server_context.wrap_socket(theirs, server_side=True).close()
+        except OSError:
+            theirs.close()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        with client_context.wrap_socket(ours, server_hostname=name) as secure:
+            assert secure.version() == "TLSv1.3"
+        assert convinced
+    except ssl.SSLCertVerificationError:
+        assert not convinced
+    finally:
+        ours.close()
+        server.join()
+
+
+def test_a_certificate_and_its_key_belong_together(store):
+    pair, other = store["hosts"]["lb1"], store["hosts"]["db1"]
+    assert _certificates.mismatch(pair["certificate"] + store["authority"]["certificate"], pair["key"], NOW) == ""
+    assert _certificates.mismatch(pair["certificate"], other["key"], NOW) == "the key belongs to another certificate"
+    assert _certificates.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
+    assert _certificates.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
+    assert _certificates.mismatch(pair["certificate"], pair["key"], later(400)).startswith("the certificate is valid from")

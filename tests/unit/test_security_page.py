@@ -1,0 +1,45 @@
+"""The port matrix in docs/security.md is the one that the firewall has.
+
+After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/test_security_page.py.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _firewall
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/security.md"
+BEGIN, END = "<!-- port matrix -->\n", "<!-- end of the port matrix -->\n"
+
+
+def table():
+    """Markdown for the reference topology, a row per group's port."""
+    settings = {}
+    for path in (ROOT / "roles/airflow/defaults/main").glob("*.yml"):
+        settings.update(yaml.safe_load(path.read_text()) or {})
+    hosts = [
+        _cluster.Host(group, frozenset({group}), f"192.0.2.{number}", ({"name": "default", "concurrency": 0},))
+        for number, group in enumerate(_cluster.GROUPS, start=1)
+    ]
+    model = _cluster.build(hosts, {**settings, "airflow_firewall": True})
+    lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
+    for group, node in model["nodes"].items():
+        for rule in _firewall.rules(node, tls=True):
+            peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in rule["peers"])
+            lines.append(f"| `airflow_{group}` | {rule['port']} | {rule['why']} | {peers} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_matrix_of_the_page_is_the_firewalls():
+    text = PAGE.read_text()
+    before, _mark, rest = text.partition(BEGIN)
+    current, _mark, after = rest.partition(END)
+    if os.environ.get("UPDATE_GOLDEN"):
+        PAGE.write_text(before + BEGIN + table() + END + after)
+        pytest.skip("the page was written")
+    assert current == table()
