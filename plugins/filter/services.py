@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _quote, _rabbitmq, _sizes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _quote, _rabbitmq, _sizes
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,6 +29,7 @@ class FilterModule:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         """Name of each filter with its function."""
         return {
+            "cluster_mark": _checked(_preflight.mark),
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),
             "postgresql_memory": _checked(_sizes.postgresql_memory),

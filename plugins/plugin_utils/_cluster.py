@@ -283,6 +283,8 @@ class _Model:
             "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
             "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
             "manage_hosts_file": self.set["airflow_manage_hosts_file"],
+            "allow_downgrade": self.set["airflow_allow_downgrade"],
+            "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
             "queues": self.queues(),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -266,9 +267,28 @@ def test_an_unreachable_host_ends_the_run_before_any_change(inventory):
     path.write_text(re.sub(r"ansible_host: 192\.0\.2\.(\d+)", r"airflow_address: 192.0.2.\1, ansible_host: 127.0.0.\1", path.read_text()))
     returncode, output = run(inventory)
     assert returncode != 0
-    assert "UNREACHABLE" in output
-    assert "db1" in output
-    assert output.rindex("TASK [") == output.index("TASK [Gather the facts that roles use]")
+    assert "FD212 hosts db1, lb1, master1, master2, mq1, mq2, mq3, worker1, worker2: found no connection (db1: " in output
+    assert output.count("nothing was changed on any host") == 2, "once as the error, once as the result"
+    assert "UNREACHABLE" not in output
+    assert output.rindex("TASK [") == output.index("TASK [Check the hosts before anything changes]")
+
+
+def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
+    """This machine as the host: the module looks at it, and nothing beyond the preflight is run."""
+    shutil.rmtree(inventory)
+    shutil.copytree(ROOT / "inventories/single", inventory)
+    (inventory / "group_vars/all/ansible.yml").write_text("---\nansible_connection: local\nansible_python_interpreter: /nowhere/python\n")
+    returncode, output = run(inventory, playbook="playbooks/cluster_model.yml")
+    assert returncode != 0
+    assert "FD213 hosts node1: found no look at the host possible" in output
+    (inventory / "group_vars/all/ansible.yml").write_text(f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n")
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        change(inventory, airflow_haproxy_web_port=foreign.getsockname()[1])
+        returncode, output = run(inventory, "--check", "-e", "__preflight_deploy=true", playbook="playbooks/cluster_model.yml")
+    assert returncode != 0
+    expected = "FD213 account" if os.geteuid() else f"(pid {os.getpid()}"
+    if "FD201" not in output:
+        assert expected in output, output
 
 
 def test_secrets_are_made_once_and_kept(inventory):
