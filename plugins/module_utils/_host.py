@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import pwd
 import re
 import socket
 import threading
@@ -51,13 +52,13 @@ def parse_memory_mb(text: str) -> int:
     return int(found[1]) // 1024 if found else 0
 
 
-def parse_listeners(text: str) -> dict[int, set[str]]:
-    """Ports in the state LISTEN with the inodes of their sockets, from /proc/net/tcp or tcp6."""
-    ports: dict[int, set[str]] = {}
+def parse_listeners(text: str) -> dict[int, dict[str, int]]:
+    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp or tcp6."""
+    ports: dict[int, dict[str, int]] = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == "0A":
-            ports.setdefault(int(fields[1].rpartition(":")[2], 16), set()).add(fields[9])
+            ports.setdefault(int(fields[1].rpartition(":")[2], 16), {})[fields[9]] = int(fields[7])
     return ports
 
 
@@ -70,7 +71,10 @@ def parse_unit(text: str) -> str:
 
 
 def owners(inodes: set[str]) -> dict[str, int]:
-    """The process that holds each socket. Sees those of other users as root only; stops when all are found."""
+    """The process that holds each socket; stops when all are found.
+
+    Those of other users are visible to root only, and in a container without CAP_SYS_PTRACE not even to root.
+    """
     found: dict[str, int] = {}
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     for pid in sorted((name for name in os.listdir("/proc") if name.isdecimal()), key=int):
@@ -88,18 +92,27 @@ def owners(inodes: set[str]) -> dict[str, int]:
     return found
 
 
+def user_name(uid: int) -> str:
+    """Name of a user, or the number when there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
-    """Who listens on ``ports``: process, process id (0 when it cannot be seen) and systemd unit, by port as text."""
-    open_ports: dict[int, set[str]] = {}
+    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be seen (else empty, 0)."""
+    open_ports: dict[int, dict[str, int]] = {}
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         for port, inodes in parse_listeners(read(name)).items():
-            open_ports.setdefault(port, set()).update(inodes)
+            open_ports.setdefault(port, {}).update(inodes)
     taken = {port: open_ports[port] for port in ports if port in open_ports}
     holders = owners({inode for inodes in taken.values() for inode in inodes})
     result = {}
     for port, inodes in taken.items():
         pid = next((holders[inode] for inode in sorted(inodes) if inode in holders), 0)
         result[str(port)] = {
+            "user": user_name(min(inodes.values())),
             "pid": pid,
             "process": read(f"/proc/{pid}/comm").strip() if pid else "",
             "unit": parse_unit(read(f"/proc/{pid}/cgroup")) if pid else "",

@@ -284,6 +284,7 @@ class _Model:
             "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
             "manage_hosts_file": self.set["airflow_manage_hosts_file"],
             "allow_downgrade": self.set["airflow_allow_downgrade"],
+            "account": self.set["airflow_user"],
             "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
             "queues": self.queues(),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],

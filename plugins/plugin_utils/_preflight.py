@@ -54,6 +54,8 @@ _PROCESSES = {
     "haproxy": ("haproxy",),
     "airflow": ("airflow*", "gunicorn*"),
 }
+# For a process that cannot be seen (a container without CAP_SYS_PTRACE), the account that made the socket. HAProxy binds as root.
+_ACCOUNTS = {"metastore": ("postgres",), "rabbitmq": ("rabbitmq", "epmd"), "haproxy": ("root", "haproxy")}
 _EPMD = 4369
 _ERLANG = 25672
 
@@ -245,7 +247,8 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     problems += _check_memory(node, int(facts["memtotal_mb"]))
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
-    problems += _check_listeners(looked["listeners"], _ports(cluster, name), groups_of(node)) if looked["root"] else []
+    if looked["root"]:
+        problems += _check_listeners(looked["listeners"], _ports(cluster, name), groups_of(node), str(cluster["account"]))
     problems += _check_names(looked["names"], _names(cluster, name))
     if looked["foreign"]:
         problems.append(
@@ -299,22 +302,26 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any
     return problems
 
 
-def _check_listeners(taken: Mapping[str, Mapping[str, Any]], ports: Mapping[int, str], groups: Iterable[str]) -> list[Problem]:
+def _check_listeners(
+    taken: Mapping[str, Mapping[str, Any]], ports: Mapping[int, str], groups: Iterable[str], airflow_account: str
+) -> list[Problem]:
     groups = list(groups)
-    units = [pattern for group in groups for pattern in _UNITS[group]]
-    processes = [pattern for group in groups for pattern in _PROCESSES[group]]
+    accounts = {account for group in groups for account in _ACCOUNTS.get(group, (airflow_account,))}
     problems = []
     for port, purpose in ports.items():
         holder = taken.get(str(port))
-        if not holder:
-            continue
-        unit, process = str(holder["unit"]), str(holder["process"])
         # systemd itself listens for the port mapper.
-        if port == _EPMD and holder["pid"] == 1:
+        if not holder or (port == _EPMD and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))):
             continue
-        ours = _any_match(unit, units) if unit else _any_match(process, processes)
+        if holder["unit"]:
+            ours = _any_match(holder["unit"], (pattern for group in groups for pattern in _UNITS[group]))
+        elif holder["pid"]:
+            ours = _any_match(holder["process"], (pattern for group in groups for pattern in _PROCESSES[group]))
+        else:
+            ours = holder["user"] in accounts
         if not ours:
-            who = f"{process} (pid {holder['pid']}{f', {unit}' if unit else ''})" if holder["pid"] else "a process that cannot be seen"
+            unit = f", {holder['unit']}" if holder["unit"] else ""
+            who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
             remedy = "Stop it, or give the service another port."
             problems.append(Problem("FD207", f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
     return problems

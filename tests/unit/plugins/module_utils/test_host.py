@@ -38,7 +38,7 @@ def test_only_listening_sockets_count():
     text = HEAD + "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 100 0 0 10 0\n"
     text += "   1: 0100007F:1538 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 20 4 30 10 -1\n"
     text += "   2: 00000000000000000000000000000000:1F90 0:0 0A 0:0 00:0 00000000 0 0 4713 1 0 100 0 0 10 0\n"
-    assert _host.parse_listeners(text) == {5432: {"4711"}, 8080: {"4713"}}
+    assert _host.parse_listeners(text) == {5432: {"4711": 106}, 8080: {"4713": 0}}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,7 @@ def test_who_listens_on_this_machine():
         found = _host.listeners(ports)
     assert sorted(found) == sorted(str(port) for port in ports[:2])
     assert {entry["pid"] for entry in found.values()} == {os.getpid()}
+    assert {entry["user"] for entry in found.values()} == {_host.user_name(os.geteuid())}
 
 
 def test_the_space_of_a_path_that_is_not_there_is_that_of_its_parent(tmp_path):

@@ -74,7 +74,7 @@ def test_every_supported_airflow_has_its_pythons():
 
 
 def taken(port, **holder):
-    return {"listeners": {str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", **holder}}}
+    return {"listeners": {str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}}}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,12 @@ def taken(port, **holder):
         (taken(8080), "FD207", "nginx (pid 812, nginx.service) on it"),
         (taken(5672, unit="session-3.scope", process="beam.smp"), "FD207", "port 5672 for RabbitMQ"),
         (taken(5432, unit="", process="mysqld"), "FD207", "mysqld (pid 812)"),
-        (taken(8081, pid=0, process="", unit=""), "FD207", "cannot be seen"),
+        (taken(8081, pid=0, process="", unit=""), "FD207", "a process of user www-data"),
+        (taken(8081, pid=0, process="", unit="", user="airflow"), None, ""),
+        (taken(5432, pid=0, process="", unit="", user="postgres"), None, ""),
+        (taken(25672, pid=0, process="", unit="", user="rabbitmq"), None, ""),
+        (taken(4369, pid=0, process="", unit="", user="root"), None, ""),
+        (taken(8080, pid=0, process="", unit="", user="root"), None, ""),
         (taken(4369, pid=1, process="systemd", unit="init.scope"), None, ""),
         (taken(5672, unit="rabbitmq-server.service", process="beam.smp"), None, ""),
         (taken(5432, unit="postgresql@15-main.service", process="postgres"), None, ""),
