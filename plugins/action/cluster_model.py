@@ -104,9 +104,8 @@ class ActionModule(ActionBase):
                 except AnsibleError as error:
                     # The text of an error can hold what a secret is made of.
                     detail = "" if options[name].get("no_log") else f" ({str(error).splitlines()[0][:200]})"
-                    problem = Problem(
-                        "FD125", f"variable {name}", f"a template that fails{detail}", "a value", "Correct the template, or what it uses."
-                    )
+                    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
+                    problem = Problem("FD125", f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
                     given.problems.append((host, problem))
                     given.bad.add(name)
             problems, good = _specs.check_types(raw, options)

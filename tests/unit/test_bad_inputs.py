@@ -86,7 +86,7 @@ GROUPED = {
         "FD119": "variable airflow_url: found a URL with no scheme",
         "FD120": "Did you mean airflow_worker_concurrency?",
         "FD121": "variable airflow_worker_concurrency",
-        "FD125": "variable airflow_package_proxy: found a template that fails",
+        "FD125": "variable airflow_package_proxy: found a template or vault that fails",
         "FD126": "variable airflow_home: found '/var/lib'",
         "FD127": "airflow_lock_file",
         "FD129": "airflow_worker_drain_timeout_seconds, 600 s",
