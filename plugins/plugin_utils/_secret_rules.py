@@ -68,9 +68,9 @@ def _check_secret(name: str, value: str, account: str) -> list[Problem]:
         return []
     shortest, longest = LENGTHS[name]
     if account and value.lower() == account.lower():
-        return [_problem("FD140", name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
+        return [_problem("FD146", name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
     if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
-        return [_problem("FD140", name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
+        return [_problem("FD146", name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
     if not shortest <= len(value.encode()) <= longest:
         found = f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
         return [_problem("FD144", name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]

@@ -91,12 +91,12 @@ GROUPED = {
         "FD127": "airflow_lock_file",
         "FD129": "airflow_worker_drain_timeout_seconds, 600 s",
         "FD139": "airflow_environment.AIRFLOW_HOME",
-        "FD140": "airflow_metastore_password",
         "FD141": "airflow_fernet_key",
         "FD142": "airflow_rabbitmq_cookie",
         "FD143": "airflow_broker_password",
         "FD144": "airflow_jwt_secret",
         "FD145": "airflow_rabbitmq_admin_password: found the value of airflow_admin_password",
+        "FD146": "airflow_metastore_password",
     },
     "options": {
         "FD130": "airflow_config.api: found a number",

@@ -38,14 +38,14 @@ def test_every_secret_has_a_rule():
     ],
 )
 def test_known_and_simple_passwords(value):
-    assert codes(metastore_password=value) == ["FD140"]
+    assert codes(metastore_password=value) == ["FD146"]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "code"),
     [
-        ("broker_password", "Airflow", "FD140"),
-        ("admin_password", "Jane.Doe", "FD140"),
+        ("broker_password", "Airflow", "FD146"),
+        ("admin_password", "Jane.Doe", "FD146"),
         ("broker_password", "tr0ub4dor&3", "FD144"),
         ("broker_password", "correct horse battery staple", None),
         ("broker_password", "p@:/?#%&'\" $\\ üñ€", None),
