@@ -82,21 +82,29 @@ def _directories(cluster: Mapping[str, Any], name: str) -> dict[str, int]:
     return needs
 
 
+def _own_ports(share: Any) -> list[int]:
+    """Every port in a service's share of the model that is its own, not that of a server behind it."""
+    if isinstance(share, list):
+        return [port for entry in share for port in _own_ports(entry)]
+    if not isinstance(share, Mapping):
+        return []
+    found = []
+    for key, value in share.items():
+        if key == "port" or key.endswith("_port") or key == "redirect_from":
+            found += [int(value)] if value else []
+        elif key not in ("servers", "config"):
+            found += _own_ports(value)
+    return found
+
+
 def _ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
     """Ports that the services of a host listen on, with what for."""
     node = cluster["nodes"][name]
     ports: dict[int, str] = {}
-    if "metastore" in node:
-        ports[int(node["metastore"]["port"])] = "PostgreSQL"
+    for group, purpose in (("metastore", "PostgreSQL"), ("rabbitmq", "RabbitMQ"), ("haproxy", "HAProxy")):
+        ports.update(dict.fromkeys(_own_ports(node.get(group, {})), purpose))
     if "rabbitmq" in node:
-        broker = node["rabbitmq"]
-        for option in ("port", "management_port", "prometheus_port"):
-            ports[int(broker[option])] = "RabbitMQ"
         ports.update({_EPMD: "RabbitMQ", _ERLANG: "RabbitMQ"})
-    if "haproxy" in node:
-        balancer = node["haproxy"]
-        ports.update({int(listener["port"]): "HAProxy" for listener in balancer["listeners"]})
-        ports.update({int(balancer["stats"]["port"]): "HAProxy", int(balancer["metrics_port"]): "HAProxy"})
     if "airflow" in node:
         config = node["airflow"]["config"]
         places = {

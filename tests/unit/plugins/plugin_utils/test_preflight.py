@@ -73,6 +73,10 @@ def test_every_supported_airflow_has_its_pythons():
     assert set(_preflight.PYTHONS) == set(_cluster.SUPPORTED_VERSIONS)
 
 
+BALANCER = cluster()["nodes"]["node1"]["haproxy"]["listeners"][0]["port"]
+BROKER = cluster()["nodes"]["node1"]["rabbitmq"]["port"]
+
+
 def taken(port, **holder):
     return {"listeners": {str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}}}
 
@@ -85,20 +89,20 @@ def taken(port, **holder):
         ({"facts": {"python": {"version": {"major": 3, "minor": 12}}}}, "FD202", "3.12 on Debian 12"),
         ({"facts": {"memtotal_mb": 900}}, "FD204", "900 MiB"),
         ({"disks": {}}, "FD205", "not measured"),
-        (taken(8080), "FD207", "nginx (pid 812, nginx.service) on it"),
-        (taken(5672, unit="session-3.scope", process="beam.smp"), "FD207", "port 5672 for RabbitMQ"),
+        (taken(BALANCER), "FD207", "nginx (pid 812, nginx.service) on it"),
+        (taken(BROKER, unit="session-3.scope", process="beam.smp"), "FD207", f"port {BROKER} for RabbitMQ"),
         (taken(5432, unit="", process="mysqld"), "FD207", "mysqld (pid 812)"),
         (taken(8081, pid=0, process="", unit=""), "FD207", "a process of user www-data"),
         (taken(8081, pid=0, process="", unit="", user="airflow"), None, ""),
         (taken(5432, pid=0, process="", unit="", user="postgres"), None, ""),
         (taken(25672, pid=0, process="", unit="", user="rabbitmq"), None, ""),
         (taken(4369, pid=0, process="", unit="", user="root"), None, ""),
-        (taken(8080, pid=0, process="", unit="", user="root"), None, ""),
+        (taken(BALANCER, pid=0, process="", unit="", user="root"), None, ""),
         (taken(4369, pid=1, process="systemd", unit="init.scope"), None, ""),
-        (taken(5672, unit="rabbitmq-server.service", process="beam.smp"), None, ""),
+        (taken(BROKER, unit="rabbitmq-server.service", process="beam.smp"), None, ""),
         (taken(5432, unit="postgresql@15-main.service", process="postgres"), None, ""),
         (taken(8081, unit="airflow-api-server.service", process="python"), None, ""),
-        (taken(8080, unit="", process="haproxy"), None, ""),
+        (taken(BALANCER, unit="", process="haproxy"), None, ""),
         (taken(9999), None, ""),
         ({"cluster": "legacy 0123456789ab\n"}, "FD208", "'legacy' with identity 0123456789ab"),
         ({"cluster": "renamed " + OWN.split()[1]}, None, ""),
@@ -181,13 +185,17 @@ def test_only_names_that_are_needed_and_not_written_by_us_are_looked_up():
     assert "master1.example.org" in _preflight.wanted(cluster(named), "lb1")["names"]
 
 
-def test_every_listening_port_of_the_reference_is_looked_at():
-    model = cluster(reference())
-    assert _preflight.wanted(model, "mq1")["ports"] == [4369, 5672, 15672, 15692, 25672]
-    assert _preflight.wanted(model, "master1")["ports"] == [8081, 8794]
-    assert _preflight.wanted(model, "worker1")["ports"] == [8793]
-    assert _preflight.wanted(model, "lb1")["ports"] == [1936, 5000, 5673, 8080, 8082, 8405]
-    assert _preflight.wanted(cluster(airflow_version="2.11.2"), "node1")["ports"].count(8081) == 1
+@pytest.mark.parametrize("hosts", [single(), reference()])
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
+    model = cluster(hosts, airflow_version=version)
+    for host in hosts:
+        node, wanted = model["nodes"][host.name], set(_preflight.wanted(model, host.name)["ports"])
+        expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
+        expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
+        assert {port for port, group in expected.items() if group in host.groups} <= wanted
+        assert {listener["port"] for listener in node.get("haproxy", {}).get("listeners", [])} <= wanted
+        assert not {port for port, group in expected.items() if group not in host.groups} & wanted
 
 
 def test_one_machine_under_two_names():
@@ -245,7 +253,7 @@ def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
 def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
     model = cluster()
     full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/log/airflow": {**PLENTY, "free_mb": 0}}
-    bad = {"disks": full, "facts": {"memtotal_mb": 100}, **taken(8080), "foreign": ["x"]}
+    bad = {"disks": full, "facts": {"memtotal_mb": 100}, **taken(BALANCER), "foreign": ["x"]}
     assert {problem.code for problem in check(model, node1=bad)} == {"FD204", "FD205", "FD207", "FD208"}
     assert check(model, deploy=False, node1=bad) == []
     assert [problem.code for problem in check(model, deploy=False, node1={"cluster": "legacy 0"})] == ["FD208"]
