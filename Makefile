@@ -72,10 +72,11 @@ bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 docs: $(VENV)/ready ## Write docs/variables.md from the argument specs
 	python .config/render_variables.py
 
-lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew
+lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew, and write the reference of its options
 	uv pip compile requirements.in --output-file requirements.lock --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --python-version 3.11 --python-platform linux --upgrade --quiet
 	python .config/lock_airflow.py
+	python .config/reference_options.py
 
 $(VENV)/ready: requirements.lock
 	@echo "setting up $(VENV)"

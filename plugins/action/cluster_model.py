@@ -4,43 +4,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _specs
+from ansible.release import __version__ as ansible_version
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
+    _cluster,
+    _config,
+    _controller,
+    _inventory,
+    _options,
+    _secret_rules,
+    _secrets,
+    _specs,
+    _timing,
+    _values,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
 
-_SPECS = Path(__file__).parents[2] / "roles" / "airflow" / "meta" / "argument_specs.yml"
+_ROOT = Path(__file__).parents[2]
+_SPECS = _ROOT / "roles" / "airflow" / "meta" / "argument_specs.yml"
+_RUNTIME = _ROOT / "meta" / "runtime.yml"
+
+
+@dataclass
+class _Given:
+    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the others."""
+
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[tuple[str, Problem]] = field(default_factory=list)
+    # Variables with a value that cannot be used, on any host.
+    bad: set[str] = field(default_factory=set)
 
 
 class ActionModule(ActionBase):
     """See plugins/modules/cluster_model.py for the documentation."""
 
     TRANSFERS_FILES = False
+    _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        self._fail_with(
+            _controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"])
+        )
         options = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
-        problems = self._check_variables(names, variables["hostvars"], options)
-        if problems:
-            raise AnsibleActionFail(report(problems))
-        settings = {name: self._value(variables, name) for name in options if name in variables}
-        hosts = [self._host(name, variables, settings) for name in names]
-        problems = _cluster.check(hosts, settings) + self._check_paths(settings)
-        if problems:
-            raise AnsibleActionFail(report(problems))
+        given = self._read(names, variables["hostvars"], options)
+        settings = self._settings(given, variables, options)
+        hosts = [self._host(name, given.values[name], variables, settings) for name in names]
+        sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
+        warning, clusters = _controller.look_at_inventories(sources, str(settings["airflow_secrets_file"]))
+        self._fail_with(
+            [
+                *self._check_variables(given, settings),
+                *_inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in _cluster.GROUPS]),
+                *_inventory.check_sources(clusters),
+                *_cluster.check(hosts, settings),
+                *self._check_settings(given, settings, hosts),
+            ]
+        )
+        if warning:
+            result["warnings"] = [warning]
         result["cluster"] = _cluster.build(hosts, settings)
+        count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
+        result["summary"] = f"Cluster {settings['airflow_cluster_name']} is valid: {count}, Airflow {settings['airflow_version']}."
         result["changed"] = False
         return result
 
-    def _value(self, variables: dict[str, Any], name: str) -> Any:
-        return self._templar.template(variables[name])
+    @staticmethod
+    def _fail_with(problems: list[Problem]) -> None:
+        if problems:
+            raise AnsibleActionFail(report(problems))
 
     @staticmethod
     def _cluster_hosts(variables: dict[str, Any]) -> list[str]:
@@ -49,36 +90,105 @@ class ActionModule(ActionBase):
         return list(dict.fromkeys(host for group in members for host in group))
 
     @staticmethod
-    def _check_variables(names: list[str], hostvars: Any, options: dict[str, Any]) -> list[Problem]:
-        problems: list[tuple[str, Problem]] = []
-        all_values = {}
+    def _read(names: list[str], hostvars: Any, options: dict[str, Any]) -> _Given:
+        """Our variables of every host in their types."""
+        given = _Given()
         for host in names:
-            given = _specs.user_variables(hostvars[host])
-            values = {name: hostvars[host][name] for name in given if name in options}
-            all_values[host] = values
-            found = _specs.check_unknown(given, options) + _specs.check_types(values, options)
-            problems += [(host, problem) for problem in found]
-        return on_hosts(problems) + _specs.check_same(all_values)
+            own = hostvars[host]
+            present = _specs.user_variables(own)
+            given.problems += [(host, problem) for problem in _specs.check_unknown(present, options)]
+            raw = {}
+            for name in (name for name in present if name in options):
+                try:
+                    raw[name] = own[name]
+                except AnsibleError as error:
+                    # The text of an error can hold what a secret is made of.
+                    detail = "" if options[name].get("no_log") else f" ({str(error).splitlines()[0][:200]})"
+                    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
+                    problem = Problem("FD125", f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
+                    given.problems.append((host, problem))
+                    given.bad.add(name)
+            problems, good = _specs.check_types(raw, options)
+            given.problems += [(host, problem) for problem in problems]
+            given.bad |= raw.keys() - good.keys()
+            given.values[host] = good
+        return given
+
+    def _settings(self, given: _Given, variables: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        """Values for the cluster as a whole. A variable that cannot be used has its default, so that the other checks can go on."""
+        first = next(iter(given.values.values()), {})
+        settings = {}
+        for name, option in options.items():
+            if name in first:
+                settings[name] = first[name]
+            elif name in given.bad:
+                settings[name] = option.get("default", "")
+            elif name in variables:
+                try:
+                    settings[name] = self._templar.template(variables[name])
+                except AnsibleError:
+                    # A default that needs an inventory's directory, where there is none.
+                    settings[name] = ""
+        return settings
 
     @staticmethod
-    def _check_paths(settings: dict[str, Any]) -> list[Problem]:
-        dags = settings["airflow_dags_dir"]
-        if not dags or Path(dags).expanduser().is_dir():
-            return []
-        return [Problem("FD111", "airflow_dags_dir", repr(dags), "a directory on the controller", "Make it, or correct the path.")]
+    def _check_variables(given: _Given, settings: dict[str, Any]) -> list[Problem]:
+        """Every variable by itself, on every host."""
+        version = str(settings["airflow_version"])
+        found = list(given.problems)
+        for host, values in given.values.items():
+            problems = _values.check_values(values, version)
+            problems += _values.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
+            if version in _options.versions():
+                environment = values.get("airflow_environment", {})
+                problems += _options.check_environment(environment, version, settings["airflow_config_extra_sections"])
+            found += [(host, problem) for problem in problems]
+        common = {host: {name: value for name, value in values.items() if name not in given.bad} for host, values in given.values.items()}
+        return on_hosts(found, everybody=len(given.values)) + _specs.check_same(common)
 
     @staticmethod
-    def _host(name: str, variables: dict[str, Any], settings: dict[str, Any]) -> _cluster.Host:
-        own = variables["hostvars"][name]
+    def _check_settings(given: _Given, settings: dict[str, Any], hosts: list[_cluster.Host]) -> list[Problem]:
+        """The cluster-wide variables with each other, with Airflow's options and with files on the controller."""
+        version = str(settings["airflow_version"])
+        drain = "airflow_worker_drain_timeout_seconds"
+        drains = {host.name: int(given.values[host.name].get(drain, settings[drain])) for host in hosts if "worker" in host.groups}
+        problems = _values.check_relations(settings, drains)
+        first = next(iter(given.values.values()), {})
+        secrets = {name: str(first[f"airflow_{name}"]) for name in _secrets.GENERATORS if first.get(f"airflow_{name}")}
+        problems += _secret_rules.check_secrets(secrets, str(settings["airflow_admin_user"]))
+        if version in _options.versions():
+            config = settings["airflow_config"]
+            problems += _options.check_config(config, version, settings["airflow_config_extra_sections"])
+            # What stands in the environment wins over airflow.cfg.
+            environment: dict[str, dict[str, Any]] = {}
+            for _name, section, option, value in _options.environment_options(settings["airflow_environment"], version):
+                environment.setdefault(section, {})[option] = value
+            plain = {section: options for section, options in config.items() if isinstance(options, dict)}
+            effective = _config.overlay(plain, environment)
+            problems += _options.check_broker_needs(effective)
+            problems += _timing.check(effective, int(version.partition(".")[0]))
+        places = ("dags_dir", "release_cache", "secrets_file")
+        problems += _controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))
+        locks: dict[str, str] = {}
+        for host in hosts:
+            locks.setdefault(str(given.values[host.name].get("airflow_lock_file", settings["airflow_lock_file"])), host.name)
+        for path, name in locks.items():
+            problems += _controller.check_files(name, path, version)
+        return problems
 
+    @staticmethod
+    def _host(name: str, own: dict[str, Any], variables: dict[str, Any], settings: dict[str, Any]) -> _cluster.Host:
         def knob(variable: str) -> Any:
             return own.get(variable, settings[variable])
 
+        connection = variables["hostvars"][name]
+        port = str(connection.get("ansible_port") or 22)
         return _cluster.Host(
             name=name,
             groups=frozenset(group for group in _cluster.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
-            address=str(own.get("airflow_address", own.get("ansible_host", name))),
+            address=str(own.get("airflow_address", connection.get("ansible_host", name))),
             queues=tuple(_cluster.normalise_queues(knob("airflow_worker_queues"))),
             webserver_port=int(knob("airflow_webserver_port")),
             log_port=int(knob("airflow_worker_log_port")),
+            ssh_port=int(port) if port.isdecimal() else 22,
         )

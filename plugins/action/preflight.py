@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module preflight: checks facts of all hosts before anything changes."""
+"""Controller side of the module preflight: checks what was found on all hosts before anything changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._preflight import check_host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
 
 
@@ -16,23 +16,24 @@ class ActionModule(ActionBase):
     """See plugins/modules/preflight.py for the documentation."""
 
     TRANSFERS_FILES = False
+    _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={"facts": {"type": "str", "required": True}, "deploy": {"type": "bool", "default": False}}
+        )
         variables = task_vars or {}
-        cluster = variables["airflow_cluster"]
-        problems = []
+        hosts = {}
         for name in variables["ansible_play_hosts"]:
-            facts = variables["hostvars"][name]["ansible_facts"]
-            problems += check_host(
-                name,
-                facts["distribution"],
-                str(facts["distribution_major_version"]),
-                f"{facts['python']['version']['major']}.{facts['python']['version']['minor']}",
-                cluster["version"]["full"] if cluster["nodes"][name]["components"] else "",
-            )
+            own = variables["hostvars"][name]
+            hosts[name] = {**own["ansible_facts"], "preflight": own[arguments["facts"]]["preflight"]}
+        mark = _preflight.mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
+        problems, warnings = _preflight.check(hosts, variables["airflow_cluster"], mark, deploy=bool(arguments["deploy"]))
         if problems:
             raise AnsibleActionFail(report(problems))
+        if warnings:
+            result["warnings"] = warnings
         result["changed"] = False
         return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _quote, _rabbitmq, _secrets, _sizes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _preflight, _quote, _rabbitmq, _secrets, _sizes
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,6 +30,7 @@ class FilterModule:
         """Name of each filter with its function."""
         return {
             "certificate_files": _checked(_secrets.certificate_files),
+            "cluster_mark": _checked(_preflight.mark),
             "firewall_ruleset": _checked(_firewall.ruleset),
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Check the facts of all hosts before anything changes
+short_description: Check what was found on all hosts before anything changes
 version_added: 0.1.0
 description:
-  - Runs on the controller, after facts were gathered and the cluster model was computed. Fails with all problems of all hosts.
+  - Runs on the controller, after M(flightdeck.airflow.preflight_facts) ran on every host. Fails with all problems of all hosts.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -18,12 +18,24 @@ attributes:
   diff_mode:
     support: none
     description: Changes nothing.
-options: {}
+options:
+  facts:
+    description: Name of the variable that the results of M(flightdeck.airflow.preflight_facts) were registered in.
+    type: str
+    required: true
+  deploy:
+    description:
+      - Whether the play deploys. Otherwise only what makes every playbook wrong is checked (reach, root, system, another cluster), not what
+        a new service needs, so that a full disk does not keep anybody from stopping Airflow.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
 - name: Check the hosts before anything changes
   flightdeck.airflow.preflight:
+    facts: __preflight_facts
+    deploy: true
   run_once: true
 """
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, COMPONENTS, SERVER, secrets_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._inventory import check_default_queue, check_hosts, normal_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
@@ -29,7 +30,9 @@ SERVERS = ("metastore", "rabbitmq", "haproxy", "webserver")
 # Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
 CHECK_USER = "flightdeck_check"
 
-_QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+# RabbitMQ keeps names that begin with amq. for itself.
+_QUEUE_NAME = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_MOST_SLOTS = 1000
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Host:
     queues: tuple[dict[str, Any], ...] = ()
     webserver_port: int = 8081
     log_port: int = 8793
+    ssh_port: int = 22
 
     @property
     def components(self) -> list[str]:
@@ -119,6 +123,10 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems += _check_ports(hosts, settings)
     if settings["airflow_firewall"]:
         problems += _firewall.check({host.name: host.address for host in hosts}, settings)
+    if version in SUPPORTED_VERSIONS:
+        problems += _check_connections(hosts, settings)
+    problems += _check_default_queue(hosts, settings)
+    problems += check_hosts({host.name: host.address for host in hosts}, [host.name for host in hosts if "rabbitmq" in host.groups])
     return problems
 
 
@@ -138,18 +146,18 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                         "FD106",
                         where,
                         repr(name),
-                        "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first",
+                        "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'",
                         "The queue's name becomes part of a service's name: choose a plain one.",
                     )
                 )
         for queue in host.queues:
-            if type(queue["concurrency"]) is not int or queue["concurrency"] < 0:
+            if type(queue["concurrency"]) is not int or not 0 <= queue["concurrency"] <= _MOST_SLOTS:
                 problems.append(
                     Problem(
                         "FD112",
                         where,
                         f"concurrency {queue['concurrency']!r} of queue {queue['name']!r}",
-                        "a whole number, 0 or more",
+                        f"a whole number, 0 to {_MOST_SLOTS}",
                         "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
                     )
                 )
@@ -158,11 +166,21 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
     return problems
 
 
+def _check_default_queue(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
+    served: dict[str, list[str]] = {}
+    for host in hosts:
+        for queue in host.queues if "worker" in host.groups else ():
+            served.setdefault(queue["name"], []).append(host.name)
+    operators = settings.get("airflow_config", {}).get("operators")
+    default = operators.get("default_queue") if isinstance(operators, Mapping) else None
+    return check_default_queue(served, str(default or "default"))
+
+
 def _check_addresses(hosts: list[Host]) -> list[Problem]:
     problems = []
     seen: dict[str, str] = {}
     for host in hosts:
-        other = seen.setdefault(host.address, host.name)
+        other = seen.setdefault(normal_address(host.address), host.name)
         if other != host.name:
             problems.append(
                 Problem(
@@ -192,10 +210,35 @@ def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
     return ports
 
 
+def _fixed_ports(host: Host) -> dict[int, str]:
+    """Ports of the host that no variable moves."""
+    erlang = {4369: "Erlang's port mapper", 25672: "RabbitMQ's port for its peers"} if "rabbitmq" in host.groups else {}
+    return {host.ssh_port: "the SSH server", **erlang}
+
+
+def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
+    """The user's ``max_connections`` must be enough for the cluster."""
+    given = {str(name).lower(): value for name, value in settings.get("airflow_postgresql_config", {}).items()}.get("max_connections")
+    if not str(given).isdecimal():
+        return []
+    need = _Model(hosts, settings).connections_needed()
+    if int(str(given)) >= need:
+        return []
+    return [
+        Problem(
+            "FD129",
+            "airflow_postgresql_config.max_connections",
+            str(given),
+            f"at least {need}, which this cluster's processes may open",
+            "Leave it out: it follows from the number of hosts.",
+        )
+    ]
+
+
 def _check_ports(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for host in hosts:
-        used: dict[int, str] = {}
+        used = _fixed_ports(host)
         for name, port in _ports(host, settings):
             if not 1024 <= port <= 65535:
                 problems.append(Problem("FD109", name, str(port), "1024 to 65535", "Choose a port that needs no privilege."))
@@ -268,6 +311,9 @@ class _Model:
             "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
             "firewall": self.set["airflow_firewall"],
             "manage_hosts_file": self.set["airflow_manage_hosts_file"],
+            "allow_downgrade": self.set["airflow_allow_downgrade"],
+            "account": self.set["airflow_user"],
+            "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
             "queues": self.queues(),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,
@@ -332,7 +378,14 @@ class _Model:
         }
 
     def max_connections(self) -> int:
-        """Connections that the cluster may open at worst, in coarse steps so that a new worker does not restart the metastore.
+        """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
+        steps = 200
+        while steps < self.connections_needed():
+            steps *= 2
+        return steps
+
+    def connections_needed(self) -> int:
+        """Connections that the cluster may open at worst.
 
         Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
         task slot for its results, at 16 slots (Airflow's default), and on 2.x three per slot for the tasks themselves.
@@ -345,10 +398,7 @@ class _Model:
         }
         need = sum(per_host[group] * len(self.members(group)) for group in per_host)
         need += sum(16 * (1 if self.major >= 3 else 4) * len(host.queues) for host in self.members("worker"))
-        steps = 200
-        while steps < need + 20:
-            steps *= 2
-        return steps
+        return need + 20
 
     def rabbitmq(self, host: Host) -> dict[str, Any]:
         members = self.members("rabbitmq")
@@ -535,15 +585,7 @@ class _Model:
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.set["airflow_webserver_workers"]},
             "dag_processor": {"refresh_interval": 30, "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles"},
-            "scheduler": {"task_instance_heartbeat_timeout": 300},
-            # Every call is retried for at least 56 s and a task gives up after 242 s at most, before the scheduler does (300 s).
-            "workers": {
-                "execution_api_retries": 10,
-                "execution_api_retry_wait_min": 6,
-                "execution_api_retry_wait_max": 10,
-                "execution_api_timeout": 5,
-                "max_failed_heartbeats": 2,
-            },
+            **{section: dict(options) for section, options in _timing.SETTINGS.items()},
         }
         return merge_config(settings, tls)
 

@@ -9,12 +9,18 @@ from typing import Any
 Config = dict[str, dict[str, Any]]
 
 
-def merge_config(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
-    """Later layers win, option by option. An option set to None is left out, so that Airflow's own default applies."""
+def overlay(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Later layers win, option by option. An option set to None stays, as None."""
     merged: Config = {}
     for layer in layers:
         for section, options in layer.items():
             merged.setdefault(section, {}).update(options)
+    return merged
+
+
+def merge_config(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Later layers win, option by option. An option set to None is left out, so that Airflow's own default applies."""
+    merged = overlay(*layers)
     kept = {section: {key: value for key, value in options.items() if value is not None} for section, options in merged.items()}
     return {section: options for section, options in kept.items() if options}
 

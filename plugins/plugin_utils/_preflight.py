@@ -1,35 +1,440 @@
-"""Checks that need facts of a host, still before anything changes on any."""
+"""Checks that need a look at the hosts, still before anything changes on any. Pure: ``preflight_facts`` did the looking."""
 
 from __future__ import annotations
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import fingerprint
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._values import is_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._worker import MAIN_PROCESS_MB, POOL_PROCESS_MB, TASK_MB
 
 DEBIAN_RELEASES = ("12", "13")
 # Python of the host by Airflow version: what the collection has a lock for.
 PYTHONS = {"3.3.2": ("3.11", "3.13"), "2.11.2": ("3.11",)}
 
+# MiB that each service needs at least to start and do a little; resident sizes measured on Airflow 3.3, rounded up.
+MEMORY_MB = {
+    "system": 256,
+    "metastore": 384,
+    "rabbitmq": 256,
+    "haproxy": 64,
+    "webserver": 300,
+    "scheduler": 400,
+    "dag_processor": 400,
+    "triggerer": 300,
+}
+# MiB that must be free for each purpose. RabbitMQ blocks publishers below the limit that the model sets; a release with its archive and
+# its unpacked copy takes about 900 MiB.
+DISK_MB = {"/var/lib/postgresql": 1024, "home": 256, "log_dir": 512, "root": 256}
+RELEASE_MB = 1280
+BROKER_MARGIN_MB = 512
+INODES = 10_000
 
-def check_host(name: str, distribution: str, release: str, python: str, airflow_version: str) -> list[Problem]:
-    """Problems of one host. ``airflow_version`` is empty when no Airflow component runs there."""
-    where = f"host {name}"
-    if distribution != "Debian" or release not in DEBIAN_RELEASES:
-        return [
-            Problem(
-                "FD201",
-                where,
-                f"{distribution} {release}",
-                f"Debian {' or '.join(DEBIAN_RELEASES)}",
-                "Use a machine with a release that the collection is tested on.",
-            )
-        ]
-    if airflow_version and python not in PYTHONS[airflow_version]:
-        return [
+# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
+SKEW_WARN = 1.0
+SKEW_FAIL = 5.0
+
+# Units that may hold the ports of a host of each group.
+_UNITS = {
+    "metastore": ("postgresql@*.service", "postgresql.service"),
+    "rabbitmq": ("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
+    "haproxy": ("haproxy.service",),
+    "airflow": ("airflow-*.service",),
+}
+# For a process in no unit.
+_PROCESSES = {
+    "metastore": ("postgres",),
+    "rabbitmq": ("beam.smp", "epmd", "erl_child_setup"),
+    "haproxy": ("haproxy",),
+    "airflow": ("airflow*", "gunicorn*"),
+}
+# For a process that cannot be seen (a container without CAP_SYS_PTRACE), the account that made the socket. HAProxy binds as root.
+_ACCOUNTS = {"metastore": ("postgres",), "rabbitmq": ("rabbitmq", "epmd"), "haproxy": ("root", "haproxy")}
+_EPMD = 4369
+_ERLANG = 25672
+
+
+def mark(name: str, key: str) -> str:
+    """What stands in /etc/airflow/cluster: the name for people, and an identity that survives renaming and follows from no address.
+
+    Clusters often have the same name; ``key`` is the digest key, which every cluster has of its own.
+    """
+    return f"{name} {fingerprint('cluster', key)}\n"
+
+
+def _directories(cluster: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Directories of a host with the MiB that must be free; ``wanted`` and ``check`` both read it."""
+    node = cluster["nodes"][name]
+    needs = {}
+    if "metastore" in node:
+        needs["/var/lib/postgresql"] = DISK_MB["/var/lib/postgresql"]
+    if "rabbitmq" in node:
+        needs["/var/lib/rabbitmq"] = int(node["rabbitmq"]["disk_free_limit_mb"]) + BROKER_MARGIN_MB
+    if "airflow" in node:
+        for purpose in ("home", "log_dir", "root"):
+            needs[str(cluster["directories"][purpose])] = DISK_MB[purpose]
+    return needs
+
+
+def _own_ports(share: Any) -> list[int]:
+    """Every port in a service's share of the model that is its own, not that of a server behind it."""
+    if isinstance(share, list):
+        return [port for entry in share for port in _own_ports(entry)]
+    if not isinstance(share, Mapping):
+        return []
+    found = []
+    for key, value in share.items():
+        if key == "port" or key.endswith("_port") or key == "redirect_from":
+            found += [int(value)] if value else []
+        elif key not in ("servers", "config"):
+            found += _own_ports(value)
+    return found
+
+
+def _ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
+    """Ports that the services of a host listen on, with what for."""
+    node = cluster["nodes"][name]
+    ports: dict[int, str] = {}
+    for group, purpose in (("metastore", "PostgreSQL"), ("rabbitmq", "RabbitMQ"), ("haproxy", "HAProxy")):
+        ports.update(dict.fromkeys(_own_ports(node.get(group, {})), purpose))
+    if "rabbitmq" in node:
+        ports.update({_EPMD: "RabbitMQ", _ERLANG: "RabbitMQ"})
+    if "airflow" in node:
+        config = node["airflow"]["config"]
+        places = {
+            "webserver": ("api", "port") if cluster["version"]["major"] >= 3 else ("webserver", "web_server_port"),
+            "worker": ("logging", "worker_log_server_port"),
+            "triggerer": ("logging", "trigger_log_server_port"),
+        }
+        for component, (section, option) in places.items():
+            if component in node["components"]:
+                ports[int(config[section][option])] = f"the {component}"
+    return ports
+
+
+def _names(cluster: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Names that a host must resolve, with what for. What will stand in /etc/hosts needs no look-up."""
+    node = cluster["nodes"][name]
+    names: dict[str, str] = {}
+    if "rabbitmq" in node:
+        peers = [peer.partition("@")[2] for peer in node["rabbitmq"]["nodes"]]
+        names.update({peer: "a peer of RabbitMQ" for peer in peers if peer != name})
+    if "haproxy" in node:
+        servers = [server for listener in node["haproxy"]["listeners"] for server in listener["servers"]]
+        names.update({str(server["address"]): "a server behind HAProxy" for server in servers})
+    if "airflow" in node and "haproxy" not in node:
+        names[str(cluster["hosts_of"]["haproxy"][0]["address"])] = "the load balancer"
+    known = {entry["name"] for entry in cluster["hosts_entries"]} if cluster["manage_hosts_file"] else set()
+    known |= {name, node["address"]}
+    return {each: why for each, why in names.items() if not is_address(each) and each not in known}
+
+
+def groups_of(node: Mapping[str, Any]) -> list[str]:
+    """The services of a host, all Airflow components as one."""
+    return [group for group in ("metastore", "rabbitmq", "haproxy", "airflow") if group in node]
+
+
+def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Arguments of the module ``preflight_facts`` for host ``name``."""
+    return {
+        "groups": groups_of(cluster["nodes"][name]),
+        "directories": sorted(_directories(cluster, name)),
+        "ports": sorted(_ports(cluster, name)),
+        "names": sorted(_names(cluster, name)),
+        "root": str(cluster["directories"]["root"]),
+    }
+
+
+def check(
+    hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], own_mark: str, deploy: bool = True
+) -> tuple[list[Problem], list[str]]:
+    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``.
+
+    Without ``deploy`` only what makes every playbook wrong counts.
+    """
+    found: list[tuple[str, Problem]] = []
+    seen = {}
+    for name, facts in hosts.items():
+        looked = facts["preflight"]
+        if "error" in looked:
+            continue
+        system = _check_system(facts)
+        found += [(name, problem) for problem in system]
+        if system:
+            # Nothing else would mean anything on another system.
+            continue
+        seen[name] = facts
+        problems = [*_check_manager(looked), *_check_cluster(looked, own_mark)]
+        if deploy:
+            problems += _check_host(name, facts, cluster)
+        found += [(name, problem) for problem in problems]
+    problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
+    warnings: list[str] = []
+    if deploy:
+        problems += _check_tier(seen, cluster)
+        skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
+        problems += skew
+    return problems, warnings
+
+
+def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """One problem for all hosts that do not answer, one for all where the module could not run, each with the first reason."""
+    problems = []
+    gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
+    if gone:
+        remedy = "Start them, mend the way to them, or take them out of the run with --limit."
+        problems.append(Problem("FD212", f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
+    barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
+    if barred:
+        remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
+        found = f"no look at the host possible ({_first(barred)})"
+        problems.append(Problem("FD213", f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
+    return problems
+
+
+def _first(errors: Mapping[str, str]) -> str:
+    name, error = next(iter(errors.items()))
+    return f"{name}: {error}" if len(errors) > 1 else error
+
+
+def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
+    distribution, release = str(facts.get("distribution")), str(facts.get("distribution_major_version"))
+    if distribution == "Debian" and release in DEBIAN_RELEASES:
+        return []
+    remedy = "Use a machine with a release that the collection is tested on."
+    return [Problem("FD201", "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+
+
+def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    if not looked["root"]:
+        remedy = "Set ansible_user: root, or ansible_become: true with its password."
+        problems.append(Problem("FD213", "account", "an account that is not root", "root", remedy))
+    if not looked["systemd"]:
+        remedy = "The services are systemd units: use such a host."
+        problems.append(Problem("FD214", "system", "no systemd", "systemd as the service manager", remedy))
+    return problems
+
+
+def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
+    there = str(looked["cluster"]).split()
+    if not there or there[-1] == own_mark.split()[-1]:
+        return []
+    return [
+        Problem(
+            "FD208",
+            "cluster",
+            f"{there[0]!r} with identity {there[-1]}, written by an earlier deployment",
+            f"this cluster, {own_mark.strip()!r}, or none",
+            "It belongs to another inventory, or this one has lost its secrets file. If neither, remove /etc/airflow/cluster.",
+        )
+    ]
+
+
+def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    node, looked = cluster["nodes"][name], facts["preflight"]
+    problems = []
+    version = str(cluster["version"]["full"])
+    python = ".".join(str(facts["python"]["version"][part]) for part in ("major", "minor"))
+    if node["components"] and python not in PYTHONS[version]:
+        problems.append(
             Problem(
                 "FD202",
-                where,
-                f"Python {python} on Debian {release}",
-                f"Python {' or '.join(PYTHONS[airflow_version])} for Airflow {airflow_version}",
+                "Python",
+                f"{python} on Debian {facts['distribution_major_version']}",
+                f"{' or '.join(PYTHONS[version])} for Airflow {version}",
                 "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
             )
-        ]
-    return []
+        )
+    problems += _check_memory(node, int(facts["memtotal_mb"]))
+    problems += _check_disks(name, looked, cluster)
+    # Another account cannot see whose they are.
+    if looked["root"]:
+        problems += _check_listeners(looked["listeners"], _ports(cluster, name), groups_of(node), str(cluster["account"]))
+    problems += _check_names(looked["names"], _names(cluster, name))
+    if looked["foreign"]:
+        problems.append(
+            Problem(
+                "FD208",
+                "service",
+                f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
+                "none",
+                "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it.",
+            )
+        )
+    return problems + _check_downgrade(looked["releases"], cluster)
+
+
+def memory_need(node: Mapping[str, Any]) -> dict[str, int]:
+    """MiB that the services of a host need at least, by service."""
+    need = {group: MEMORY_MB[group] for group in ("metastore", "rabbitmq", "haproxy") if group in node}
+    need |= {component: MEMORY_MB[component] for component in node["components"] if component != "worker"}
+    if "worker" in node["components"]:
+        need["worker"] = len(node["airflow"]["queues"]) * (MAIN_PROCESS_MB + POOL_PROCESS_MB + TASK_MB)
+    return {"system": MEMORY_MB["system"], **need}
+
+
+def _check_memory(node: Mapping[str, Any], total: int) -> list[Problem]:
+    need = memory_need(node)
+    if total >= sum(need.values()):
+        return []
+    parts = ", ".join(f"{name} {size}" for name, size in need.items())
+    remedy = "Give the host more memory, or some of its groups to another host."
+    return [Problem("FD204", "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
+
+
+def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    version, root = str(cluster["version"]["full"]), str(cluster["directories"]["root"])
+    has_release = any(release.startswith(f"{version}-") for release in looked["releases"]["installed"])
+    problems = []
+    for path, need in _directories(cluster, name).items():
+        disk = looked["disks"].get(path, {"error": "not measured"})
+        need = RELEASE_MB if path == root and not has_release else need
+        if "error" in disk:
+            problems.append(
+                Problem("FD205", f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+            )
+        elif disk["free_mb"] < need:
+            remedy = "Make room, or mount a larger file system there."
+            problems.append(Problem("FD205", f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+        elif 0 <= disk["free_inodes"] < INODES:
+            problems.append(
+                Problem("FD205", f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
+            )
+    return problems
+
+
+def _check_listeners(
+    taken: Mapping[str, Mapping[str, Any]], ports: Mapping[int, str], groups: Iterable[str], airflow_account: str
+) -> list[Problem]:
+    groups = list(groups)
+    accounts = {account for group in groups for account in _ACCOUNTS.get(group, (airflow_account,))}
+    problems = []
+    for port, purpose in ports.items():
+        holder = taken.get(str(port))
+        # systemd itself listens for the port mapper.
+        if not holder or (port == _EPMD and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))):
+            continue
+        if holder["unit"]:
+            ours = _any_match(holder["unit"], (pattern for group in groups for pattern in _UNITS[group]))
+        elif holder["pid"]:
+            ours = _any_match(holder["process"], (pattern for group in groups for pattern in _PROCESSES[group]))
+        else:
+            ours = holder["user"] in accounts
+        if not ours:
+            unit = f", {holder['unit']}" if holder["unit"] else ""
+            who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
+            remedy = "Stop it, or give the service another port."
+            problems.append(Problem("FD207", f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
+    return problems
+
+
+def _any_match(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _check_names(found: Mapping[str, list[str]], names: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    for name, purpose in names.items():
+        addresses = found.get(name, [])
+        loopback = [address for address in addresses if _is_loopback(address)]
+        if addresses and not loopback:
+            continue
+        found_text = f"the loopback address {loopback[0]}" if loopback else "no address"
+        remedy = "Correct DNS or /etc/hosts, or set airflow_manage_hosts_file: true."
+        problems.append(Problem("FD209", f"name {name} of {purpose}", found_text, "the address of that host", remedy))
+    return problems
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0]))
+
+
+def _check_downgrade(releases: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    current = str(releases["current"]).partition("-")[0]
+    version = str(cluster["version"]["full"])
+    if cluster["allow_downgrade"] or _numbers(current) <= _numbers(version):
+        return []
+    return [
+        Problem(
+            "FD210",
+            "release",
+            f"Airflow {current} in use",
+            f"{version} or older",
+            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema back first, by a backup "
+            "or by airflow db downgrade of the newer release, and set airflow_allow_downgrade: true for one run.",
+        )
+    ]
+
+
+def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    names: dict[str, list[str]] = {}
+    for name, facts in hosts.items():
+        if facts["preflight"]["identity"]:
+            names.setdefault(facts["preflight"]["identity"], []).append(name)
+    return [
+        Problem(
+            "FD211",
+            f"hosts {', '.join(sorted(same))}",
+            "one machine under several names",
+            "one name per machine",
+            "Put one name into all of its groups and remove the others.",
+        )
+        for same in names.values()
+        if len(same) > 1
+    ]
+
+
+def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[Problem]:
+    """RabbitMQ of Debian 12 and 13 do not form a cluster."""
+    by_release: dict[str, list[str]] = {}
+    for name, facts in hosts.items():
+        if "rabbitmq" in cluster["nodes"][name]:
+            by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
+    if len(by_release) < 2:
+        return []
+    shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
+    remedy = "RabbitMQ 3.10 and 4.0 form no cluster together: use one release in the whole group."
+    return [Problem("FD203", "group airflow_rabbitmq", shown, "one Debian release", remedy)]
+
+
+def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Seconds by which each clock surely differs from the others', negative when it is behind; 0 when that is not sure.
+
+    ``clocks`` holds the lowest and highest difference to the controller's clock that fit the measurement. Three and more hosts are compared
+    with the middle of all, two with the one that is closer to the controller, one with the controller.
+    """
+    if len(clocks) >= 3:
+        low, high = (median(clock[end] for clock in clocks.values()) for end in (0, 1))
+    elif len(clocks) == 2:
+        low, high = min(clocks.values(), key=lambda clock: abs(clock[0] + clock[1]))
+    else:
+        low = high = 0.0
+    return {name: max(0.0, clock[0] - high) + min(0.0, clock[1] - low) for name, clock in clocks.items()}
+
+
+def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem], list[str]]:
+    """The controller takes no part in the cluster: a difference to it alone is only told."""
+    others = "the other hosts" if len(clocks) > 1 else "the controller"
+    problems, warnings = [], []
+    for name, skew in skews(clocks).items():
+        said = f"at least {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} {others}"
+        if abs(skew) > SKEW_FAIL and len(clocks) > 1:
+            remedy = "Run a time service (chrony or systemd-timesyncd): tokens and heartbeats would be refused."
+            problems.append(Problem("FD206", f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
+        elif abs(skew) > SKEW_WARN:
+            warnings.append(f"FD206 clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
+    return problems, warnings

@@ -23,13 +23,19 @@ class Problem:
         return f"{self.code} {self.where}: found {self.found}; expected {self.expected}. {self.remedy}"
 
 
-def on_hosts(found: Iterable[tuple[str, Problem]]) -> list[Problem]:
-    """Problems of single hosts, those that several hosts share as one: a variable in ``group_vars`` is one mistake, not two hundred."""
+def on_hosts(found: Iterable[tuple[str, Problem]], everybody: int = 0) -> list[Problem]:
+    """Problems of single hosts, those that several hosts share as one: a variable in ``group_vars`` is one mistake, not two hundred.
+
+    Hosts are not named when all ``everybody`` hosts share the problem.
+    """
     hosts: dict[Problem, list[str]] = {}
     for host, problem in found:
         hosts.setdefault(problem, []).append(host)
     merged = []
     for problem, names in hosts.items():
+        if 1 < everybody == len(set(names)):
+            merged.append(problem)
+            continue
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         merged.append(replace(problem, where=f"{problem.where} of host{'s' if len(names) > 1 else ''} {shown}"))
     return merged

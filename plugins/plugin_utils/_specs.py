@@ -11,6 +11,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 
 PREFIX = "airflow_"
+# Variables of earlier versions: {name: (what to use instead, or empty; since which version)}. An old name is an error, never an alias.
+REMOVED: dict[str, tuple[str, str]] = {}
 # What the collection itself sets as facts; not the user's.
 INTERNAL = frozenset({"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"})
 
@@ -47,11 +49,20 @@ def user_variables(variables: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in variables if name.startswith(PREFIX) and name not in INTERNAL)
 
 
-def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]:
-    """A problem for every variable that no spec knows, with the closest name that one does."""
+def check_unknown(names: list[str], options: Mapping[str, Any], removed: Mapping[str, tuple[str, str]] | None = None) -> list[Problem]:
+    """A problem for every variable that no spec knows, with its successor or the closest name that a spec knows.
+
+    ``removed`` is shaped as ``REMOVED``, its default.
+    """
+    removed = REMOVED if removed is None else removed
     problems = []
     for name in names:
         if name in options:
+            continue
+        if name in removed:
+            successor, since = removed[name]
+            remedy = f"Use {successor}." if successor else "Remove it: it has no successor."
+            problems.append(Problem("FD113", f"variable {name}", f"a name that went with version {since}", "a documented variable", remedy))
             continue
         close = difflib.get_close_matches(name, options, n=1)
         remedy = f"Did you mean {close[0]}?" if close else "Remove it."
@@ -59,24 +70,39 @@ def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]
     return problems
 
 
-def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> list[Problem]:
-    """A problem for every value that is not of its documented type or choice. Values of secrets are not shown."""
+def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
+    """A problem for every value that is not of its documented type or choice, and the good values in their types.
+
+    ``-e`` and INI files give text where numbers are meant, which Ansible's own rules convert. Values of secrets are not shown.
+    """
     problems = []
+    good: dict[str, Any] = {}
     for name, value in values.items():
+        if value is None and options[name].get("no_log"):
+            # As good as not given: it is made.
+            continue
         option = {key: entry for key, entry in options[name].items() if key not in ("required", "default")}
         result = ArgumentSpecValidator({name: option}).validate({name: value})
         if not result.error_messages and not _loose(value, option.get("type", "str")):
+            # A path stays as it is: the validator would expand a home directory on the controller.
+            good[name] = value if option.get("type") == "path" else result.validated_parameters[name]
             continue
         expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
-        found = f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
+        found = "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
         detail = "" if option.get("no_log") else "; ".join(result.error_messages)
         problems.append(Problem("FD121", f"variable {name}", found, expected, detail or f"Write it as {expected}."))
-    return problems
+    return problems, good
 
 
 def _loose(value: Any, kind: str) -> bool:
     """Whether Ansible would quietly convert ``value``: text for a list (split at commas) or a dictionary for text."""
-    return (kind == "list" and not isinstance(value, list)) or (kind == "str" and isinstance(value, (dict, list)))
+    return (
+        value is None
+        or (kind == "list" and not isinstance(value, list))
+        or (kind in ("str", "path") and isinstance(value, (dict, list)))
+        or (kind == "dict" and not isinstance(value, dict))
+        or (kind == "int" and isinstance(value, (bool, float)))
+    )
 
 
 def check_same(values: Mapping[str, Mapping[str, Any]]) -> list[Problem]:

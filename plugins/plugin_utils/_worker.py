@@ -35,7 +35,7 @@ def worker_instances(queues: Iterable[Mapping[str, Any]], address: str, configur
     instances = []
     for position, queue in enumerate(queues):
         name = queue["name"]
-        slots = queue["concurrency"] or configured or derived
+        slots = queue["concurrency"] or int(configured) or derived
         command = f"celery worker --queues {name} --celery-hostname {name}@{address} --concurrency {slots}"
         command += " --without-gossip --without-mingle" + (" --skip-serve-logs" if position else "")
         instances.append({"name": f"airflow-worker@{name}", "queue": name, "command": command})

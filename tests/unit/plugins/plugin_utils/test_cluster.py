@@ -73,10 +73,30 @@ def test_an_empty_group_is_named(group):
         ([*reference(), host("again", 21, "worker")], {}, "FD108"),
         (reference(), {"airflow_haproxy_web_port": 80}, "FD109"),
         (single(), {"airflow_haproxy_web_port": 5432}, "FD110"),
+        ([*reference(), host("w", 99, "worker", queues=("amq.direct",))], {}, "FD106"),
+        (reference(), {"airflow_rabbitmq_management_port": 25672}, "FD110"),
+        ([*reference()[1:], _cluster.Host("lb1", frozenset({"haproxy"}), "192.0.2.9", ssh_port=8080)], {}, "FD110"),
+        (reference(), {"airflow_postgresql_config": {"Max_Connections": "100"}}, "FD129"),
+        (reference(), {"airflow_config": {"operators": {"default_queue": "gpu"}}}, "FD114"),
+        ([*reference()[:3], host("w", 99, "worker", queues=("gpu",)), *reference()[5:]], {}, "FD114"),
+        ([*reference(), _cluster.Host("w", frozenset({"worker"}), "127.0.0.1", ({"name": "a", "concurrency": 0},))], {}, "FD118"),
     ],
 )
 def test_bad_inventories_have_their_code(hosts, changes, code):
     assert codes(hosts, **changes) == [code]
+
+
+def test_one_address_in_two_spellings_is_one_host():
+    hosts = [
+        *reference(),
+        _cluster.Host("v6", frozenset({"webserver"}), "2001:DB8::1"),
+        _cluster.Host("six", frozenset({"webserver"}), "2001:db8:0::1"),
+    ]
+    assert [problem.code for problem in _cluster.check(hosts, defaults())] == ["FD108"]
+
+
+def test_enough_connections_are_enough():
+    assert codes(reference(), airflow_postgresql_config={"max_connections": 300}) == []
 
 
 def test_a_problem_says_where_what_was_found_what_is_wanted_and_the_remedy():

@@ -59,6 +59,10 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
         ("airflow_version", {"full": "3.3.2"}, False),
         ("airflow_worker_concurrency", "4", True),
         ("airflow_worker_concurrency", "many", False),
+        ("airflow_worker_concurrency", True, False),
+        ("airflow_worker_concurrency", 1.5, False),
+        ("airflow_worker_concurrency", None, False),
+        ("airflow_version", None, False),
         ("airflow_worker_queues", ["default"], True),
         ("airflow_worker_queues", "default,gpu", False),
         ("airflow_config", {"core": {}}, True),
@@ -71,9 +75,36 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
     ],
 )
 def test_values_have_the_type_of_their_option(name, value, good):
-    problems = _specs.check_types({name: value}, OPTIONS)
+    problems, typed = _specs.check_types({name: value}, OPTIONS)
     assert [problem.code for problem in problems] == ([] if good else ["FD121"])
+    assert (name in typed) is good
     assert "hunter2" not in report(problems)
+
+
+def test_text_from_the_command_line_gets_its_type():
+    problems, typed = _specs.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3.3}, OPTIONS)
+    assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3.3"})
+
+
+def test_an_empty_secret_counts_as_not_given():
+    assert _specs.check_types({"airflow_admin_password": None}, OPTIONS) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("removed", "remedy"),
+    [(("airflow_webserver_port", "2.0.0"), "Use airflow_webserver_port."), (("", "2.0.0"), "Remove it: it has no successor.")],
+)
+def test_a_variable_of_an_earlier_version_names_its_successor(removed, remedy):
+    (problem,) = _specs.check_unknown(["airflow_web_port"], OPTIONS, {"airflow_web_port": removed})
+    assert (problem.code, problem.remedy) == ("FD113", remedy)
+    assert "2.0.0" in problem.found
+
+
+def test_a_mistake_of_all_hosts_names_none():
+    (merged,) = on_hosts(((f"h{number}", TWO) for number in range(9)), everybody=9)
+    assert merged == TWO
+    (one,) = on_hosts([("h0", TWO)], everybody=1)
+    assert one.where == "variable b of host h0"
 
 
 def test_only_variables_of_the_cluster_must_be_the_same_everywhere():
@@ -97,6 +128,6 @@ def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
     queues = tuple(normalise_queues([{"name": "gpu", "concurrency": concurrency}]))
     settings = {"airflow_version": "3.3.2", "airflow_firewall": False}
     worker = Host("worker1", frozenset({"worker"}), "192.0.2.21", queues)
-    problems = [problem for problem in check([worker], settings) if problem.code != "FD101"]
+    problems = [problem for problem in check([worker], settings) if problem.code not in ("FD101", "FD114")]
     assert [problem.code for problem in problems] == ([] if good else ["FD112"])
     assert all(problem.where == "airflow_worker_queues of host worker1" for problem in problems)

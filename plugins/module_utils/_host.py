@@ -1,0 +1,202 @@
+"""What a host is and has: read from /proc, /etc and the file systems, without a command and without a package."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+MARK = "/etc/airflow/cluster"
+# What the roles leave behind on a host, and the sign of an installation that is not theirs.
+_DROP_IN = {
+    "metastore": "/etc/systemd/system/postgresql@*-main.service.d/airflow.conf",
+    "rabbitmq": "/etc/systemd/system/rabbitmq-server.service.d/airflow.conf",
+    "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
+}
+_UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
+# Seconds that all look-ups of names together may take.
+_RESOLVE_SECONDS = 5.0
+
+
+def read(path: str) -> str:
+    """Content of a small text file, or empty when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """Name, release and code name as Ansible's own facts call them."""
+    pairs = dict(re.findall(r"^([A-Z_]+)=\"?([^\"\n]*)\"?$", text, re.MULTILINE))
+    name = {"debian": "Debian", "ubuntu": "Ubuntu"}.get(pairs.get("ID", ""), pairs.get("NAME", "unknown"))
+    version = pairs.get("VERSION_ID", "")
+    return {
+        "distribution": name,
+        "distribution_version": version,
+        "distribution_major_version": version.partition(".")[0],
+        "distribution_release": pairs.get("VERSION_CODENAME", ""),
+    }
+
+
+def parse_memory_mb(text: str) -> int:
+    """The memory of /proc/meminfo in MiB, 0 when it is not told."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB$", text, re.MULTILINE)
+    return int(found[1]) // 1024 if found else 0
+
+
+def parse_listeners(text: str) -> dict[int, dict[str, int]]:
+    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp or tcp6."""
+    ports: dict[int, dict[str, int]] = {}
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 9 and fields[3] == "0A":
+            ports.setdefault(int(fields[1].rpartition(":")[2], 16), {})[fields[9]] = int(fields[7])
+    return ports
+
+
+def parse_unit(text: str) -> str:
+    """The systemd unit of a process, from its /proc/<pid>/cgroup; empty when it is in none."""
+    paths = dict(reversed([line.split(":", 2)[1:] for line in text.splitlines() if line.count(":") >= 2]))
+    path = paths.get("name=systemd") or paths.get("") or ""
+    units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
+    return units[-1] if units else ""
+
+
+def owners(inodes: set[str]) -> dict[str, int]:
+    """The process that holds each socket; stops when all are found.
+
+    Those of other users are visible to root only, and in a container without CAP_SYS_PTRACE not even to root.
+    """
+    found: dict[str, int] = {}
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    for pid in sorted((name for name in os.listdir("/proc") if name.isdecimal()), key=int):
+        if len(found) == len(inodes):
+            break
+        try:
+            with os.scandir(f"/proc/{pid}/fd") as entries:
+                for entry in entries:
+                    inode = wanted.get(os.readlink(entry.path))
+                    if inode and inode not in found:
+                        found[inode] = int(pid)
+        except OSError:
+            # It ended meanwhile, or is another user's.
+            continue
+    return found
+
+
+def user_name(uid: int) -> str:
+    """Name of a user, or the number when there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
+    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be seen (else empty, 0)."""
+    open_ports: dict[int, dict[str, int]] = {}
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for port, inodes in parse_listeners(read(name)).items():
+            open_ports.setdefault(port, {}).update(inodes)
+    taken = {port: open_ports[port] for port in ports if port in open_ports}
+    holders = owners({inode for inodes in taken.values() for inode in inodes})
+    result = {}
+    for port, inodes in taken.items():
+        pid = next((holders[inode] for inode in sorted(inodes) if inode in holders), 0)
+        result[str(port)] = {
+            "user": user_name(min(inodes.values())),
+            "pid": pid,
+            "process": read(f"/proc/{pid}/comm").strip() if pid else "",
+            "unit": parse_unit(read(f"/proc/{pid}/cgroup")) if pid else "",
+        }
+    return result
+
+
+def space(path: str) -> dict[str, Any]:
+    """Free MiB and inodes where ``path`` is or will be, and the file system, so that two paths on one can be told."""
+    existing = path
+    while not os.path.exists(existing) and existing != "/":
+        existing = os.path.dirname(existing)
+    try:
+        stat = os.statvfs(existing)
+        device = os.stat(existing).st_dev
+    except OSError as error:
+        return {"error": error.strerror or "cannot be read"}
+    # A file system without a fixed number of inodes says 0.
+    inodes = stat.f_favail if stat.f_files else -1
+    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device}
+
+
+def resolve(names: Iterable[str]) -> dict[str, list[str]]:
+    """Addresses of each name, none for one that has none or whose look-up takes too long."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+
+    def ask(name: str) -> None:
+        try:
+            found[name] = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+        except OSError:
+            found[name] = []
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in found]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + _RESOLVE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return dict(found)
+
+
+def identity() -> str:
+    """A text that only one machine or container has: two names with the same one are the same host."""
+    namespaces = []
+    for name in ("mnt", "net"):
+        # Of the first process, where it can be read: a service may have a name space of its own.
+        for process in ("1", "self"):
+            try:
+                namespaces.append(os.readlink(f"/proc/{process}/ns/{name}"))
+                break
+            except OSError:
+                continue
+    boot = read("/proc/sys/kernel/random/boot_id").strip()
+    return " ".join([boot, *namespaces]) if boot and len(namespaces) == 2 else ""
+
+
+def releases(root: str) -> dict[str, Any]:
+    """Whole releases below ``root``, and the one in use."""
+    marks = glob.glob(os.path.join(glob.escape(root), "releases", "*", "release.json"))
+    link = os.path.join(root, "current")
+    return {
+        "installed": sorted(os.path.basename(os.path.dirname(mark)) for mark in marks),
+        "current": os.path.basename(os.readlink(link)) if os.path.islink(link) else "",
+    }
+
+
+def foreign(groups: Iterable[str]) -> list[str]:
+    """Data and configurations of the services in ``groups`` that the roles did not make."""
+    found = []
+    for group in groups:
+        if group in _DROP_IN and glob.glob(_DROP_IN[group]):
+            continue
+        if group == "metastore":
+            found += glob.glob("/etc/postgresql/*/main/postgresql.conf")
+        elif group == "rabbitmq":
+            found += [path for path in glob.glob("/var/lib/rabbitmq/mnesia/*") if os.path.isdir(path)]
+        elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
+            found.append("/etc/haproxy/haproxy.cfg")
+    if "airflow" in groups:
+        paths = sorted(path for name in _UNITS for path in glob.glob(f"/etc/systemd/system/airflow-{name}*.service"))
+        found += [path for path in paths if "FLIGHTDECK_DIGEST" not in read(path)]
+    return found
+
+
+def processors() -> int:
+    """Processors that this process may use, as Ansible's processor_nproc."""
+    return len(os.sched_getaffinity(0))

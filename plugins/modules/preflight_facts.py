@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Everything that the preflight and the roles need to know of a host, in one execution."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_facts
+short_description: Look at a host before anything changes
+version_added: 0.1.0
+description:
+  - Returns the few facts that roles of this collection use, under Ansible's own names, and what the preflight checks. One execution, no
+    command, no package; it takes the place of C(ansible.builtin.setup).
+  - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module cannot run, is no
+    failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report with everything else.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+options:
+  groups:
+    description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set by the action.
+    type: list
+    elements: str
+    default: []
+  directories:
+    description: Paths whose file systems are measured; they need not exist. Set by the action.
+    type: list
+    elements: path
+    default: []
+  ports:
+    description: TCP ports whose listener is looked for. Set by the action.
+    type: list
+    elements: int
+    default: []
+  names:
+    description: Host names to resolve. Set by the action.
+    type: list
+    elements: str
+    default: []
+  root:
+    description: Directory of the Airflow releases. Set by the action.
+    type: path
+    default: /opt/airflow
+"""
+
+EXAMPLES = r"""
+- name: Look at the hosts
+  flightdeck.airflow.preflight_facts:
+  register: __preflight_facts
+
+- name: Check the hosts before anything changes
+  flightdeck.airflow.preflight:
+    facts: __preflight_facts
+  run_once: true
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
+  type: dict
+  returned: when the module ran
+preflight:
+  description: What the preflight checks.
+  type: dict
+  returned: always
+  contains:
+    error: {description: Why the host could not be looked at., type: str, returned: when it could not}
+    unreachable: {description: Whether the connection failed., type: bool, returned: always}
+    clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list, elements: float}
+    root: {description: Whether the module ran as root., type: bool}
+    systemd: {description: Whether systemd runs the host., type: bool}
+    identity: {description: A text that no other host has., type: str}
+    disks: {description: Free MiB and inodes by directory., type: dict}
+    listeners: {description: Process and unit by taken port., type: dict}
+    names: {description: Addresses by name., type: dict}
+    cluster: {description: The mark of the cluster that the host belongs to., type: str}
+    foreign: {description: Files of services that the roles did not make., type: list, elements: str}
+    releases: {description: Airflow releases on the host., type: dict}
+"""
+
+import os
+import platform
+import sys
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "groups": {"type": "list", "elements": "str", "default": []},
+            "directories": {"type": "list", "elements": "path", "default": []},
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "root": {"type": "path", "default": "/opt/airflow"},
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    facts = {
+        **_host.parse_os_release(_host.read("/etc/os-release")),
+        "machine": platform.machine(),
+        "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
+        "processor_nproc": _host.processors(),
+        "python": {
+            "executable": sys.executable,
+            "version": {"major": sys.version_info.major, "minor": sys.version_info.minor, "micro": sys.version_info.micro},
+        },
+    }
+    preflight = {
+        "unreachable": False,
+        "root": os.geteuid() == 0,
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "identity": _host.identity(),
+        "disks": {path: _host.space(path) for path in wanted["directories"]},
+        "listeners": _host.listeners(wanted["ports"]),
+        "names": _host.resolve(wanted["names"]),
+        "cluster": _host.read(_host.MARK),
+        "foreign": _host.foreign(wanted["groups"]),
+        "releases": _host.releases(wanted["root"]),
+        # Last, so that little time passes until the controller looks at its own clock.
+        "now": time.time(),
+    }
+    module.exit_json(changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""What a given secret must be like. No message holds a value or a part of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rabbitmq
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS
+
+# Account of each password. It must not be its own password.
+ACCOUNTS = {
+    "metastore_password": "airflow",
+    "result_backend_password": "airflow_results",
+    "broker_password": "airflow",
+    "rabbitmq_admin_password": "admin",
+    "haproxy_stats_password": "admin",
+}
+# Shortest and longest secret in characters. A password of 12 random ones outlives the cluster; HS512 wants 64 bytes of key.
+LENGTHS = {
+    **dict.fromkeys((*ACCOUNTS, "admin_password"), (12, 256)),
+    "api_secret_key": (32, 1024),
+    "jwt_secret": (64, 1024),
+    "digest_key": (16, 1024),
+}
+# Words that default and example passwords are made of.
+_WORDS = "airflow|admin|administrator|guest|user|root|test|demo|example|default|password|passwort|passwd|pass|secret|changeme|change|me|" \
+    "please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"  # fmt: skip
+_WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
+_FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
+# A line of YAML or INI that sets one of the secrets, with what it is set to.
+_GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(GENERATORS))})[\"']?\s*[:=]\s*(?P<value>.*)")
+
+
+def check_secrets(given: Mapping[str, str], admin_user: str) -> list[Problem]:
+    """Problems of the secrets in ``given`` (names without ``airflow_``). ``admin_user`` is the administrator's account in Airflow."""
+    problems: list[Problem] = []
+    for name, value in given.items():
+        problems += _check_secret(name, value, {**ACCOUNTS, "admin_password": admin_user}.get(name, ""))
+    holders: dict[str, str] = {}
+    for name in sorted(given):
+        other = holders.setdefault(given[name], name)
+        if other != name:
+            problems.append(
+                _problem(
+                    "FD145", name, f"the value of airflow_{other}", "a value of its own", "One that leaks must not open the other's door."
+                )
+            )
+    return problems
+
+
+def _problem(code: str, name: str, found: str, expected: str, remedy: str) -> Problem:
+    return Problem(code, f"airflow_{name}", found, expected, remedy)
+
+
+def _check_secret(name: str, value: str, account: str) -> list[Problem]:
+    if _CONTROL.search(value):
+        return [_problem("FD143", name, "a line break or another control character", "printable characters", "Choose another value.")]
+    if name == "fernet_key":
+        return _check_fernet(value)
+    if name == "rabbitmq_cookie":
+        try:
+            _rabbitmq.cookie(value)
+        except ValueError as error:
+            return [_problem("FD142", name, "a value that cannot be used", "an Erlang cookie", f"{error}.")]
+        return []
+    shortest, longest = LENGTHS[name]
+    if account and value.lower() == account.lower():
+        return [_problem("FD146", name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
+    if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
+        return [_problem("FD146", name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
+    if not shortest <= len(value.encode()) <= longest:
+        found = f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
+        return [_problem("FD144", name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]
+    return []
+
+
+def _check_fernet(value: str) -> list[Problem]:
+    """``value`` is one key or several with commas between them, the one that encrypts first."""
+    keys = value.split(",")
+    wrong = [str(number) for number, key in enumerate(keys, start=1) if not _FERNET.fullmatch(key)]
+    if not wrong:
+        return []
+    which = "a value that is no Fernet key" if len(keys) == 1 else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
+    remedy = "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
+    return [_problem("FD141", "fernet_key", which, "32 bytes as 44 characters of URL-safe base64", remedy)]
+
+
+def plain_secrets(text: str) -> list[str]:
+    """Names of the variables of secrets that stand in clear in the ``text`` of an inventory file.
+
+    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an encrypted file.
+    """
+    if text.startswith("$ANSIBLE_VAULT;"):
+        return []
+    found = set()
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        for match in _GIVEN.finditer(line):
+            value = re.sub(r"(^|\s)#.*", "", match["value"]).strip().strip("\"'")
+            if value and not value.startswith(("!vault", "{{")) and value not in ("null", "~"):
+                found.add(f"airflow_{match[1]}")
+    return sorted(found)
+
+
+def plain_warning(places: Mapping[str, Iterable[str]]) -> str:
+    """The warning about secrets in clear, or empty. ``places`` maps files to names of variables."""
+    shown = [f"{', '.join(names)} in {path}" for path, names in places.items() if names]
+    if not shown:
+        return ""
+    return f"FD149 secrets in clear: {'; '.join(shown)}. Encrypt them with ansible-vault, or leave them out: then they are made and kept."

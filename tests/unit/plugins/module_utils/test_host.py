@@ -1,0 +1,93 @@
+"""Reading a host: texts of /proc and /etc, and this machine itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n', ("Debian", "12", "bookworm")),
+        ('ID=ubuntu\nNAME="Ubuntu"\nVERSION_ID="22.04"\nVERSION_CODENAME=jammy\n', ("Ubuntu", "22", "jammy")),
+        ('ID=rocky\nNAME="Rocky Linux"\nVERSION_ID="9.4"\n', ("Rocky Linux", "9", "")),
+        # Debian's testing release has no number.
+        ('ID=debian\nNAME="Debian GNU/Linux"\nVERSION_CODENAME=trixie\n', ("Debian", "", "trixie")),
+        ("", ("unknown", "", "")),
+    ],
+)
+def test_the_release(text, wanted):
+    found = _host.parse_os_release(text)
+    assert (found["distribution"], found["distribution_major_version"], found["distribution_release"]) == wanted
+
+
+def test_the_memory():
+    assert _host.parse_memory_mb("MemTotal:       24683612 kB\nMemFree: 1 kB\n") == 24105
+    assert _host.parse_memory_mb("") == 0
+
+
+HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+
+
+def test_only_listening_sockets_count():
+    text = HEAD + "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 100 0 0 10 0\n"
+    text += "   1: 0100007F:1538 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 20 4 30 10 -1\n"
+    text += "   2: 00000000000000000000000000000000:1F90 0:0 0A 0:0 00:0 00000000 0 0 4713 1 0 100 0 0 10 0\n"
+    assert _host.parse_listeners(text) == {5432: {"4711": 106}, 8080: {"4713": 0}}
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("0::/system.slice/haproxy.service\n", "haproxy.service"),
+        ("0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n", "postgresql@15-main.service"),
+        ("2:cpu:/docker/94\n0::/docker/94/airflow.slice/airflow-worker@default.service/sub\n", "airflow-worker@default.service"),
+        ("3:cpu:/\n1:name=systemd:/docker/94/system.slice/epmd.service\n0::/\n", "epmd.service"),
+        ("0::/user.slice/user-0.slice/session-3.scope\n", "session-3.scope"),
+        ("0::/\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_unit_of_a_process(text, unit):
+    assert _host.parse_unit(text) == unit
+
+
+def test_who_listens_on_this_machine():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        ports = [server.getsockname()[1], other.getsockname()[1], 1]
+        found = _host.listeners(ports)
+    assert sorted(found) == sorted(str(port) for port in ports[:2])
+    assert {entry["pid"] for entry in found.values()} == {os.getpid()}
+    assert {entry["user"] for entry in found.values()} == {_host.user_name(os.geteuid())}
+
+
+def test_the_space_of_a_path_that_is_not_there_is_that_of_its_parent(tmp_path):
+    found = _host.space(str(tmp_path / "not" / "yet"))
+    assert found["device"] == os.stat(tmp_path).st_dev
+    assert abs(found["free_mb"] - shutil.disk_usage(tmp_path).free // 1024**2) < 100
+
+
+def test_names_are_resolved_together_and_a_missing_one_has_no_address():
+    found = _host.resolve(["localhost", "no-such-host.invalid"])
+    assert {"127.0.0.1", "::1"} & set(found["localhost"])
+    assert found["no-such-host.invalid"] == []
+
+
+def test_releases(tmp_path):
+    for name in ("3.3.2-a-py3.11", "3.1.8-b-py3.11", ".half"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+    for name in ("3.3.2-a-py3.11", "3.1.8-b-py3.11"):
+        (tmp_path / "releases" / name / "release.json").touch()
+    (tmp_path / "current").symlink_to("releases/3.3.2-a-py3.11")
+    assert _host.releases(str(tmp_path)) == {"installed": ["3.1.8-b-py3.11", "3.3.2-a-py3.11"], "current": "3.3.2-a-py3.11"}
+    assert _host.releases("/nowhere") == {"installed": [], "current": ""}
+
+
+def test_this_machine_is_itself():
+    assert _host.identity() == _host.identity()
+    assert _host.processors() == len(os.sched_getaffinity(0))

@@ -1,0 +1,85 @@
+"""What the validation reads on the controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _controller
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_the_needed_collections_are_the_declared_ones():
+    assert set(_controller.COLLECTIONS) == set(yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"])
+
+
+@pytest.mark.parametrize(("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)])
+def test_an_old_ansible_is_refused(version, good):
+    assert [problem.code for problem in _controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
+
+
+def test_a_missing_collection_is_named(monkeypatch):
+    monkeypatch.setattr(_controller, "COLLECTIONS", ("nobody.nothing",))
+    (problem,) = _controller.check_ansible("2.19.0", ">=2.19.0")
+    assert "nobody.nothing" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("apache-airflow==3.3.2 \\\n    --hash=sha256:0\n", None),
+        ("apache-airflow-core==3.3.2 --hash=sha256:0\n", None),
+        ("apache-airflow==3.3.2\n", "without hashes"),
+        ("apache-airflow==3.1.8 --hash=sha256:0\n", "Airflow 3.1.8"),
+        ("celery==5.6 --hash=sha256:0\n", "no apache-airflow"),
+        (None, "No such file"),
+    ],
+)
+def test_a_lock_of_the_user_holds_the_right_airflow_and_hashes(tmp_path, text, says):
+    lock = tmp_path / "lock.txt"
+    if text is not None:
+        lock.write_text(text)
+    problems = _controller.check_files("h1", str(lock), "3.3.2")
+    assert [problem.code for problem in problems] == (["FD127"] if says else [])
+    assert all(says in problem.found for problem in problems)
+    assert _controller.check_files("h1", "", "3.3.2") == []
+
+
+def test_the_collections_own_locks_pass():
+    for lock in (ROOT / "roles/airflow/files/locks").glob("airflow-*-py*.txt"):
+        assert _controller.check_files("h1", str(lock), lock.name.split("-")[1]) == []
+
+
+def test_places_on_the_controller(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    assert _controller.check_places("", str(tmp_path / "new"), str(tmp_path / "new.yml")) == []
+    found = _controller.check_places(str(file), str(file), str(tmp_path))
+    assert [problem.code for problem in found] == ["FD111", "FD127", "FD127"]
+
+
+def test_the_files_of_an_inventory(tmp_path):
+    for name, text in {
+        "prod/hosts.yml": "airflow_cluster_name: prod",
+        "prod/group_vars/all/airflow.yml": "airflow_admin_password: x",
+        "prod/group_vars/all/airflow_secrets.yml": "airflow_fernet_key: x",
+        "prod/group_vars/all/.airflow.yml.swp": "airflow_jwt_secret: x",
+        "prod/group_vars/all/notes.md": "airflow_jwt_secret: x",
+        "prod/host_vars/w1.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162",
+        "staging/hosts": "[airflow_worker]\nw2 airflow_broker_password=x",
+        "staging/group_vars/all/airflow_secrets.yml": "airflow_fernet_key: x",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    own = str(tmp_path / "prod/group_vars/all/airflow_secrets.yml")
+    warning, clusters = _controller.look_at_inventories([str(tmp_path / "prod"), "w3,"], own)
+    assert "airflow_admin_password in" in warning
+    assert "jwt" not in warning
+    assert "fernet" not in warning
+    assert clusters == {str(tmp_path / "prod"): "prod"}
+    warning, clusters = _controller.look_at_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
+    assert "airflow_broker_password" in warning
+    assert len(set(clusters.values())) == 2

@@ -1,0 +1,66 @@
+"""Groups, names and addresses."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _inventory
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
+
+KNOWN = [f"airflow_{group}" for group in GROUPS]
+OURS = {"all": ["w1", "w2"], "airflow_worker": ["w1"]}
+
+
+@pytest.mark.parametrize(
+    ("group", "hosts", "remedy"),
+    [
+        ("airflow_wroker", ["w1"], "Did you mean airflow_worker?"),
+        ("airflow-worker", ["w1"], "Did you mean airflow_worker?"),
+        ("airflow_workers", ["w2"], "Did you mean airflow_worker?"),
+        ("airflow_postgres", ["w2"], "Put its hosts into a group of ours"),
+        ("airflow_production", ["w1"], None),
+        ("airflow_wroker", [], None),
+        ("web", ["w2"], None),
+    ],
+)
+def test_groups_that_look_like_ours(group, hosts, remedy):
+    problems = _inventory.check_groups({**OURS, group: hosts}, KNOWN)
+    assert [problem.code for problem in problems] == (["FD123"] if remedy else [])
+    assert all(remedy in problem.remedy for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "brokers", "says"),
+    [
+        ({"a": "192.0.2.1", "b": "b.example.org"}, ["a"], None),
+        ({"localhost": "localhost"}, ["localhost"], None),
+        ({"192.0.2.1": "192.0.2.1"}, ["192.0.2.1"], None),
+        ({"2001:db8::1": "2001:db8::1"}, [], None),
+        ({"a b": "192.0.2.1"}, [], "its name"),
+        ({"a/b": "192.0.2.1"}, [], "its name"),
+        ({"a": "192.0.2.1:22"}, [], "without port and scheme"),
+        ({"a": "http://192.0.2.1"}, [], "without port and scheme"),
+        ({"a": "192.0.2.256"}, [], "an IP address or a host name"),
+        ({"a": "127.0.0.1", "b": "192.0.2.1"}, [], "the other hosts reach"),
+        ({"a": "Localhost", "b": "192.0.2.1"}, [], "the other hosts reach"),
+        ({"a": "0.0.0.0"}, [], "the address of one host"),
+        ({"a": "224.0.0.1"}, [], "the address of one host"),
+        ({"mq_1": "192.0.2.1"}, ["mq_1"], "DNS"),
+        ({"mq1": "192.0.2.1", "mq2.x": "192.0.2.2"}, ["mq1", "mq2.x"], "names of one kind"),
+        ({"localhost": "192.0.2.1", "b": "192.0.2.2"}, ["localhost", "b"], "another host on each"),
+    ],
+)
+def test_names_and_addresses(hosts, brokers, says):
+    problems = _inventory.check_hosts(hosts, brokers)
+    assert [problem.code for problem in problems] == (["FD118"] if says else [])
+    assert all(says in str(problem) for problem in problems)
+
+
+def test_equal_addresses_have_one_form():
+    assert _inventory.normal_address("2001:DB8:0::1") == _inventory.normal_address("2001:db8::1")
+    assert _inventory.normal_address("DB1.example.org.") == "db1.example.org"
+
+
+def test_one_run_is_one_cluster():
+    assert _inventory.check_sources({}) == _inventory.check_sources({"a": "prod", "b": "prod"}) == []
+    (problem,) = _inventory.check_sources({"a": "prod", "b": "staging"})
+    assert (problem.code, "prod in a, staging in b" in problem.found) == ("FD128", True)

@@ -1,0 +1,265 @@
+"""The preflight: what a host must be, from what was found on it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _preflight
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from hypothesis import given
+from hypothesis import strategies as st
+from test_cluster import defaults, reference, single
+
+OWN = _preflight.mark("airflow", "a key")
+PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1}
+
+
+def cluster(hosts=None, **changes):
+    return _cluster.build(hosts or single(), defaults(**changes))
+
+
+def looked(model, name, **changes):
+    """A host with nothing wrong."""
+    wanted = _preflight.wanted(model, name)
+    good = {
+        "unreachable": False,
+        "root": True,
+        "systemd": True,
+        "identity": name,
+        "clock": [-0.1, 0.4],
+        "disks": dict.fromkeys(wanted["directories"], PLENTY),
+        "listeners": {},
+        "names": {key: ["192.0.2.99"] for key in wanted["names"]},
+        "cluster": OWN,
+        "foreign": [],
+        "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
+    }
+    facts = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4}
+    facts["python"] = {"version": {"major": 3, "minor": 11}}
+    facts |= changes.pop("facts", {})
+    return {**facts, "preflight": {**good, **changes}}
+
+
+def check(model, deploy=True, **hosts):
+    """Problems when ``hosts`` differ as they say and all others are good."""
+    found = {name: looked(model, name, **hosts.get(name, {})) for name in model["nodes"]}
+    problems, _warnings = _preflight.check(found, model, OWN, deploy=deploy)
+    return problems
+
+
+@pytest.mark.parametrize("hosts", [single(), reference()])
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_good_hosts_have_no_problem(hosts, version):
+    model = cluster(hosts, airflow_version=version)
+    releases = {"installed": [f"{version}-0-py3.11"], "current": f"{version}-0-py3.11"}
+    assert check(model, **{name: {"releases": releases} for name in model["nodes"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "codes"),
+    [("master1", "3.3.2", []), ("master1", "2.11.2", ["FD202"]), ("db1", "2.11.2", []), ("db1", "3.3.2", [])],
+)
+def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
+    thirteen = {"distribution_major_version": "13", "python": {"version": {"major": 3, "minor": 13}}}
+    model = cluster(reference(), airflow_version=version)
+    facts = {name: looked(model, name, releases={"installed": [f"{version}-0"], "current": ""}) for name in model["nodes"]}
+    facts[host] |= thirteen
+    problems, _warnings = _preflight.check(facts, model, OWN)
+    assert [problem.code for problem in problems] == codes
+
+
+def test_every_supported_airflow_has_its_pythons():
+    assert set(_preflight.PYTHONS) == set(_cluster.SUPPORTED_VERSIONS)
+
+
+BALANCER = cluster()["nodes"]["node1"]["haproxy"]["listeners"][0]["port"]
+BROKER = cluster()["nodes"]["node1"]["rabbitmq"]["port"]
+
+
+def taken(port, **holder):
+    return {"listeners": {str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        ({"facts": {"distribution": "Ubuntu", "distribution_major_version": "22"}}, "FD201", "Ubuntu 22"),
+        ({"facts": {"distribution_major_version": "11"}}, "FD201", "Debian 11"),
+        ({"facts": {"python": {"version": {"major": 3, "minor": 12}}}}, "FD202", "3.12 on Debian 12"),
+        ({"facts": {"memtotal_mb": 900}}, "FD204", "900 MiB"),
+        ({"disks": {}}, "FD205", "not measured"),
+        (taken(BALANCER), "FD207", "nginx (pid 812, nginx.service) on it"),
+        (taken(BROKER, unit="session-3.scope", process="beam.smp"), "FD207", f"port {BROKER} for RabbitMQ"),
+        (taken(5432, unit="", process="mysqld"), "FD207", "mysqld (pid 812)"),
+        (taken(8081, pid=0, process="", unit=""), "FD207", "a process of user www-data"),
+        (taken(8081, pid=0, process="", unit="", user="airflow"), None, ""),
+        (taken(5432, pid=0, process="", unit="", user="postgres"), None, ""),
+        (taken(25672, pid=0, process="", unit="", user="rabbitmq"), None, ""),
+        (taken(4369, pid=0, process="", unit="", user="root"), None, ""),
+        (taken(BALANCER, pid=0, process="", unit="", user="root"), None, ""),
+        (taken(4369, pid=1, process="systemd", unit="init.scope"), None, ""),
+        (taken(BROKER, unit="rabbitmq-server.service", process="beam.smp"), None, ""),
+        (taken(5432, unit="postgresql@15-main.service", process="postgres"), None, ""),
+        (taken(8081, unit="airflow-api-server.service", process="python"), None, ""),
+        (taken(BALANCER, unit="", process="haproxy"), None, ""),
+        (taken(9999), None, ""),
+        ({"cluster": "legacy 0123456789ab\n"}, "FD208", "'legacy' with identity 0123456789ab"),
+        ({"cluster": "renamed " + OWN.split()[1]}, None, ""),
+        ({"cluster": ""}, None, ""),
+        ({"foreign": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
+        (
+            {"releases": {"installed": ["3.10.0-0-py3.11", "3.3.2-0-py3.11"], "current": "3.10.0-0-py3.11"}},
+            "FD210",
+            "Airflow 3.10.0 in use",
+        ),
+        ({"releases": {"installed": ["2.11.2-0-py3.11", "3.3.2-x"], "current": "2.11.2-0-py3.11"}}, None, ""),
+        ({"releases": {"installed": [], "current": ""}}, None, ""),
+        ({"root": False}, "FD213", "not root"),
+        ({"systemd": False}, "FD214", "no systemd"),
+    ],
+)
+def test_each_fault_of_a_host_has_its_code(changes, code, says):
+    problems = check(cluster(), node1=changes)
+    assert {problem.code for problem in problems} == ({code} if code else set())
+    assert all("node1" in problem.where for problem in problems)
+    assert says in report(problems)
+
+
+def test_a_downgrade_can_be_allowed():
+    newer = {"releases": {"installed": ["3.4.0-0-py3.11", "3.3.2-0-py3.11"], "current": "3.4.0-0-py3.11"}}
+    assert check(cluster(airflow_allow_downgrade=True), node1=newer) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "disk", "releases", "says"),
+    [
+        ("/var/lib/postgresql", {"free_mb": 500}, True, "at least 1024 MiB"),
+        # RabbitMQ's own limit and a margin.
+        ("/var/lib/rabbitmq", {"free_mb": 1500}, True, "at least 1536 MiB"),
+        ("/var/log/airflow", {"free_mb": 100}, True, "at least 512 MiB"),
+        ("/opt/airflow", {"free_mb": 1000}, False, "at least 1280 MiB"),
+        ("/opt/airflow", {"free_mb": 1000}, True, None),
+        ("/var/lib/airflow", {"free_inodes": 5}, True, "5 inodes free"),
+        ("/var/lib/airflow", {"free_inodes": -1}, True, None),
+        ("/var/lib/airflow", {"error": "Permission denied"}, True, "Permission denied"),
+    ],
+)
+def test_disks(path, disk, releases, says):
+    model = cluster()
+    disks = {**looked(model, "node1")["preflight"]["disks"], path: disk if "error" in disk else {**PLENTY, **disk}}
+    there = {"releases": {"installed": ["3.3.2-0-py3.11"] if releases else [], "current": ""}}
+    problems = check(model, node1={"disks": disks, **there})
+    assert [problem.code for problem in problems] == (["FD205"] if says else [])
+    assert all(says in str(problem) and path in problem.where for problem in problems)
+
+
+def test_memory_follows_from_the_services():
+    nodes = cluster(reference())["nodes"]
+    small, large = (sum(_preflight.memory_need(nodes[name]).values()) for name in ("lb1", "master1"))
+    assert small < 512 < 1024 < large < 2048
+    assert sum(_preflight.memory_need(cluster()["nodes"]["node1"]).values()) < 3500
+
+
+def test_brokers_of_two_debians_form_no_cluster():
+    (problem,) = check(cluster(reference()), mq2={"facts": {"distribution_major_version": "13"}})
+    assert (problem.code, problem.found) == ("FD203", "Debian 12 (mq1, mq3) and Debian 13 (mq2)")
+    assert check(cluster(reference()), worker1={"facts": {"distribution_major_version": "13"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "says"), [(["127.0.1.1"], "the loopback address 127.0.1.1"), ([], "no address"), (["::1"], "::1"), (["192.0.2.42"], None)]
+)
+def test_names_of_peers(addresses, says):
+    problems = check(cluster(reference()), mq1={"names": {"mq2": addresses, "mq3": ["192.0.2.143"]}})
+    assert [problem.code for problem in problems] == (["FD209"] if says else [])
+    assert all(says in str(problem) and "name mq2" in problem.where for problem in problems)
+
+
+def test_only_names_that_are_needed_and_not_written_by_us_are_looked_up():
+    assert _preflight.wanted(cluster(reference()), "mq1")["names"] == ["mq2", "mq3"]
+    assert _preflight.wanted(cluster(reference()), "worker1")["names"] == []
+    assert _preflight.wanted(cluster(reference(), airflow_manage_hosts_file=True), "mq1")["names"] == []
+    named = [_cluster.Host(host.name, host.groups, f"{host.name}.example.org", host.queues) for host in reference()]
+    assert _preflight.wanted(cluster(named), "worker1")["names"] == ["lb1.example.org"]
+    assert "master1.example.org" in _preflight.wanted(cluster(named), "lb1")["names"]
+
+
+@pytest.mark.parametrize("hosts", [single(), reference()])
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
+    model = cluster(hosts, airflow_version=version)
+    for host in hosts:
+        node, wanted = model["nodes"][host.name], set(_preflight.wanted(model, host.name)["ports"])
+        expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
+        expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
+        assert {port for port, group in expected.items() if group in host.groups} <= wanted
+        assert {listener["port"] for listener in node.get("haproxy", {}).get("listeners", [])} <= wanted
+        assert not {port for port, group in expected.items() if group not in host.groups} & wanted
+
+
+def test_one_machine_under_two_names():
+    (problem,) = check(cluster(reference()), worker1={"identity": "same"}, worker2={"identity": "same"})
+    assert (problem.code, problem.where) == ("FD211", "hosts worker1, worker2")
+    assert check(cluster(reference()), worker1={"identity": ""}, worker2={"identity": ""}) == []
+
+
+def test_hosts_that_cannot_be_looked_at_are_one_problem():
+    model = cluster(reference())
+    found = {name: looked(model, name) for name in model["nodes"]}
+    for name in ("mq1", "mq2"):
+        found[name] = {"preflight": {"unreachable": True, "error": "timed out"}}
+    found["db1"] = {"preflight": {"unreachable": False, "error": "no python"}}
+    problems, _warnings = _preflight.check(found, model, OWN)
+    assert [(problem.code, problem.where) for problem in sorted(problems)] == [("FD212", "hosts mq1, mq2"), ("FD213", "hosts db1")]
+    assert "mq1: timed out" in report(problems)
+
+
+@pytest.mark.parametrize(
+    ("clocks", "ahead", "warns"),
+    [
+        ({"mq1": [14.0, 14.5]}, ["mq1"], 0),
+        ({"mq1": [-9.0, -8.5]}, ["mq1"], 0),
+        ({"mq1": [3.0, 3.5]}, [], 1),
+        # A slow answer: nothing is sure.
+        ({"mq1": [-30.0, 0.2]}, [], 0),
+        ({}, [], 0),
+    ],
+)
+def test_clocks(clocks, ahead, warns):
+    model = cluster(reference())
+    found = {name: looked(model, name, clock=clocks.get(name, [-0.1, 0.4])) for name in model["nodes"]}
+    problems, warnings = _preflight.check(found, model, OWN)
+    assert [problem.where for problem in problems] == [f"clock of host {name}" for name in ahead]
+    assert len(warnings) == warns
+
+
+def test_the_controllers_clock_is_not_the_clusters():
+    model = cluster(reference())
+    found = {name: looked(model, name, clock=[3600.0, 3600.4]) for name in model["nodes"]}
+    assert _preflight.check(found, model, OWN) == ([], [])
+    problems, warnings = _preflight.check({"mq1": found["mq1"]}, model, OWN)
+    assert (problems, len(warnings)) == ([], 1)
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.floats(-20, 20), st.floats(0, 10)), min_size=1), st.floats(-20, 20))
+def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
+    clocks = {name: [offset - abs(early), offset + late] for name, (early, late) in answers.items()}
+    skews = _preflight.skews(clocks)
+    if len(clocks) > 1:
+        assert all(abs(skew) < 1e-9 for skew in skews.values())
+
+
+def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
+    model = cluster()
+    full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/log/airflow": {**PLENTY, "free_mb": 0}}
+    bad = {"disks": full, "facts": {"memtotal_mb": 100}, **taken(BALANCER), "foreign": ["x"]}
+    assert {problem.code for problem in check(model, node1=bad)} == {"FD204", "FD205", "FD207", "FD208"}
+    assert check(model, deploy=False, node1=bad) == []
+    assert [problem.code for problem in check(model, deploy=False, node1={"cluster": "legacy 0"})] == ["FD208"]
+
+
+def test_the_mark_names_the_cluster_and_follows_its_key():
+    assert OWN.split()[0] == "airflow"
+    assert _preflight.mark("airflow", "another key").split()[1] != OWN.split()[1]
+    assert "a key" not in OWN

@@ -1,0 +1,127 @@
+"""The timing budget: its rules recomputed from the retry formula, step by step, and the settings that break them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _timing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def waits(retries, low, high, draw):
+    """The waits between the attempts of one call as the task SDK draws them."""
+    return [draw(low, max(max(0, low), min(2.0**exponent, high))) for exponent in range(retries - 1)]
+
+
+def call(retries, low, high, cost, draw):
+    """Seconds that one call takes when each attempt costs ``cost``."""
+    return retries * cost + sum(waits(retries, low, high, draw))
+
+
+def self_kill(budget, cost, draw, lead):
+    """Seconds from the last good heartbeat to the kill: the supervisor's loop, with its ``lead`` before the first failing heartbeat."""
+    clock, failed = lead, 0
+    while True:
+        started = clock
+        clock += call(budget.retries, budget.wait_min, budget.wait_max, cost, draw)
+        failed += 1
+        if failed >= budget.max_failed:
+            return clock
+        clock = max(clock, started + budget.interval)
+
+
+def config(**workers):
+    heartbeat = workers.pop("task_instance_heartbeat_timeout", 300)
+    return {"scheduler": {"task_instance_heartbeat_timeout": heartbeat}, "workers": workers}
+
+
+OURS = _timing.budget({})
+
+
+def test_the_collections_own_settings_keep_both_rules():
+    assert _timing.check({}, 3) == []
+    assert _timing.check({}, 2) == []
+    assert (OURS.call_min, OURS.call_max, OURS.kill_min, OURS.kill_max) == (54, 126, 108, 272)
+    assert OURS.call_min >= _timing.LONGEST_OUTAGE
+    assert OURS.kill_max < OURS.heartbeat_timeout
+
+
+@given(
+    st.integers(1, 12),
+    st.floats(0, 12),
+    st.floats(1, 90),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(1, 30),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=300)
+def test_no_run_of_the_formula_leaves_the_bounds(retries, low, high, timeout, max_failed, interval, seed):
+    budget = _timing.Budget(retries, low, high, timeout, max_failed, interval, 300)
+    draw = random.Random(seed).uniform
+    refused = call(retries, low, high, 0, draw)
+    hanging = call(retries, low, high, timeout, draw)
+    assert budget.call_min - 1e-9 <= refused
+    assert hanging <= budget.call_max + 1e-9
+    assert budget.kill_min - 1e-9 <= self_kill(budget, 0, draw, 0)
+    assert self_kill(budget, timeout, draw, 2 * interval) + _timing.KILL_ESCALATION <= budget.kill_max + 1e-9
+
+
+def test_the_bounds_are_reached():
+    lowest, highest = (lambda low, high: low), (lambda low, high: high)
+    assert call(10, 6, 10, 0, lowest) == OURS.call_min
+    assert call(10, 6, 10, 5, highest) == OURS.call_max
+
+
+AIRFLOWS_OWN = dict.fromkeys(_timing.SETTINGS["workers"])
+
+
+@pytest.mark.parametrize(
+    ("config", "rules"),
+    [
+        # Airflow's defaults: one call bears 4 s.
+        ({"workers": AIRFLOWS_OWN}, ["a call to the execution API"]),
+        ({"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}}, ["a call to the execution API", "kills its task after"]),
+        ({"workers": {"execution_api_retries": 5}}, ["a call to the execution API"]),
+        ({"workers": {"execution_api_retry_wait_min": 1}}, ["a call to the execution API"]),
+        ({"workers": {"max_failed_heartbeats": 3}}, ["kills its task after"]),
+        ({"workers": {"execution_api_timeout": "60"}}, ["kills its task after"]),
+        ({"scheduler": {"task_instance_heartbeat_timeout": 120}}, ["kills its task after"]),
+        ({"workers": {"max_failed_heartbeats": 3}, "scheduler": {"task_instance_heartbeat_timeout": 600}}, []),
+        ({"workers": {"execution_api_retries": "many"}}, []),
+        ({"workers": "none"}, []),
+        ({"scheduler": {"scheduler_health_check_threshold": 5}}, ["with a scheduler_heartbeat_sec of 5 s"]),
+        ({"triggerer": {"job_heartbeat_sec": 20}}, ["with a job_heartbeat_sec of 20 s"]),
+        ({"celery": {"operation_timeout": 2}}, ["one connection attempt"]),
+    ],
+)
+def test_settings_that_break_a_rule_are_refused_with_the_arithmetic(config, rules):
+    problems = _timing.check(config, 3)
+    assert [problem.code for problem in problems] == ["FD137"] * len(rules)
+    for problem, rule in zip(problems, rules, strict=True):
+        assert rule in str(problem)
+
+
+def test_the_arithmetic_is_shown():
+    (problem,) = _timing.check({"workers": {"max_failed_heartbeats": 3}}, 3)
+    assert problem.found == (
+        "300 s, while a worker that is cut off kills its task after up to 403 s "
+        "(3 max_failed_heartbeats, calls of up to 126 s = 10 attempts * 5 s + 76 s of waits)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "count"),
+    [
+        ({}, 0),
+        ({"scheduler_zombie_task_threshold": 600}, 0),
+        ({"scheduler_zombie_task_threshold": 30}, 1),
+        ({"local_task_job_heartbeat_sec": 10}, 1),
+        ({"local_task_job_heartbeat_sec": 600}, 1),
+        ({"local_task_job_heartbeat_sec": 100}, 0),
+    ],
+)
+def test_airflow_2_has_rules_of_its_own(scheduler, count):
+    assert len(_timing.check({"scheduler": scheduler}, 2)) == count

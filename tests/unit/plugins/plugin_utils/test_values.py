@@ -1,0 +1,196 @@
+"""Ranges, forms and paths of every variable."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _values
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from hypothesis import given
+from hypothesis import strategies as st
+from test_cluster import defaults
+
+
+def codes(**values):
+    return [problem.code for problem in _values.check_values(values, "3.3.2")]
+
+
+def test_every_default_is_good():
+    values = {name: value for name, value in defaults().items() if not (isinstance(value, str) and "{{" in value)}
+    assert _values.check_values(values, "3.3.2") == []
+    assert _values.check_relations(defaults(), {"worker1": 600}) == []
+
+
+@pytest.mark.parametrize("name", sorted(_values.RANGES))
+def test_ranges_include_their_ends_and_nothing_beyond(name):
+    low, high, _why = _values.RANGES[name]
+    assert codes(**{name: low}) == codes(**{name: high}) == []
+    assert codes(**{name: low - 1}) == codes(**{name: high + 1}) == ["FD116"]
+    assert low <= defaults()[name] <= high
+
+
+GOOD = {
+    "airflow_cluster_name": ["airflow", "Prod-2", "a"],
+    "airflow_user": ["airflow", "_svc-1"],
+    "airflow_admin_user": ["admin", "jane.doe@example.org"],
+    "airflow_admin_email": ["a@b"],
+    "airflow_worker_memory_max": ["infinity", "4G", "512M", "80%", "99.5%", "1073741824"],
+    "airflow_url": ["", "https://airflow.example.org", "http://192.0.2.1:8080/airflow", "http://[2001:db8::1]:8080"],
+    "airflow_package_index_url": ["https://user:secret@packages.example.org/simple", "file:///srv/wheels", ""],
+    "airflow_package_proxy": ["http://proxy:3128", ""],
+    "airflow_home": ["/var/lib/airflow", "/srv/airflow", "/home/airflow/home"],
+    "airflow_uv_cache_dir": ["/root/.cache/uv"],
+    "airflow_package_ca_file": ["", "/etc/ssl/certs/ca-certificates.crt"],
+    "airflow_dags_dir": ["", "~/dags", "/srv/my dags"],
+    "airflow_extra_packages": [
+        [],
+        ["apache-airflow-providers-ssh==5.0.0", "pandas[excel] >= 2, < 3", "x; python_version < '3.12'", "a @ https://example.org/a.whl"],
+    ],
+    "airflow_system_packages": [["libpq-dev", "g++", "libc6:amd64", "curl=7.88.1-10+deb12u8"]],
+    "airflow_package_extra_index_urls": [["https://packages.example.org/simple"]],
+    "airflow_config_extra_sections": [["my_plugin", "dbt.cloud"]],
+    "airflow_environment": [
+        {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": None, "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
+        {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
+    ],
+    "airflow_postgresql_config": [{"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}],
+}
+BAD = {
+    "airflow_cluster_name": ["", "two words", "a/b", "-a", "a-", "x" * 64, "näme", "a\n"],
+    "airflow_user": ["root", "postgres", "Airflow", "a b", "x" * 32, ""],
+    "airflow_admin_user": ["", "a b", "-x"],
+    "airflow_admin_email": ["nobody", "a b@c", "a@b@c"],
+    "airflow_worker_memory_max": ["", "4", "100M", "4GB", "4 G", "120%", "0%", "none", "-1"],
+    "airflow_url": [
+        "airflow.example.org",
+        "ftp://x",
+        "https://",
+        "http://u:hunter2@x",
+        "http://x/?a=1",
+        "http://x y",
+        "http://x:99999",
+        "http://x:0",
+    ],
+    "airflow_package_index_url": ["packages.example.org", "http://", "file://relative"],
+    "airflow_package_proxy": ["proxy:3128", "http://999.1.1.1:3128"],
+    "airflow_home": [
+        "",
+        "relative",
+        "~/airflow",
+        "/",
+        "/var/lib",
+        "/var/lib/",
+        "/etc/airflow",
+        "/tmp/x",
+        "/a b",
+        "/a/../b",
+        "/a%i",
+        "/opt",
+    ],
+    "airflow_log_dir": ["/var/log", "/run/airflow", "/var/log/postgresql"],
+    "airflow_uv_cache_dir": ["/var/cache", "cache"],
+    "airflow_package_ca_file": ["ca.pem"],
+    "airflow_dags_dir": ["dags", "./dags"],
+    "airflow_release_cache": ["", "cache"],
+    "airflow_secrets_file": ["secrets.yml"],
+    "airflow_extra_packages": [
+        ["-r requirements.txt"],
+        ["--index-url=https://u:hunter2@x"],
+        ["./dir"],
+        ["apache-airflow==3.0"],
+        ["Apache_Airflow.core"],
+        ["a==1", "A==2"],
+        ["a @ https://u:hunter2@example.org/a.whl"],
+        ["a == 1 b"],
+    ],
+    "airflow_system_packages": [["Libpq"], ["-y"], ["a b"]],
+    "airflow_package_extra_index_urls": [["x"]],
+    "airflow_config_extra_sections": [["My Plugin"]],
+    "airflow_environment": [
+        {"1X": "a"},
+        {"A B": "a"},
+        {"X": "a\nb"},
+        {"X": ["a"]},
+        {"AIRFLOW_HOME": "/x"},
+        {"AIRFLOW_CONFIG": "/x"},
+        {"PYTHONPATH": "/srv/lib"},
+        {"AIRFLOW_CONN_DB": "postgres://me:hunter2@db/x"},
+        {"AIRFLOW_CONN_DB": '{"conn_type": "http", "password": "hunter2"}'},
+    ],
+    "airflow_postgresql_config": [
+        {"port": 5433},
+        {"Listen_Addresses": "*"},
+        {"work mem": 1},
+        {"include": "x"},
+        {"fsync": "off"},
+        {"full_page_writes": False},
+        {"work_mem": {"a": 1}},
+        {"work_mem": None},
+        {"work_mem": "1\n2"},
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
+def test_good_values_pass(name, value):
+    assert codes(**{name: value}) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_bad_values_are_one_problem_that_shows_no_login(name, value):
+    problems = _values.check_values({name: value}, "3.3.2")
+    assert len(problems) == 1
+    assert problems[0].code in ("FD116", "FD117", "FD119", "FD126", "FD134", "FD139")
+    assert name in problems[0].where
+    assert "hunter2" not in report(problems)
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (["default", {"name": "gpu", "concurrency": 2}, {"name": "x"}, 7], 0),
+        ([{"name": "gpu", "concurency": 2}], 1),
+        ([{"concurrency": 2}], 1),
+        ([{"name": "gpu", "concurrency": True}], 1),
+        ([["gpu"]], 1),
+        ([None], 1),
+        (None, 0),
+    ],
+)
+def test_entries_of_queues(value, count):
+    problems = _values.check_queue_entries("airflow_worker_queues", value)
+    assert [problem.code for problem in problems] == ["FD115"] * count
+
+
+@pytest.mark.parametrize(
+    ("changes", "drain", "where"),
+    [
+        ({"airflow_max_task_seconds": 300}, 600, "airflow_max_task_seconds"),
+        ({"airflow_max_task_seconds": 600}, 600, None),
+        ({"airflow_root": "/var/lib/airflow/opt"}, 600, "airflow_root"),
+        ({"airflow_home": "/opt/airflow/home"}, 600, "airflow_root"),
+        ({"airflow_log_dir": "/var/lib/airflow"}, 600, "airflow_log_dir"),
+        ({"airflow_log_dir": "/var/lib/airflow/logs"}, 600, None),
+    ],
+)
+def test_variables_that_contradict_each_other(changes, drain, where):
+    problems = _values.check_relations(defaults(**changes), {"worker1": drain})
+    assert [(problem.code, problem.where) for problem in problems] == ([("FD129", where)] if where else [])
+
+
+@given(st.text())
+def test_no_url_breaks_the_check(text):
+    fault = _values.url_fault(text, ("http", "https"), plain=True)
+    if not fault:
+        assert text.startswith(("http://", "https://"))
+        assert not any(character.isspace() for character in text)
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        *((host, True) for host in ("192.0.2.1", "2001:db8::1", "db1", "db1.example.org", "fd-lab_1")),
+        *((host, False) for host in ("256.1.1.1", "10.0.0", "http://x", "x:80", "", "a..b", "-a", "192.0.2.0/24")),
+    ],
+)
+def test_hosts(host, good):
+    assert _values.is_host(host) is good
