@@ -22,7 +22,7 @@ from pathlib import Path
 
 FREE_GB = 8
 # What the roles install. Downloaded into the image, not installed: nine hosts share one download.
-PACKAGES = ("haproxy", "postgresql", "python3-psycopg2", "python3-venv", "rabbitmq-server", "zstd")
+PACKAGES = ("haproxy", "nftables", "postgresql", "python3-psycopg2", "python3-venv", "rabbitmq-server", "zstd")
 BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata"
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # Units that make no sense in a container, or that run apt behind the tests' back.
@@ -114,10 +114,10 @@ def engine() -> None:
         time.sleep(0.5)
 
 
-def mirrors() -> tuple[str, str]:
+def mirrors(apt: Path = Path("/etc/apt")) -> tuple[str, str]:
     """Debian's archive and security archive (empty when there is none) as this machine's apt knows them."""
     text = ""
-    for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+    for path in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
         if path.suffix in (".list", ".sources") and path.is_file():
             text += "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")) + "\n"
     urls = re.findall(r"https?://[^\s\]]+", text)
@@ -175,7 +175,8 @@ def base_image(codename: str, folder: Path) -> str:
 def provision_script(codename: str) -> str:
     """What turns a plain Debian image into a host."""
     main, security = mirrors()
-    sources = "\n".join([f"deb {main} {codename} main", f"deb {main} {codename}-updates main", f"deb {security} {codename}-security main"])
+    archives = [(main, codename), (main, f"{codename}-updates"), *([(security, f"{codename}-security")] if security else [])]
+    sources = "\n".join(f"deb {url} {suite} main" for url, suite in archives)
     return f"""set -eu
 export DEBIAN_FRONTEND=noninteractive
 rm -f /etc/apt/apt.conf.d/docker-clean /etc/apt/sources.list.d/*

@@ -1,0 +1,72 @@
+"""What the set-up says when this machine cannot carry a cluster."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+PATH = Path(__file__).parents[2] / "molecule/shared/lab.py"
+SPEC = importlib.util.spec_from_file_location("lab", PATH)
+lab = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(lab)
+
+SOURCES = """Types: deb
+URIs: http://mirror.example.org/debian
+Suites: bookworm bookworm-updates
+"""
+
+
+@pytest.fixture
+def docker(monkeypatch):
+    """An engine without containers whose data lies in /."""
+    monkeypatch.setattr(lab, "run", lambda *command, **_more: "/\n" if command[1] == "info" else "")
+
+
+@pytest.mark.usefixtures("docker")
+def test_too_little_room(monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=3e9))
+    with pytest.raises(lab.LabError, match=r"/ has 3.0 GB free, 8 are needed: make room"):
+        lab.check(8080)
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_taken_port():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(lab.LabError, match=r"is taken .*choose another: make up PORT="):
+            lab.check(other.getsockname()[1])
+
+
+def test_no_mirror(tmp_path):
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list").write_text("# deb http://mirror.example.org/debian bookworm main\n")
+    with pytest.raises(lab.LabError, match="no Debian mirror in this machine's apt sources"):
+        lab.mirrors(tmp_path)
+    (tmp_path / "sources.list.d/debian.sources").write_text(SOURCES)
+    assert lab.mirrors(tmp_path) == ("http://mirror.example.org/debian", "")
+
+
+def test_a_machine_without_a_security_archive_names_none(monkeypatch):
+    monkeypatch.setattr(lab, "mirrors", lambda: ("http://mirror.example.org/debian", ""))
+    monkeypatch.setattr(lab, "apt_settings", lambda: "")
+    sources = [line for line in lab.provision_script("bookworm").splitlines() if line.startswith("deb ")]
+    assert sources == [
+        "deb http://mirror.example.org/debian bookworm main",
+        "deb http://mirror.example.org/debian bookworm-updates main",
+    ]
+
+
+def test_no_rights(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(lab, "answers", lambda: False)
+    with pytest.raises(lab.LabError, match="join the group docker, or run as root"):
+        lab.engine()
+    with pytest.raises(lab.LabError, match="chromium must be installed: run as root"):
+        lab.apt_install("chromium")
