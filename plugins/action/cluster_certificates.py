@@ -11,7 +11,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _kept
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, report
 
 _HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
 
@@ -69,23 +68,10 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _web(certificate_file: str, key_file: str) -> dict[str, str]:
-        """The user's own certificate and key, which must belong together; empty when there is none."""
-        if not certificate_file and not key_file:
+        """The user's own certificate and key, which the validation found good; empty when there is none."""
+        if not certificate_file:
             return {}
-        try:
-            certificate, key = (
-                Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file)
-            )
-            problem = _certificates.mismatch(certificate, key, datetime.datetime.now(datetime.UTC))
-        except (OSError, UnicodeDecodeError) as error:
-            problem = f"cannot be read: {error}"
-        if problem:
-            found = f"{certificate_file!r} and {key_file!r}: {problem}"
-            expected = "a PEM certificate that is valid now and its unencrypted private key"
-            remedy = "Correct the paths or the files; both empty lets the cluster's own authority sign one."
-            raise AnsibleActionFail(
-                report([Problem("FD140", "airflow_web_certificate_file and airflow_web_key_file", found, expected, remedy)])
-            )
+        certificate, key = (Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file))
         return {"certificate": certificate, "key": key}
 
     @staticmethod

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,8 @@ class ActionModule(ActionBase):
             problems += _timing.check(effective, int(version.partition(".")[0]))
         places = ("dags_dir", "release_cache", "secrets_file")
         problems += _controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))
+        certificate, key = (str(settings[f"airflow_web_{name}_file"]) for name in ("certificate", "key"))
+        problems += _controller.check_web_certificate(certificate, key, datetime.datetime.now(datetime.UTC))
         locks: dict[str, str] = {}
         for host in hosts:
             locks.setdefault(str(given.values[host.name].get("airflow_lock_file", settings["airflow_lock_file"])), host.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secret_rules import plain_secrets, plain_warning
 from packaging.specifiers import SpecifierSet
@@ -59,6 +61,28 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
             Problem("FD127", where, found, f"apache-airflow=={version}", "Lock the version that airflow_version names, or change that.")
         ]
     return []
+
+
+def check_web_certificate(certificate_file: str, key_file: str, now: datetime.datetime) -> list[Problem]:
+    """Problems of the certificate that users see and its key, when the user brings one."""
+    if not certificate_file and not key_file:
+        return []
+    try:
+        certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file))
+        problem = _certificates.mismatch(certificate, key, now)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
+    if not problem:
+        return []
+    return [
+        Problem(
+            "FD140",
+            "airflow_web_certificate_file and airflow_web_key_file",
+            f"{certificate_file!r} and {key_file!r}: {problem}",
+            "a PEM certificate that is valid now and its unencrypted private key",
+            "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
+        )
+    ]
 
 
 def check_places(dags_dir: str, release_cache: str, secrets_file: str) -> list[Problem]:

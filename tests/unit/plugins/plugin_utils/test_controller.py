@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _controller
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _controller
 
 ROOT = Path(__file__).parents[4]
 
@@ -83,3 +84,23 @@ def test_the_files_of_an_inventory(tmp_path):
     warning, clusters = _controller.look_at_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
     assert "airflow_broker_password" in warning
     assert len(set(clusters.values())) == 2
+
+
+def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
+    now = datetime.datetime.now(datetime.UTC)
+    authority = _certificates.make_authority("x", now)
+    pair = _certificates.issue(authority, "lb1", ["lb1"], now, days=1)
+    certificate, key, other = (tmp_path / name for name in ("web.crt", "web.key", "other.key"))
+    certificate.write_text(pair["certificate"])
+    key.write_text(pair["key"])
+    other.write_text(authority["key"])
+    assert _controller.check_web_certificate("", "", now) == []
+    assert _controller.check_web_certificate(str(certificate), str(key), now) == []
+    for files, says in (
+        ((str(certificate), str(other)), "the key belongs to another certificate"),
+        ((str(certificate), str(tmp_path / "none")), "No such file"),
+        ((str(certificate), ""), "cannot be read"),
+    ):
+        (problem,) = _controller.check_web_certificate(*files, now)
+        assert problem.code == "FD140"
+        assert says in problem.found
