@@ -170,7 +170,8 @@ at most 60 s | {verdict(result.join <= 60)} |
 | task executions on other hosts for it | {result.join_tasks} | at most 40 | {verdict(result.join_tasks <= 40)} |
 
 The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the release once and copies it, and does
-everything else at once, without a second run, checks, secrets or health in mind.
+everything else at once, without a second run, checks, secrets or health in mind. It encrypts nothing, so `airflow_tls` is off in this
+measurement.
 
 ## Growth
 
