@@ -9,7 +9,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
-SCENARIOS := single debian13 airflow2 default
+SCENARIOS := single debian13 airflow2 secure default
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg

@@ -193,5 +193,6 @@ class ActionModule(ActionBase):
             queues=tuple(_cluster.normalise_queues(knob("airflow_worker_queues"))),
             webserver_port=int(knob("airflow_webserver_port")),
             log_port=int(knob("airflow_worker_log_port")),
+            drain_timeout_seconds=int(knob("airflow_worker_drain_timeout_seconds")),
             ssh_port=int(port) if port.isdecimal() else 22,
         )

@@ -20,6 +20,7 @@ class FilterModule:
             "component_digest": _components.component_digest,
             "environment_file": _environment.environment_file,
             "release_id": _release.release_id,
+            "secret_content": _secrets.content,
             "secret_files": _secrets.secret_files,
             "secret_versions": _secrets.secret_versions,
             "with_certificates": _secrets.with_certificates,

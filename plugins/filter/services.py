@@ -31,6 +31,7 @@ class FilterModule:
         return {
             "certificate_files": _checked(_secrets.certificate_files),
             "cluster_mark": _checked(_preflight.mark),
+            "database_users": _checked(_secrets.database_users),
             "firewall_ruleset": _checked(_firewall.ruleset),
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),
@@ -41,4 +42,5 @@ class FilterModule:
             "rabbitmq_cookie": _checked(_rabbitmq.cookie),
             "rabbitmq_definitions": _checked(_rabbitmq.definitions),
             "rabbitmq_memory": _checked(_sizes.rabbitmq_memory),
+            "resting_users": _checked(_secrets.resting_users),
         }

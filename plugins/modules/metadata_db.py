@@ -13,6 +13,7 @@ description:
   - Compares the schema versions in the database with those of the installed release, and runs C(airflow db migrate) when they
     differ; makes the administrator account, or sets its password, when it is missing or has another one.
   - When nothing is to do, it costs two queries and no import of Airflow.
+  - Migrations run as the database's owner, whose password no file of the host has; the environment of their process does meanwhile.
   - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on one host of the cluster.
 author: Flightdeck contributors (@flightdeck)
 attributes:
@@ -31,10 +32,15 @@ options:
     description: Account that Airflow's own commands run as.
     type: str
     required: true
-  url_file:
-    description: File that holds the SQLAlchemy URL of the database.
-    type: path
-    default: /etc/airflow/secrets/sql_alchemy_conn
+  owner_url:
+    description: SQLAlchemy URL by which the owner of the tables reaches the database.
+    type: str
+    required: true
+  command:
+    description: Arguments of a command of C(airflow db) to run as the owner, and nothing else. It counts as a change.
+    type: list
+    elements: str
+    default: []
   release_file:
     description: JSON file of the release whose key C(heads) says which schema version each version table must hold.
     type: path
@@ -58,6 +64,7 @@ EXAMPLES = r"""
   flightdeck.airflow.metadata_db:
     airflow: /opt/airflow/current/bin/airflow
     user: airflow
+    owner_url: "{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"
     release_file: /opt/airflow/current/release.json
     username: admin
     email: admin@example.org
@@ -76,11 +83,17 @@ account:
   type: str
   returned: always
   sample: created
+stdout:
+  description: What the command said.
+  type: str
+  returned: when O(command) was run
 """
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -125,15 +138,25 @@ def state(url: str, username: str, password: str) -> tuple[dict[str, str], str]:
     return versions, "unchanged" if check_password_hash(stored, password) else "password set"
 
 
-def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "") -> None:
-    """Run ``command``; fail with the last lines that it said."""
+def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
+    """Run ``command`` and return what it said; fail with its last lines."""
     user = module.params["user"]
     done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, check=False, user=user, group=user, extra_groups=[], cwd="/"
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=user,
+        group=user,
+        extra_groups=[],
+        cwd="/",
+        env={**os.environ, **(environment or {})},
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{said}")
+        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{said.replace(module.params['owner_url'], '<url>')}")
+    return done.stdout
 
 
 def main() -> None:
@@ -141,7 +164,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "airflow": {"type": "path", "required": True},
-            "url_file": {"type": "path", "default": "/etc/airflow/secrets/sql_alchemy_conn"},
+            "owner_url": {"type": "str", "required": True, "no_log": True},
+            "command": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "required": True},
             "release_file": {"type": "path", "required": True},
             "username": {"type": "str", "required": True},
@@ -153,8 +177,12 @@ def main() -> None:
     wanted: dict[str, Any] = module.params
     with open(wanted["release_file"], encoding="utf-8") as stream:
         heads = json.load(stream)["heads"]
-    with open(wanted["url_file"], encoding="utf-8") as stream:
-        url = stream.read()
+    url = wanted["owner_url"]
+    as_owner = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+    if wanted["command"]:
+        command = [wanted["airflow"], "db", *wanted["command"]]
+        said = "" if module.check_mode else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
+        module.exit_json(changed=True, migrated=False, account="unchanged", stdout=said)
     try:
         versions, account = state(url, wanted["username"], wanted["password"])
     except Exception as error:
@@ -163,7 +191,7 @@ def main() -> None:
     present = {name: versions.get(name, "absent") for name in heads}
     migrate = present != heads
     if migrate and not module.check_mode:
-        run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"])
+        run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"], environment=as_owner)
     if account != "unchanged" and not module.check_mode:
         document = json.dumps({name: wanted[name] for name in ("username", "email", "password")})
         run(module, "making the administrator account", [sys.executable, "-c", ACCOUNT_SCRIPT], document)

@@ -40,6 +40,12 @@ options:
   admin_user: {description: User of the management API., type: str, required: true}
   admin_password: {description: Password of O(admin_user)., type: str, required: true}
   vhost: {description: Virtual host whose quorum queues get a copy on each node., type: str, required: true}
+  cookie:
+    description:
+      - The Erlang cookie. A running node takes another one at once and keeps its connections; give it to all nodes in the same run, because
+        new connections between nodes need the same cookie on both sides.
+    type: str
+    required: true
   definitions: {description: Definitions file of the node., type: path, required: true}
   certificate:
     description: The node's certificate; a newer one is read without a restart. Empty without TLS.
@@ -73,6 +79,7 @@ EXAMPLES = r"""
     admin_user: admin
     admin_password: "{{ airflow_secrets.rabbitmq_admin_password }}"
     vhost: airflow
+    cookie: "{{ airflow_secrets.rabbitmq_cookie }}"
     definitions: /etc/rabbitmq/definitions.json
 """
 
@@ -94,6 +101,7 @@ causes:
 """
 
 import os
+import pwd
 import socket
 import time
 from collections.abc import Callable
@@ -105,6 +113,7 @@ UNIT = "rabbitmq-server.service"
 DATA = "/var/lib/rabbitmq/mnesia"
 STAMP = "/var/lib/rabbitmq/.airflow-definitions-loaded"
 CERTIFICATE_STAMP = "/var/lib/rabbitmq/.airflow-certificate-read"
+COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
 POLL_SECONDS = 2.0
 
 
@@ -245,6 +254,32 @@ class Node:
                 self.module.run_command(["systemctl", "reset-failed", UNIT])
         self.act("start", "systemctl", "start", UNIT)
 
+    def ensure_cookie(self, active: bool) -> None:
+        """Bring the cookie to the file and, when the node runs, into the node first: its tools read the file."""
+        try:
+            with open(COOKIE, encoding="utf-8") as stream:
+                known = stream.read()
+        except OSError:
+            known = ""
+        if known == self.p["cookie"]:
+            return
+        self.actions.append("set the cookie")
+        if self.module.check_mode:
+            return
+        following = f"{COOKIE}.next"
+        account = pwd.getpwnam("rabbitmq")
+        with open(os.open(following, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w", encoding="utf-8") as stream:
+            os.fchown(stream.fileno(), account.pw_uid, account.pw_gid)
+            stream.write(self.p["cookie"])
+        if active:
+            # By the file, because everybody can read the arguments of a process.
+            expression = f'{{ok, Cookie}} = file:read_file("{following}"), erlang:set_cookie(binary_to_atom(Cookie, latin1)).'
+            code, out, err = self.module.run_command(["rabbitmqctl", "--quiet", "eval", expression])
+            if code or out.strip() != "true":
+                os.unlink(following)
+                self.fail(f"the running node did not take the cookie: {(err or out).strip()}")
+        os.replace(following, COOKIE)
+
     def ensure_definitions(self, started_at: float) -> None:
         """Load the definitions when the file is newer than what was loaded last."""
         known = max(started_at, _service_state.modified([STAMP]).get(STAMP, 0.0))
@@ -291,6 +326,7 @@ class Node:
             return False
         if problem := self.unresolvable():
             self.fail(problem)
+        self.ensure_cookie(unit.active)
         self.ensure_started(unit)
         if not unit.active and self.module.check_mode:
             return False
@@ -340,6 +376,7 @@ def main() -> None:
             "admin_user": text,
             "admin_password": {**text, "no_log": True},
             "vhost": text,
+            "cookie": {**text, "no_log": True},
             "definitions": {"type": "path", "required": True},
             "certificate": {"type": "path", "default": ""},
             "restart_on": {"type": "list", "elements": "path", "default": []},

@@ -29,6 +29,7 @@ DAGS_DIR = "dags"
 SERVERS = ("metastore", "rabbitmq", "haproxy", "webserver")
 # Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
 CHECK_USER = "flightdeck_check"
+OWNER = "airflow_owner"
 
 # RabbitMQ keeps names that begin with amq. for itself.
 _QUEUE_NAME = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -45,6 +46,7 @@ class Host:
     queues: tuple[dict[str, Any], ...] = ()
     webserver_port: int = 8081
     log_port: int = 8793
+    drain_timeout_seconds: int = 600
     ssh_port: int = 22
 
     @property
@@ -305,6 +307,7 @@ class _Model:
             "url": self.url(),
             "api_url": f"{self.url()}/api/v{2 if self.major >= 3 else 1}",
             "admin_user": self.set["airflow_admin_user"],
+            "drain_timeout_seconds": max(host.drain_timeout_seconds for host in self.members("worker")),
             "verify_timeout_seconds": self.set["airflow_verify_timeout_seconds"],
             "tls": {"enabled": self.tls, "names": self.certificate_names()},
             "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
@@ -317,6 +320,7 @@ class _Model:
             "queues": self.queues(),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,
+            "database_owner": self.database_owner(self.members("webserver")[0]),
             "nodes": {host.name: self.node(host) for host in self.hosts},
         }
 
@@ -369,7 +373,14 @@ class _Model:
             "port": self.set["airflow_metastore_port"],
             "max_connections": self.max_connections(),
             "databases": [
-                {"name": "airflow", "user": "airflow", "secret": "metastore_password"},
+                # The owner migrates the database; who runs has the rights to read and write rows.
+                {
+                    "name": "airflow",
+                    "user": "airflow",
+                    "secret": "metastore_password",
+                    "owner": OWNER,
+                    "owner_secret": "metastore_owner_password",
+                },
                 {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
             ],
             "clients": self.peers(self.members("haproxy")),
@@ -416,6 +427,7 @@ class _Model:
             "prometheus_port": self.set["airflow_rabbitmq_prometheus_port"],
             "vhost": "airflow",
             "user": "airflow",
+            "secret": "broker_password",
             "admin_user": "admin",
             "consumer_timeout_seconds": self.set["airflow_max_task_seconds"],
             "delivery_limit": 50,
@@ -503,20 +515,33 @@ class _Model:
         port = self.set["airflow_haproxy_metrics_port"]
         return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
+    def metastore_url(self, host: Host, user: str, secret: str) -> dict[str, Any]:
+        """How processes of ``host`` reach the metastore as ``user``, without the password."""
+        return {
+            "scheme": "postgresql+psycopg2",
+            "query": {**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.tls else {})},
+            "user": user,
+            "secret": secret,
+            "path": "airflow",
+            "host": self.balancer(host),
+            "port": self.set["airflow_haproxy_metastore_port"],
+        }
+
+    def database_owner(self, host: Host) -> dict[str, Any]:
+        """What a migration on ``host`` connects as: the description of a secret that is in no file of a host."""
+        return {"file": "owner", **self.metastore_url(host, OWNER, "metastore_owner_password")}
+
     def secret_files(self, host: Host) -> list[dict[str, Any]]:
         """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""
-        balancer = self.balancer(host)
-        metastore = {"host": balancer, "port": self.set["airflow_haproxy_metastore_port"]}
-        broker = {"host": balancer, "port": self.set["airflow_haproxy_broker_port"]}
-        airflow = {"user": "airflow", "secret": "metastore_password", "path": "airflow", **metastore}
-        libpq = {**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.tls else {})}
+        broker = {"host": self.balancer(host), "port": self.set["airflow_haproxy_broker_port"]}
+        metastore = self.metastore_url(host, "airflow", "metastore_password")
+        results = self.metastore_url(host, "airflow_results", "result_backend_password")
         # asyncpg knows none of libpq's option names and fails on them at first use; the authority comes by PGSSLROOTCERT.
         asyncpg = {"ssl": "verify-full"} if self.tls else {}
-        results = {"user": "airflow_results", "secret": "result_backend_password", "path": "airflow_results", **metastore}
         return [
-            {"file": "sql_alchemy_conn", "scheme": "postgresql+psycopg2", "query": libpq, **airflow},
-            {"file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg, **airflow},
-            {"file": "result_backend", "scheme": "db+postgresql+psycopg2", "query": libpq, **results},
+            {**metastore, "file": "sql_alchemy_conn"},
+            {**metastore, "file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg},
+            {**results, "file": "result_backend", "scheme": "db+postgresql+psycopg2", "path": "airflow_results"},
             {
                 "file": "broker_url",
                 "scheme": "amqps" if self.tls else "amqp",

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import login
+
 
 def password_hash(user: str, password: str, key: str) -> str:
     """``password`` as RabbitMQ stores it: base64(salt + SHA-256(salt + password)), with a salt of 4 bytes.
@@ -30,13 +32,14 @@ def cookie(value: str) -> str:
     return value
 
 
-def definitions(node: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+def definitions(node: Mapping[str, Any], secrets: Mapping[str, Any]) -> str:
     """Content of the definitions file for ``node`` (the model's rabbitmq share), stable to the byte.
 
     Raises KeyError when a secret is missing.
     """
     vhost = node["vhost"]
-    users = [(node["user"], "broker_password", []), (node["admin_user"], "rabbitmq_admin_password", ["administrator"])]
+    user = login(node["user"], node["secret"], secrets)
+    users = [(user, node["secret"], []), (node["admin_user"], "rabbitmq_admin_password", ["administrator"])]
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     document = {
         "vhosts": [{"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}],

@@ -12,6 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import
 # Account of each password. It must not be its own password.
 ACCOUNTS = {
     "metastore_password": "airflow",
+    "metastore_owner_password": "airflow_owner",
     "result_backend_password": "airflow_results",
     "broker_password": "airflow",
     "rabbitmq_admin_password": "admin",

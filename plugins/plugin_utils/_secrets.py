@@ -33,6 +33,7 @@ SECRETS_DIR = "/etc/airflow/secrets"
 GENERATORS: dict[str, Callable[[], str]] = {
     "admin_password": _password,
     "metastore_password": _password,
+    "metastore_owner_password": _password,
     "result_backend_password": _password,
     "broker_password": _password,
     "rabbitmq_admin_password": _password,
@@ -44,6 +45,57 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "jwt_secret": _signing_key,
     "digest_key": _password,
 }
+
+_FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
+
+# Passwords of users that exist twice and take turns, so that a rotation has the next one ready before the last one goes.
+PAIRED = ("metastore_password", "result_backend_password", "broker_password")
+
+
+def in_force(values: Mapping[str, str], rotation: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` as the hosts get them in the course of a rotation.
+
+    ``rotation`` may have ``second_users``, the passwords of PAIRED that belong to the second user now, and ``next_fernet_key``, which
+    decrypts already and encrypts later.
+    """
+    keys = [values.get("fernet_key", ""), rotation.get("next_fernet_key", "")]
+    return {**values, "fernet_key": ",".join(filter(None, keys)), "second_users": list(rotation.get("second_users", ()))}
+
+
+def second(user: str) -> str:
+    """The other user of a pair."""
+    return f"{user}_b"
+
+
+def login(user: str, secret: str, values: Mapping[str, Any]) -> str:
+    """Which of the pair of ``user`` and its second has the password ``secret`` now."""
+    return second(user) if secret in values.get("second_users", ()) else user
+
+
+def database_users(databases: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The users of ``databases`` (the model's) as postgresql_user takes them.
+
+    The second of a pair acts as the first, so that everything belongs to the first and what it may the second may, too. The first
+    stays without a password of its own, and as it is, while the second is in force.
+    """
+    users: list[dict[str, Any]] = []
+    for database in databases:
+        if "owner" in database:
+            users.append({"name": database["owner"], "password": values[database["owner_secret"]], "flags": _FLAGS})
+        first, password = database["user"], values[database["secret"]]
+        current = login(first, database["secret"], values)
+        if current == first:
+            users.append({"name": first, "password": password, "flags": _FLAGS})
+        else:
+            users.append({"name": first, "flags": _FLAGS.removeprefix("LOGIN,")})
+            users.append({"name": current, "password": password, "flags": _FLAGS, "acts_as": first})
+    return users
+
+
+def resting_users(accounts: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each pair of users the one that is not in force; ``accounts`` have ``user`` and ``secret``."""
+    pairs = [(account["user"], login(account["user"], account["secret"], values)) for account in accounts]
+    return [{"name": second(user) if current == user else user, "first": current != user} for user, current in pairs]
 
 
 def missing(given: Mapping[str, str]) -> dict[str, str]:
@@ -66,7 +118,8 @@ def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any]
     }
 
 
-def _content(description: Mapping[str, Any], values: Mapping[str, str]) -> str:
+def content(description: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """A secret as a component reads it: the value itself, or a URL with it. ``description`` is the model's."""
     value = str(values[description["secret"]])
     if "scheme" not in description:
         return value
@@ -74,7 +127,7 @@ def _content(description: Mapping[str, Any], values: Mapping[str, str]) -> str:
         description["scheme"],
         description["host"],
         int(description["port"]),
-        user=description["user"],
+        user=login(description["user"], description["secret"], values),
         password=value,
         path=description["path"],
         query=description["query"],
@@ -83,7 +136,7 @@ def _content(description: Mapping[str, Any], values: Mapping[str, str]) -> str:
 
 def secret_contents(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str, str]) -> dict[str, str]:
     """Content of every secret file. No trailing newline: Airflow uses the output of ``*_cmd`` as it is."""
-    return {description["file"]: _content(description, values) for description in descriptions}
+    return {description["file"]: content(description, values) for description in descriptions}
 
 
 def secret_files(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str, str], group: str) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
 
 
 def test_no_secret_outside_its_file(cluster, host_named):
-    values = [value for name, value in cluster.secrets.items() if len(value) >= 16]
+    values = [value for value in cluster.secrets.values() if isinstance(value, str) and len(value) >= 16]
     for name in cluster.model["airflow_hosts"]:
         host = host_named(name)
         seen = host.check_output("cat /etc/airflow/airflow.cfg /etc/airflow/environment /etc/systemd/system/airflow-*")

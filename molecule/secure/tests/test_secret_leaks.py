@@ -23,7 +23,7 @@ SEARCHED = "/boot /etc /home /media /mnt /opt /root /run /srv /tmp /usr/local /v
 
 def secret_values(cluster):
     """Every secret of the cluster by name: as it is, as it stands in a URL, and a line of each private key."""
-    values = dict(cluster.secrets)
+    values = {name: value for name, value in cluster.secrets.items() if isinstance(value, str)}
     if cluster.model["tls"]["enabled"]:
         kept = yaml.safe_load(Path(cluster.authority).with_name(".airflow_certificates.yml").read_text())
         for host, pair in {"authority": kept["authority"], **kept["hosts"]}.items():

@@ -1,0 +1,208 @@
+"""Every secret is made anew while users and tasks go on, and none of the old ones opens anything."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import yaml
+from cluster_access import access, ansible, inventory, recap
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from load import Load
+from test_secret_leaks import found_in, secret_values
+
+ROOT = Path(__file__).parents[3]
+PLAYBOOK = str(ROOT / "playbooks/rotate_secrets.yml")
+# All but the key of the tokens, for which scheduling pauses.
+WHILE_TASKS_RUN = [
+    "admin_password",
+    "api_secret_key",
+    "broker_password",
+    "fernet_key",
+    "haproxy_stats_password",
+    "metastore_owner_password",
+    "metastore_password",
+    "rabbitmq_admin_password",
+    "rabbitmq_cookie",
+    "result_backend_password",
+]
+CONTENT = {"conn_id": "kept", "conn_type": "generic", "password": "opens something", "extra": '{"token": "also secret"}'}
+
+
+def names(secrets):
+    return ("-e", json.dumps({"airflow_rotate": secrets}))
+
+
+def rotate(secrets, *more):
+    return ansible(PLAYBOOK, *names(secrets), *more, program="ansible-playbook", timeout=900)
+
+
+@contextlib.contextmanager
+def arguments_of(hosts, path):
+    """Writes the arguments of all processes on ``hosts`` into ``path``, twice a second."""
+    look = "while sleep 0.5; do for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f 2>/dev/null || true; done; done"
+    with path.open("w") as stream:
+        watchers = [subprocess.Popen(["docker", "exec", access().containers[host], "sh", "-c", look], stdout=stream) for host in hosts]
+        try:
+            yield
+        finally:
+            for watcher in watchers:
+                watcher.terminate()
+    for host in hosts:
+        subprocess.run(["docker", "exec", access().containers[host], "pkill", "--full", "while sleep 0.5"], check=False)
+
+
+def now():
+    """The cluster as its inventory says now; the session's view is older than a rotation."""
+    access.cache_clear()
+    return access()
+
+
+def query(host_named, text):
+    """Rows of the metastore, asked as its superuser."""
+    database = access().model["hosts_of"]["metastore"][0]["name"]
+    return host_named(database).check_output("psql --username=postgres --dbname=airflow --no-align --tuples-only --command=%s", text)
+
+
+def log_in(host_named, host, url):
+    """What PostgreSQL says to somebody with ``url``; empty when it lets him in."""
+    code = "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: print(error)"
+    command = ["docker", "exec", "--interactive", access().containers[host], "/opt/airflow/current/bin/python", "-c", code]
+    return subprocess.run(command, input=url, capture_output=True, text=True, check=True).stdout
+
+
+def url_of(host_named, host, name):
+    """Content of a secret file as libpq understands it."""
+    url = host_named(host).check_output("cat /etc/airflow/secrets/%s", name)
+    return urlsplit(url.removeprefix("db+"))._replace(scheme="postgresql").geturl()
+
+
+@pytest.fixture(scope="module")
+def connection():
+    """A connection with secrets in it, stored before the first rotation."""
+    cluster = access()
+    login = {"username": cluster.user, "password": cluster.password}
+    token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
+    body = {**CONTENT, "connection_id": CONTENT["conn_id"]}
+    del body["conn_id"]
+    answer = requests.post(f"{cluster.url}/api/v2/connections", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert answer.status_code in (201, 409), answer.text
+    return CONTENT["conn_id"]
+
+
+def check_connection(host_named, connection, old_keys):
+    """It says what it said on every host, and only the present key decrypts what is stored."""
+    cluster = now()
+    for host in cluster.model["hosts_of"]["webserver"]:
+        told = json.loads(host_named(host["name"]).check_output("airflow connections get %s --output json", connection))[0]
+        assert told["password"] == CONTENT["password"]
+        assert "also secret" in str(told["extra_dejson"])
+    stored = query(host_named, f"SELECT password FROM connection WHERE conn_id = '{connection}'")
+    assert "," not in cluster.secrets["fernet_key"]
+    assert Fernet(cluster.secrets["fernet_key"]).decrypt(stored).decode() == CONTENT["password"]
+    with pytest.raises(InvalidToken):
+        MultiFernet([Fernet(key) for key in old_keys]).decrypt(stored)
+
+
+def test_all_at_once_while_tasks_run(host_named, connection, tmp_path):
+    before = now()
+    old_urls = {name: url_of(host_named, "master1", name) for name in ("sql_alchemy_conn", "result_backend")}
+    with Load(before) as load, arguments_of(["back1", "master1"], tmp_path / "seen"):
+        started = time.monotonic()
+        said = rotate(WHILE_TASKS_RUN, "-vvv", "--diff")
+        seconds = time.monotonic() - started
+    done = load.tasks()
+    print(f"{seconds:.0f} s, {load.count} requests, {len(load.failures)} failed, {len(load.runs)} runs, tasks: {done}")
+    assert load.failures == []
+    assert set(done) == {"success after 1"}
+    after = now()
+    for cluster in (before, after):
+        assert found_in(said + (tmp_path / "seen").read_text(), secret_values(cluster)) == []
+    assert sorted(name for name in before.secrets if before.secrets[name] != after.secrets[name]) == [*WHILE_TASKS_RUN, "second_users"]
+    check_connection(host_named, connection, [before.secrets["fernet_key"]])
+    for name, url in old_urls.items():
+        assert log_in(host_named, "master1", url_of(host_named, "master1", name)) == ""
+        assert "not permitted to log in" in log_in(host_named, "master1", url)
+
+
+def test_the_brokers_know_the_new_user_only():
+    cluster = now()
+    node = cluster.model["nodes"]["back2"]
+    api = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api"
+    login = ("admin", cluster.secrets["rabbitmq_admin_password"])
+    users = {user["name"] for user in requests.get(f"{api}/users", auth=login, timeout=10).json()}
+    assert users == {"admin", "airflow_b"}
+    assert {item["user"] for item in requests.get(f"{api}/connections?columns=user", auth=login, timeout=10).json()} == {"airflow_b"}
+    nodes = requests.get(f"{api}/nodes", auth=login, timeout=10).json()
+    assert [node["name"] for node in nodes if not node["running"]] == []
+
+
+def test_the_cookie_is_the_same_everywhere_and_outlives_a_restart(host_named):
+    cluster = now()
+    for host in cluster.model["hosts_of"]["rabbitmq"]:
+        node = host_named(host["name"])
+        assert node.check_output("cat /var/lib/rabbitmq/.erlang.cookie") == cluster.secrets["rabbitmq_cookie"]
+        # A node that starts has to find the others by the new cookie.
+        node.check_output("systemctl restart rabbitmq-server")
+        node.check_output("rabbitmqctl --quiet await_online_nodes 3 --timeout 120")
+
+
+def test_nothing_is_left_to_do():
+    said = ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=900)
+    assert [host for host, (_ok, changed) in recap(said).items() if changed] == []
+
+
+def test_a_rotation_that_was_killed_goes_on(host_named, connection):
+    """Killed when the new secrets are on the controller and on none or some of the hosts; run again with nothing new to rotate."""
+    before = now()
+    command = ["ansible-playbook", "-i", inventory(), PLAYBOOK, *names(["fernet_key", "metastore_password", "broker_password"])]
+    with Load(before) as load:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            for line in process.stdout or ():
+                if line.startswith("TASK [flightdeck.airflow.airflow : Write the secrets"):
+                    break
+            process.send_signal(signal.SIGKILL)
+        subprocess.run(["pkill", "--session", str(process.pid)], check=False)
+        rotate([])
+    done = load.tasks()
+    print(f"{load.count} requests, {len(load.failures)} failed, {len(load.runs)} runs, tasks: {done}")
+    assert load.failures == []
+    assert set(done) == {"success after 1"}
+    check_connection(host_named, connection, [before.secrets["fernet_key"]])
+    # Back to the first users; the second ones are gone.
+    assert now().secrets["second_users"] == ["result_backend_password"]
+    roles = query(host_named, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'airflow%' AND rolcanlogin ORDER BY 1").split()
+    assert roles == ["airflow", "airflow_owner", "airflow_results_b"]
+
+
+def test_the_key_of_the_tokens_waits_for_running_tasks():
+    """Tokens that are out would be refused, so scheduling pauses until no task holds one."""
+    before = now()
+    with Load(before, seconds=15) as load:
+        load.stopped.wait(10)
+    rotate(["jwt_secret"])
+    fresh = Load(now())
+    fresh.runs = load.runs
+    assert set(fresh.tasks()) == {"success after 1"}
+    refused = load.session.get(load.runs_url, timeout=10)
+    assert refused.status_code == 401
+    ansible(str(ROOT / "playbooks/verify.yml"), program="ansible-playbook")
+
+
+def test_what_cannot_be_rotated_is_refused_before_anything_changes():
+    before = Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text()
+    with pytest.raises(RuntimeError, match=r"FD160 airflow_rotate: found 'fernet'"):
+        rotate(["fernet"])
+    with pytest.raises(RuntimeError, match=r"FD161 airflow_admin_password"):
+        ansible(PLAYBOOK, *names(["admin_password"]), "-e", "airflow_admin_password=my-own-4-this-cluster", program="ansible-playbook")
+    with pytest.raises(RuntimeError, match=r"FD162 --limit"):
+        ansible(PLAYBOOK, *names(["fernet_key"]), "--limit", "master1", program="ansible-playbook")
+    assert Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text() == before
+    assert yaml.safe_load(before)["airflow_rotation"] == {"second_users": ["result_backend_password"]}

@@ -1,0 +1,68 @@
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Documentation of the action plugin rotate_secrets."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rotate_secrets
+short_description: Make new secrets for a cluster that has some
+version_added: 0.1.0
+description:
+  - Runs on the controller only and changes O(path), the file of M(flightdeck.airflow.cluster_secrets). Hosts get the new values from
+    the roles.
+  - A password of PostgreSQL or RabbitMQ that Airflow uses goes to the second of two users; the next rotation goes back to the first. So
+    both work until everybody has changed over.
+  - A Fernet key takes three steps, V(begin), V(use_fernet_key) and V(drop_fernet_key), with all hosts brought up to date after each.
+    An interrupted rotation is continued by the same steps.
+  - Secrets that the inventory sets itself are refused. Use C(no_log) on the task, because it returns the values.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: New values are made for this run only and not stored.
+  diff_mode:
+    support: none
+    description: Shows nothing, because everything it handles is secret.
+options:
+  path:
+    description: File on the controller that keeps the secrets.
+    type: path
+    required: true
+  secrets:
+    description: The secrets of this run so far, the variable C(airflow_secrets); not needed by V(check).
+    type: dict
+  step:
+    description: What to do. V(check) changes nothing.
+    type: str
+    choices: [check, begin, use_fernet_key, drop_fernet_key]
+    required: true
+  names:
+    description: Secrets that this run rotates, without the prefix C(airflow_). V(begin) makes them anew.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Make new secrets
+  flightdeck.airflow.rotate_secrets:
+    path: "{{ airflow_secrets_file }}"
+    secrets: "{{ airflow_secrets }}"
+    step: begin
+    names: [metastore_password]
+  run_once: true
+  no_log: true
+"""
+
+RETURN = r"""
+secrets:
+  description: The values by name, which become the variable C(airflow_secrets).
+  type: dict
+  returned: when O(step) is not V(check)
+rotating:
+  description: Which of the secrets that take more than a deployment are being rotated, C(fernet_key) and C(jwt_secret).
+  type: list
+  elements: str
+  returned: success
+"""

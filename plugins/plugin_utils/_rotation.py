@@ -1,0 +1,73 @@
+"""Rotation of the secrets: what is made anew, which of two users comes next, and the three steps of a Fernet key.
+
+Pure functions over the content of the file that keeps the secrets: ``values`` by name, and ``rotation``, the state that outlives a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS, PAIRED
+
+State = tuple[dict[str, str], dict[str, Any]]
+
+# The key of the fingerprints opens nothing, and by it hosts know their cluster.
+NAMES = tuple(name for name in GENERATORS if name != "digest_key")
+
+
+def check(names: Iterable[str], values: Mapping[str, str], given: Mapping[str, str], limit: str = "") -> list[Problem]:
+    """What speaks against rotating ``names``. ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``."""
+    problems = []
+    if limit:
+        remedy = "A host that is left out would be shut out: run without --limit."
+        problems.append(Problem("FD162", "--limit", repr(limit), "all hosts", remedy))
+    for name in names:
+        if name not in NAMES:
+            problems.append(Problem("FD160", "airflow_rotate", repr(name), ", ".join(NAMES), "Name secrets without the prefix airflow_."))
+        elif name not in values or given.get(name, values[name]) != values[name]:
+            problems.append(
+                Problem(
+                    "FD161",
+                    f"airflow_{name}",
+                    "a value of your own in the inventory",
+                    "the one that the collection made and keeps",
+                    "Remove yours from the inventory and run again; before that, put it into the file that airflow_secrets_file names.",
+                )
+            )
+    return problems
+
+
+def begin(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterable[str]) -> State:
+    """New values for ``names``; a rotation of the Fernet key that has begun goes on with the key that it has."""
+    new, state = dict(values), dict(rotation)
+    for name in names:
+        if name == "fernet_key":
+            if not state.get("next_fernet_key") and "," not in new[name]:
+                state["next_fernet_key"] = GENERATORS[name]()
+            continue
+        new[name] = GENERATORS[name]()
+        if name in PAIRED:
+            state["second_users"] = sorted(set(state.get("second_users", ())) ^ {name})
+    return new, {key: value for key, value in state.items() if value}
+
+
+def use_fernet_key(values: Mapping[str, str], rotation: Mapping[str, Any]) -> State:
+    """The next key, which everybody knows now, encrypts; the old one still decrypts."""
+    new, state = dict(values), dict(rotation)
+    if key := state.pop("next_fernet_key", ""):
+        new["fernet_key"] = f"{key},{new['fernet_key']}"
+    return new, state
+
+
+def drop_fernet_key(values: Mapping[str, str], rotation: Mapping[str, Any]) -> State:
+    """Only the key that encrypts is left: nothing is encrypted with the others any more."""
+    return {**values, "fernet_key": values["fernet_key"].split(",", maxsplit=1)[0]}, dict(rotation)
+
+
+def rotating(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Which of the two secrets that take more than a deployment are being rotated. ``values`` are those before the step."""
+    unfinished = rotation.get("next_fernet_key") or "," in values.get("fernet_key", "")
+    found = {"fernet_key"} if unfinished else set()
+    return sorted(found | ({"fernet_key", "jwt_secret"} & set(names)))

@@ -1,0 +1,120 @@
+"""Rotation of secrets: pairs of users that take turns, and a Fernet key in steps that may be interrupted anywhere."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rotation, _secrets
+from hypothesis import given
+from hypothesis import strategies as st
+
+STORED = {name: f"{name} of the first run" for name in _secrets.GENERATORS}
+STEPS = {
+    "begin": lambda values, rotation: _rotation.begin(values, rotation, ["fernet_key"]),
+    "use": _rotation.use_fernet_key,
+    "drop": _rotation.drop_fernet_key,
+}
+DATABASES = [
+    {"name": "airflow", "user": "airflow", "secret": "metastore_password", "owner": "airflow_owner", "owner_secret": "metastore_owner_password"},
+    {"name": "results", "user": "results", "secret": "result_backend_password"},
+]
+
+
+def keys(state):
+    return _secrets.in_force(*state)["fernet_key"].split(",")
+
+
+def test_only_what_is_named_is_made_anew():
+    for name in set(_rotation.NAMES) - {"fernet_key"}:
+        values, _rotation_state = _rotation.begin(STORED, {}, [name])
+        assert {other for other in values if values[other] != STORED[other]} == {name}
+
+
+def test_nothing_is_named_and_nothing_changes():
+    assert _rotation.begin(STORED, {"second_users": ["broker_password"]}, []) == (STORED, {"second_users": ["broker_password"]})
+
+
+@pytest.mark.parametrize("name", _secrets.PAIRED)
+def test_two_users_take_turns(name):
+    once = _rotation.begin(STORED, {}, [name])
+    assert _secrets.login("u", name, _secrets.in_force(*once)) == "u_b"
+    twice = _rotation.begin(*once, [name])
+    assert _secrets.login("u", name, _secrets.in_force(*twice)) == "u"
+    assert twice[1] == {}
+    assert len({STORED[name], once[0][name], twice[0][name]}) == 3
+
+
+def test_a_fernet_key_takes_three_steps():
+    old = STORED["fernet_key"]
+    begun = _rotation.begin(STORED, {}, ["fernet_key"])
+    new = begun[1]["next_fernet_key"]
+    assert keys(begun) == [old, new]
+    used = _rotation.use_fernet_key(*begun)
+    assert keys(used) == [new, old]
+    assert keys(_rotation.drop_fernet_key(*used)) == [new]
+
+
+@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
+def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
+    """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one before."""
+    state = (dict(STORED), {})
+    for step in steps:
+        following = STEPS[step](*state)
+        if step != "drop":
+            assert keys(following)[0] in keys(state)
+            assert set(keys(state)) <= set(keys(following))
+        else:
+            # After everything was encrypted anew with the first.
+            assert keys(following)[0] == keys(state)[0]
+        state = following
+
+
+@given(st.lists(st.sampled_from(["begin", "use"]), max_size=8))
+def test_an_interrupted_rotation_makes_no_third_key(steps):
+    state = (dict(STORED), {})
+    for step in steps:
+        state = STEPS[step](*state)
+        assert len(keys(state)) <= 2
+
+
+def test_a_rotation_that_began_is_known():
+    begun = _rotation.begin(STORED, {}, ["fernet_key"])
+    for state in (begun, _rotation.use_fernet_key(*begun)):
+        assert _rotation.rotating(*state, []) == ["fernet_key"]
+    assert _rotation.rotating(STORED, {}, []) == []
+    assert _rotation.rotating(STORED, {}, ["jwt_secret", "broker_password", "fernet_key"]) == ["fernet_key", "jwt_secret"]
+
+
+@pytest.mark.parametrize(
+    ("names", "given_values", "limit", "code"),
+    [
+        (["fernet"], {}, "", "FD160"),
+        (["digest_key"], {}, "", "FD160"),
+        (["admin_password"], {"admin_password": "another"}, "", "FD161"),
+        (["fernet_key"], {}, "worker1", "FD162"),
+    ],
+)
+def test_what_cannot_be_rotated_is_refused(names, given_values, limit, code):
+    assert [problem.code for problem in _rotation.check(names, STORED, given_values, limit)] == [code]
+
+
+def test_a_secret_that_was_never_kept_is_the_users_own():
+    stored = {name: value for name, value in STORED.items() if name != "broker_password"}
+    problems = _rotation.check(["broker_password", "fernet_key"], stored, {**STORED})
+    assert [problem.where for problem in problems] == ["airflow_broker_password"]
+    assert all(value not in str(problem) for problem in problems for value in STORED.values())
+
+
+def test_the_first_run_makes_first_users_and_an_owner():
+    users = _secrets.database_users(DATABASES, _secrets.in_force(STORED, {}))
+    assert [(user["name"], "acts_as" in user) for user in users] == [("airflow_owner", False), ("airflow", False), ("results", False)]
+    assert all(user["flags"].startswith("LOGIN,") for user in users)
+
+
+def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
+    values, rotation = _rotation.begin(STORED, {}, ["metastore_password"])
+    users = {user["name"]: user for user in _secrets.database_users(DATABASES, _secrets.in_force(values, rotation))}
+    assert "password" not in users["airflow"] and not users["airflow"]["flags"].startswith("LOGIN")
+    assert users["airflow_b"]["acts_as"] == "airflow"
+    assert users["airflow_b"]["password"] == values["metastore_password"]
+    resting = _secrets.resting_users(DATABASES, _secrets.in_force(values, rotation))
+    assert resting == [{"name": "airflow", "first": True}, {"name": "results_b", "first": False}]
