@@ -194,4 +194,5 @@ class ActionModule(ActionBase):
             webserver_port=int(knob("airflow_webserver_port")),
             log_port=int(knob("airflow_worker_log_port")),
             ssh_port=int(port) if port.isdecimal() else 22,
+            firewall_extra_rules=tuple(knob("airflow_firewall_extra_rules")),
         )

@@ -31,6 +31,7 @@ class FilterModule:
         return {
             "certificate_files": _checked(_secrets.certificate_files),
             "cluster_mark": _checked(_preflight.mark),
+            "firewall_peers": _checked(_firewall.peers),
             "firewall_ruleset": _checked(_firewall.ruleset),
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),
