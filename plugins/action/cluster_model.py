@@ -195,4 +195,5 @@ class ActionModule(ActionBase):
             log_port=int(knob("airflow_worker_log_port")),
             drain_timeout_seconds=int(knob("airflow_worker_drain_timeout_seconds")),
             ssh_port=int(port) if port.isdecimal() else 22,
+            firewall_extra_rules=tuple(knob("airflow_firewall_extra_rules")),
         )

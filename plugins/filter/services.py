@@ -32,6 +32,7 @@ class FilterModule:
             "certificate_files": _checked(_secrets.certificate_files),
             "cluster_mark": _checked(_preflight.mark),
             "database_users": _checked(_secrets.database_users),
+            "firewall_peers": _checked(_firewall.peers),
             "firewall_ruleset": _checked(_firewall.ruleset),
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MARK = "/etc/airflow/cluster"
+FIREWALL = "/etc/flightdeck/firewall.nft"
 # What the roles leave behind on a host, and the sign of an installation that is not theirs.
 _DROP_IN = {
     "metastore": "/etc/systemd/system/postgresql@*-main.service.d/airflow.conf",

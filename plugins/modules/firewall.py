@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Put nftables rules into force without locking anybody out."""
+"""The steps on a host of the action plugin firewall, and the documentation of both."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ module: firewall
 short_description: Put an nftables table into force without locking anybody out
 version_added: 0.1.0
 description:
-  - Replaces one table of nftables as a whole, in one transaction, and leaves all other tables alone.
-  - O(state=applied) puts the rules into force on trial. A timer of systemd brings the earlier rules back after O(guard_seconds), unless a
-    second execution, over a connection that was made under the new rules, says O(state=confirmed), which keeps them over a reboot.
+  - Replaces one table of nftables as a whole, in one transaction, and leaves all other tables alone. Nothing is done when the kernel has
+    the rules already, as they were confirmed, and would have them after a reboot.
+  - New rules are on trial. A timer of systemd brings back what was in force before after O(guard_seconds), unless Ansible has reached the
+    host over a new connection until then. Only then the rules are kept for the next boot.
+  - A host without the command C(nft) is left alone; see RV(installed).
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -23,16 +25,13 @@ attributes:
     description: Shows the rules.
 options:
   state:
-    description:
-      - V(compared) reports whether the kernel has the rules, and whether they would survive a reboot, and changes nothing.
-      - V(applied) and V(confirmed) are the two steps of a change.
+    description: V(absent) takes the table, its file and its service away, and does nothing on a host that has none of them.
     type: str
-    choices: [compared, applied, confirmed]
-    required: true
+    choices: [present, absent]
+    default: present
   rules:
-    description: What C(nft -f) loads.
+    description: What C(nft -f) loads. Required for O(state=present).
     type: str
-    required: true
   table:
     description: Name of the table, of the family C(inet).
     type: str
@@ -41,12 +40,28 @@ options:
     description: Seconds until rules that nobody confirmed are taken back.
     type: int
     default: 60
+  confirm:
+    description: V(false) leaves the rules on trial, to try them by hand. They are taken back after O(guard_seconds).
+    type: bool
+    default: true
+  existing:
+    description: Change rules only; a host that has no firewall of ours gets none.
+    type: bool
+    default: false
+  step:
+    description: Part of the work that one execution does. Set by the action.
+    type: str
+    choices: [compared, applied, confirmed]
+    default: compared
+  in_force:
+    description: RV(in_force) of the trial that is confirmed. Set by the action.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
-- name: Compare the firewall
+- name: Let in who needs the services of this host, and nobody else
   flightdeck.airflow.firewall:
-    state: compared
     rules: "{{ airflow_cluster.nodes[inventory_hostname].firewall | flightdeck.airflow.firewall_ruleset }}"
   register: __firewall
 """
@@ -55,36 +70,57 @@ RETURN = r"""
 current:
   description: Whether the kernel has these rules and will have them after a reboot.
   type: bool
+  returned: when the state is present
+installed:
+  description: Whether the host has the command C(nft).
+  type: bool
   returned: always
+existing:
+  description: Whether the host has, or had, a firewall of ours.
+  type: bool
+  returned: always
+in_force:
+  description: Digest of the table as the kernel shows it.
+  type: str
+  returned: when rules were put into force
 """
 
+import hashlib
 import os
-import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, _host
 
-FILE = "/etc/flightdeck/firewall.nft"
-TRIAL = "/etc/flightdeck/firewall.nft.trial"
-BEFORE = "/etc/flightdeck/firewall.nft.before"
+NFT = "/usr/sbin/nft"
+FILE = _host.FIREWALL
+# Digest of what the kernel shows after it has loaded the file: a rule that somebody took out by hand is put back.
+DIGEST = f"{FILE}.in-force"
+TRIAL = f"{FILE}.trial"
+BEFORE = f"{FILE}.before"
 UNIT = "flightdeck-firewall.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 GUARD = "flightdeck-firewall-guard"
 UNIT_TEXT = """# Managed by Ansible
 [Unit]
 Description=Firewall of the Airflow cluster
 DefaultDependencies=no
 Wants=network-pre.target
+# Debian's own service takes away all tables when it starts, reloads or stops: ours comes after it at boot, and back with it.
+After=nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f {file}
-ExecStop=/usr/sbin/nft delete table inet {table}
+ExecStart={nft} -f {file}
+ExecReload={nft} -f {file}
+ExecStop=-{nft} delete table inet {table}
 
 [Install]
-WantedBy=sysinit.target
+WantedBy=sysinit.target nftables.service
 """
 
 
@@ -93,9 +129,11 @@ class Firewall:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.rules: str = module.params["rules"]
+        self.rules: str = module.params["rules"] or ""
         self.table: str = module.params["table"]
-        self.unit_text = UNIT_TEXT.format(file=FILE, table=self.table)
+        self.unit_text = UNIT_TEXT.format(nft=NFT, file=FILE, table=self.table)
+        self.installed = os.path.exists(NFT)
+        self.existing = os.path.exists(FILE) or os.path.exists(UNIT_FILE)
 
     def run(self, *command: str, fail: bool = True) -> bool:
         """Whether the command succeeded."""
@@ -104,43 +142,46 @@ class Firewall:
             self.module.fail_json(msg=f"{' '.join(command)} failed: {(err or out).strip()}")
         return not code
 
-    def present(self) -> bool:
-        """Whether the kernel has the table."""
-        return os.path.exists("/usr/sbin/nft") and self.run("/usr/sbin/nft", "list", "table", "inet", self.table, fail=False)
+    def listing(self) -> str:
+        """The table as the kernel has it, without counters; empty when there is none."""
+        if not self.installed:
+            return ""
+        code, out, _err = self.module.run_command([NFT, "--stateless", "list", "table", "inet", self.table])
+        return "" if code else out
+
+    def in_force(self) -> str:
+        """Digest of the table as the kernel has it, empty when there is none."""
+        listed = self.listing()
+        return hashlib.sha256(listed.encode()).hexdigest() if listed else ""
 
     def current(self) -> bool:
         """Whether the kernel has these very rules, and the next boot will have them."""
-        found = re.search(r"chain (digest_\w+)", self.rules)
-        if not found or _files.read_text(FILE) != self.rules or _files.read_text(f"/etc/systemd/system/{UNIT}") != self.unit_text:
+        if _files.read_text(FILE) != self.rules or _files.read_text(UNIT_FILE) != self.unit_text:
             return False
-        chain = ("/usr/sbin/nft", "list", "chain", "inet", self.table, found.group(1))
         enabled = os.path.islink(f"/etc/systemd/system/sysinit.target.wants/{UNIT}")
-        return enabled and os.path.exists("/usr/sbin/nft") and self.run(*chain, fail=False)
+        return enabled and (_files.read_text(DIGEST) or "").strip() == (self.in_force() or None)
+
+    def diff(self) -> dict[str, str]:
+        """The rules, or what is wrong with them when their text is the same."""
+        before = _files.read_text(FILE) or ""
+        if before == self.rules:
+            return {"before": "not in force as written, or not kept for the next boot\n", "after": "in force and kept\n"}
+        return {"before": before, "after": self.rules, "before_header": FILE, "after_header": FILE}
 
     def apply(self) -> None:
         """Put the rules into force, with a timer that takes them back."""
         os.makedirs(os.path.dirname(FILE), exist_ok=True)
         _files.write_text(TRIAL, self.rules, 0, 0, 0o600)
-        self.run("/usr/sbin/nft", "--check", "--file", TRIAL)
-        # What is in force now, table and all, is what the timer brings back.
-        undo = f"table inet {self.table} {{}}\ndelete table inet {self.table}\n"
-        if self.present():
-            _code, listed, _err = self.module.run_command(["/usr/sbin/nft", "list", "table", "inet", self.table], check_rc=True)
-            undo += listed
-        _files.write_text(BEFORE, undo, 0, 0, 0o600)
+        self.run(NFT, "--check", "--file", TRIAL)
+        # What is in force now is what the timer brings back. While it runs, that is a trial of an interrupted run, which nobody confirmed.
+        if not (os.path.exists(BEFORE) and self.run("systemctl", "is-active", "--quiet", f"{GUARD}.timer", fail=False)):
+            undo = f"table inet {self.table} {{}}\ndelete table inet {self.table}\n"
+            _files.write_text(BEFORE, undo + self.listing(), 0, 0, 0o600)
         self.disarm()
         seconds = str(self.module.params["guard_seconds"])
-        self.run(
-            "systemd-run",
-            "--quiet",
-            f"--unit={GUARD}",
-            f"--on-active={seconds}",
-            "--timer-property=AccuracySec=1s",
-            "/usr/sbin/nft",
-            "--file",
-            BEFORE,
-        )
-        self.run("/usr/sbin/nft", "--file", TRIAL)
+        timer = ("--quiet", f"--unit={GUARD}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
+        self.run("systemd-run", *timer, NFT, "--file", BEFORE)
+        self.run(NFT, "--file", TRIAL)
 
     def disarm(self) -> None:
         """Stop the timer of this or of an earlier, interrupted run."""
@@ -150,13 +191,35 @@ class Firewall:
     def confirm(self) -> None:
         """Keep the rules: Ansible is here, so nobody is locked out."""
         self.disarm()
+        found = self.in_force()
+        if found != self.module.params["in_force"]:
+            self.module.fail_json(
+                msg="The new rules are not in force any more: their trial had ended before Ansible was back, and the earlier rules let "
+                "it in. Nothing was kept. Look at airflow_firewall_ssh_ports and airflow_firewall_ssh_sources, or raise "
+                "airflow_firewall_guard_seconds."
+            )
         _files.write_text(FILE, self.rules, 0, 0, 0o600)
-        _files.write_text(f"/etc/systemd/system/{UNIT}", self.unit_text, 0, 0, 0o644)
+        _files.write_text(DIGEST, f"{found}\n", 0, 0, 0o600)
+        _files.write_text(UNIT_FILE, self.unit_text, 0, 0, 0o644)
         self.run("systemctl", "daemon-reload")
-        self.run("systemctl", "enable", "--quiet", UNIT)
+        self.run("systemctl", "reenable", "--quiet", UNIT)
         # For systemd it has been started, so that stopping it opens the ports.
         self.run("systemctl", "start", UNIT)
-        for path in (TRIAL, BEFORE):
+        self.remove(TRIAL, BEFORE)
+
+    def take_away(self) -> None:
+        """Open the host again."""
+        self.disarm()
+        self.run("systemctl", "disable", "--quiet", "--now", UNIT, fail=False)
+        if self.listing():
+            self.run(NFT, "delete", "table", "inet", self.table)
+        self.remove(FILE, DIGEST, TRIAL, BEFORE, UNIT_FILE)
+        self.run("systemctl", "daemon-reload")
+
+    @staticmethod
+    def remove(*paths: str) -> None:
+        """Remove the files that exist."""
+        for path in paths:
             if os.path.exists(path):
                 os.unlink(path)
 
@@ -165,24 +228,37 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["compared", "applied", "confirmed"], "required": True},
-            "rules": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "rules": {"type": "str"},
             "table": {"type": "str", "default": "flightdeck"},
             "guard_seconds": {"type": "int", "default": 60},
+            "confirm": {"type": "bool", "default": True},
+            "existing": {"type": "bool", "default": False},
+            "step": {"type": "str", "choices": ["compared", "applied", "confirmed"], "default": "compared"},
+            "in_force": {"type": "str", "default": ""},
         },
+        required_if=[("state", "present", ["rules"])],
         supports_check_mode=True,
     )
     firewall = Firewall(module)
-    state = module.params["state"]
-    before = _files.read_text(FILE) or ""
-    current = firewall.current()
-    if state == "compared":
-        # In check mode it stands for the steps that are not taken.
-        changed = module.check_mode and not current
-        module.exit_json(changed=changed, current=current, diff={"before": before, "after": firewall.rules} if not current else {})
-    if not module.check_mode:
-        (firewall.apply if state == "applied" else firewall.confirm)()
-    module.exit_json(changed=True, current=state == "confirmed")
+    facts = {"installed": firewall.installed, "existing": firewall.existing}
+    try:
+        if module.params["state"] == "absent":
+            if firewall.existing and not module.check_mode:
+                firewall.take_away()
+            diff = {"before": f"{FILE}\n", "after": ""} if firewall.existing else {}
+            module.exit_json(changed=firewall.existing, diff=diff, **facts)
+        if module.params["step"] == "compared":
+            current = firewall.current()
+            wanted = firewall.existing or not module.params["existing"]
+            # In check mode it stands for the steps that are not taken.
+            changed = module.check_mode and wanted and not current
+            module.exit_json(changed=changed, current=current, diff=firewall.diff() if wanted and not current else {}, **facts)
+        if not module.check_mode:
+            (firewall.apply if module.params["step"] == "applied" else firewall.confirm)()
+    except OSError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, in_force=firewall.in_force(), current=module.params["step"] == "confirmed", **facts)
 
 
 if __name__ == "__main__":

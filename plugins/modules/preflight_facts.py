@@ -62,7 +62,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
+  description:
+    - distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
+    - flightdeck_firewall, whether the role firewall has put rules on the host.
   type: dict
   returned: when the module ran
 preflight:
@@ -111,6 +113,7 @@ def main() -> None:
         "machine": platform.machine(),
         "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
         "processor_nproc": _host.processors(),
+        "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "python": {
             "executable": sys.executable,
             "version": {"major": sys.version_info.major, "minor": sys.version_info.minor, "micro": sys.version_info.micro},

@@ -48,6 +48,7 @@ class Host:
     log_port: int = 8793
     drain_timeout_seconds: int = 600
     ssh_port: int = 22
+    firewall_extra_rules: tuple[str, ...] = ()
 
     @property
     def components(self) -> list[str]:
@@ -124,7 +125,13 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems += _check_addresses(hosts)
     problems += _check_ports(hosts, settings)
     if settings["airflow_firewall"]:
-        problems += _firewall.check({host.name: host.address for host in hosts}, settings)
+        problems += _firewall.check(
+            {host.name: host.address for host in hosts},
+            settings,
+            {host.name: host.firewall_extra_rules for host in hosts},
+            # Without an ansible_port, the port may be in a configuration of ssh that Ansible does not know.
+            {host.name: host.ssh_port for host in hosts if host.ssh_port != 22},
+        )
     if version in SUPPORTED_VERSIONS:
         problems += _check_connections(hosts, settings)
     problems += _check_default_queue(hosts, settings)
@@ -350,10 +357,10 @@ class _Model:
                 "keep_revisions": self.set["airflow_dags_keep_revisions"],
             }
         if self.set["airflow_firewall"]:
-            node["firewall"] = self.firewall(node)
+            node["firewall"] = self.firewall(host, node)
         return node
 
-    def firewall(self, node: Mapping[str, Any]) -> dict[str, Any]:
+    def firewall(self, host: Host, node: Mapping[str, Any]) -> dict[str, Any]:
         given = {"users": self.set["airflow_firewall_user_sources"], "admins": self.set["airflow_firewall_admin_sources"]}
         members = {group: [{"address": host.address} for host in self.members(group)] for group in GROUPS}
         return {
@@ -364,7 +371,7 @@ class _Model:
                 {"port": rule["port"], "why": rule["why"], "sources": _firewall.sources(rule["peers"], members, given)}
                 for rule in _firewall.rules(node, tls=self.tls)
             ],
-            "extra_rules": self.set["airflow_firewall_extra_rules"],
+            "extra_rules": list(host.firewall_extra_rules),
         }
 
     def metastore(self) -> dict[str, Any]:

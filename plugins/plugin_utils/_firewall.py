@@ -6,11 +6,11 @@ Everything comes from the cluster model, so a port that a service opens and a po
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import digest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts
 
 TABLE = "flightdeck"
 EPMD_PORT = 4369
@@ -87,15 +87,39 @@ def sources(peers: Iterable[str], hosts_of: Mapping[str, Iterable[Mapping[str, s
     return sorted(found) or ["127.0.0.1"]
 
 
+def peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -> list[str]:
+    """The hosts outside of ``run``, which is a list of hosts, that have a rule for one of its hosts; all of ``nodes`` have a firewall."""
+    inside = set(run)
+    addresses = {node["address"] for name, node in nodes.items() if name in inside}
+    return [
+        name
+        for name, node in nodes.items()
+        if name not in inside and any(addresses.intersection(rule["sources"]) for rule in node["firewall"]["rules"])
+    ]
+
+
 def _match(addresses: list[str]) -> list[str]:
     """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for anybody."""
     if not addresses:
         return [""]
-    found = {4: [], 6: []}  # type: dict[int, list[str]]
-    for address in addresses:
-        network = ipaddress.ip_network(address, strict=False)
-        found[network.version].append(str(network.network_address if network.num_addresses == 1 else network))
-    return [f"{'ip' if version == 4 else 'ip6'} saddr {{ {', '.join(entries)} }} " for version, entries in found.items() if entries]
+    networks = list(dict.fromkeys(ipaddress.ip_network(address, strict=False) for address in addresses))
+    wide = [network for network in networks if network.num_addresses > 1]
+    matches = []
+    for version, family, protocol in ((4, "ipv4", "ip"), (6, "ipv6", "ip6")):
+        own = [network for network in networks if network.version == version]
+        # nft refuses a set whose entries overlap.
+        entries = [network for network in own if not any(other != network and _within(network, other) for other in wide)]
+        if any(network.prefixlen == 0 for network in entries):
+            matches.append(f"meta nfproto {family} ")
+        elif entries:
+            shown = (str(network if network.num_addresses > 1 else network.network_address) for network in entries)
+            matches.append(f"{protocol} saddr {{ {', '.join(shown)} }} ")
+    return matches
+
+
+def _within(inner: Any, outer: Any) -> bool:
+    """Whether all of the network ``inner`` is in ``outer``, which may be of the other family."""
+    return inner.version == outer.version and inner.subnet_of(outer)
 
 
 def ruleset(firewall: Mapping[str, Any]) -> str:
@@ -115,13 +139,10 @@ def ruleset(firewall: Mapping[str, Any]) -> str:
         lines += [f'{match}tcp dport {rule["port"]} accept comment "{rule["why"]}"' for match in _match(rule["sources"])]
     lines += firewall["extra_rules"]
     chain = "\n".join(f"        {line}" for line in lines)
-    # A chain that nothing jumps to: its name tells which rules the kernel has.
     return f"""# Managed by Ansible
 table inet {TABLE}
 delete table inet {TABLE}
 table inet {TABLE} {{
-    chain digest_{digest(lines)} {{
-    }}
     chain input {{
 {chain}
     }}
@@ -129,11 +150,20 @@ table inet {TABLE} {{
 """
 
 
-def check(addresses: Mapping[str, str], settings: Mapping[str, Any]) -> list[Problem]:
-    """What a firewall could not be made of. ``addresses`` maps hosts to their addresses."""
+def check(
+    addresses: Mapping[str, str],
+    settings: Mapping[str, Any],
+    extra_rules: Mapping[str, Iterable[Any]] | None = None,
+    ssh_ports: Mapping[str, int] | None = None,
+) -> list[Problem]:
+    """What a firewall could not be made of, or would lock Ansible out.
+
+    ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible reaches over SSH on a
+    port that the inventory names.
+    """
     problems = []
     for name, address in addresses.items():
-        if not _is_network(address):
+        if not _is_address(address):
             problems.append(
                 Problem(
                     "FD150",
@@ -145,21 +175,74 @@ def check(addresses: Mapping[str, str], settings: Mapping[str, Any]) -> list[Pro
             )
     for kind in ("ssh", "user", "admin"):
         variable = f"airflow_firewall_{kind}_sources"
-        for entry in settings[variable]:
-            if not _is_network(entry):
-                problems.append(
-                    Problem("FD151", variable, repr(entry), "an IP address or a network such as 192.0.2.0/24", "Correct the entry.")
-                )
-    for port in settings["airflow_firewall_ssh_ports"]:
-        if not str(port).isdecimal() or not 1 <= int(port) <= 65535:
-            problems.append(Problem("FD152", "airflow_firewall_ssh_ports", repr(port), "1 to 65535", "Name the port that sshd listens on."))
-    if not settings["airflow_firewall_ssh_ports"]:
+        problems += [problem for entry in settings[variable] for problem in _check_source(variable, entry)]
+    problems += _check_ssh_ports(settings["airflow_firewall_ssh_ports"], ssh_ports or {})
+    expected, remedy = "one line of nftables for the input chain, such as 'tcp dport 9100 accept'", "Write one rule per entry."
+    problems += on_hosts(
+        (name, Problem("FD154", "airflow_firewall_extra_rules", repr(rule), expected, remedy))
+        for name, own_rules in (extra_rules or {}).items()
+        for rule in own_rules
+        if not str(rule).strip() or not _is_one_line(str(rule))
+    )
+    return problems
+
+
+def _check_ssh_ports(ports: Iterable[Any], used: Mapping[str, int]) -> list[Problem]:
+    """Problems of the ports that stay open for SSH; ``used`` are those that Ansible connects to, by host."""
+    variable = "airflow_firewall_ssh_ports"
+    problems = []
+    valid = {int(port) for port in ports if str(port).isdecimal() and 1 <= int(port) <= 65535}
+    for port in ports:
+        if not str(port).isdecimal() or int(port) not in valid:
+            problems.append(Problem("FD152", variable, repr(port), "1 to 65535", "Name the port that sshd listens on."))
+    if not ports:
+        problems.append(Problem("FD152", variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
+    for port in sorted(set(used.values()) - valid if valid else ()):
+        names = [name for name, its in used.items() if its == port]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         problems.append(
             Problem(
-                "FD152", "airflow_firewall_ssh_ports", "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."
+                "FD153",
+                variable,
+                ", ".join(map(str, sorted(valid))),
+                f"{port} among them, the ansible_port of {shown}",
+                "Add it, also where it is only forwarded to sshd's own port: nothing listens there then.",
             )
         )
     return problems
+
+
+def _check_source(variable: str, entry: Any) -> list[Problem]:
+    """The problem of one address or network, if any."""
+    try:
+        ipaddress.ip_network(str(entry))
+        return []
+    except ValueError:
+        pass
+    expected, remedy = "an IP address or a network such as 192.0.2.0/24", "Correct the entry."
+    if _is_network(entry):
+        # Host bits are set: a slip either way, and one of the two ways opens more than was meant.
+        interface = ipaddress.ip_interface(str(entry))
+        expected, remedy = f"{interface.ip} or {interface.network}", "Write the one that you mean."
+    return [Problem("FD151", variable, repr(entry), expected, remedy)]
+
+
+def _is_one_line(rule: str) -> bool:
+    """Whether ``rule`` is one line that closes just the braces that it opens and holds no second statement."""
+    depth = 0
+    for character in re.sub(r'"[^"\n]*"', "", rule):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0 or character in "\n\r;":
+            return False
+    return depth == 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_network(text: Any) -> bool:

@@ -23,6 +23,7 @@ PER_HOST = frozenset(
         "address",
         "environment",
         "extra_packages",
+        "firewall_extra_rules",
         "keep_releases",
         "lock_file",
         "package_ca_file",

@@ -97,6 +97,10 @@ GROUPED = {
         "FD144": "airflow_jwt_secret",
         "FD145": "airflow_rabbitmq_admin_password: found the value of airflow_admin_password",
         "FD146": "airflow_metastore_password",
+        "FD151": "expected 198.51.100.7 or 198.51.100.0/24",
+        "FD152": "found 70000",
+        "FD153": "expected 2222 among them",
+        "FD154": "airflow_firewall_extra_rules",
     },
     "options": {
         "FD130": "airflow_config.api: found a number",
@@ -111,7 +115,7 @@ GROUPED = {
     },
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
-ELSEWHERE = {f"FD16{number}" for number in range(6)} | {"FD140", "FD150", "FD151", "FD152", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
+ELSEWHERE = {f"FD16{number}" for number in range(6)} | {"FD140", "FD150", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
 def spoil_the_inventory(inventory):
@@ -153,6 +157,11 @@ def spoil_the_variables(inventory):
         airflow_jwt_secret=hidden[:-1],
         airflow_admin_password=hidden,
         airflow_rabbitmq_admin_password=hidden,
+        airflow_firewall=True,
+        airflow_firewall_admin_sources=["198.51.100.7/24"],
+        airflow_firewall_ssh_ports=[22, 70000],
+        airflow_firewall_extra_rules=["tcp dport 9100 accept; }"],
+        ansible_port=2222,
     )
 
 

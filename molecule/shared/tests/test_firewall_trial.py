@@ -1,0 +1,83 @@
+"""Rules that nobody confirms are taken back, those that somebody takes away come back, and other people's tables are not ours."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cluster_access import ansible, wait_until
+
+TABLE = "nft --stateless list table inet flightdeck"
+# Drops everything, SSH and Ansible included, but for what these tests come in by.
+SHUT = """table inet flightdeck
+delete table inet flightdeck
+table inet flightdeck {
+    chain input {
+        type filter hook input priority filter; policy drop;
+    }
+}
+"""
+GUARD_SECONDS = 5
+
+
+@pytest.fixture
+def name(cluster):
+    if not cluster.model["firewall"]:
+        pytest.skip("the scenario has no firewall")
+    return next(iter(cluster.model["nodes"]))
+
+
+def test_rules_that_nobody_confirms_are_taken_back(name, host_named):
+    host = host_named(name)
+    before = host.check_output(TABLE)
+    arguments = {"rules": SHUT, "guard_seconds": GUARD_SECONDS, "confirm": False}
+    ansible(name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments))
+    assert "dport" not in host.check_output(TABLE)
+    assert "dport" in host.check_output("cat /etc/flightdeck/firewall.nft")
+    # A second run that comes in over the old connection: what it would bring back is not the first one's trial.
+    ansible(name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments))
+    wait_until("the timer brings the rules back", lambda: host.check_output(TABLE) == before, GUARD_SECONDS + 10)
+
+
+@pytest.mark.parametrize("damage", ["nft flush chain inet flightdeck input", "systemctl stop flightdeck-firewall"])
+def test_rules_that_somebody_took_away_are_put_back(name, host_named, damage):
+    host = host_named(name)
+    before, rules = host.check_output(TABLE), host.check_output("cat /etc/flightdeck/firewall.nft") + "\n"
+    host.check_output(damage)
+    arguments = json.dumps({"rules": rules})
+    assert "CHANGED" in ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments)
+    assert host.check_output(TABLE) == before
+    assert "CHANGED" not in ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments)
+    assert host.service("flightdeck-firewall").is_running
+
+
+# In the place of Debian's commands, which take away all tables: with them, the container's name resolution would be gone for good.
+FLUSH = "-/usr/sbin/nft delete table inet flightdeck"
+DROP_IN = f"[Service]\\nExecStart=\\nExecStart={FLUSH}\\nExecReload=\\nExecReload={FLUSH}\\nExecStop=\\nExecStop={FLUSH}\\n"
+
+
+@pytest.fixture
+def flusher(name, host_named):
+    """Debian's service, running."""
+    host = host_named(name)
+    folder = "/run/systemd/system/nftables.service.d"
+    host.check_output(
+        f"mkdir -p {folder} && printf '{DROP_IN}' > {folder}/test.conf && systemctl daemon-reload && systemctl start nftables"
+    )
+    yield host
+    host.check_output(f"systemctl stop nftables; rm -r {folder}; systemctl daemon-reload; systemctl restart flightdeck-firewall")
+
+
+@pytest.mark.parametrize("verb", ["restart", "reload"])
+def test_a_flush_by_debians_service_does_not_last(flusher, verb):
+    flusher.check_output("systemctl restart flightdeck-firewall")
+    before = flusher.check_output(TABLE)
+    flusher.check_output("systemctl %s nftables", verb)
+    wait_until("the rules come back", lambda: flusher.run(TABLE).stdout.strip() == before, 10)
+
+
+def test_ours_comes_after_debians_service_at_boot(name, host_named):
+    after = host_named(name).check_output("systemctl show --property=After,WantedBy,Before flightdeck-firewall")
+    assert "nftables.service" in next(line for line in after.splitlines() if line.startswith("After="))
+    assert "sysinit.target" in next(line for line in after.splitlines() if line.startswith("WantedBy="))
+    assert "network-pre.target" in next(line for line in after.splitlines() if line.startswith("Before="))
