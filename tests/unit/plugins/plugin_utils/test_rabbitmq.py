@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rabbitmq
 
 HOSTILE = "p@:/?#%&'\" $\\ü"
-NODE = {"vhost": "airflow", "user": "airflow", "admin_user": "admin", "delivery_limit": 50}
+NODE = {"vhost": "airflow", "user": "airflow", "secret": "broker_password", "admin_user": "admin", "delivery_limit": 50}
 SECRETS = {"broker_password": HOSTILE, "rabbitmq_admin_password": "other", "digest_key": "key"}
 
 
