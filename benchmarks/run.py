@@ -83,7 +83,11 @@ def fresh() -> None:
 def more_workers(folder: Path, total: int) -> Path:
     """An inventory with the workers beyond the second."""
     lines = ["all:", "  children:", "    airflow_worker:", "      hosts:"]
-    lines += [f'        worker{number}: {{airflow_address: "{{{{ lab_subnet }}}}.{200 + number}"}}' for number in range(3, total + 1)]
+    for number in range(3, total + 1):
+        name = f"worker{number}"
+        lines.append(
+            f'        {name}: {{ansible_host: "fd-{{{{ lab_name }}}}-{name}", airflow_address: "{{{{ lab_subnet }}}}.{200 + number}"}}'
+        )
     path = folder / f"workers{total}.yml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

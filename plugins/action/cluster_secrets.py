@@ -10,6 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept, _secret_store, _secrets
 
+
 class ActionModule(ActionBase):
     """See plugins/modules/cluster_secrets.py for the documentation."""
 

@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
         step, names = self._task.args["step"], self._task.args.get("names", [])
         with _kept.locked(path):
             stored, rotation = _secret_store.read(self._loader, path)
-            if step == "check":
+            if step in ("check", "begin"):
                 self._check(names, stored, task_vars or {})
             if step == "begin":
                 values, state = _rotation.begin(stored, rotation, names)

@@ -146,7 +146,8 @@ class Firewall:
         """The table as the kernel has it, without counters; empty when there is none."""
         if not self.installed:
             return ""
-        code, out, _err = self.module.run_command([NFT, "--stateless", "list", "table", "inet", self.table])
+        # Numbers only: names of protocols come from a file that another package may bring later.
+        code, out, _err = self.module.run_command([NFT, "--stateless", "--numeric", "list", "table", "inet", self.table])
         return "" if code else out
 
     def in_force(self) -> str:

@@ -30,8 +30,9 @@ options:
     type: path
     required: true
   secrets:
-    description: The secrets of this run so far, the variable C(airflow_secrets); not needed by V(check).
+    description: The secrets of this run so far, the variable C(airflow_secrets).
     type: dict
+    required: true
   step:
     description: What to do. V(check) changes nothing.
     type: str
@@ -61,7 +62,7 @@ secrets:
   type: dict
   returned: when O(step) is not V(check)
 rotating:
-  description: Which of the secrets that take more than a deployment are being rotated, C(fernet_key) and C(jwt_secret).
+  description: Which of the secrets that take more than a deployment are being rotated, the Fernet key of an interrupted run included.
   type: list
   elements: str
   returned: success

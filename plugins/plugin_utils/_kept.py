@@ -25,6 +25,13 @@ def locked(path: Path) -> Iterator[None]:
         os.close(directory)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Indents lists, as linters want it of an inventory."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
 def read(loader: Any, path: Path) -> Any:
     """The YAML document in ``path``, decrypted; None when there is no file."""
     return loader.load_from_file(str(path), cache="none", unsafe=True) if path.exists() else None
@@ -32,7 +39,7 @@ def read(loader: Any, path: Path) -> Any:
 
 def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     """Write ``document`` as YAML, readable by its owner only; what is not encrypted is kept out of git."""
-    text = f"{heading}---\n" + yaml.safe_dump(document, allow_unicode=True, default_flow_style=False, width=1000)
+    text = f"{heading}---\n" + yaml.dump(document, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, width=1000)
     vault = loader._vault
     if vault is not None and vault.secrets:
         text = VaultLib(vault.secrets).encrypt(text).decode()

@@ -67,7 +67,7 @@ def drop_fernet_key(values: Mapping[str, str], rotation: Mapping[str, Any]) -> S
 
 
 def rotating(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Which of the two secrets that take more than a deployment are being rotated. ``values`` are those before the step."""
+    """Which of the secrets that take more than a deployment are being rotated. ``values`` are those before the step."""
     unfinished = rotation.get("next_fernet_key") or "," in values.get("fernet_key", "")
     found = {"fernet_key"} if unfinished else set()
-    return sorted(found | ({"fernet_key", "jwt_secret"} & set(names)))
+    return sorted(found | ({"fernet_key", "jwt_secret", *PAIRED} & set(names)))

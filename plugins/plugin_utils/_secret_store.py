@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,4 +28,5 @@ def write(loader: Any, path: Path, values: dict[str, str], rotation: dict[str, A
     document: dict[str, Any] = {f"{_PREFIX}{name}": values[name] for name in sorted(values)}
     if rotation:
         document[_ROTATION] = rotation
-    _kept.write(loader, path, document, _HEADING)
+    # Values that came through Ansible carry its tags, which YAML cannot write.
+    _kept.write(loader, path, json.loads(json.dumps(document)), _HEADING)

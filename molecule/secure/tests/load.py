@@ -11,7 +11,7 @@ from cluster_access import CANARY, Access, wait_until
 
 
 class Load:
-    """A context: requests five times a second, and every four seconds a run whose tasks take a while."""
+    """A context: requests five times a second, and every seven seconds a run whose tasks take a while."""
 
     def __init__(self, cluster: Access, seconds: int = 10) -> None:
         self.url = cluster.url
@@ -20,12 +20,12 @@ class Load:
         token = requests.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"]
         self.session.headers["Authorization"] = f"Bearer {token}"
         self.runs_url = f"{self.url}/api/v2/dags/{CANARY}/dagRuns"
-        self.conf = {"instances": {queue: 2 for queue in cluster.model["queues"]}, "seconds": seconds}
+        self.conf = {"instances": dict.fromkeys(cluster.model["queues"], 2), "seconds": seconds}
         self.count = 0
         self.failures: list[str] = []
         self.runs: list[str] = []
         self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self._every, args=job) for job in ((0.2, self._request), (4.0, self._trigger))]
+        self.threads = [threading.Thread(target=self._every, args=job) for job in ((0.2, self._request), (7.0, self._trigger))]
 
     def __enter__(self) -> Load:
         for thread in self.threads:
