@@ -17,7 +17,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-all lint unit molecule lock docs browser bench
+.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -68,6 +68,12 @@ browser:
 bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine
 	python benchmarks/run.py
+
+build: $(VENV)/ready ## Build the collection and its SBOMs into artefacts/, from what is committed
+	python .config/build.py artefacts
+
+audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
+	python .config/audit.py
 
 docs: $(VENV)/ready ## Write docs/variables.md from the argument specs
 	python .config/render_variables.py

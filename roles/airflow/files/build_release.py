@@ -3,18 +3,22 @@
     build_release.py DIRECTORY VERSION
 
 Reads lock.txt, uv.txt and extra.txt beside itself. A directory without release.json, which is written last, is a half release
-and made anew. Leaves DIRECTORY.tar.zst.
+and made anew. Leaves DIRECTORY.tar.zst. What is in the release is written into it as sbom.cdx.json (CycloneDX).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 
@@ -32,6 +36,40 @@ if MAJOR >= 3:
     heads[manager.version_table_name] = manager.get_script_object().get_current_head()
 print("HEADS=" + json.dumps(heads))
 """
+
+# Prints what is really installed: name, version, and the licence as far as the package says it in one expression.
+INSTALLED_SCRIPT = """
+import importlib.metadata, json
+found = [(each.metadata["Name"], each.version, each.metadata.get("License-Expression") or "") for each in importlib.metadata.distributions()]
+print(json.dumps(found))
+"""
+
+
+def component(name: str, version: str, licence: str = "", hashes: Iterable[str] = ()) -> dict[str, Any]:
+    """A Python package as a CycloneDX component. ``hashes`` are the SHA-256 sums of its files that a lock admits."""
+    purl = f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{version}"
+    found: dict[str, Any] = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+    if hashes:
+        found["hashes"] = [{"alg": "SHA-256", "content": value} for value in sorted(hashes)]
+    if licence:
+        found["licenses"] = [{"expression": licence}]
+    return found
+
+
+def bom(name: str, version: str, components: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """A CycloneDX document about the application ``name``: the same for the same content, so without a time."""
+    listed = sorted({entry["bom-ref"]: entry for entry in components}.values(), key=lambda entry: str(entry["bom-ref"]))
+    subject = {"type": "application", "bom-ref": f"{name}@{version}", "name": name, "version": version}
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([subject, listed], sort_keys=True))
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{serial}",
+        "version": 1,
+        "metadata": {"component": subject},
+        "components": listed,
+        "dependencies": [{"ref": subject["bom-ref"], "dependsOn": [entry["bom-ref"] for entry in listed]}],
+    }
 
 
 def run(*command: str | Path, **options: str) -> None:
@@ -65,6 +103,9 @@ def build(target: Path, version: str) -> None:
     if (HERE / "extra.txt").read_text(encoding="utf-8").strip():
         run(*install, "--constraint", HERE / "lock.txt", "--requirement", HERE / "extra.txt")
     run(uv, "pip", "check", "--python", python)
+    installed = json.loads(subprocess.run([python, "-c", INSTALLED_SCRIPT], check=True, capture_output=True, text=True).stdout)
+    inventory = bom("apache-airflow", version, (component(*package) for package in installed))
+    (target / "sbom.cdx.json").write_text(json.dumps(inventory, indent=1) + "\n", encoding="utf-8")
     document = {"version": version, "python": ".".join(map(str, sys.version_info[:3])), "heads": heads(python, version)}
     (target / "release.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
