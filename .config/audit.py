@@ -45,7 +45,8 @@ def main() -> int:
                 break
             for package in packages:
                 for known in package.get("vulns", []):
-                    line = f"{package['name']} {package['version']}: {known['id']}, mended in {', '.join(known['fix_versions']) or 'no release'}"
+                    mended = ", ".join(known["fix_versions"]) or "no release"
+                    line = f"{package['name']} {package['version']}: {known['id']}, mended in {mended}"
                     found.setdefault(line, set()).add(lock.name)
         else:
             for line, locks in sorted(found.items()):
@@ -53,7 +54,7 @@ def main() -> int:
             print(f"{len(found)} known vulnerabilities in {len(LOCKS)} locks, according to {source}")
             return 1 if found else 0
     print("No source of advisories could be asked, so nothing is known, good or bad:", *problems, sep="\n  ")
-    print("Run this where pypi.org or osv.dev can be reached.")
+    print("Run this where the index of packages serves advisories, or the OSV database can be reached.")
     return 3
 
 

@@ -23,6 +23,8 @@ BUILD = runpy.run_path(str(ROOT / "roles/airflow/files/build_release.py"))
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory):
     """Two builds of the same commit, with another umask."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("built from a commit, and this is no checkout")
     folders = []
     for umask in (0o022, 0o077):
         folder = tmp_path_factory.mktemp("build")

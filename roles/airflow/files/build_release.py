@@ -40,8 +40,8 @@ print("HEADS=" + json.dumps(heads))
 # Prints what is really installed: name, version, and the licence as far as the package says it in one expression.
 INSTALLED_SCRIPT = """
 import importlib.metadata, json
-found = [(each.metadata["Name"], each.version, each.metadata.get("License-Expression") or "") for each in importlib.metadata.distributions()]
-print(json.dumps(found))
+packages = [(each.version, each.metadata) for each in importlib.metadata.distributions()]
+print(json.dumps([(about["Name"], version, about.get("License-Expression") or "") for version, about in packages]))
 """
 
 
