@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._preflight import wanted
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import decrypts
 
 MODULE = "flightdeck.airflow.preflight_facts"
 
@@ -43,6 +44,9 @@ class ActionModule(ActionBase):
             said = str(found.get("module_stderr") or found.get("msg") or found.get("module_stdout") or "no answer")
             result["preflight"] = {"unreachable": bool(found.get("unreachable")), "error": _first_line(said)}
             return result
+        # What is encrypted goes no further than this: results may be shown, and cached.
+        if token := found["preflight"]["database"].pop("token", ""):
+            found["preflight"]["database"]["decrypts"] = decrypts(token, str(variables["airflow_secrets"]["fernet_key"]))
         now = float(found["preflight"].pop("now"))
         # The host read its clock somewhere between the two: only a difference beyond both is one.
         found["preflight"]["clock"] = [now - after, now - before]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import os
 import pwd
 import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterable
@@ -21,6 +23,8 @@ _DROP_IN = {
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
 _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
+# Seconds that a command may take.
+_COMMAND_SECONDS = 10
 # Seconds that all look-ups of names together may take.
 _RESOLVE_SECONDS = 5.0
 
@@ -201,3 +205,76 @@ def foreign(groups: Iterable[str]) -> list[str]:
 def processors() -> int:
     """Processors that this process may use, as Ansible's processor_nproc."""
     return len(os.sched_getaffinity(0))
+
+
+def run(*command: str) -> str:
+    """What a command says; empty when it cannot be run, fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_COMMAND_SECONDS, env={**os.environ, "LC_ALL": "C"}
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def database(name: str, port: int) -> dict[str, str]:
+    """The schema version in Airflow's database ``name`` of this host, and a text that is encrypted in it; of each what there is.
+
+    The statements fail apart from each other, because a database that was just made has no tables.
+    """
+    if not os.path.isdir("/var/run/postgresql"):
+        return {}
+    statements = [
+        "SELECT 'schema=' || version_num FROM alembic_version",
+        "SELECT 'token=' || text FROM (SELECT password AS text FROM connection WHERE is_encrypted UNION ALL SELECT extra FROM connection "
+        "WHERE is_extra_encrypted UNION ALL SELECT val FROM variable WHERE is_encrypted) AS encrypted "
+        "WHERE text <> '' ORDER BY length(text) LIMIT 1",
+    ]
+    command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--username=postgres"]
+    command += ["--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", *(f"--command={each}" for each in statements)]
+    return dict(line.split("=", 1) for line in run(*command).splitlines() if "=" in line)
+
+
+def without_candidate(packages: Iterable[str]) -> list[str]:
+    """Packages that are not installed and that apt could not install. Nothing when apt has no lists yet: the roles fetch them."""
+    missing = [name for name in packages if not glob.glob(f"/var/lib/dpkg/info/{name}.list")]
+    if not missing or not glob.glob("/var/lib/apt/lists/*_Packages*"):
+        return []
+    return parse_policy(run("apt-cache", "policy", *missing), missing)
+
+
+def parse_policy(text: str, names: Iterable[str]) -> list[str]:
+    """Of ``names`` those for which ``apt-cache policy`` has no candidate; all when it says nothing of them."""
+    candidates = dict(re.findall(r"^(\S+):\n(?:  .*\n)*?  Candidate: (\S+)$", text, re.MULTILINE))
+    return [name for name in names if candidates.get(name, "(none)") == "(none)"]
+
+
+def container() -> bool:
+    """Whether the host is a container, whose clock and limits are those of another machine."""
+    return os.path.exists("/run/systemd/container")
+
+
+def synchronised() -> bool:
+    """Whether a time service keeps the kernel's clock; True where the kernel does not say."""
+    try:
+        # The state of the clock is what the function returns; 5 is TIME_ERROR, a clock that nobody keeps.
+        return ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(1024)) != 5
+    except (OSError, AttributeError):
+        return True
+
+
+def unattended_upgrades() -> bool:
+    """Whether packages of the services may be upgraded, and so restarted, at any time."""
+    if not os.path.exists("/usr/bin/unattended-upgrade"):
+        return False
+    text = "\n".join(read(path) for path in sorted(glob.glob("/etc/apt/apt.conf.d/*")))
+    return parse_unattended(text)
+
+
+def parse_unattended(text: str) -> bool:
+    """Whether apt's configuration switches them on and keeps none of our packages out."""
+    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("//", "#")))
+    switched_on = re.findall(r'APT::Periodic::Unattended-Upgrade\s+"(\d+)"', lines)
+    kept_out = re.search(r"Package-Blacklist\s*\{[^}]*(postgresql|rabbitmq|haproxy)", lines)
+    return bool(switched_on) and switched_on[-1] != "0" and not kept_out

@@ -47,6 +47,23 @@ options:
     description: Directory of the Airflow releases. Set by the action.
     type: path
     default: /opt/airflow
+  database:
+    description: Where Airflow's metadata database is, when the host has one. Set by the action.
+    type: dict
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      port:
+        description: TCP port, which is part of the socket's name.
+        type: int
+        required: true
+  packages:
+    description: Debian packages that must be installed or installable. Set by the action.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -84,6 +101,11 @@ preflight:
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
     foreign: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
+    database: {description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it., type: dict}
+    without_candidate: {description: Packages that apt could not install., type: list, elements: str}
+    nr_open: {description: Files that a process may be allowed to open., type: int}
+    synchronised: {description: Whether a time service keeps the clock., type: bool}
+    unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
 """
 
 import os
@@ -104,6 +126,8 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "names": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/airflow"},
+            "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
+            "packages": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -130,6 +154,11 @@ def main() -> None:
         "cluster": _host.read(_host.MARK),
         "foreign": _host.foreign(wanted["groups"]),
         "releases": _host.releases(wanted["root"]),
+        "database": _host.database(**wanted["database"]) if wanted["database"] else {},
+        "without_candidate": _host.without_candidate(wanted["packages"]),
+        "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
+        "synchronised": _host.container() or _host.synchronised(),
+        "unattended_upgrades": _host.unattended_upgrades(),
         # Last, so that little time passes until the controller looks at its own clock.
         "now": time.time(),
     }

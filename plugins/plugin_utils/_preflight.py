@@ -36,6 +36,18 @@ RELEASE_MB = 1280
 BROKER_MARGIN_MB = 512
 INODES = 10_000
 
+# Schema that each version leaves behind in alembic_version, oldest version first.
+HEADS = {"2.11.2": "5f2621c13b39", "3.3.2": "d2f4e1b3c5a7"}
+# Files that RabbitMQ's unit asks for.
+OPEN_FILES = 65536
+# By which to see whether the packages of a service can be had; the real ones depend on the release.
+PACKAGES = {
+    "metastore": ("postgresql-common", "python3-psycopg2"),
+    "rabbitmq": ("rabbitmq-server",),
+    "haproxy": ("haproxy",),
+    "airflow": ("zstd",),
+}
+
 # Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
 SKEW_WARN = 1.0
 SKEW_FAIL = 5.0
@@ -148,7 +160,16 @@ def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
         "ports": sorted(_ports(cluster, name)),
         "names": sorted(_names(cluster, name)),
         "root": str(cluster["directories"]["root"]),
+        "database": _database(cluster["nodes"][name]),
+        "packages": [package for group in groups_of(cluster["nodes"][name]) for package in PACKAGES[group]],
     }
+
+
+def _database(node: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where Airflow's own database is on a host; None on all others."""
+    if "metastore" not in node:
+        return None
+    return {"name": node["metastore"]["databases"][0]["name"], "port": node["metastore"]["port"]}
 
 
 def check(
@@ -173,6 +194,7 @@ def check(
         problems = [*_check_manager(looked), *_check_cluster(looked, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
+            problems += _check_database(looked["database"], cluster)
         found += [(name, problem) for problem in problems]
     problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
     warnings: list[str] = []
@@ -180,6 +202,7 @@ def check(
         problems += _check_tier(seen, cluster)
         skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
         problems += skew
+        warnings += _warn({name: facts["preflight"] for name, facts in seen.items()}, cluster)
     return problems, warnings
 
 
@@ -268,7 +291,52 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
                 "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it.",
             )
         )
+    if looked["without_candidate"]:
+        remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
+        found = f"no candidate for {', '.join(looked['without_candidate'])}"
+        problems.append(Problem("FD220", "packages", found, "packages that apt can install", remedy))
+    if "rabbitmq" in node and looked["nr_open"] < OPEN_FILES:
+        remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
+        problems.append(Problem("FD217", "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
     return problems + _check_downgrade(looked["releases"], cluster)
+
+
+def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    """What is in the metastore already must fit what is going to read it."""
+    problems = []
+    version = str(cluster["version"]["full"])
+    newer = {head: other for other, head in HEADS.items() if _numbers(other) > _numbers(version)}
+    there = database.get("schema", "")
+    if there in newer and not cluster["allow_downgrade"]:
+        remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
+        problems.append(Problem("FD216", "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
+    if not database.get("decrypts", True):
+        problems.append(
+            Problem(
+                "FD215",
+                "airflow_fernet_key",
+                "a key that does not decrypt the connections and variables in the metastore",
+                "the key that encrypted them",
+                "Restore it, from a copy of the secrets file; or set both, the new one first: NEW,OLD.",
+            )
+        )
+    return problems
+
+
+def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[str]:
+    """What does no harm today."""
+    warnings = []
+    unkept = [name for name, looked in looks.items() if not looked["synchronised"]]
+    if unkept:
+        warnings.append(f"FD218 hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
+    backing = {name for name, node in cluster["nodes"].items() if set(groups_of(node)) - {"airflow"}}
+    surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
+    if surprised:
+        warnings.append(
+            f"FD219 hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ or HAProxy at any time. "
+            "Name them in Unattended-Upgrade::Package-Blacklist."
+        )
+    return warnings
 
 
 def memory_need(node: Mapping[str, Any]) -> dict[str, int]:

@@ -92,6 +92,16 @@ def database_users(databases: Iterable[Mapping[str, Any]], values: Mapping[str, 
     return users
 
 
+def decrypts(token: str, keys: str) -> bool:
+    """Whether one of the Fernet ``keys``, with commas between them, made ``token``: its last 32 bytes prove who did."""
+    try:
+        sealed = base64.urlsafe_b64decode(token)
+    except ValueError:
+        return False
+    proofs = (hmac.new(base64.urlsafe_b64decode(key)[:16], sealed[:-32], hashlib.sha256).digest() for key in keys.split(","))
+    return any(hmac.compare_digest(proof, sealed[-32:]) for proof in proofs)
+
+
 def resting_users(accounts: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Of each pair of users the one that is not in force; ``accounts`` have ``user`` and ``secret``."""
     pairs = [(account["user"], login(account["user"], account["secret"], values)) for account in accounts]

@@ -69,5 +69,10 @@ class Load:
                 found[what] = found.get(what, 0) + 1
         return found
 
+    def states(self) -> set[str]:
+        """States that the tasks of all runs are in."""
+        answers = [self.session.get(f"{self.runs_url}/{run}/taskInstances", params={"limit": 100}, timeout=30) for run in self.runs]
+        return {str(task["state"]) for answer in answers for task in answer.json()["task_instances"]}
+
     def _state(self, run: str) -> str:
         return str(self.session.get(f"{self.runs_url}/{run}", timeout=30).json()["state"])

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cluster_access import access, ansible, inventory, recap
+from cluster_access import access, ansible, inventory, recap, wait_until
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from load import Load
 from test_secret_leaks import found_in, secret_values
@@ -193,6 +193,59 @@ def test_the_key_of_the_tokens_waits_for_running_tasks():
     refused = load.session.get(load.runs_url, timeout=10)
     assert refused.status_code in (401, 403)
     ansible(str(ROOT / "playbooks/verify.yml"), program="ansible-playbook")
+
+
+def test_tasks_that_take_too_long_keep_their_tokens():
+    before = Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text()
+    with Load(now(), seconds=60) as load:
+        load.stopped.set()
+    wait_until("the tasks run", lambda: load.states() == {"success", "running"}, 60)
+    with pytest.raises(RuntimeError, match=r"FD163 after 10 s there were still running tasks"):
+        rotate(["jwt_secret"], "-e", '{"airflow_worker_drain_timeout_seconds": 10}')
+    assert Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text() == before
+    assert set(load.tasks()) == {"success after 1"}
+    ansible(str(ROOT / "playbooks/verify.yml"), program="ansible-playbook")
+
+
+def test_a_user_that_somebody_still_is_keeps_its_login(host_named):
+    cluster = now()
+    url = url_of(host_named, "master1", "sql_alchemy_conn")
+    stay = "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline())\nprint('in', flush=True)\nsys.stdin.read()"
+    command = ["docker", "exec", "--interactive", cluster.containers["master1"], "/opt/airflow/current/bin/python", "-c", stay]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write(f"{url}\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "in\n"
+        with pytest.raises(RuntimeError, match=r"FD164 airflow\w* should be out of use and still has 1 sessions"):
+            rotate(["metastore_password"])
+        session.stdin.close()
+    rotate([])
+    assert log_in("master1", url) != ""
+
+
+@pytest.mark.usefixtures("connection")
+def test_what_does_not_fit_the_metastore_is_refused_before_anything_changes():
+    site = str(ROOT / "site.yml")
+    with pytest.raises(RuntimeError, match=r"FD215 airflow_fernet_key") as refused:
+        ansible(site, "-e", f"airflow_fernet_key={Fernet.generate_key().decode()}", program="ansible-playbook")
+    with pytest.raises(RuntimeError, match=r"FD216 metastore") as older:
+        ansible(site, "-e", "airflow_version=2.11.2", program="ansible-playbook")
+    for said in (str(refused.value), str(older.value)):
+        assert {changed for _ok, changed in recap(said).values()} == {0}
+
+
+def test_the_owner_of_the_tables_cleans_them(host_named):
+    older = "SELECT count(*) FROM log WHERE dttm < now() - interval '1 minute'"
+    assert int(query(host_named, older)) > 0
+    before = query(host_named, "SELECT now() - interval '1 minute'").replace(" ", "T")
+    clean = ["clean", "--tables", "log", "--clean-before-timestamp", before, "--skip-archive", "--yes"]
+    playbook = str(ROOT / "playbooks/airflow_db.yml")
+    ansible(playbook, "-e", json.dumps({"airflow_db_command": clean}), program="ansible-playbook")
+    assert int(query(host_named, f"SELECT count(*) FROM log WHERE dttm < '{before}'")) == 0
+    with pytest.raises(RuntimeError, match=r"FD165 airflow_db_command"):
+        ansible(playbook, program="ansible-playbook")
 
 
 def test_what_cannot_be_rotated_is_refused_before_anything_changes():

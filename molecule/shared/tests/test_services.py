@@ -133,5 +133,7 @@ def test_releases_are_compiled_and_rooted(cluster, host_named):
         host = host_named(name)
         release = json.loads(host.check_output("cat /opt/airflow/current/release.json"))
         assert release["version"] == cluster.model["version"]["full"]
+        listed = json.loads(host.check_output("cat /opt/airflow/current/sbom.cdx.json"))["components"]
+        assert {item["name"]: item["version"] for item in listed}["apache-airflow"] == release["version"]
         assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]
         assert host.run("find /opt/airflow/current/lib -name '*.pyc' | grep -q airflow").rc == 0

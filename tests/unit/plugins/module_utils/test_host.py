@@ -91,3 +91,46 @@ def test_releases(tmp_path):
 def test_this_machine_is_itself():
     assert _host.identity() == _host.identity()
     assert _host.processors() == len(os.sched_getaffinity(0))
+
+
+POLICY = """haproxy:
+  Installed: (none)
+  Candidate: 2.6.12-1+deb12u2
+  Version table:
+     2.6.12-1+deb12u2 500
+rabbitmq-server:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+"""
+
+
+def test_packages_that_apt_cannot_install():
+    assert _host.parse_policy(POLICY, ["haproxy", "rabbitmq-server", "unheard-of"]) == ["rabbitmq-server", "unheard-of"]
+    assert _host.parse_policy("", ["haproxy"]) == ["haproxy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "surprising"),
+    [
+        ('APT::Periodic::Unattended-Upgrade "1";\n', True),
+        ('APT::Periodic::Unattended-Upgrade "0";\n', False),
+        ('APT::Periodic::Unattended-Upgrade "1";\nAPT::Periodic::Unattended-Upgrade "0";\n', False),
+        ('// APT::Periodic::Unattended-Upgrade "1";\n', False),
+        ('APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade::Package-Blacklist {\n  "postgresql-";\n};\n', False),
+        ('APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade::Package-Blacklist {\n//  "postgresql-";\n};\n', True),
+        ("", False),
+    ],
+)
+def test_whether_upgrades_may_come_at_any_time(text, surprising):
+    assert _host.parse_unattended(text) is surprising
+
+
+def test_a_command_that_fails_or_does_not_exist_says_nothing():
+    assert _host.run("echo", "said") == "said\n"
+    assert _host.run("no-such-command-here") == ""
+    assert _host.run("sh", "-c", "exit 3") == ""
+
+
+def test_a_host_without_a_database_has_nothing_in_it():
+    assert _host.database("no_such_database", 1) == {}

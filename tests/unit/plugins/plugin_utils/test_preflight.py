@@ -33,6 +33,11 @@ def looked(model, name, **changes):
         "names": {key: ["192.0.2.99"] for key in wanted["names"]},
         "cluster": OWN,
         "foreign": [],
+        "database": {},
+        "without_candidate": [],
+        "nr_open": 1_048_576,
+        "synchronised": True,
+        "unattended_upgrades": False,
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
     facts = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4}
@@ -108,6 +113,11 @@ def taken(port, **holder):
         ({"cluster": "renamed " + OWN.split()[1]}, None, ""),
         ({"cluster": ""}, None, ""),
         ({"foreign": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
+        ({"database": {"schema": "5f2621c13b39"}}, None, ""),
+        ({"database": {"schema": _preflight.HEADS["3.3.2"], "decrypts": True}}, None, ""),
+        ({"database": {"decrypts": False}}, "FD215", "does not decrypt"),
+        ({"nr_open": 4096}, "FD217", "fs.nr_open 4096"),
+        ({"without_candidate": ["rabbitmq-server"]}, "FD220", "no candidate for rabbitmq-server"),
         (
             {"releases": {"installed": ["3.10.0-0-py3.11", "3.3.2-0-py3.11"], "current": "3.10.0-0-py3.11"}},
             "FD210",
@@ -263,3 +273,37 @@ def test_the_mark_names_the_cluster_and_follows_its_key():
     assert OWN.split()[0] == "airflow"
     assert _preflight.mark("airflow", "another key").split()[1] != OWN.split()[1]
     assert "a key" not in OWN
+
+
+@pytest.mark.parametrize(("allow", "codes"), [(False, ["FD216"]), (True, [])])
+def test_a_schema_of_a_newer_airflow(allow, codes):
+    model = cluster(airflow_version="2.11.2", airflow_allow_downgrade=allow)
+    newer = {"database": {"schema": _preflight.HEADS["3.3.2"]}, "releases": {"installed": [], "current": ""}}
+    assert [problem.code for problem in check(model, node1=newer)] == codes
+
+
+def test_the_schema_of_every_supported_airflow_is_known():
+    assert set(_preflight.HEADS) == set(_cluster.SUPPORTED_VERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "code"),
+    [
+        ("worker1", {"synchronised": False}, "FD218"),
+        ("db1", {"unattended_upgrades": True}, "FD219"),
+        ("worker1", {"unattended_upgrades": True}, None),
+    ],
+)
+def test_what_may_do_harm_later_is_a_warning(host, changes, code):
+    model = cluster(reference())
+    found = {name: looked(model, name, **(changes if name == host else {})) for name in model["nodes"]}
+    problems, warnings = _preflight.check(found, model, OWN)
+    assert problems == []
+    assert [warning[:5] for warning in warnings] == ([code] if code else [])
+    assert all(host in warning for warning in warnings)
+
+
+def test_where_the_database_is_looked_for():
+    model = cluster(reference())
+    assert _preflight.wanted(model, "db1")["database"] == {"name": "airflow", "port": 5432}
+    assert _preflight.wanted(model, "worker1")["database"] is None
