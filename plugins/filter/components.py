@@ -22,6 +22,7 @@ class FilterModule:
             "release_id": _release.release_id,
             "secret_content": _secrets.content,
             "secret_files": _secrets.secret_files,
+            "secret_mounts": _components.secret_mounts,
             "secret_versions": _secrets.secret_versions,
             "with_certificates": _secrets.with_certificates,
             "worker_concurrency": _worker.worker_concurrency,

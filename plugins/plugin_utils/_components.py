@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # In the order in which they start.
@@ -27,6 +27,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 AUTHORITY = "ca.crt"
 SERVER = ("server.crt", "server.key")
 
+# An empty file, which a component sees in place of a secret that is not its own.
+NOTHING = "/etc/airflow/nothing"
+
 # Secret files by component. A 3.x worker gets neither metastore URL nor Fernet key: its tasks talk to the execution API,
 # which hands out connections decrypted.
 _SECRETS_3: dict[str, tuple[str, ...]] = {
@@ -48,6 +51,15 @@ _SECRETS_2: dict[str, tuple[str, ...]] = {
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``."""
     return (*(_SECRETS_3 if major >= 3 else _SECRETS_2)[component], AUTHORITY, *(SERVER if component == "webserver" else ()))
+
+
+def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
+    """What systemd mounts over ``directory`` for a process of ``component``: its own secret ``files``, and for the others an empty one.
+
+    Empty, because Airflow refuses to list its options when a ``*_cmd`` of any of them fails.
+    """
+    own = secrets_of(component, major)
+    return [f"{directory}/{name}" if name in own else f"{NOTHING}:{directory}/{name}" for name in sorted(files)]
 
 
 def digest(parts: Any) -> str:

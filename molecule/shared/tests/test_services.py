@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from cluster_access import wait_until
+from test_secrets import NEEDED_3
 
 UNITS = {
     "scheduler": "airflow-scheduler",
@@ -26,6 +28,14 @@ def units_of(cluster, name, only=None):
         else:
             units.append(web if component == "webserver" else UNITS[component])
     return units
+
+
+def privileged(cluster, name, *command):
+    """What a command says that may look into the processes of others, which root of a container may not."""
+    done = subprocess.run(
+        ["docker", "exec", "--privileged", cluster.containers[name], *command], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def properties(host, unit, *names):
@@ -64,7 +74,8 @@ def test_a_worker_drains_and_outlives_a_greedy_task(member, cluster, host_named)
         if not unit.startswith("airflow-worker@"):
             continue
         found = properties(host_named(member), unit, "KillMode", "Restart", "OOMPolicy", "TimeoutStopUSec")
-        assert found == {"KillMode": "mixed", "Restart": "always", "OOMPolicy": "continue", "TimeoutStopUSec": "10min"}
+        drain = f"{cluster.model['drain_timeout_seconds'] // 60}min"
+        assert found == {"KillMode": "mixed", "Restart": "always", "OOMPolicy": "continue", "TimeoutStopUSec": drain}
 
 
 def test_a_running_process_carries_the_digest_of_its_unit(cluster, host_named):
@@ -108,7 +119,7 @@ def test_the_walls_are_real(cluster, host_named):
                 status = host.check_output("cat /proc/%s/status", pid)
                 for line in ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"):
                     assert line in status, unit
-                seen = host.check_output("setpriv --reuid=airflow --regid=airflow --clear-groups cat /proc/%s/mountinfo", pid)
+                seen = privileged(cluster, name, "cat", f"/proc/{pid}/mountinfo")
                 # Source and options of what is mounted on top at each place.
                 mounts = {fields[4]: (fields[3], fields[5].split(",")) for fields in map(str.split, seen.splitlines())}
                 assert "systemd-private" in mounts["/tmp"][0], unit
@@ -118,6 +129,28 @@ def test_the_walls_are_real(cluster, host_named):
                     assert "ro" in mounts["/"][1], unit
                     assert "rw" in mounts["/var/lib/airflow"][1], unit
                     assert "inaccessible" in mounts["/root"][0], unit
+
+
+def test_a_service_sees_its_own_secrets_only(cluster, host_named):
+    modern = cluster.model["version"]["major"] >= 3
+    for name in cluster.model["airflow_hosts"]:
+        node = cluster.model["nodes"][name]
+        for component in node["components"] if modern else []:
+            for unit in units_of(cluster, name, component):
+                pid = properties(host_named(name), unit, "MainPID")["MainPID"]
+                seen = privileged(
+                    cluster, name, "nsenter", f"--target={pid}", "--mount", "find", "/etc/airflow/secrets", "-type", "f", "-size", "+0"
+                )
+                tls = (
+                    {"ca.crt", *(("server.crt", "server.key") if component == "webserver" else ())}
+                    if cluster.model["tls"]["enabled"]
+                    else set()
+                )
+                assert {path.rsplit("/", 1)[1] for path in seen.split()} == NEEDED_3[component] | tls, unit
+                # Nor by way of another process of the same account.
+                if component != "worker":
+                    looking = "setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/"
+                    assert "Permission denied" in host_named(name).run(looking, pid).stderr, unit
 
 
 def test_the_operators_command_runs_as_the_service_account(cluster, host_named):
