@@ -19,6 +19,7 @@ class FilterModule:
             "airflow_cfg": _config.render_config,
             "component_digest": _components.component_digest,
             "environment_file": _environment.environment_file,
+            "process_settings": _components.process_settings,
             "release_id": _release.release_id,
             "secret_content": _secrets.content,
             "secret_files": _secrets.secret_files,

@@ -29,6 +29,10 @@ SERVER = ("server.crt", "server.key")
 
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"
+HIDING = f"BindReadOnlyPaths={NOTHING}:"
+
+# Settings of a unit that a daemon-reload is enough for.
+APPLIED_AT_ONCE = {"CPUWeight", "KillMode", "MemoryMax", "OOMPolicy", "Restart", "RestartSec", "TasksMax", "TimeoutStopSec"}
 
 # Secret files by component. A 3.x worker gets neither metastore URL nor Fernet key: its tasks talk to the execution API,
 # which hands out connections decrypted.
@@ -60,6 +64,16 @@ def secret_mounts(component: str, major: int, files: Iterable[str], directory: s
     """
     own = secrets_of(component, major)
     return [f"{directory}/{name}" if name in own else f"{NOTHING}:{directory}/{name}" for name in sorted(files)]
+
+
+def process_settings(unit: str) -> list[str]:
+    """Lines of a ``unit`` file that take effect when its process starts, without those that systemd applies to a running one.
+
+    Nor what hides the secrets of others: a component that joins the host concerns nobody who is there.
+    """
+    service = unit.partition("\n[Service]\n")[2].partition("\n[Install]\n")[0]
+    lines = (line.strip() for line in service.splitlines())
+    return [line for line in lines if line and not line.startswith(("#", HIDING)) and line.split("=", 1)[0] not in APPLIED_AT_ONCE]
 
 
 def digest(parts: Any) -> str:

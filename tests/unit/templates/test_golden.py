@@ -74,10 +74,9 @@ def units(version, host, component):
     described = render(f"{{{{ __{component}_component }}}}", values)
     digest = next(task for task in load(ROLE / "tasks/component.yml"))["vars"]["__airflow_digest"]
     for instance in described["instances"]:
-        yield (
-            instance["name"],
-            render(UNIT_TEMPLATE, {**values, "airflow_component": described, "__airflow_unit": instance, "__airflow_digest": digest}),
-        )
+        own = {**values, "airflow_component": described, "__airflow_unit": instance}
+        without = render(UNIT_TEMPLATE, {**own, "__airflow_digest": ""})
+        yield instance["name"], render(UNIT_TEMPLATE, {**own, "__airflow_digest": digest, "__airflow_unit_without_digest": without})
 
 
 def files(version):
