@@ -213,7 +213,7 @@ def test_tasks_that_take_too_long_keep_their_tokens():
 def test_a_user_that_somebody_still_is_keeps_its_login(host_named):
     cluster = now()
     url = url_of(host_named, "master1", "sql_alchemy_conn")
-    stay = "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline())\nprint('in', flush=True)\nsys.stdin.read()"
+    stay = "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', flush=True)\nsys.stdin.read()"
     command = ["docker", "exec", "--interactive", cluster.containers["master1"], "/opt/airflow/current/bin/python", "-c", stay]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
         assert session.stdin is not None
