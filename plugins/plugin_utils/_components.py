@@ -62,7 +62,8 @@ def secret_mounts(component: str, major: int, files: Iterable[str], directory: s
 
     Empty, because Airflow refuses to list its options when a ``*_cmd`` of any of them fails.
     """
-    own = secrets_of(component, major)
+    # A certificate is public, and every process on the host may be told to look at it.
+    own = {*secrets_of(component, major), SERVER[0]}
     return [f"{directory}/{name}" if name in own else f"{NOTHING}:{directory}/{name}" for name in sorted(files)]
 
 
