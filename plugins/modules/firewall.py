@@ -111,6 +111,8 @@ PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
+# However often Debian's service restarts, this one comes back.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
