@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _report
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import trusting
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import WebRequest, trusting
 
 _TIMEOUT_SECONDS = 10
 
@@ -78,7 +77,7 @@ def _health_url(url: str, major: int) -> str:
 def _fetch(url: str, authority: str) -> Mapping[str, Any] | str:
     """Airflow's health page as a dictionary, or why it could not be had."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=trusting(authority)) as answer:  # noqa: S310 the URL is the inventory's
+        with trusting(authority).open(WebRequest(url), timeout=_TIMEOUT_SECONDS) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return f"status {error.code}"

@@ -20,7 +20,7 @@ class Api:
 
     def __init__(self, port: int, user: str, password: str, timeout_seconds: float = 10.0) -> None:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self.base = f"http://127.0.0.1:{port}/api/"
+        self.port = port
         self.headers = {"Authorization": f"Basic {token}", "Accept": "application/json"}
         self.timeout = timeout_seconds
         # Without a proxy: the address is this host, whatever the environment says.
@@ -28,14 +28,14 @@ class Api:
 
     def call(self, path: str, method: str = "GET") -> tuple[int, Any]:
         """Status and decoded body. Raises UnreachableError when there is no answer at all."""
-        request = urllib.request.Request(self.base + path, headers=self.headers, method=method)  # noqa: S310 the scheme is fixed above
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/{path}", headers=self.headers, method=method)
         try:
             with self.opener.open(request, timeout=self.timeout) as answer:
                 status, body = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
         except (OSError, urllib.error.URLError) as error:
-            raise UnreachableError(f"the management API at {self.base} does not answer: {error}") from None
+            raise UnreachableError(f"the management API on port {self.port} of this host does not answer: {error}") from None
         try:
             return status, json.loads(body) if body else None
         except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import requests
@@ -62,17 +63,19 @@ class Load:
         """Tasks of all runs, when these have ended, by state and number of tries, such as ``success after 1``."""
         found: dict[str, int] = {}
         for run in self.runs:
-            wait_until(f"{run} ends", lambda: self._state(run) in ("success", "failed"), 180, every=1.0)  # noqa: B023 called at once
-            answer = self.session.get(f"{self.runs_url}/{run}/taskInstances", params={"limit": 100}, timeout=30)
-            for task in answer.json()["task_instances"]:
+            wait_until(f"{run} ends", partial(self._has_ended, run), 180, every=1.0)
+            for task in self._instances(run):
                 what = f"{task['state']} after {task['try_number']}"
                 found[what] = found.get(what, 0) + 1
         return found
 
     def states(self) -> set[str]:
         """States that the tasks of all runs are in."""
-        answers = [self.session.get(f"{self.runs_url}/{run}/taskInstances", params={"limit": 100}, timeout=30) for run in self.runs]
-        return {str(task["state"]) for answer in answers for task in answer.json()["task_instances"]}
+        return {str(task["state"]) for run in self.runs for task in self._instances(run)}
 
-    def _state(self, run: str) -> str:
-        return str(self.session.get(f"{self.runs_url}/{run}", timeout=30).json()["state"])
+    def _has_ended(self, run: str) -> bool:
+        return self.session.get(f"{self.runs_url}/{run}", timeout=30).json()["state"] in ("success", "failed")
+
+    def _instances(self, run: str) -> list[dict[str, Any]]:
+        answer = self.session.get(f"{self.runs_url}/{run}/taskInstances", params={"limit": 100}, timeout=30)
+        return list(answer.json()["task_instances"])

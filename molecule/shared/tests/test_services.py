@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight
 from cluster_access import wait_until
 from test_secrets import NEEDED_3
 
+SECRETS = Path("/etc/airflow/secrets")
 UNITS = {
     "scheduler": "airflow-scheduler",
     "dag_processor": "airflow-dag-processor",
@@ -134,9 +137,8 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
                 pid = properties(host_named(name), unit, "MainPID")["MainPID"]
                 mounts = map(str.split, host_named(name).check_output("cat /proc/%s/mountinfo", pid).splitlines())
                 # What is mounted there as itself; the others are an empty file.
-                assert {
-                    fields[4][21:] for fields in mounts if fields[4] == fields[3] and fields[4].startswith("/etc/airflow/secrets/")
-                } == needed
+                seen = {fields[4] for fields in mounts if fields[4] == fields[3]}
+                assert {path.name for path in map(Path, seen) if path.parent == SECRETS} == needed
                 # Nor by way of another process of the same account.
                 looking = host_named(name).run("setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/", pid)
                 assert ("Permission denied" in looking.stderr) == (component != "worker"), unit
@@ -155,6 +157,7 @@ def test_releases_are_compiled_and_rooted(cluster, host_named):
         host = host_named(name)
         release = json.loads(host.check_output("cat /opt/airflow/current/release.json"))
         assert release["version"] == cluster.model["version"]["full"]
+        assert release["heads"]["alembic_version"] == _preflight.HEADS[release["version"]]
         listed = json.loads(host.check_output("cat /opt/airflow/current/sbom.cdx.json"))["components"]
         assert {item["name"]: item["version"] for item in listed}["apache-airflow"] == release["version"]
         assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]
