@@ -72,17 +72,18 @@ def main() -> None:
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(git("archive", "--format=tar", "HEAD"))) as export:
-            export.extractall(f"{folder}/source", filter="data")
-        command = [Path(sys.executable).parent / "ansible-galaxy", "collection", "build", f"{folder}/source", "--output-path", folder]
+        source = Path(folder, "source")
+        source.mkdir()
+        subprocess.run(["tar", "--extract", "--directory", source], input=git("archive", "--format=tar", "HEAD"), check=True)
+        command = [Path(sys.executable).parent / "ansible-galaxy", "collection", "build", source, "--output-path", folder]
         subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         built = next(Path(folder).glob("*.tar.gz"))
         (target / built.name).write_bytes(normalised(built, epoch()))
         print(target / built.name)
-        galaxy = yaml.safe_load(Path(folder, "source/galaxy.yml").read_text(encoding="utf-8"))
+        galaxy = yaml.safe_load((source / "galaxy.yml").read_text(encoding="utf-8"))
         needed = [{"type": "library", "bom-ref": name, "name": name, "version": wanted} for name, wanted in galaxy["dependencies"].items()]
         documents = {"collection": SBOM["bom"](f"{galaxy['namespace']}.{galaxy['name']}", galaxy["version"], needed)}
-        for lock in sorted(Path(folder, "source", LOCKS).glob("airflow-*.txt")):
+        for lock in sorted((source / LOCKS).glob("airflow-*.txt")):
             version = lock.stem.split("-")[1]
             documents[lock.stem] = SBOM["bom"]("apache-airflow", version, locked(lock.read_text(encoding="utf-8")))
     for name, document in documents.items():
