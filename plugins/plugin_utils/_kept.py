@@ -28,7 +28,7 @@ def locked(path: Path) -> Iterator[None]:
 class _Dumper(yaml.SafeDumper):
     """Indents lists, as linters want it of an inventory."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 the name is PyYAML's
+    def increase_indent(self, flow: bool = False, *_indentless: bool, **_named: bool) -> None:
         super().increase_indent(flow, False)
 
 

@@ -121,10 +121,11 @@ def airflow(request: pytest.FixtureRequest) -> Iterator[Airflow]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_all  # noqa: N815
-
         def log_message(self, *_: object) -> None:
             pass
+
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.handle_all)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 import sys
 import tarfile
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _dags_tree as dags
 
 CANARY = {"flightdeck_canary.py": b"x = 1\n"}
+NOBODY = 65534
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -111,11 +114,25 @@ def test_a_file_named_like_the_canary_is_refused(tree: Path) -> None:
         dags.scan(str(tree), CANARY)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_is_named(tree: Path) -> None:
-    (tree / "a.py").chmod(0)
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A directory of an account that does not read everything, as which the test runs."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_an_unreadable_file_is_named(own_folder: Path) -> None:
+    (own_folder / "a.py").write_text("x")
+    (own_folder / "a.py").chmod(0)
     with pytest.raises(dags.TreeError, match=r"a\.py cannot be read"):
-        dags.scan(str(tree))
+        dags.scan(str(own_folder))
 
 
 def test_problems_of_the_directory_itself(tree: Path, tmp_path: Path) -> None:

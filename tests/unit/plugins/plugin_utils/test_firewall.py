@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -68,7 +67,6 @@ def test_the_rules_name_families_and_touch_nothing_else():
     assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {_firewall.TABLE}"}
 
 
-@pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed on this machine; the scenarios load the rules for real")
 def test_nft_understands_the_rules(tmp_path):
     path = tmp_path / "rules.nft"
     path.write_text(_firewall.ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"]))
