@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _secrets
 from cluster_access import wait_until
 from test_secrets import NEEDED_3
 
-SECRETS = Path("/etc/airflow/secrets")
+SECRETS = Path(_secrets.SECRETS_DIR)
 UNITS = {
     "scheduler": "airflow-scheduler",
     "dag_processor": "airflow-dag-processor",
