@@ -34,9 +34,10 @@ options:
     default: restarted
   up_urls:
     description:
-      - After the restart of a webserver, wait until each of these answers with status 200, which load balancers do when they send
-        requests to it again. The next host's restart would leave users without any webserver otherwise.
-      - A load balancer that does not answer at all sends nobody, and is not waited for.
+      - After the start of a webserver, wait until each of these answers with status 200, which load balancers do when they send
+        requests to it. The next host's restart would leave users without any webserver otherwise.
+      - A load balancer that does not answer at all sends nobody, and one that answers 404 was not told of this host yet; neither is waited
+        for.
     type: list
     elements: str
     default: []
@@ -114,8 +115,8 @@ def sent_to(url: str) -> bool:
         # Without a proxy: load balancers are neighbours.
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
             return bool(answer.status == 200)
-    except urllib.error.HTTPError:
-        return False
+    except urllib.error.HTTPError as error:
+        return error.code == 404
     except OSError:
         return True
 
@@ -151,8 +152,9 @@ def main() -> None:
             code, _out, err = module.run_command(["systemctl", "restart", *stale])
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
-        wait_healthy(module, stale if restart else [name for name in names if name not in stale], module.params["timeout"])
-        if WEBSERVERS.intersection(stale) and restart:
+        fresh = stale if restart else [name for name in names if name not in stale]
+        wait_healthy(module, fresh, module.params["timeout"])
+        if WEBSERVERS.intersection(fresh):
             wait_served(module, module.params["up_urls"], module.params["timeout"])
     module.exit_json(changed=restart and bool(stale), restarted=stale if restart else [], stale=stale)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -46,3 +49,26 @@ def test_a_process_with_the_settings_of_its_file_is_left_alone(units):
     (units / "airflow-scheduler.service").write_text("[Service]\n")
     module = SimpleNamespace(run_command=lambda _command: (0, f"Id=airflow-scheduler.service\nMainPID={os.getpid()}\n", ""))
     assert restart_units.stale_units(module, ["airflow-scheduler.service"]) == []
+
+
+@pytest.mark.parametrize(("status", "sent"), [(200, True), (503, False), (404, True)])
+def test_a_load_balancer_says_whether_it_sends_requests(status, sent):
+    class Balancer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments):
+            """Nothing: the answer is all."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Balancer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert restart_units.sent_to(f"http://127.0.0.1:{server.server_port}/up/master1") is sent
+        server.shutdown()
+
+
+def test_a_load_balancer_that_does_not_answer_is_not_waited_for():
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        assert restart_units.sent_to(f"http://127.0.0.1:{nobody.getsockname()[1]}/up/master1")
