@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+"""Restarts this RabbitMQ node when it cannot find back to the others by itself. Started by a timer.
+
+A node that was frozen, with its machine or alone, goes on where it was while the others have declared it dead: a partition that
+``pause_minority`` neither prevents nor ends, and that lasts until one side starts anew. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+STATE = Path("/run/rabbitmq-watchdog/state.json")
+UNIT = "rabbitmq-server.service"
+# Seconds. A node that most others are lost to starts anew soon; where both sides see a majority, one does so later.
+MINORITY_SECONDS = 20
+MAJORITY_SECONDS = 60
+# From one node to the next that starts anew for no hurry; more than a start takes.
+TURN_SECONDS = 45
+# Between two restarts, so that one that does not help is not repeated all the time.
+PAUSE_SECONDS = 300
+COMMAND_SECONDS = 20
+# Reasons for which there is nothing left to stop in order.
+NO_ANSWER, NO_BROKER = "it does not answer", "it runs no broker"
+
+
+def ask(*command: str) -> str:
+    """What a command of RabbitMQ prints; empty when it fails."""
+    call = ["rabbitmqctl", "--quiet", "--timeout", str(COMMAND_SECONDS), *command]
+    try:
+        return subprocess.run(call, capture_output=True, text=True, timeout=COMMAND_SECONDS + 5, check=True).stdout
+    except subprocess.SubprocessError:
+        return ""
+
+
+def look(node: str) -> tuple[str, float]:
+    """Why ``node`` should start anew, and for how many seconds that must be so; empty when it should not."""
+    # One that starts waits for the others for as long as it takes.
+    if subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False).stdout.strip() != "active":
+        return "", 0
+    if said := ask("cluster_status", "--formatter", "json"):
+        return problem(json.loads(said), node)
+    # One that has paused itself in a minority answers this; when it is none any more, its start may hang for good.
+    return (NO_BROKER, MAJORITY_SECONDS) if ask("ping") else (NO_ANSWER, MINORITY_SECONDS)
+
+
+def problem(status: dict[str, Any], node: str) -> tuple[str, float]:
+    """``look`` for a node that has said how it sees the cluster."""
+    partitions = {name: peers for name, peers in status["partitions"].items() if peers}
+    members, running = sorted(status["disk_nodes"]), status["running_nodes"]
+    if partitions and 2 * len(running) <= len(members):
+        return "it is cut off from most others", MINORITY_SECONDS
+    # Both sides see a majority: the same one of them starts anew, whoever looks.
+    if partitions and node == max({*partitions, *(peer for peers in partitions.values() for peer in peers)}):
+        return "the cluster stays parted", MAJORITY_SECONDS
+    # Others that took it for dead have deleted its listeners from the table of all: health checks and upgrades would fail for good.
+    if not partitions and len(running) == len(members) and not status["listeners"].get(node):
+        return "the others have forgotten its listeners", MINORITY_SECONDS + TURN_SECONDS * members.index(node)
+    return "", 0
+
+
+def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple[bool, dict[str, Any]]:
+    """Whether to restart now, and what to remember until the next look."""
+    reason, patience = found
+    if not reason:
+        return False, {"restarted": state.get("restarted", 0.0)}
+    since = state["since"] if state.get("reason") == reason else now
+    restart = now - since >= patience and now - state.get("restarted", 0.0) >= PAUSE_SECONDS
+    return restart, {"reason": reason, "since": since, "restarted": now if restart else state.get("restarted", 0.0)}
+
+
+def main() -> None:
+    """One look."""
+    state = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {"restarted": -PAUSE_SECONDS}
+    found = look(sys.argv[1])
+    restart, state = decide(found, state, time.monotonic())
+    STATE.write_text(json.dumps(state), encoding="utf-8")
+    if found[0]:
+        print(f"{found[0]}, {'restarting it' if restart else 'waiting'}", flush=True)
+    if restart:
+        hang = found[0] in (NO_ANSWER, NO_BROKER)
+        how = ["kill", "--kill-whom=all", "--signal=SIGKILL"] if hang else ["try-restart", "--no-block"]
+        subprocess.run(["systemctl", *how, UNIT], check=True)
+
+
+if __name__ == "__main__":
+    main()

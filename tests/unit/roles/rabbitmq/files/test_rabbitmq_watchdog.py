@@ -1,0 +1,67 @@
+"""When a RabbitMQ node starts anew."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).parents[5] / "roles/rabbitmq/files/rabbitmq_watchdog.py"
+SPEC = importlib.util.spec_from_file_location("rabbitmq_watchdog", PATH)
+watchdog = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(watchdog)
+
+ALL = ["a", "b", "c"]
+
+
+def status(running, partitions, *forgotten):
+    listeners = {node: [] if node in forgotten else [{"port": 5671}] for node in running}
+    return {"disk_nodes": ALL, "running_nodes": running, "partitions": partitions, "listeners": listeners}
+
+
+@pytest.mark.parametrize(
+    ("node", "seen", "reason"),
+    [
+        ("a", status(ALL, {}), ""),
+        # Others that are down are no partition.
+        ("a", status(["a", "b"], {}), ""),
+        ("a", status(["a"], {"a": []}), ""),
+        ("a", status(ALL, {}, "a", "b"), "the others have forgotten its listeners"),
+        ("c", status(ALL, {}, "a", "b"), ""),
+        # Not while another is down.
+        ("a", status(["a", "b"], {}, "a"), ""),
+        # What is left of the cluster while a was frozen, and a itself.
+        ("a", status(["a"], {"a": ["b", "c"]}), "it is cut off from most others"),
+        ("b", status(["b", "c"], {"b": ["a"]}), "the cluster stays parted"),
+        ("c", status(["b", "c"], {"b": ["a"]}), ""),
+        # Everybody sees a majority.
+        ("c", status(["b", "c"], {"c": ["a"], "a": ["c"]}), "the cluster stays parted"),
+        ("a", status(["a", "b"], {"c": ["a"], "a": ["c"]}), ""),
+    ],
+)
+def test_a_node_starts_anew_when_it_cannot_find_back(node, seen, reason):
+    assert watchdog.problem(seen, node)[0] == reason
+
+
+def test_nodes_take_turns():
+    waits = [watchdog.problem(status(ALL, {}, *ALL), node)[1] for node in ALL]
+    assert waits == [20, 65, 110]
+
+
+def test_it_must_stay_so_and_a_restart_is_not_repeated_at_once():
+    cut_off = ("cut off", 20)
+    state = {"restarted": -300}
+    said = []
+    for now in (1000, 1010, 1030, 1060, 1340):
+        restart, state = watchdog.decide(cut_off, state, now)
+        said.append(restart)
+    assert said == [False, False, True, False, True]
+
+
+def test_another_reason_begins_anew():
+    _restart, state = watchdog.decide(("cut off", 20), {}, 1000)
+    restart, state = watchdog.decide(("parted", 120), state, 1100)
+    assert not restart
+    _restart, state = watchdog.decide(("", 0), state, 1110)
+    assert state == {"restarted": 0.0}
