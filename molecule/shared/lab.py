@@ -22,7 +22,21 @@ from pathlib import Path
 
 FREE_GB = 8
 # What the roles install. Downloaded into the image, not installed: nine hosts share one download.
-PACKAGES = ("haproxy", "nftables", "postgresql", "python3-psycopg2", "python3-venv", "rabbitmq-server", "zstd")
+PACKAGES = (
+    "etcd-client",
+    "etcd-server",
+    "haproxy",
+    "keepalived",
+    "nftables",
+    "patroni",
+    "pgbouncer",
+    "postgresql",
+    "python3-etcd",
+    "python3-psycopg2",
+    "python3-venv",
+    "rabbitmq-server",
+    "zstd",
+)
 BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata"
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # Units that make no sense in a container, or that run apt behind the tests' back.

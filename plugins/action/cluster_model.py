@@ -196,4 +196,5 @@ class ActionModule(ActionBase):
             drain_timeout_seconds=int(knob("airflow_worker_drain_timeout_seconds")),
             ssh_port=int(port) if port.isdecimal() else 22,
             firewall_extra_rules=tuple(knob("airflow_firewall_extra_rules")),
+            vip_interface=str(knob("airflow_vip_interface")),
         )

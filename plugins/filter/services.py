@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _preflight, _quote, _rabbitmq, _secrets, _sizes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _ha, _preflight, _quote, _rabbitmq, _secrets, _sizes
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,6 +36,7 @@ class FilterModule:
             "firewall_ruleset": _checked(_firewall.ruleset),
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),
+            "patroni_change": _checked(_ha.patroni_change),
             "postgresql_memory": _checked(_sizes.postgresql_memory),
             "postgresql_name": _checked(_quote.postgresql_name),
             "postgresql_peer": _checked(_quote.postgresql_peer),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import glob
+import json
 import os
 import pwd
 import re
@@ -18,7 +19,9 @@ MARK = "/etc/airflow/cluster"
 FIREWALL = "/etc/flightdeck/firewall.nft"
 # What the roles leave behind on a host, and the sign of an installation that is not theirs.
 _DROP_IN = {
+    "etcd": "/etc/systemd/system/etcd.service.d/airflow.conf",
     "metastore": "/etc/systemd/system/postgresql@*-main.service.d/airflow.conf",
+    "patroni": "/etc/systemd/system/patroni.service.d/airflow.conf",
     "rabbitmq": "/etc/systemd/system/rabbitmq-server.service.d/airflow.conf",
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
@@ -191,7 +194,11 @@ def foreign(groups: Iterable[str]) -> list[str]:
         if group in _DROP_IN and glob.glob(_DROP_IN[group]):
             continue
         if group == "metastore":
+            found += glob.glob("/etc/postgresql/*/main/postgresql.conf") + glob.glob(_DROP_IN["patroni"])
+        elif group == "patroni":
             found += glob.glob("/etc/postgresql/*/main/postgresql.conf")
+        elif group == "etcd":
+            found += glob.glob("/var/lib/etcd/*/member")
         elif group == "rabbitmq":
             found += [path for path in glob.glob("/var/lib/rabbitmq/mnesia/*") if os.path.isdir(path)]
         elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
@@ -200,6 +207,12 @@ def foreign(groups: Iterable[str]) -> list[str]:
         paths = sorted(path for name in _UNITS for path in glob.glob(f"/etc/systemd/system/airflow-{name}*.service"))
         found += [path for path in paths if "FLIGHTDECK_DIGEST" not in read(path)]
     return found
+
+
+def interfaces() -> dict[str, str]:
+    """Network interface by address."""
+    links = json.loads(run("ip", "-json", "address") or "[]")
+    return {entry["local"]: link["ifname"] for link in links for entry in link.get("addr_info", []) if "local" in entry}
 
 
 def processors() -> int:

@@ -140,6 +140,12 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
         label = f"haproxy {name}"
         if not servers:
             rows.append(row(label, FAILED, "HAProxy has no such listener"))
+        elif listener.get("check") == "patroni":
+            # Those that do not lead are down for it, and that is right.
+            leads = ", ".join(up)
+            rows.append(
+                row(label, OK, f"{leads} leads") if len(up) == 1 else row(label, FAILED, f"{len(up)} servers lead: {leads or 'none'}")
+            )
         elif problems:
             rows.append(row(label, FAILED, f"{len(up)} of {len(servers)} servers up: {_shortened(problems)}"))
         elif planned:

@@ -97,7 +97,7 @@ class _Node:
         return done.returncode, done.stdout, done.stderr
 
     def rows(self) -> list[status.Row]:
-        services = {"metastore": self.metastore, "rabbitmq": self.rabbitmq, "haproxy": self.haproxy}
+        services = {"metastore": self.metastore, "rabbitmq": self.rabbitmq, "haproxy": self.haproxy, "pgbouncer": self.pgbouncer}
         rows = [row for name, look in services.items() if name in self.node for row in look(self.node[name])]
         return rows + self.airflow()
 
@@ -138,6 +138,11 @@ class _Node:
                     "127.0.0.1", int(listener["port"]), listener["check_user"], listener["check_user"], self.timeout
                 )
                 service = "PostgreSQL"
+            elif listener.get("check") == "patroni":
+                problem = status.postgresql_problem("127.0.0.1", int(listener["port"]), "airflow", "airflow", self.timeout)
+                # Without encryption it is refused (28000): the server answers, and that is what is asked here.
+                problem = "" if problem.startswith("28000") else problem
+                service = "the PostgreSQL server that leads"
             elif listener.get("check") == "amqp":
                 problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
                 service = "the broker"
@@ -146,6 +151,12 @@ class _Node:
             answer = f"{service} answers through port {listener['port']}"
             rows.append(status.row(f"path to {listener['name']}", status.FAILED if problem else status.OK, problem or answer))
         return rows
+
+    def pgbouncer(self, part: dict[str, Any]) -> list[status.Row]:
+        problem = status.postgresql_problem("127.0.0.1", int(part["port"]), "airflow", "airflow", self.timeout)
+        # Without encryption it is refused (08P01): it answers, and that is what is asked here.
+        problem = "" if problem.startswith("08P01") else problem
+        return [status.row("pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}")]
 
     def airflow(self) -> list[status.Row]:
         queues = [queue["name"] for queue in self.node.get("airflow", {}).get("queues", [])]

@@ -81,6 +81,8 @@ RETURN = r"""
 ansible_facts:
   description:
     - distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
+    - flightdeck_interfaces, the network interface of each address.
+    - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
   type: dict
   returned: when the module ran
@@ -108,6 +110,7 @@ preflight:
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
 """
 
+import glob
 import os
 import platform
 import sys
@@ -137,6 +140,8 @@ def main() -> None:
         "machine": platform.machine(),
         "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
         "processor_nproc": _host.processors(),
+        "flightdeck_interfaces": _host.interfaces(),
+        "flightdeck_postgresql_data": bool(glob.glob("/var/lib/postgresql/*/main/PG_VERSION")),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "python": {
             "executable": sys.executable,

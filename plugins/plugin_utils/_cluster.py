@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _ha, _timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, COMPONENTS, SERVER, secrets_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._inventory import check_default_queue, check_hosts, normal_address
@@ -21,15 +21,18 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
-GROUPS = ("metastore", "rabbitmq", "haproxy", *COMPONENTS)
+GROUPS = ("etcd", "metastore", "rabbitmq", "haproxy", *COMPONENTS)
+# A cluster may be without them.
+OPTIONAL = ("etcd",)
 SUPPORTED_VERSIONS = ("2.11.2", "3.3.2")
 LOOPBACK = "127.0.0.1"
 DAGS_DIR = "dags"
 # What these services prove to their clients; other hosts are clients only.
-SERVERS = ("metastore", "rabbitmq", "haproxy", "webserver")
+SERVERS = ("etcd", "metastore", "rabbitmq", "haproxy", "webserver")
 # Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
+POOLER = "pgbouncer"
 
 # RabbitMQ keeps names that begin with amq. for itself.
 _QUEUE_NAME = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -49,6 +52,7 @@ class Host:
     drain_timeout_seconds: int = 600
     ssh_port: int = 22
     firewall_extra_rules: tuple[str, ...] = ()
+    vip_interface: str = ""
 
     @property
     def components(self) -> list[str]:
@@ -88,7 +92,7 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     hosts = list(hosts)
     problems: list[Problem] = []
     for group in GROUPS:
-        if not any(group in host.groups for host in hosts):
+        if group not in OPTIONAL and not any(group in host.groups for host in hosts):
             problems.append(
                 Problem(
                     "FD101", f"group airflow_{group}", "no host", "at least one host", f"Add a host to airflow_{group} in the inventory."
@@ -105,11 +109,7 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
                 "An even number tolerates no more failures than one host less: add or remove one.",
             )
         )
-    databases = sum("metastore" in host.groups for host in hosts)
-    if databases > 1:
-        problems.append(
-            Problem("FD103", "group airflow_metastore", f"{databases} hosts", "1", "The metastore role runs a single PostgreSQL server.")
-        )
+    problems += _ha.check(hosts, settings)
     version = str(settings["airflow_version"])
     if version not in SUPPORTED_VERSIONS:
         problems.append(
@@ -210,6 +210,8 @@ def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
         "haproxy": tuple(f"haproxy_{name}_port" for name in ("web", "https", "execution_api", "metastore", "broker", "stats", "metrics")),
         "triggerer": ("triggerer_log_port",),
     }
+    if settings["airflow_pgbouncer"]:
+        wanted["haproxy"] += ("pgbouncer_port",)
     names = [f"airflow_{name}" for group, ports in wanted.items() if group in host.groups for name in ports]
     ports = [(name, int(settings[name])) for name in names]
     if "webserver" in host.groups:
@@ -222,7 +224,8 @@ def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
 def _fixed_ports(host: Host) -> dict[int, str]:
     """Ports of the host that no variable moves."""
     erlang = {4369: "Erlang's port mapper", 25672: "RabbitMQ's port for its peers"} if "rabbitmq" in host.groups else {}
-    return {host.ssh_port: "the SSH server", **erlang}
+    etcd = {_ha.ETCD_CLIENT_PORT: "etcd's port", _ha.ETCD_PEER_PORT: "etcd's port for its peers"} if "etcd" in host.groups else {}
+    return {host.ssh_port: "the SSH server", **erlang, **etcd}
 
 
 def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
@@ -261,6 +264,13 @@ def _check_ports(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem
     return problems
 
 
+def _coarse(least: int, needed: int) -> int:
+    """``needed`` rounded up to ``least`` or as many doublings of it as it takes."""
+    while least < needed:
+        least *= 2
+    return least
+
+
 class _Model:
     """Builds the dictionary; one method per part."""
 
@@ -277,9 +287,22 @@ class _Model:
     def airflow_hosts(self) -> list[Host]:
         return [host for host in self.hosts if host.components]
 
+    @property
+    def highly_available(self) -> bool:
+        """Whether Patroni runs the metastore."""
+        return len(self.members("metastore")) > 1
+
+    def vip(self) -> str:
+        """The virtual IP of the load balancers, or nothing."""
+        return str(self.set["airflow_vip"]).partition("/")[0]
+
+    def entry(self) -> str:
+        """Address under which others find the load balancers."""
+        return self.vip() or self.members("haproxy")[0].address
+
     def balancer(self, host: Host) -> str:
         """Address of the load balancer that ``host`` uses: its own when it has one."""
-        return LOOPBACK if "haproxy" in host.groups else self.members("haproxy")[0].address
+        return LOOPBACK if "haproxy" in host.groups else self.entry()
 
     def peers(self, hosts: Iterable[Host]) -> list[str]:
         """Who may connect from ``hosts`` to a service that may run on one of them."""
@@ -289,11 +312,11 @@ class _Model:
         if self.set["airflow_url"]:
             return str(self.set["airflow_url"]).rstrip("/")
         scheme, port = ("https", "https") if self.tls else ("http", "web")
-        return f"{scheme}://{bracket(self.members('haproxy')[0].address)}:{self.set[f'airflow_haproxy_{port}_port']}"
+        return f"{scheme}://{bracket(self.entry())}:{self.set[f'airflow_haproxy_{port}_port']}"
 
     def certificate_names(self) -> dict[str, list[str]]:
         """The names and addresses that each server's certificate proves."""
-        balancers = [host.address for host in self.members("haproxy")]
+        balancers = [host.address for host in self.members("haproxy")] + ([self.vip()] if self.vip() else [])
         names = {}
         for host in self.hosts:
             if not self.tls or not host.groups.intersection(SERVERS):
@@ -303,7 +326,7 @@ class _Model:
                 # The load balancer passes their connections on as they are, so clients ask for its address.
                 own.update(balancers)
             if "haproxy" in host.groups:
-                own.add(str(urlsplit(self.url()).hostname))
+                own.update({str(urlsplit(self.url()).hostname), self.entry()})
             names[host.name] = sorted(own)
         return names
 
@@ -340,12 +363,18 @@ class _Model:
 
     def node(self, host: Host) -> dict[str, Any]:
         node: dict[str, Any] = {"name": host.name, "address": host.address, "components": host.components}
+        if "etcd" in host.groups:
+            node["etcd"] = _ha.etcd(host, self.members("etcd"), self.set, tls=self.tls)
         if "metastore" in host.groups:
-            node["metastore"] = self.metastore()
+            node["metastore"] = self.metastore(host)
         if "rabbitmq" in host.groups:
             node["rabbitmq"] = self.rabbitmq(host)
         if "haproxy" in host.groups:
             node["haproxy"] = self.haproxy()
+            if self.set["airflow_pgbouncer"]:
+                node["pgbouncer"] = self.pgbouncer()
+            if self.vip():
+                node["keepalived"] = _ha.keepalived(host, self.members("haproxy"), self.set)
         if host.components:
             node["airflow"] = self.airflow(host)
         parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
@@ -374,8 +403,12 @@ class _Model:
             "extra_rules": list(host.firewall_extra_rules),
         }
 
-    def metastore(self) -> dict[str, Any]:
+    def metastore(self, host: Host) -> dict[str, Any]:
+        patroni: dict[str, Any] = {}
+        if self.highly_available:
+            patroni = _ha.patroni(host, self.members("metastore"), self.members("etcd"), self.set, tls=self.tls)
         return {
+            "patroni": patroni,
             "listen_addresses": ["*"],
             "port": self.set["airflow_metastore_port"],
             "max_connections": self.max_connections(),
@@ -390,33 +423,49 @@ class _Model:
                 },
                 {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
             ],
+            "pooler": {"user": POOLER, "secret": "pgbouncer_password"} if self.set["airflow_pgbouncer"] else {},
             "clients": self.peers(self.members("haproxy")),
-            "check_user": CHECK_USER if self.tls else "",
+            "check_user": CHECK_USER if self.tls and not self.highly_available else "",
             "config": self.set["airflow_postgresql_config"],
         }
 
     def max_connections(self) -> int:
         """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
-        steps = 200
-        while steps < self.connections_needed():
-            steps *= 2
-        return steps
+        return _coarse(200, self.connections_needed())
+
+    def pgbouncer(self) -> dict[str, Any]:
+        return {
+            "port": self.set["airflow_pgbouncer_port"],
+            "server_port": self.set["airflow_haproxy_metastore_port"],
+            "user": POOLER,
+            "pools": self.pools(),
+        }
+
+    def pools(self) -> dict[str, int]:
+        """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
+        return {database: _coarse(50, needed) for database, needed in self.sessions().items()}
 
     def connections_needed(self) -> int:
-        """Connections that the cluster may open at worst.
+        """Connections that the metastore may get at worst, and 20 for migrations and people."""
+        if self.set["airflow_pgbouncer"]:
+            return len(self.members("haproxy")) * sum(self.pools().values()) + 20
+        return sum(self.sessions().values()) + 20
+
+    def sessions(self) -> dict[str, int]:
+        """Sessions that Airflow may have at worst, by database.
 
         Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
         task slot for its results, at 16 slots (Airflow's default), and on 2.x three per slot for the tasks themselves.
         """
         per_host = {
             "webserver": 20 * int(self.set["airflow_webserver_workers"]),
-            "scheduler": 30,
+            "scheduler": 15,
             "dag_processor": 20,
             "triggerer": 15,
         }
-        need = sum(per_host[group] * len(self.members(group)) for group in per_host)
-        need += sum(16 * (1 if self.major >= 3 else 4) * len(host.queues) for host in self.members("worker"))
-        return need + 20
+        slots = sum(16 * len(host.queues) for host in self.members("worker"))
+        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
+        return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
     def rabbitmq(self, host: Host) -> dict[str, Any]:
         members = self.members("rabbitmq")
@@ -466,8 +515,7 @@ class _Model:
                 "name": "metastore",
                 "mode": "tcp",
                 "port": self.set["airflow_haproxy_metastore_port"],
-                "check": "postgresql",
-                "check_user": CHECK_USER if self.tls else "airflow",
+                **self.metastore_check(),
                 "servers": servers("metastore", self.set["airflow_metastore_port"]),
             },
             {
@@ -495,6 +543,12 @@ class _Model:
             "hard_stop_after": "15m",
             "listeners": listeners,
         }
+
+    def metastore_check(self) -> dict[str, Any]:
+        """How a load balancer sees whether a metastore host is the one to write to."""
+        if self.highly_available:
+            return {"check": "patroni", "check_port": _ha.PATRONI_PORT}
+        return {"check": "postgresql", "check_user": CHECK_USER if self.tls else "airflow"}
 
     def airflow(self, host: Host) -> dict[str, Any]:
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
@@ -531,12 +585,13 @@ class _Model:
             "secret": secret,
             "path": "airflow",
             "host": self.balancer(host),
-            "port": self.set["airflow_haproxy_metastore_port"],
+            "port": self.set["airflow_pgbouncer_port" if self.set["airflow_pgbouncer"] else "airflow_haproxy_metastore_port"],
         }
 
     def database_owner(self, host: Host) -> dict[str, Any]:
-        """What a migration on ``host`` connects as: the description of a secret that is in no file of a host."""
-        return {"file": "owner", **self.metastore_url(host, OWNER, "metastore_owner_password")}
+        """What a migration on ``host`` connects as, past PgBouncer: the description of a secret that is in no file of a host."""
+        url = self.metastore_url(host, OWNER, "metastore_owner_password")
+        return {**url, "file": "owner", "port": self.set["airflow_haproxy_metastore_port"]}
 
     def secret_files(self, host: Host) -> list[dict[str, Any]]:
         """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""

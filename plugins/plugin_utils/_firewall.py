@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._ha import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts
 
 TABLE = "flightdeck"
@@ -18,6 +19,7 @@ EPMD_PORT = 4369
 DISTRIBUTION_PORT = 25672
 # Nodes send what rabbitmqctl asks for straight to it: each of its processes listens on one of these.
 TOOL_PORTS = "35672-35682"
+VRRP = "vrrp"
 # Airflow hosts that talk to the load balancers' listeners.
 _EXECUTION = ("scheduler", "dag_processor", "triggerer", "worker")
 _METASTORE = ("webserver", *_EXECUTION)
@@ -25,7 +27,7 @@ _BROKER = ("scheduler", "worker")
 
 
 class Rule(TypedDict):
-    """One open port, or a range of them: who may connect are groups of hosts, ``users`` or ``admins``."""
+    """One open port, a range of them, or ``vrrp``: who may connect are groups of hosts, ``users`` or ``admins``."""
 
     port: int | str
     peers: list[str]
@@ -40,7 +42,13 @@ def rules(node: Mapping[str, Any], *, tls: bool) -> list[Rule]:
     """The open ports of one ``node`` of the model, sorted by port."""
     found: list[Rule] = []
     if "metastore" in node:
-        found.append(_rule(node["metastore"]["port"], "PostgreSQL", "haproxy"))
+        patroni = node["metastore"]["patroni"]
+        found.append(_rule(node["metastore"]["port"], "PostgreSQL", "haproxy", *(("metastore",) if patroni else ())))
+        if patroni:
+            found.append(_rule(patroni["port"], "Patroni", "haproxy", "metastore"))
+    if "etcd" in node:
+        found.append(_rule(ETCD_CLIENT_PORT, "etcd", "metastore", "etcd"))
+        found.append(_rule(ETCD_PEER_PORT, "etcd between its members", "etcd"))
     if "rabbitmq" in node:
         broker = node["rabbitmq"]
         found += [
@@ -64,13 +72,17 @@ def rules(node: Mapping[str, Any], *, tls: bool) -> list[Rule]:
             # A webserver that was restarted asks here whether it is served again.
             _rule(node["haproxy"]["metrics_port"], "HAProxy metrics", "admins", "webserver"),
         ]
+    if "pgbouncer" in node:
+        found.append(_rule(node["pgbouncer"]["port"], "PgBouncer", *_METASTORE))
+    if "keepalived" in node:
+        found.append(_rule(VRRP, "keepalived", "haproxy"))
     ports = node.get("airflow", {}).get("ports", {})
     if "webserver" in ports:
         found.append(_rule(ports["webserver"], "api-server", "haproxy"))
     for component in ("worker", "triggerer"):
         if component in ports:
             found.append(_rule(ports[component], f"task logs of the {component}", "webserver"))
-    return sorted(found, key=lambda rule: int(str(rule["port"]).partition("-")[0]))
+    return sorted(found, key=lambda rule: 0 if rule["port"] == VRRP else int(str(rule["port"]).partition("-")[0]))
 
 
 def sources(peers: Iterable[str], hosts_of: Mapping[str, Iterable[Mapping[str, str]]], given: Mapping[str, Iterable[str]]) -> list[str]:
@@ -136,7 +148,9 @@ def ruleset(firewall: Mapping[str, Any]) -> str:
     for port in firewall["ssh_ports"]:
         lines += [f'{match}tcp dport {port} accept comment "SSH"' for match in _match(firewall["ssh_sources"])]
     for rule in firewall["rules"]:
-        lines += [f'{match}tcp dport {rule["port"]} accept comment "{rule["why"]}"' for match in _match(rule["sources"])]
+        # VRRP is a protocol beside TCP; by number, because a small system has no list of their names.
+        wanted = "meta l4proto 112" if rule["port"] == VRRP else f"tcp dport {rule['port']}"
+        lines += [f'{match}{wanted} accept comment "{rule["why"]}"' for match in _match(rule["sources"])]
     lines += firewall["extra_rules"]
     chain = "\n".join(f"        {line}" for line in lines)
     return f"""# Managed by Ansible

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._ha import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import fingerprint
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._values import is_address
@@ -24,6 +25,7 @@ MEMORY_MB = {
     "metastore": 384,
     "rabbitmq": 256,
     "haproxy": 64,
+    "etcd": 96,
     "webserver": 300,
     "scheduler": 400,
     "dag_processor": 400,
@@ -42,6 +44,7 @@ HEADS = {"2.11.2": "5f2621c13b39", "3.3.2": "d2f4e1b3c5a7"}
 OPEN_FILES = 65536
 # By which to see whether the packages of a service can be had; the real ones depend on the release.
 PACKAGES = {
+    "etcd": ("etcd-server",),
     "metastore": ("postgresql-common", "python3-psycopg2"),
     "rabbitmq": ("rabbitmq-server",),
     "haproxy": ("haproxy",),
@@ -54,20 +57,22 @@ SKEW_FAIL = 5.0
 
 # Units that may hold the ports of a host of each group.
 _UNITS = {
-    "metastore": ("postgresql@*.service", "postgresql.service"),
+    "etcd": ("etcd.service",),
+    "metastore": ("postgresql@*.service", "postgresql.service", "patroni.service"),
     "rabbitmq": ("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
-    "haproxy": ("haproxy.service",),
+    "haproxy": ("haproxy.service", "pgbouncer.service"),
     "airflow": ("airflow-*.service",),
 }
 # For a process in no unit.
 _PROCESSES = {
-    "metastore": ("postgres",),
+    "etcd": ("etcd",),
+    "metastore": ("postgres", "patroni"),
     "rabbitmq": ("beam.smp", "epmd", "erl_child_setup"),
-    "haproxy": ("haproxy",),
+    "haproxy": ("haproxy", "pgbouncer"),
     "airflow": ("airflow*", "gunicorn*"),
 }
 # For a process that cannot be seen (a container without CAP_SYS_PTRACE), the account that made the socket. HAProxy binds as root.
-_ACCOUNTS = {"metastore": ("postgres",), "rabbitmq": ("rabbitmq", "epmd"), "haproxy": ("root", "haproxy")}
+_ACCOUNTS = {"etcd": ("etcd",), "metastore": ("postgres",), "rabbitmq": ("rabbitmq", "epmd"), "haproxy": ("root", "haproxy", "postgres")}
 _EPMD = 4369
 _ERLANG = 25672
 
@@ -113,10 +118,12 @@ def _ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
     """Ports that the services of a host listen on, with what for."""
     node = cluster["nodes"][name]
     ports: dict[int, str] = {}
-    for group, purpose in (("metastore", "PostgreSQL"), ("rabbitmq", "RabbitMQ"), ("haproxy", "HAProxy")):
+    for group, purpose in (("metastore", "PostgreSQL"), ("rabbitmq", "RabbitMQ"), ("haproxy", "HAProxy"), ("pgbouncer", "PgBouncer")):
         ports.update(dict.fromkeys(_own_ports(node.get(group, {})), purpose))
     if "rabbitmq" in node:
         ports.update({_EPMD: "RabbitMQ", _ERLANG: "RabbitMQ"})
+    if "etcd" in node:
+        ports.update(dict.fromkeys((ETCD_CLIENT_PORT, ETCD_PEER_PORT), "etcd"))
     if "airflow" in node:
         config = node["airflow"]["config"]
         places = {
@@ -149,13 +156,19 @@ def _names(cluster: Mapping[str, Any], name: str) -> dict[str, str]:
 
 def groups_of(node: Mapping[str, Any]) -> list[str]:
     """The services of a host, all Airflow components as one."""
-    return [group for group in ("metastore", "rabbitmq", "haproxy", "airflow") if group in node]
+    return [group for group in ("etcd", "metastore", "rabbitmq", "haproxy", "airflow") if group in node]
+
+
+def _services(node: Mapping[str, Any]) -> list[str]:
+    """``groups_of``, where a metastore under Patroni is another service than a single server."""
+    patroni = "metastore" in node and node["metastore"]["patroni"]
+    return ["patroni" if patroni and group == "metastore" else group for group in groups_of(node)]
 
 
 def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Arguments of the module ``preflight_facts`` for host ``name``."""
     return {
-        "groups": groups_of(cluster["nodes"][name]),
+        "groups": _services(cluster["nodes"][name]),
         "directories": sorted(_directories(cluster, name)),
         "ports": sorted(_ports(cluster, name)),
         "names": sorted(_names(cluster, name)),
@@ -288,7 +301,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
                 "service",
                 f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
                 "none",
-                "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it.",
+                _foreign_remedy(node),
             )
         )
     if looked["without_candidate"]:
@@ -299,6 +312,14 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
         problems.append(Problem("FD217", "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
     return problems + _check_downgrade(looked["releases"], cluster)
+
+
+def _foreign_remedy(node: Mapping[str, Any]) -> str:
+    """What to do with an installation that is in the way."""
+    remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
+    if "metastore" in node and node["metastore"]["patroni"]:
+        remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
+    return remedy
 
 
 def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
@@ -341,7 +362,7 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) ->
 
 def memory_need(node: Mapping[str, Any]) -> dict[str, int]:
     """MiB that the services of a host need at least, by service."""
-    need = {group: MEMORY_MB[group] for group in ("metastore", "rabbitmq", "haproxy") if group in node}
+    need = {group: MEMORY_MB[group] for group in ("etcd", "metastore", "rabbitmq", "haproxy") if group in node}
     need |= {component: MEMORY_MB[component] for component in node["components"] if component != "worker"}
     if "worker" in node["components"]:
         need["worker"] = len(node["airflow"]["queues"]) * (MAIN_PROCESS_MB + POOL_PROCESS_MB + TASK_MB)
@@ -466,17 +487,27 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     ]
 
 
+# Groups whose hosts work as one, and why they cannot with different Debian releases.
+_TIERS = {
+    "rabbitmq": "RabbitMQ 3.10 and 4.0 form no cluster together",
+    "metastore": "PostgreSQL 15 and 17 cannot follow each other",
+    "etcd": "etcd 3.4 and 3.5 together are a state of an upgrade, not one to live with",
+}
+
+
 def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[Problem]:
-    """RabbitMQ of Debian 12 and 13 do not form a cluster."""
-    by_release: dict[str, list[str]] = {}
-    for name, facts in hosts.items():
-        if "rabbitmq" in cluster["nodes"][name]:
-            by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
-    if len(by_release) < 2:
-        return []
-    shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
-    remedy = "RabbitMQ 3.10 and 4.0 form no cluster together: use one release in the whole group."
-    return [Problem("FD203", "group airflow_rabbitmq", shown, "one Debian release", remedy)]
+    """Services of Debian 12 and 13 that do not go together."""
+    problems = []
+    for group, reason in _TIERS.items():
+        by_release: dict[str, list[str]] = {}
+        for name, facts in hosts.items():
+            if group in cluster["nodes"][name]:
+                by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
+        if len(by_release) > 1:
+            shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
+            remedy = f"{reason}: use one release in the whole group."
+            problems.append(Problem("FD203", f"group airflow_{group}", shown, "one Debian release", remedy))
+    return problems
 
 
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:

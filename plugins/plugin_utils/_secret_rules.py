@@ -13,8 +13,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import
 ACCOUNTS = {
     "metastore_password": "airflow",
     "metastore_owner_password": "airflow_owner",
+    "metastore_replication_password": "replicator",
+    "metastore_rewind_password": "rewinder",
     "result_backend_password": "airflow_results",
     "broker_password": "airflow",
+    "pgbouncer_password": "pgbouncer",
     "rabbitmq_admin_password": "admin",
     "haproxy_stats_password": "admin",
 }

@@ -34,8 +34,11 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "admin_password": _password,
     "metastore_password": _password,
     "metastore_owner_password": _password,
+    "metastore_replication_password": _password,
+    "metastore_rewind_password": _password,
     "result_backend_password": _password,
     "broker_password": _password,
+    "pgbouncer_password": _password,
     "rabbitmq_admin_password": _password,
     # Debian's package replaces cookies of exactly 20 capital letters; this one is 64 characters.
     "rabbitmq_cookie": lambda: secrets.token_hex(32),

@@ -33,6 +33,7 @@ PER_HOST = frozenset(
         "restart_timeout_seconds",
         "system_packages",
         "uv_cache_dir",
+        "vip_interface",
         "webserver_port",
         "watchdog_failures",
         "watchdog_interval_seconds",

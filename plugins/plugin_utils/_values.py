@@ -25,6 +25,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
     "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
+    "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, 1000, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
 }

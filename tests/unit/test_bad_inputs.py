@@ -74,6 +74,7 @@ GROUPED = {
         "FD114": "no worker for 'default'",
         "FD115": "concurency of a queue",
         "FD118": "host 'a b'",
+        "FD156": "expected 3, 5 or 7",
         "FD123": "Did you mean airflow_worker?",
     },
     "variables": {
@@ -101,6 +102,8 @@ GROUPED = {
         "FD152": "found 70000",
         "FD153": "expected 2222 among them",
         "FD154": "airflow_firewall_extra_rules",
+        "FD157": "expected an address with its network's prefix length",
+        "FD158": "192.0.2.10, the address of host lb1",
     },
     "options": {
         "FD130": "airflow_config.api: found a number",
@@ -115,7 +118,7 @@ GROUPED = {
     },
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
-ELSEWHERE = {f"FD16{number}" for number in range(6)} | {"FD140", "FD150", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
+ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
 def spoil_the_inventory(inventory):
@@ -126,6 +129,7 @@ def spoil_the_inventory(inventory):
     groups = content["all"]["children"]
     groups["airflow_metastore"]["hosts"]["again"] = {"ansible_host": "192.0.2.10"}
     groups["airflow_worker"]["hosts"]["a b"] = {"ansible_host": "192.0.2.99"}
+    groups["airflow_etcd"] = {"hosts": {"mq1": None, "mq2": None}}
     groups["airflow_wroker"] = {"hosts": {"worker9": {"ansible_host": "192.0.2.29"}}}
     path.write_text(yaml.safe_dump(content))
     queues = ["gpu queue", "twice", "twice", {"name": "one", "concurrency": "many"}, {"name": "two", "concurency": 2}]
@@ -143,6 +147,7 @@ def spoil_the_variables(inventory):
         airflow_keep_releases=0,
         airflow_user="root",
         airflow_url="airflow.example.org",
+        airflow_vip="192.0.2.10",
         airflow_worker_concurency=4,
         airflow_worker_concurrency="many",
         airflow_package_proxy="{{ nowhere }}",

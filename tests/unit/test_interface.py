@@ -69,7 +69,7 @@ def test_no_variable_of_ours_is_used_without_a_default():
                 r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results)|airflow_release\w*", name
             ):
                 unknown.add((path.relative_to(ROOT).as_posix(), name))
-    groups = {"airflow_metastore", "airflow_rabbitmq", "airflow_haproxy", "airflow_webserver", "airflow_scheduler"}
+    groups = {"airflow_etcd", "airflow_metastore", "airflow_rabbitmq", "airflow_haproxy", "airflow_webserver", "airflow_scheduler"}
     groups |= {"airflow_dag_processor", "airflow_triggerer", "airflow_worker"}
     assert sorted((path, name) for path, name in unknown if name not in groups) == []
 

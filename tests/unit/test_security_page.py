@@ -18,7 +18,7 @@ BEGIN, END = "<!-- port matrix -->\n", "<!-- end of the port matrix -->\n"
 
 
 def table():
-    """Markdown for the reference topology, a row per group's port."""
+    """Markdown for a cluster that has everything, a row per group's port."""
     settings = {}
     for path in (ROOT / "roles/airflow/defaults/main").glob("*.yml"):
         settings.update(yaml.safe_load(path.read_text()) or {})
@@ -26,9 +26,11 @@ def table():
         _cluster.Host(group, frozenset({group}), f"192.0.2.{number}", ({"name": "default", "concurrency": 0},))
         for number, group in enumerate(_cluster.GROUPS, start=1)
     ]
-    model = _cluster.build(hosts, {**settings, "airflow_firewall": True})
+    hosts += [_cluster.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
+    model = _cluster.build(hosts, {**settings, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
-    for group, node in model["nodes"].items():
+    for group in _cluster.GROUPS:
+        node = model["nodes"][group]
         for rule in _firewall.rules(node, tls=True):
             peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in rule["peers"])
             lines.append(f"| `airflow_{group}` | {rule['port']} | {rule['why']} | {peers} |")

@@ -130,6 +130,14 @@ def test_servers_of_a_listener(state: str, check: str, expected: str, words: str
     assert words in row["detail"]
 
 
+@pytest.mark.parametrize(
+    ("state", "expected", "words"), [("DOWN", "ok", "master1 leads"), ("UP", "failed", "2 servers lead: master1, master2")]
+)
+def test_of_several_metastore_servers_one_leads(state: str, expected: str, words: str) -> None:
+    (row,) = status.haproxy_rows(CSV.format(state=state, check="L7STS"), [{**LISTENERS[0], "check": "patroni"}])
+    assert (row["state"], row["detail"]) == (expected, words)
+
+
 def test_a_server_or_listener_that_haproxy_does_not_know() -> None:
     more = [{"name": "web", "servers": [{"name": "master3"}]}, {"name": "broker", "servers": []}]
     rows = status.haproxy_rows(CSV.format(state="UP", check="L7OK"), more)

@@ -40,20 +40,33 @@ def reference(workers=2):
 
 
 def single():
-    return [host("node1", 10, *_cluster.GROUPS)]
+    return [host("node1", 10, *(group for group in _cluster.GROUPS if group not in _cluster.OPTIONAL))]
+
+
+def available():
+    """Any one host may be lost."""
+    return [
+        *reference()[1:5],
+        host("lb1", 8, "haproxy"),
+        host("lb2", 9, "haproxy"),
+        *(host(f"db{number}", 130 + number, "metastore", "etcd", "rabbitmq") for number in (1, 2, 3)),
+    ]
+
+
+VIP = {"airflow_vip": "192.0.2.100/24"}
 
 
 def codes(hosts, **changes):
     return sorted({problem.code for problem in _cluster.check(hosts, defaults(**changes))})
 
 
-@pytest.mark.parametrize("hosts", [reference(), single(), reference(100)])
+@pytest.mark.parametrize("hosts", [reference(), single(), reference(100), available()])
 @pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
 def test_valid_inventories_have_no_problem(hosts, version):
     assert _cluster.check(hosts, defaults(airflow_version=version)) == []
 
 
-@pytest.mark.parametrize("group", _cluster.GROUPS)
+@pytest.mark.parametrize("group", [group for group in _cluster.GROUPS if group not in _cluster.OPTIONAL])
 def test_an_empty_group_is_named(group):
     hosts = [_cluster.Host(one.name, one.groups - {group}, one.address, one.queues) for one in single()]
     problems = _cluster.check(hosts, defaults())
@@ -66,6 +79,13 @@ def test_an_empty_group_is_named(group):
     [
         ([*reference()[:-1]], {}, "FD102"),
         ([*reference(), host("db2", 132, "metastore")], {}, "FD103"),
+        ([*available(), host("e", 99, "etcd")], {}, "FD156"),
+        ([*reference(), host("e", 99, "etcd")], {}, "FD155"),
+        ([*reference(), host("db2", 132, "metastore"), host("db3", 133, "metastore")], {}, "FD155"),
+        (available(), {"airflow_vip": "192.0.2.100"}, "FD157"),
+        (available(), {"airflow_vip": "192.0.2.300/24"}, "FD157"),
+        (available(), {"airflow_vip": "192.0.2.9/24"}, "FD158"),
+        (available(), {"airflow_vip": "198.51.100.1/24"}, "FD158"),
         (reference(), {"airflow_version": "2.6.3"}, "FD104"),
         ([*reference(), host("w", 99, "worker", queues=())], {}, "FD105"),
         ([*reference(), host("w", 99, "worker", queues=("gpu queue",))], {}, "FD106"),
@@ -168,3 +188,44 @@ def test_one_more_worker_changes_no_other_host(workers):
 )
 def test_queues_are_normalised(value, wanted):
     assert _cluster.normalise_queues(value) == wanted
+
+
+def test_airflow_finds_its_services_under_the_virtual_ip():
+    model = _cluster.build(available(), defaults(**VIP))
+    assert model["url"] == "https://192.0.2.100:8443"
+    secrets = {each["file"]: each for each in model["nodes"]["worker1"]["airflow"]["secrets"]}
+    assert secrets["broker_url"]["host"] == secrets["result_backend"]["host"] == "192.0.2.100"
+    for name in ("lb1", "lb2", "db1", "db2", "db3"):
+        assert "192.0.2.100" in model["tls"]["names"][name]
+    first, second = (model["nodes"][name]["keepalived"] for name in ("lb1", "lb2"))
+    assert (first["peers"], second["peers"]) == (["192.0.2.9"], ["192.0.2.8"])
+    assert first["priority"] > second["priority"]
+
+
+def test_a_side_car_needs_no_virtual_ip():
+    hosts = [_cluster.Host(one.name, one.groups | {"haproxy"}, one.address, one.queues) for one in available()]
+    model = _cluster.build(hosts, defaults())
+    assert {
+        secret["host"] for node in model["nodes"].values() for secret in node.get("airflow", {}).get("secrets", []) if "host" in secret
+    } == {"127.0.0.1"}
+    assert not any("keepalived" in node for node in model["nodes"].values())
+
+
+def test_only_patroni_says_who_is_written_to():
+    model = _cluster.build(available(), defaults(**VIP))
+    (listener,) = (each for each in model["nodes"]["lb1"]["haproxy"]["listeners"] if each["name"] == "metastore")
+    assert (listener["check"], listener["check_port"], len(listener["servers"])) == ("patroni", 8008, 3)
+    assert model["nodes"]["db1"]["metastore"]["check_user"] == ""
+    patroni = model["nodes"]["db1"]["metastore"]["patroni"]
+    assert patroni["loop_wait_seconds"] + 2 * patroni["retry_timeout_seconds"] <= patroni["ttl_seconds"]
+    assert model["nodes"]["db2"]["etcd"]["members"] == {f"db{n}": f"https://192.0.2.13{n}:2380" for n in (1, 2, 3)}
+
+
+def test_pools_fit_the_connections_of_the_metastore():
+    model = _cluster.build(available(), defaults(airflow_pgbouncer=True, **VIP))
+    pools = [model["nodes"][name]["pgbouncer"]["pools"] for name in ("lb1", "lb2")]
+    assert sum(sum(sizes.values()) for sizes in pools) + 20 <= model["nodes"]["db1"]["metastore"]["max_connections"]
+    secrets = {each["file"]: each for each in model["nodes"]["master1"]["airflow"]["secrets"]}
+    assert secrets["sql_alchemy_conn"]["port"] == 6432
+    # Migrations go past it.
+    assert model["database_owner"]["port"] == 5000

@@ -126,7 +126,7 @@ def test_variables_of_others_and_of_the_collection_itself_are_not_judged():
 )
 def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
     queues = tuple(normalise_queues([{"name": "gpu", "concurrency": concurrency}]))
-    settings = {"airflow_version": "3.3.2", "airflow_firewall": False}
+    settings = {"airflow_version": "3.3.2", "airflow_firewall": False, "airflow_vip": "", "airflow_pgbouncer": False}
     worker = Host("worker1", frozenset({"worker"}), "192.0.2.21", queues)
     problems = [problem for problem in check([worker], settings) if problem.code not in ("FD101", "FD114")]
     assert [problem.code for problem in problems] == ([] if good else ["FD112"])
