@@ -6,10 +6,12 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PORT ?= 8080
+REPEAT ?= 3
+MINUTES ?= 60
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
-SCENARIOS := single debian13 airflow2 secure default
+SCENARIOS := single debian13 airflow2 ha secure default
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -17,7 +19,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench
+.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench faults soak
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,7 +42,7 @@ down: $(VENV)/ready ## Remove the containers and the network that `make up` made
 test: lint unit ## Lint, unit tests and every scenario that guards the collection
 	@for scenario in $(SCENARIOS); do $(MAKE) molecule SCENARIO=$$scenario; done
 
-test-all: test ## All tests; today the same as test
+test-all: test faults ## All tests, with every fault REPEAT times (hours; REPEAT=3)
 
 lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelog fragments
 	yamllint --strict .
@@ -65,6 +67,17 @@ molecule: $(VENV)/ready browser ## Run one scenario (SCENARIO=default)
 
 browser:
 	@command -v chromium >/dev/null || $(LAB) apt chromium
+
+faults: $(VENV)/ready ## Hurt the highly available cluster in every way and write docs/reliability.md (hours; REPEAT=3)
+	@$(LAB) engine
+	molecule converge --scenario-name ha
+	python tests/faults/run.py --inventory molecule/ha/inventory --repeat $(REPEAT)
+	python tests/faults/report.py artefacts/faults
+
+soak: $(VENV)/ready ## Random faults for a time on the highly available cluster (MINUTES=60)
+	@$(LAB) engine
+	molecule converge --scenario-name ha
+	python tests/faults/run.py --inventory molecule/ha/inventory --minutes $(MINUTES)
 
 bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine

@@ -43,7 +43,8 @@ def matrix(cluster):
     """Open ports of each host with the addresses that they are open for; empty for everybody."""
     found = {}
     for name, node in cluster.model["nodes"].items():
-        rules = {port: rule["sources"] for rule in node["firewall"]["rules"] for port in numbers(rule["port"])}
+        tcp = [rule for rule in node["firewall"]["rules"] if rule["port"] != "vrrp"]
+        rules = {port: rule["sources"] for rule in tcp for port in numbers(rule["port"])}
         found[name] = {**rules, **dict.fromkeys(node["firewall"]["ssh_ports"], node["firewall"]["ssh_sources"])}
     return found
 

@@ -1,0 +1,60 @@
+"""Tasks that write into a ledger outside of the cluster when their body begins, every second, and when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import dag, get_current_context, task
+
+
+def write(url: str, **row: object) -> None:
+    """One row; tries for a few seconds, because a lost row would be a false verdict."""
+    body = json.dumps({**row, "at": time.time()}).encode()
+    for left in range(5, 0, -1):
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=2).close()
+            return
+        except OSError:
+            if left == 1:
+                raise
+            time.sleep(0.2)
+
+
+@dag(
+    dag_id="flightdeck_ledger",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=64,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=2)},
+)
+def flightdeck_ledger():
+    """``conf``: url of the ledger, seconds that each body takes, number of bodies."""
+
+    @task
+    def bodies(dag_run=None):
+        """Numbers of the bodies."""
+        return list(range(int(dag_run.conf["bodies"])))
+
+    @task
+    def body(number, dag_run=None):
+        """Write begin, a beat per second, end."""
+        attempt = get_current_context()["ti"].try_number
+        row = {"task": f"{dag_run.run_id}/{number}", "try": attempt, "pid": os.getpid()}
+        url = dag_run.conf["url"]
+        write(url, phase="begin", **row)
+        end = time.monotonic() + float(dag_run.conf["seconds"])
+        while time.monotonic() < end:
+            time.sleep(1)
+            write(url, phase="beat", **row)
+        write(url, phase="end", **row)
+
+    body.expand(number=bodies())
+
+
+flightdeck_ledger()

@@ -1,0 +1,192 @@
+"""The cluster under test as the faults see it: who leads what, whether all is well, and how to hurt a host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from cluster_access import Access, access, inventory
+
+__all__ = ["Cluster", "inventory", "wait"]
+
+
+def wait(what: str, check: Callable[[], str], seconds: float) -> float:
+    """Wait until ``check`` has nothing to complain about; returns the seconds that it took."""
+    begun = time.monotonic()
+    while problem := check():
+        if time.monotonic() - begun > seconds:
+            raise AssertionError(f"{what}: not within {seconds:.0f} s: {problem}")
+        time.sleep(0.5)
+    return time.monotonic() - begun
+
+
+class Cluster:
+    """Containers that are hosts, by their names in the inventory."""
+
+    def __init__(self) -> None:
+        self.access: Access = access()
+        self.model = self.access.model
+        self.nodes: dict[str, Any] = self.model["nodes"]
+
+    def hosts(self, group: str) -> list[str]:
+        """Names of the hosts in a group, without its prefix."""
+        return [host["name"] for host in self.model["hosts_of"][group]]
+
+    # Commands.
+
+    def docker(self, *command: str) -> str:
+        """Output of a docker command that succeeds."""
+        return subprocess.run(["docker", *command], capture_output=True, text=True, check=True, timeout=120).stdout
+
+    def run(self, host: str, *command: str) -> str:
+        """Output of a command on a host."""
+        return self.docker("exec", self.access.containers[host], *command)
+
+    def versions(self) -> dict[str, str]:
+        """What is installed, by name."""
+        found = {"Airflow": str(self.model["version"]["full"])}
+        packages = {
+            "metastore": ["postgresql-1?", "patroni", "etcd-server"],
+            "rabbitmq": ["rabbitmq-server"],
+            "haproxy": ["haproxy", "keepalived"],
+        }
+        for group, names in packages.items():
+            listed = self.run(
+                self.hosts(group)[0], "dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Package} ${Version}\n", *names
+            )
+            found |= dict(line[2:].strip().split() for line in listed.splitlines() if line.startswith("ii"))
+        return found
+
+    # Who does what.
+
+    def patroni(self) -> list[dict[str, Any]]:
+        """Members as the first one knows them that answers."""
+        for host in self.hosts("metastore"):
+            try:
+                answer = requests.get(f"{self.nodes[host]['metastore']['patroni']['url']}/cluster", timeout=2)
+                return list(answer.json()["members"])
+            except (requests.RequestException, ValueError):
+                continue
+        return []
+
+    def leader(self) -> str:
+        """The metastore host that is written to."""
+        return next((member["name"] for member in self.patroni() if member["role"] in ("leader", "master")), "")
+
+    def standby(self) -> str:
+        """A metastore host that confirms writes."""
+        return next((member["name"] for member in self.patroni() if member["role"] in ("sync_standby", "quorum_standby")), "")
+
+    def vip_holder(self) -> str:
+        """The load balancer that has the virtual IP."""
+        address = next(iter(node["keepalived"]["vip"] for node in self.nodes.values() if "keepalived" in node)).partition("/")[0]
+        return next((host for host in self.hosts("haproxy") if f" {address}/" in self.run(host, "ip", "-oneline", "address")), "")
+
+    def queue_leader(self, queue: str = "default") -> str:
+        """The broker that leads a queue."""
+        for host in self.hosts("rabbitmq"):
+            listed = json.loads(
+                self.run(host, *["rabbitmqctl", "--quiet", "list_queues", "-p", "airflow", "name", "leader", "--formatter", "json"])
+            )
+            return next(str(entry["leader"]).partition("@")[2] for entry in listed if entry["name"] == queue)
+        return ""
+
+    # Whether all is well.
+
+    def problem(self) -> str:
+        """What is not as it should be; empty when all is well."""
+        stopped = [name for name, container in self.access.containers.items() if self._state(container) != "running"]
+        if stopped:
+            return f"not running: {stopped}"
+        return self._metastore_problem() or self._broker_problem() or self._airflow_problem()
+
+    def _state(self, container: str) -> str:
+        return self.docker("inspect", "--format", "{{.State.Status}}", container).strip()
+
+    def _metastore_problem(self) -> str:
+        members = self.patroni()
+        roles = [member["role"] for member in members]
+        if len(members) != len(self.hosts("metastore")) or sum(role in ("leader", "master") for role in roles) != 1:
+            return f"metastore: {roles}"
+        if not any(role in ("sync_standby", "quorum_standby") for role in roles):
+            return "metastore: nobody confirms writes"
+        lagging = [member["name"] for member in members if member["state"] not in ("running", "streaming") or member.get("lag", 0)]
+        return f"metastore: {lagging} lag" if lagging else ""
+
+    def _broker_problem(self) -> str:
+        host = self.hosts("rabbitmq")[0]
+        node = self.nodes[host]
+        try:
+            nodes = requests.get(
+                f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/nodes",
+                auth=("admin", self.access.secrets["rabbitmq_admin_password"]),
+                timeout=5,
+            ).json()
+        except (requests.RequestException, ValueError) as error:
+            return f"broker: {error}"
+        bad = [each["name"] for each in nodes if not each.get("running") or each.get("partitions") or each.get("disk_free_alarm")]
+        if bad or len(nodes) != len(self.hosts("rabbitmq")):
+            return f"broker: {bad}"
+        deaf = [host for host in self.hosts("rabbitmq") if not self._listens(host)]
+        return f"broker: {deaf} are not known to listen" if deaf else ""
+
+    def _listens(self, host: str) -> bool:
+        """Whether RabbitMQ's own health check finds the port that clients use."""
+        node = self.nodes[host]
+        url = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/health/checks/port-listener/{node['rabbitmq']['port']}"
+        try:
+            return requests.get(url, auth=("admin", self.access.secrets["rabbitmq_admin_password"]), timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def _airflow_problem(self) -> str:
+        try:
+            health = requests.get(f"{self.access.url}/api/v2/monitor/health", timeout=5).json()
+        except (requests.RequestException, ValueError) as error:
+            return f"api: {error}"
+        bad = {name: state for name, state in health.items() if state.get("status") not in ("healthy", None)}
+        for host in self.model["airflow_hosts"]:
+            failed = self.run(host, "systemctl", "list-units", "--plain", "--no-legend", "--state=failed,activating", "airflow-*.service")
+            if failed.strip():
+                bad[host] = failed.split()[0]
+        return f"airflow: {bad}" if bad else ""
+
+    # How to hurt a host.
+
+    def kill(self, host: str) -> None:
+        """As if its power was cut."""
+        self.docker("kill", self.access.containers[host])
+
+    def start(self, host: str) -> None:
+        """Switch it on."""
+        self.docker("start", self.access.containers[host])
+
+    def pause(self, host: str) -> None:
+        """Freeze every process of it."""
+        self.docker("pause", self.access.containers[host])
+
+    def unpause(self, host: str) -> None:
+        """Let its processes go on."""
+        self.docker("unpause", self.access.containers[host])
+
+    def signal(self, host: str, unit: str, signal: str, whom: str = "main") -> None:
+        """Send a signal to the main process of a unit, or to all of them."""
+        self.run(host, "systemctl", "kill", f"--signal={signal}", f"--kill-whom={whom}", unit)
+
+    def isolate(self, host: str, *others: str) -> None:
+        """No packet passes between ``host`` and ``others``, in any direction."""
+        addresses = ", ".join(self.nodes[other]["address"] for other in others)
+        rules = (
+            "table inet nemesis { "
+            f"chain in {{ type filter hook input priority -300; ip saddr {{ {addresses} }} drop; }}; "
+            f"chain out {{ type filter hook output priority -300; ip daddr {{ {addresses} }} drop; }}; }}"
+        )
+        self.run(host, "nft", rules)
+
+    def rejoin(self, host: str) -> None:
+        """Take ``isolate`` back."""
+        self.run(host, "nft", "delete", "table", "inet", "nemesis")

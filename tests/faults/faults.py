@@ -1,0 +1,325 @@
+"""What may happen to a cluster, and what it has promised for that case.
+
+Numbers and targets follow the timing budget in docs/reliability.md: seconds without an answer per layer. ``None`` is no promise.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster import Cluster, inventory
+from cluster_access import ansible, recap
+
+ROOT = Path(__file__).parents[2]
+
+Action = Callable[[Cluster], None]
+
+
+@dataclass
+class Fault:
+    """One fault. ``break_it`` returns how to mend it."""
+
+    name: str
+    title: str
+    break_it: Callable[[Cluster], Action]
+    # Seconds until it is mended.
+    hold: float
+    # Longest outage in seconds that is allowed, by layer.
+    http: float | None = 5
+    metastore: float | None = 5
+    broker: float | None = 5
+    # Seconds until a task begins after the fault.
+    start: float | None = 60
+    # Seconds that a body takes, the most runs that are asked for, and how long their retries may take.
+    body_seconds: float = 10
+    runs: float = float("inf")
+    patience: float = 240
+    # Seconds until everything is well again, once it is mended.
+    heal: float = 120
+    # Part of every test run, not only of the long one.
+    guards: bool = False
+    # Hosts that the probes must not run on.
+    probe_not_on: Callable[[Cluster], list[str]] = field(default=lambda _cluster: [])
+
+
+def nothing(_cluster: Cluster) -> None:
+    """It mends itself."""
+
+
+def kill_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
+    """The host's power is cut, and comes back when the fault is mended."""
+
+    def break_it(cluster: Cluster) -> Action:
+        host = find(cluster)
+        cluster.kill(host)
+        return lambda after: after.start(host)
+
+    return break_it
+
+
+def pause_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
+    """Every process of the host is frozen, as a machine that its hypervisor stalls."""
+
+    def break_it(cluster: Cluster) -> Action:
+        host = find(cluster)
+        cluster.pause(host)
+        return lambda after: after.unpause(host)
+
+    return break_it
+
+
+def kill_process(find: Callable[[Cluster], str], unit: str, whom: str = "main") -> Callable[[Cluster], Action]:
+    """The unit's process gets SIGKILL; systemd has to start it again."""
+
+    def break_it(cluster: Cluster) -> Action:
+        cluster.signal(find(cluster), unit, "KILL", whom)
+        return nothing
+
+    return break_it
+
+
+def freeze_process(find: Callable[[Cluster], str], unit: str, whom: str = "all") -> Callable[[Cluster], Action]:
+    """The unit's processes are stopped and go on when the fault is mended."""
+
+    def break_it(cluster: Cluster) -> Action:
+        host = find(cluster)
+        cluster.signal(host, unit, "STOP", whom)
+        return lambda after: after.signal(host, unit, "CONT", whom)
+
+    return break_it
+
+
+def kill_postgres(cluster: Cluster) -> Action:
+    """The server that leads dies at once, its keeper stays."""
+    cluster.run(cluster.leader(), "sh", "-c", "kill -KILL $(head -n 1 /var/lib/postgresql/*/main/postmaster.pid)")
+    return nothing
+
+
+def switch_over(cluster: Cluster) -> Action:
+    """Another leads, because somebody asked for it."""
+    before = cluster.leader()
+    ansible(str(ROOT / "playbooks/switchover.yml"), program="ansible-playbook")
+
+    def mend(after: Cluster) -> None:
+        assert after.leader() != before, f"{before} still leads"
+
+    return mend
+
+
+def isolate_leader(cluster: Cluster) -> Action:
+    """The leader cannot reach etcd and its followers, while clients still reach it."""
+    leader = cluster.leader()
+    cluster.isolate(leader, *(host for host in cluster.hosts("metastore") if host != leader))
+    return lambda after: after.rejoin(leader)
+
+
+def isolate_broker(cluster: Cluster) -> Action:
+    """The broker that leads the queue is cut off from the others."""
+    leader = cluster.queue_leader()
+    cluster.isolate(leader, *(host for host in cluster.hosts("rabbitmq") if host != leader))
+    return lambda after: after.rejoin(leader)
+
+
+def reload_balancer(cluster: Cluster) -> Action:
+    """Twenty reloads under load."""
+    for _ in range(20):
+        cluster.run(cluster.vip_holder(), "systemctl", "reload", "haproxy")
+        time.sleep(0.5)
+    return nothing
+
+
+def lose_etcd_majority(cluster: Cluster) -> Action:
+    """Two of three etcd members end; the metastore's servers stay."""
+    hosts = cluster.hosts("etcd")[:2]
+    for host in hosts:
+        cluster.run(host, "systemctl", "stop", "etcd")
+    return lambda after: [after.run(host, "systemctl", "start", "--no-block", "etcd") for host in hosts] and None
+
+
+def lose_followers(cluster: Cluster) -> Action:
+    """No second copy of a write can be made, so none is confirmed."""
+    followers = [host for host in cluster.hosts("metastore") if host != cluster.leader()]
+    for host in followers:
+        cluster.run(host, "systemctl", "stop", "patroni")
+    return lambda after: [after.run(host, "systemctl", "start", "patroni") for host in followers] and None
+
+
+def alarm(cluster: Cluster) -> Action:
+    """A broker says that its disk is full; publishers have to wait."""
+    host = cluster.queue_leader()
+    limit = f"{cluster.nodes[host]['rabbitmq']['disk_free_limit_mb']}MiB"
+    cluster.run(host, "rabbitmqctl", "--quiet", "set_disk_free_limit", "1000GiB")
+    return lambda after: after.run(host, "rabbitmqctl", "--quiet", "set_disk_free_limit", limit) and None
+
+
+def cold_start(cluster: Cluster) -> Action:
+    """Everything loses its power, and comes back in any order."""
+    hosts = list(cluster.access.containers)
+    for host in hosts:
+        cluster.kill(host)
+
+    def mend(after: Cluster) -> None:
+        random.shuffle(hosts)
+        for host in hosts:
+            after.start(host)
+
+    return mend
+
+
+def cut_worker_off(cluster: Cluster) -> Action:
+    """A worker reaches neither API nor broker nor metastore; its tasks go on until they notice."""
+    worker = cluster.hosts("worker")[0]
+    cluster.isolate(worker, *(host for host in cluster.nodes if host != worker))
+    return lambda after: after.rejoin(worker)
+
+
+def lose_packets(cluster: Cluster) -> Action:
+    """One packet of fifty is lost on the way to and from the metastore's leader."""
+    host = cluster.leader()
+    chains = (f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};" for hook in ("input", "output"))
+    cluster.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
+    return lambda after: after.rejoin(host)
+
+
+# What restarts the brokers, one after the other; in the second form as it was.
+RESTART_BROKERS = ("-e", "airflow_max_task_seconds=600000")
+
+
+def play(*arguments: str) -> dict[str, tuple[int, int]]:
+    """A run of site.yml: by host what was done and what changed."""
+    return recap(ansible(str(ROOT / "site.yml"), *arguments, program="ansible-playbook", timeout=1200))
+
+
+def roll_brokers(_cluster: Cluster) -> Action:
+    """The play changes a setting for which every broker restarts."""
+    play(*RESTART_BROKERS)
+    return lambda _after: play() and None
+
+
+def kill_controller(_cluster: Cluster) -> Action:
+    """The play that restarts every broker is killed somewhere; the next one finishes its work, and the one after that finds none."""
+    command = ["ansible-playbook", "-i", inventory(), str(ROOT / "site.yml"), *RESTART_BROKERS]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as controller:
+        time.sleep(random.uniform(5, 60))
+        controller.kill()
+
+    def mend(_after: Cluster) -> None:
+        play()
+        left = {host: changed for host, (_ok, changed) in play().items() if changed}
+        assert not left, f"the second run after a killed one changed {left}"
+
+    return mend
+
+
+def play_with_one_down(cluster: Cluster) -> Action:
+    """The play that restarts every broker is started while one is down: nothing may be changed, because the others are needed."""
+    host = cluster.standby()
+    cluster.kill(host)
+    done = ""
+    try:
+        play(*RESTART_BROKERS)
+    except RuntimeError as refused:
+        done = str(refused)
+
+    def mend(after: Cluster) -> None:
+        after.start(host)
+        # FD213 when the way to the host still is there, as for a container that is stopped.
+        assert "FD212" in done or "FD213" in done, f"the play did not refuse: {done[-2000:]}"
+        changed = {name: changed for name, (_ok, changed) in recap(done).items() if changed}
+        assert not changed, f"the refused play changed {changed}"
+
+    return mend
+
+
+def first(group: str) -> Callable[[Cluster], str]:
+    """The first host of a group."""
+    return lambda cluster: cluster.hosts(group)[0]
+
+
+def leader(cluster: Cluster) -> str:
+    """The metastore's leader."""
+    return cluster.leader()
+
+
+LOSS = 45.0
+FAULTS = [
+    Fault("F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True),
+    Fault(
+        "F2", "a host with api-server and scheduler is lost", kill_host(first("webserver")), 60, probe_not_on=lambda c: c.hosts("webserver")
+    ),
+    Fault("F3", "the host with the virtual IP is lost", kill_host(Cluster.vip_holder), 20, http=6, metastore=8, broker=15, guards=True),
+    Fault(
+        "F4", "HAProxy with the virtual IP is killed", kill_process(Cluster.vip_holder, "haproxy", "all"), 0, http=6, metastore=8, broker=15
+    ),
+    Fault("F5", "HAProxy is reloaded 20 times", reload_balancer, 0, http=1, metastore=1, broker=1),
+    Fault("F6", "the host of the metastore's leader is lost", kill_host(leader), 60, http=5, metastore=LOSS, broker=40, guards=True),
+    Fault(
+        "F7",
+        "the host of the metastore's leader is frozen",
+        pause_host(leader),
+        60,
+        http=5,
+        metastore=LOSS,
+        broker=40,
+        heal=240,
+        guards=True,
+    ),
+    Fault("F8", "PostgreSQL is killed where it leads", kill_postgres, 0, metastore=20),
+    Fault("F9", "Patroni is killed where it leads", kill_process(leader, "patroni"), 0, metastore=1),
+    Fault("F10", "Patroni is frozen where it leads", freeze_process(leader, "patroni", "main"), 60, metastore=30),
+    Fault("F11", "the metastore is switched over", switch_over, 0, metastore=8),
+    # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it answers.
+    Fault("F12", "the metastore's leader is cut off from its peers", isolate_leader, 60, http=LOSS, metastore=LOSS, broker=40),
+    Fault(
+        "F13",
+        "an etcd member is killed",
+        kill_process(lambda c: next(h for h in c.hosts("etcd") if h != c.leader()), "etcd"),
+        0,
+        metastore=1,
+    ),
+    Fault("F14", "most etcd members are stopped", lose_etcd_majority, 60, metastore=None, start=None),
+    Fault("F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=40),
+    Fault("F16", "all followers are lost", lose_followers, 30, http=60, metastore=60, start=None),
+    Fault(
+        "F17",
+        "the broker that leads the queue is killed",
+        kill_process(Cluster.queue_leader, "rabbitmq-server", "all"),
+        0,
+        broker=15,
+        guards=True,
+    ),
+    Fault(
+        "F18", "the broker that leads the queue is frozen", freeze_process(Cluster.queue_leader, "rabbitmq-server"), 90, broker=45, heal=240
+    ),
+    # Its host may be the one of the metastore's leader, and then it is F12 as well.
+    Fault("F19", "the broker that leads the queue is cut off", isolate_broker, 60, http=LOSS, metastore=LOSS, broker=45, heal=240),
+    Fault("F20", "the play restarts all brokers", roll_brokers, 0, broker=15, heal=300),
+    Fault("F21", "a broker's disk is full", alarm, 60, broker=95, start=None),
+    Fault(
+        "F22", "a worker is lost", kill_host(first("worker")), 400, body_seconds=20, patience=600, probe_not_on=lambda c: c.hosts("worker")
+    ),
+    Fault(
+        "F23",
+        "a worker is cut off with tasks that go on",
+        cut_worker_off,
+        420,
+        body_seconds=330,
+        runs=3,
+        start=None,
+        patience=900,
+        probe_not_on=lambda c: c.hosts("worker"),
+    ),
+    Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
+    Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
+    Fault(
+        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, patience=900
+    ),
+    Fault("F33", "one packet of fifty is lost around the metastore's leader", lose_packets, 180, metastore=15),
+    Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
+    Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=40),
+]

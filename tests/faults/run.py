@@ -1,0 +1,316 @@
+"""Hurts a running cluster, one fault after the other, and keeps what probes and tasks saw of it.
+
+    python tests/faults/run.py --inventory molecule/ha/inventory [--faults F6,F7] [--repeat 3] [--output artefacts/faults]
+
+Ends with 1 when a promise was broken. Every run leaves a directory with its histories and ``verdict.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import requests
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "molecule/shared/tests")]
+
+import checker
+from cluster import Cluster, wait
+from faults import FAULTS, Fault
+
+DAG = "flightdeck_ledger"
+WARM_SECONDS = 10
+CALM_SECONDS = 10
+PERIOD = 0.2
+
+
+class Ledger:
+    """A server outside of the cluster that keeps every row that it is sent."""
+
+    def __init__(self, address: str) -> None:
+        self.rows: list[dict[str, Any]] = []
+        rows = self.rows
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                rows.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_arguments: object) -> None:
+                """Nothing: the rows are the log."""
+
+        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.url = f"http://{address}:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Probes:
+    """Requests from here and writes from a host of the cluster, until stopped."""
+
+    def __init__(self, cluster: Cluster, host: str) -> None:
+        self.cluster, self.host = cluster, host
+        self.rows: list[dict[str, Any]] = []
+        self.stopped = threading.Event()
+        self.ready = threading.Event()
+        command = [
+            "docker",
+            "exec",
+            "--interactive",
+            cluster.access.containers[host],
+            "/opt/airflow/current/bin/python",
+            "-c",
+            self.source(),
+        ]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.threads = [threading.Thread(target=target, daemon=True) for target in (self._listen, self._ask)]
+        for thread in self.threads:
+            thread.start()
+        if not self.ready.wait(60):
+            raise RuntimeError(f"the probes on {host} do not begin")
+
+    @staticmethod
+    def source() -> str:
+        """What runs on the host."""
+        return (HERE / "probe.py").read_text(encoding="utf-8")
+
+    def _listen(self) -> None:
+        for line in self.process.stdout or ():
+            row = json.loads(line)
+            if row["layer"] == "probe":
+                self.ready.set()
+            else:
+                self.rows.append(row)
+
+    def _ask(self) -> None:
+        url = f"{self.cluster.access.url}/api/v2/version"
+        while not self.stopped.wait(PERIOD):
+            row: dict[str, Any] = {"layer": "http", "id": "", "start": time.time()}
+            try:
+                status = requests.get(url, timeout=5).status_code
+                row |= {"ok": status == 200, "error": "" if status == 200 else f"status {status}"}
+            except requests.RequestException as error:
+                row |= {"ok": False, "error": f"{type(error).__name__}: {error}"[:200]}
+            self.rows.append({**row, "end": time.time()})
+
+    def stop(self) -> None:
+        """End all."""
+        self.stopped.set()
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.process.wait(60)
+        for thread in self.threads:
+            thread.join(10)
+
+    def read(self) -> dict[str, list[str]]:
+        """What is stored in the end, by layer."""
+        command = [self.cluster.access.containers[self.host], "/opt/airflow/current/bin/python", "-c", self.source(), "read"]
+        found: dict[str, list[str]] = json.loads(self.cluster.docker("exec", *command).splitlines()[-1])
+        return found
+
+
+class Runs:
+    """A DAG run every four seconds; one that was not acknowledged is asked for again, under the same name."""
+
+    def __init__(self, cluster: Cluster, ledger: str, fault: Fault) -> None:
+        self.cluster, self.most = cluster, fault.runs
+        self.conf = {"url": ledger, "seconds": fault.body_seconds, "bodies": 2}
+        self.names: list[str] = []
+        self.ended: set[str] = set()
+        self.stopped = threading.Event()
+        self.session = requests.Session()
+        self.log_in()
+        self.thread = threading.Thread(target=self._trigger, daemon=True)
+        self.thread.start()
+
+    def log_in(self) -> None:
+        """A token for the administrator."""
+        login = {"username": self.cluster.access.user, "password": self.cluster.access.password}
+        token = requests.post(f"{self.cluster.access.url}/auth/token", json=login, timeout=30).json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    @property
+    def url(self) -> str:
+        """Runs of the DAG."""
+        return f"{self.cluster.access.url}/api/v2/dags/{DAG}/dagRuns"
+
+    def _trigger(self) -> None:
+        while not self.stopped.wait(4) and len(self.names) < self.most:
+            name = f"run-{time.time():.3f}"
+            while not self.stopped.is_set():
+                body = {"dag_run_id": name, "logical_date": None, "conf": self.conf}
+                with contextlib.suppress(requests.RequestException):
+                    if self.session.post(self.url, json=body, timeout=5).status_code in (200, 409):
+                        self.names.append(name)
+                        break
+                time.sleep(0.5)
+
+    def stop(self) -> None:
+        """No more."""
+        self.stopped.set()
+        self.thread.join(15)
+
+    def unfinished(self) -> str:
+        """How many have not ended. One that is gone will not."""
+        try:
+            answers = [self.session.get(f"{self.url}/{name}", timeout=10) for name in self.names if name not in self.ended]
+            if any(answer.status_code == 401 for answer in answers):
+                self.log_in()
+                return "logging in"
+            states = [answer.json().get("state") if answer.status_code == 200 else answer.status_code for answer in answers]
+        except (requests.RequestException, ValueError) as error:
+            return str(error)
+        waiting = [name for name in self.names if name not in self.ended]
+        self.ended.update(name for name, state in zip(waiting, states, strict=True) if state in ("success", "failed", 404))
+        left = len(self.names) - len(self.ended)
+        return f"{left} runs have not ended" if left else ""
+
+    def states(self) -> dict[str, str]:
+        """State of every task in the end; of a run that is gone, one task that is ``lost``."""
+        found = {}
+        for name in self.names:
+            answer = self.session.get(f"{self.url}/{name}/taskInstances", timeout=30)
+            if answer.status_code == 404:
+                found[f"{name}//"] = "lost"
+                continue
+            for task in answer.json()["task_instances"]:
+                found[f"{name}/{task['task_id']}/{task['map_index']}"] = str(task["state"])
+        return found
+
+
+@contextlib.contextmanager
+def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Ledger]]:
+    """Probes, runs and ledger, which end in this order."""
+    others = [host for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")] if host not in fault.probe_not_on(cluster)]
+    network = cluster.nodes[others[0]]["address"].rpartition(".")[0]
+    ledger = Ledger(f"{network}.1")
+    try:
+        probes = Probes(cluster, others[-1])
+        runs = Runs(cluster, ledger.url, fault)
+        try:
+            yield probes, runs, ledger
+        finally:
+            runs.stopped.set()
+            probes.stop()
+    finally:
+        ledger.close()
+
+
+def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
+    """One run of a fault: the verdict, with everything that was measured."""
+    wait("the cluster is well before the fault", cluster.problem, 300)
+    broken: list[str] = []
+    with observed(cluster, fault) as (probes, runs, ledger):
+        time.sleep(WARM_SECONDS)
+        begun = time.time()
+        mend = fault.break_it(cluster)
+        time.sleep(fault.hold)
+        healed = 0.0
+        with kept(broken):
+            mend(cluster)
+            healed = wait("the cluster is well after the fault", cluster.problem, fault.heal)
+        time.sleep(CALM_SECONDS)
+        ended = time.time()
+        runs.stop()
+        with kept(broken):
+            wait("all runs have ended", runs.unfinished, fault.patience)
+        probes.stop()
+        states, read, rows, written = runs.states(), probes.read(), list(probes.rows), list(ledger.rows)
+    verdict: dict[str, Any] = {
+        "fault": fault.name,
+        "title": fault.title,
+        "at": begun,
+        "healed_seconds": round(healed, 1),
+        "broken": broken,
+        "versions": cluster.versions(),
+    }
+    for layer in ("http", "metastore", "broker"):
+        attempts = [row for row in rows if row["layer"] == layer]
+        seconds = checker.outage(attempts, begun, ended)
+        verdict[layer] = {"outage_seconds": round(seconds, 1), "target_seconds": getattr(fault, layer)}
+        if getattr(fault, layer) is not None and seconds > getattr(fault, layer):
+            broken.append(f"{layer}: {seconds:.1f} s without an answer")
+        if layer != "http":
+            found = checker.writes(attempts, read[layer])
+            verdict[layer] |= asdict(found)
+            if found.lost or found.unexpected:
+                broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
+    tasks = checker.tasks(written, states)
+    verdict["tasks"] = {**asdict(tasks), "runs": len(runs.names), "next_start_seconds": round(checker.next_start(written, begun), 1)}
+    if tasks.double_starts or tasks.overlap_seconds or tasks.failed:
+        broken.append(f"tasks: {asdict(tasks)}")
+    if fault.start is not None and checker.next_start(written, begun) > fault.start:
+        broken.append(f"no task began for {checker.next_start(written, begun):.0f} s")
+    output.mkdir(parents=True, exist_ok=True)
+    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("verdict", verdict)):
+        (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return verdict
+
+
+@contextlib.contextmanager
+def kept(broken: list[str]) -> Iterator[None]:
+    """What is not kept within is noted, and what follows is still looked at."""
+    try:
+        yield
+    except AssertionError as error:
+        broken.append(str(error))
+
+
+def main() -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inventory", required=True)
+    parser.add_argument(
+        "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
+    )
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=0, help="instead of each in turn, random ones for so long")
+    parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
+    given = parser.parse_args()
+    os.environ["FLIGHTDECK_INVENTORY"] = given.inventory
+    wanted = given.faults.split(",") if given.faults else [fault.name for fault in FAULTS]
+    chosen = [fault for fault in FAULTS if fault.name in wanted or (given.faults == "guards" and fault.guards)]
+    cluster = Cluster()
+    broken = 0
+    for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
+        verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
+        broken += bool(verdict["broken"])
+        print(line(verdict), flush=True)
+    return 1 if broken else 0
+
+
+def randomly(faults: list[Fault], minutes: float) -> Iterator[Fault]:
+    """Faults in no order, as long as there is time to begin one."""
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end:
+        yield random.choice(faults)
+
+
+def line(verdict: dict[str, Any]) -> str:
+    """A verdict in a line."""
+    seconds = ", ".join(f"{layer} {verdict[layer]['outage_seconds']} s" for layer in ("http", "metastore", "broker"))
+    tasks = f"next start {verdict['tasks']['next_start_seconds']} s, {verdict['tasks']['tries']} tries"
+    result = f"BROKEN: {'; '.join(verdict['broken'])}" if verdict["broken"] else "as promised"
+    return f"{verdict['fault']} {verdict['title']}: {seconds}, {tasks}, {result}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

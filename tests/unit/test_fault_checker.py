@@ -1,0 +1,101 @@
+"""The verdicts of the fault suite, from histories whose verdict is known."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+import checker
+import report
+
+
+def answers(*ends, failed=()):
+    rows = [{"layer": "http", "id": str(end), "start": end - 0.1, "end": end, "ok": True} for end in ends]
+    return rows + [{"layer": "http", "id": str(end), "start": end - 0.1, "end": end, "ok": False} for end in failed]
+
+
+@pytest.mark.parametrize(
+    ("rows", "seconds"),
+    [
+        (answers(9, 10, 11, 12, 20, 21), 8),
+        # Before the fault nobody cares.
+        (answers(1, 9.5, 10.5, 11, 20), 9),
+        (answers(1, 10.5, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20), 1),
+        (answers(9, 10.1, failed=[11, 12, 13]), 9.9),
+        (answers(failed=[11, 12]), 10),
+        ([], 10),
+    ],
+)
+def test_an_outage_is_the_longest_time_between_two_answers(rows, seconds):
+    assert checker.outage(rows, since=10, until=20) == pytest.approx(seconds)
+
+
+@given(st.lists(st.floats(0, 30), min_size=1))
+def test_an_outage_is_never_longer_than_it_can_be(ends):
+    assert 0 <= checker.outage(answers(*ends), since=10, until=20) <= 30
+
+
+def test_writes():
+    attempts = [
+        {"id": "kept", "ok": True},
+        {"id": "lost", "ok": True},
+        {"id": "doubled", "ok": True},
+        {"id": "recovered", "ok": False},
+        {"id": "refused", "ok": False},
+    ]
+    assert checker.writes(attempts, ["kept", "doubled", "doubled", "recovered", "stranger"]) == checker.Writes(
+        attempted=5, acknowledged=3, lost=1, unexpected=1, recovered=1, duplicated=1
+    )
+
+
+def beat(task, number, at, phase="beat"):
+    return {"task": task, "try": number, "at": at, "phase": phase}
+
+
+def test_tasks():
+    ledger = [
+        beat("a", 1, 0, "begin"), beat("a", 1, 5), beat("a", 1, 6, "end"),
+        beat("b", 1, 0, "begin"), beat("b", 1, 4), beat("b", 2, 9, "begin"), beat("b", 2, 12, "end"),
+    ]  # fmt: skip
+    well = checker.tasks(ledger, {"a": "success", "b": "success"})
+    assert well == checker.Tasks(tries=3, ended=2, double_starts=0, overlap_seconds=0, failed=0)
+    twice = checker.tasks([*ledger, beat("a", 1, 1, "begin"), beat("b", 1, 11)], {"a": "success", "b": "failed"})
+    assert (twice.double_starts, twice.overlap_seconds, twice.failed) == (1, 2, 1)
+
+
+def test_the_next_start():
+    assert checker.next_start([beat("a", 1, 3, "begin"), beat("a", 1, 12), beat("b", 1, 14, "begin")], 10) == 4
+    assert checker.next_start([], 10) == float("inf")
+
+
+def verdict(seconds=1.0, broken=()):
+    layer = {"outage_seconds": seconds, "target_seconds": 5}
+    stored = {**layer, "acknowledged": 100, "lost": 0}
+    return {
+        "fault": "F1",
+        "title": "an api-server is killed",
+        "at": 0,
+        "broken": list(broken),
+        "versions": {"Patroni": "4.0"},
+        "http": layer,
+        "metastore": stored,
+        "broker": stored,
+        "tasks": {"next_start_seconds": 2, "double_starts": 0, "tries": 10, "failed": 0},
+    }
+
+
+def test_a_report_shows_the_worst_and_what_was_not_kept():
+    text = report.table([verdict(), verdict(7.5, ["http: 7.5 s without an answer"])])
+    assert "| F1: an api-server is killed | 2 | 7.5 s of 5 **missed** |" in text
+    assert "| 0 of 400 | 0 of 20 | 0 |" in text
+    assert "- F1: http: 7.5 s without an answer" in text
+    assert "2 runs, 1970-01-01 to 1970-01-01, with Patroni 4.0." in text
+
+
+def test_a_report_says_that_all_was_kept():
+    assert report.table([verdict()]).endswith("Every promise was kept in every run.\n")
