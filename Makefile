@@ -42,6 +42,7 @@ down: $(VENV)/ready ## Remove the containers and the network that `make up` made
 test: lint unit ## Lint, unit tests and every scenario that guards the collection
 	@for scenario in $(SCENARIOS); do $(MAKE) molecule SCENARIO=$$scenario; done
 
+test-all: export FLIGHTDECK_THOROUGH := true
 test-all: test faults ## All tests, with every fault REPEAT times (hours; REPEAT=3)
 
 lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelog fragments

@@ -35,5 +35,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(report(problems))
         if warnings:
             result["warnings"] = warnings
+        origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
+        result["ansible_facts"] = {"flightdeck_postgresql_origins": origins}
         result["changed"] = False
         return result

@@ -39,4 +39,9 @@ EXAMPLES = r"""
   run_once: true
 """
 
-RETURN = r""" # """
+RETURN = r"""
+ansible_facts:
+  description: flightdeck_postgresql_origins, the hosts that had a PostgreSQL server's data directory before anything changed.
+  type: dict
+  returned: when there is no problem
+"""

@@ -1,0 +1,68 @@
+"""What plays ask of the roles in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
+
+
+def nested(tasks):
+    """All tasks, those of blocks too."""
+    for task in tasks or ():
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from nested(task.get(part))
+
+
+def named(name, folder):
+    """Files that ``name`` may stand for."""
+    names = re.findall(r"'(\w+)'", name) if "{{" in name else [name]
+    paths = [folder / f"{Path(each).stem}.yml" for each in names]
+    assert any(path.exists() for path in paths), name
+    return [path for path in paths if path.exists()]
+
+
+def files_of(task, here):
+    """Task files that ``task`` brings in; of a name that is computed, those that its expression names."""
+    for action, kind in ACTIONS.items():
+        if action not in task:
+            continue
+        said = task[action]
+        if kind == "tasks":
+            yield from named(said if isinstance(said, str) else said["file"], here)
+        else:
+            role = ROOT / "roles" / said["name"].removeprefix("flightdeck.airflow.")
+            yield from named(said.get("tasks_from", "main"), role / "tasks")
+            yield from role.glob(f"handlers/{said.get('handlers_from', 'main')}.yml")
+
+
+def reached(tasks, here):
+    """The tasks and those of every file that they bring in."""
+    waiting, seen = [(list(tasks), here)], set()
+    while waiting:
+        some, place = waiting.pop()
+        for task in nested(some):
+            yield task, place
+            for path in files_of(task, place):
+                if path not in seen:
+                    seen.add(path)
+                    waiting.append((yaml.safe_load(path.read_text()), path.parent))
+
+
+def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
+    """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
+    found, tasks = [], 0
+    for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
+        for play in yaml.safe_load(path.read_text()) or ():
+            if play.get("strategy", "linear").split(".")[-1] in ("free", "host_pinned"):
+                for task, place in reached(play["tasks"], path.parent):
+                    tasks += 1
+                    if "throttle" in task:
+                        found.append(f"{place.relative_to(ROOT)}: {task['name']}")
+    assert tasks > 100
+    assert found == []
