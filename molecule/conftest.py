@@ -39,4 +39,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers."""
     config.addinivalue_line("markers", "group(name): the inventory group whose hosts the test runs on")
-    config.addinivalue_line("markers", "thorough: runs in make test-all only, because it takes minutes and seldom finds anything")
+    config.addinivalue_line("markers", "thorough: runs in make test-all only, because it takes minutes")

@@ -199,6 +199,7 @@ def logged_in(host, url):
         session.stdin.close()
 
 
+@pytest.mark.thorough
 def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
     """Tokens that are out would be refused, so scheduling pauses until no task holds one. The pair goes back to its first user."""
     before = now()

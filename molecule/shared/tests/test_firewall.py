@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 
 import pytest
@@ -20,7 +21,7 @@ def is_open(target):
     except OSError:
         return False
 targets = json.load(sys.stdin)
-with concurrent.futures.ThreadPoolExecutor(100) as pool:
+with concurrent.futures.ThreadPoolExecutor(400) as pool:
     print(json.dumps([target for target, reached in zip(targets, pool.map(is_open, targets)) if reached]))
 """
 # Not in the matrix of any host: closed everywhere.
@@ -53,16 +54,22 @@ def test_the_matrix_is_what_hosts_meet(cluster, host_named):
     nodes = cluster.model["nodes"]
     ports = matrix(cluster)
     everything = sorted({port for rules in ports.values() for port in rules} | set(CLOSED))
-    wrong = []
-    for name, node in nodes.items():
+
+    def reached_from(name):
+        """Addresses and ports of others that answer a host."""
         targets = [(other["address"], port) for other_name, other in nodes.items() if other_name != name for port in everything]
         command = f"echo '{json.dumps(targets)}' | python3 -c '{PROBE.format(patience=PATIENCE)}'"
-        reached = {tuple(target) for target in json.loads(host_named(name).check_output("sh -c %s", command))}
+        return {tuple(target) for target in json.loads(host_named(name).check_output("sh -c %s", command))}
+
+    wrong = []
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        reached = dict(zip(nodes, pool.map(reached_from, nodes), strict=True))
+    for name, node in nodes.items():
         for other_name, other in nodes.items():
             if other_name == name:
                 continue
             wanted = {port for port, sources in ports[other_name].items() if not sources or node["address"] in sources}
-            found = {port for address, port in reached if address == other["address"]}
+            found = {port for address, port in reached[name] if address == other["address"]}
             wrong += [f"{name} -> {other_name}:{port} is open" for port in found - wanted]
             wrong += [f"{name} -> {other_name}:{port} is closed" for port in wanted - found]
     assert wrong == []
