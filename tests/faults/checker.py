@@ -34,6 +34,8 @@ class Tasks:
     ended: int
     double_starts: int
     overlap_seconds: float
+    # Longest time from the last sign of a try to the begin of the next.
+    retry_seconds: float
     failed: int
 
 
@@ -68,10 +70,25 @@ def writes(attempts: Sequence[Row], read: Iterable[str]) -> Writes:
     )
 
 
-def tasks(ledger: Iterable[Row], states: Mapping[str, str]) -> Tasks:
+def spans(ledger: Iterable[Row]) -> dict[str, dict[int, tuple[float, float]]]:
+    """First and last sign of every try of every task."""
+    found: dict[str, dict[int, tuple[float, float]]] = {}
+    for row in ledger:
+        tries, number = found.setdefault(str(row["task"]), {}), int(row["try"])
+        first, last = tries.get(number, (row["at"], row["at"]))
+        tries[number] = (min(first, row["at"]), max(last, row["at"]))
+    return found
+
+
+def stray(ledger: Iterable[Row], since: float) -> float:
+    """Longest time for which a try went on after ``since`` that another one replaced."""
+    ends = [tries[number][1] for tries in spans(ledger).values() for number in tries if number < max(tries)]
+    return max([0.0, *(end - since for end in ends)])
+
+
+def tasks(ledger: Sequence[Row], states: Mapping[str, str]) -> Tasks:
     """``ledger`` has a row for every begin, end and second between of a task's body; ``states`` is what Airflow says in the end."""
     begins: Counter[tuple[str, int]] = Counter()
-    spans: dict[str, dict[int, tuple[float, float]]] = {}
     ended = set()
     for row in ledger:
         task, number = str(row["task"]), int(row["try"])
@@ -79,18 +96,18 @@ def tasks(ledger: Iterable[Row], states: Mapping[str, str]) -> Tasks:
             begins[task, number] += 1
         if row["phase"] == "end":
             ended.add((task, number))
-        first, last = spans.setdefault(task, {}).get(number, (row["at"], row["at"]))
-        spans[task][number] = (min(first, row["at"]), max(last, row["at"]))
-    overlap = 0.0
-    for tries in spans.values():
+    overlap, retry = 0.0, 0.0
+    for tries in spans(ledger).values():
         ordered = [tries[number] for number in sorted(tries)]
         for earlier, later in zip(ordered, ordered[1:], strict=False):
             overlap = max(overlap, earlier[1] - later[0])
+            retry = max(retry, later[0] - earlier[1])
     return Tasks(
         tries=len(begins),
         ended=len(ended),
         double_starts=sum(number - 1 for number in begins.values()),
         overlap_seconds=max(0.0, overlap),
+        retry_seconds=round(retry, 1),
         failed=sum(state != "success" for state in states.values()),
     )
 

@@ -35,6 +35,10 @@ class Fault:
     broker: float | None = 5
     # Seconds until a task begins after the fault.
     start: float | None = 60
+    # Seconds after which a task is tried again that ran where it was lost.
+    retry: float | None = None
+    # Seconds for which a task may go on where it was cut off.
+    stray: float | None = None
     # Seconds that a body takes, the most runs that are asked for, and how long their retries may take.
     body_seconds: float = 10
     runs: float = float("inf")
@@ -301,7 +305,16 @@ FAULTS = [
     Fault("F20", "the play restarts all brokers", roll_brokers, 0, broker=15, heal=300),
     Fault("F21", "a broker's disk is full", alarm, 60, broker=95, start=None),
     Fault(
-        "F22", "a worker is lost", kill_host(first("worker")), 400, body_seconds=20, patience=600, probe_not_on=lambda c: c.hosts("worker")
+        "F22",
+        "a worker is lost",
+        kill_host(first("worker")),
+        400,
+        body_seconds=20,
+        runs=30,
+        # The scheduler misses its heartbeat for 300 s, looks every 10 s, and queues it anew.
+        retry=330,
+        patience=600,
+        probe_not_on=lambda c: c.hosts("worker"),
     ),
     Fault(
         "F23",
@@ -311,6 +324,8 @@ FAULTS = [
         body_seconds=330,
         runs=3,
         start=None,
+        # What the timing budget says, and the seconds of the last row.
+        stray=275,
         patience=900,
         probe_not_on=lambda c: c.hosts("worker"),
     ),

@@ -33,7 +33,9 @@ def table(verdicts: list[dict[str, Any]]) -> str:
             target = runs[0][layer]["target_seconds"]
             mark = "" if target is None or worst <= target else " **missed**"
             cells.append(f"{worst:g} s" + (f" of {target:g}" if target is not None else "") + mark)
-        cells.append(f"{max(run['tasks']['next_start_seconds'] for run in runs):g} s")
+        retry = max(run["tasks"].get("retry_seconds", 0) for run in runs)
+        again = f", a lost one again {retry:g} s" if retry else ""
+        cells.append(f"{max(run['tasks']['next_start_seconds'] for run in runs):g} s{again}")
         stored = [run[layer] for run in runs for layer in LAYERS[1:]]
         cells.append(f"{sum(each['lost'] for each in stored)} of {sum(each['acknowledged'] for each in stored)}")
         tries = [run["tasks"] for run in runs]

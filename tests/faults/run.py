@@ -257,6 +257,12 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
     verdict["tasks"] = {**asdict(tasks), "runs": len(runs.names), "next_start_seconds": round(checker.next_start(written, begun), 1)}
     if tasks.double_starts or tasks.overlap_seconds or tasks.failed:
         broken.append(f"tasks: {asdict(tasks)}")
+    stray = checker.stray(written, begun)
+    verdict["tasks"]["stray_seconds"] = round(stray, 1)
+    if fault.stray is not None and stray > fault.stray:
+        broken.append(f"a task went on for {stray:.0f} s where it was cut off")
+    if fault.retry is not None and tasks.retry_seconds > fault.retry:
+        broken.append(f"a lost task was tried again after {tasks.retry_seconds:.0f} s")
     if fault.start is not None and checker.next_start(written, begun) > fault.start:
         broken.append(f"no task began for {checker.next_start(written, begun):.0f} s")
     output.mkdir(parents=True, exist_ok=True)

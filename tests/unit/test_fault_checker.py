@@ -63,7 +63,8 @@ def test_tasks():
         beat("b", 1, 0, "begin"), beat("b", 1, 4), beat("b", 2, 9, "begin"), beat("b", 2, 12, "end"),
     ]  # fmt: skip
     well = checker.tasks(ledger, {"a": "success", "b": "success"})
-    assert well == checker.Tasks(tries=3, ended=2, double_starts=0, overlap_seconds=0, failed=0)
+    assert well == checker.Tasks(tries=3, ended=2, double_starts=0, overlap_seconds=0, retry_seconds=5, failed=0)
+    assert checker.stray(ledger, since=1) == 3
     twice = checker.tasks([*ledger, beat("a", 1, 1, "begin"), beat("b", 1, 11)], {"a": "success", "b": "failed"})
     assert (twice.double_starts, twice.overlap_seconds, twice.failed) == (1, 2, 1)
 
