@@ -81,10 +81,14 @@ class Cluster:
         """A metastore host that confirms writes."""
         return next((member["name"] for member in self.patroni() if member["role"] in ("sync_standby", "quorum_standby")), "")
 
+    @property
+    def vip(self) -> str:
+        """The virtual IP."""
+        return str(next(node["keepalived"]["vip"] for node in self.nodes.values() if "keepalived" in node)).partition("/")[0]
+
     def vip_holder(self) -> str:
         """The load balancer that has the virtual IP."""
-        address = next(iter(node["keepalived"]["vip"] for node in self.nodes.values() if "keepalived" in node)).partition("/")[0]
-        return next((host for host in self.hosts("haproxy") if f" {address}/" in self.run(host, "ip", "-oneline", "address")), "")
+        return next((host for host in self.hosts("haproxy") if f" {self.vip}/" in self.run(host, "ip", "-oneline", "address")), "")
 
     def queue_leader(self, queue: str = "default") -> str:
         """The broker that leads a queue."""
@@ -179,7 +183,8 @@ class Cluster:
 
     def isolate(self, host: str, *others: str) -> None:
         """No packet passes between ``host`` and ``others``, in any direction."""
-        addresses = ", ".join(self.nodes[other]["address"] for other in others)
+        moving = [self.vip] if set(self.hosts("haproxy")) <= set(others) else []
+        addresses = ", ".join([self.nodes[other]["address"] for other in others] + moving)
         rules = (
             "table inet nemesis { "
             f"chain in {{ type filter hook input priority -300; ip saddr {{ {addresses} }} drop; }}; "
