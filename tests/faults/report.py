@@ -46,8 +46,8 @@ def table(verdicts: list[dict[str, Any]]) -> str:
     versions = sorted({f"{name} {version}" for verdict in verdicts for name, version in verdict["versions"].items()})
     lines += [
         "",
-        f"{len(verdicts)} runs, {dates[0]} to {dates[-1]}, with {', '.join(versions)}. Seconds are the longest time without an answer,",
-        "the worst of all runs.",
+        f"{len(verdicts)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.",
+        "Seconds are the longest time without an answer, the worst of all runs.",
     ]
     missed = [f"- {verdict['fault']}: {reason[:300]}" for verdict in verdicts for reason in verdict["broken"]]
     lines += ["", "Promises that were not kept:", "", *missed] if missed else ["", "Every promise was kept in every run."]

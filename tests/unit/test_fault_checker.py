@@ -95,7 +95,7 @@ def test_a_report_shows_the_worst_and_what_was_not_kept():
     assert "| F1: an api-server is killed | 2 | 7.5 s of 5 **missed** |" in text
     assert "| 0 of 400 | 0 of 20 | 0 |" in text
     assert "- F1: http: 7.5 s without an answer" in text
-    assert "2 runs, 1970-01-01 to 1970-01-01, with Patroni 4.0." in text
+    assert "2 runs, 1970-01-01, with Patroni 4.0." in text
 
 
 def test_a_report_says_that_all_was_kept():
