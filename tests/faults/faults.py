@@ -55,26 +55,27 @@ def nothing(_cluster: Cluster) -> None:
     """It mends itself."""
 
 
-def kill_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
-    """The host's power is cut, and comes back when the fault is mended."""
+def lose_host(
+    find: Callable[[Cluster], str], lose: Callable[[Cluster, str], None], give_back: Callable[[Cluster, str], None]
+) -> Callable[[Cluster], Action]:
+    """A whole host is away, and back when the fault is mended."""
 
     def break_it(cluster: Cluster) -> Action:
         host = find(cluster)
-        cluster.kill(host)
-        return lambda after: after.start(host)
+        lose(cluster, host)
+        return lambda after: give_back(after, host)
 
     return break_it
+
+
+def kill_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
+    """The host's power is cut, and comes back when the fault is mended."""
+    return lose_host(find, Cluster.kill, Cluster.start)
 
 
 def pause_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
     """Every process of the host is frozen, as a machine that its hypervisor stalls."""
-
-    def break_it(cluster: Cluster) -> Action:
-        host = find(cluster)
-        cluster.pause(host)
-        return lambda after: after.unpause(host)
-
-    return break_it
+    return lose_host(find, Cluster.pause, Cluster.unpause)
 
 
 def kill_process(find: Callable[[Cluster], str], unit: str, whom: str = "main") -> Callable[[Cluster], Action]:
