@@ -14,6 +14,7 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterable
@@ -25,6 +26,10 @@ AUTHORITY = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
+# A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all others.
+LOG_ROOM = 16 << 20
+# How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy for all of them.
+WATCH_SECONDS = 25
 JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
@@ -34,6 +39,10 @@ class UnknownError(Exception):
 
 class UnhealthyError(Exception):
     """The service does not do its work."""
+
+
+class NoRoomError(UnhealthyError):
+    """The service harms the cluster as long as it runs here."""
 
 
 def main_pid(unit: str) -> int:
@@ -99,6 +108,16 @@ def check_job(unit: str) -> str:
     return f"heartbeat {max(age, 0):.0f} s ago"
 
 
+def check_room(config: configparser.RawConfigParser) -> str:
+    """There is room for logs of tasks."""
+    folder = config.get("logging", "base_log_folder")
+    system = os.statvfs(folder)
+    free = system.f_bavail * system.f_frsize
+    if free < LOG_ROOM:
+        raise NoRoomError(f"{free >> 20} MB are free in {folder}, tasks need {LOG_ROOM >> 20}")
+    return f"{free >> 20} MB are free in {folder}"
+
+
 def check_worker(unit: str) -> str:
     """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its consumer."""
     from celery import Celery
@@ -129,15 +148,22 @@ def check_worker(unit: str) -> str:
     return f"consumes from queue {queue}"
 
 
-def check(unit: str) -> str:
-    """One line about a healthy ``unit``. Raises UnhealthyError or UnknownError."""
+def read_config() -> configparser.RawConfigParser:
+    """airflow.cfg of this host."""
     config = configparser.RawConfigParser()
     config.read(CONFIG)
+    return config
+
+
+def check(unit: str) -> str:
+    """One line about a healthy ``unit``. Raises UnhealthyError or UnknownError."""
+    config = read_config()
     if unit in ("airflow-api-server", "airflow-webserver"):
         return check_web(unit, config)
     if unit in JOBS:
         return check_job(unit)
     if unit.startswith("airflow-worker@"):
+        check_room(config)
         return check_worker(unit)
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
@@ -150,14 +176,38 @@ def count_failure(unit: str, failed: bool) -> int:
     return count
 
 
+def check_in_time(unit: str) -> str:
+    """``check``, or UnknownError when there is no result in time: a busy machine is no reason to restart what runs on it."""
+    said: list[str] = []
+    problems: list[Exception] = []
+
+    def run() -> None:
+        try:
+            said.append(check(unit))
+        except Exception as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(WATCH_SECONDS)
+    for problem in problems:
+        raise problem
+    if not said:
+        raise UnknownError(f"no result within {WATCH_SECONDS} s")
+    return said[0]
+
+
 def watch(unit: str, failures: int) -> int:
-    """Exit code for the watchdog: 1 at every ``failures``-th bad check in a row."""
+    """Exit code for the watchdog: 1 at every ``failures``-th bad check in a row, and at once when the service does harm."""
     try:
-        print(f"{unit}: {check(unit)}")
+        print(f"{unit}: {check_in_time(unit)}")
         failed = False
     except UnknownError as problem:
         print(f"{unit}: {problem}")
         return 0
+    except NoRoomError as problem:
+        print(f"{unit}: {problem}")
+        return 1
     except UnhealthyError as problem:
         print(f"{unit}: {problem}")
         failed = True
@@ -194,7 +244,14 @@ def main() -> int:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
     mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth failure in a row, and start counting anew then")
+    mode.add_argument("--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts")
     arguments = parser.parse_args()
+    if arguments.room:
+        try:
+            print(check_room(read_config()))
+        except NoRoomError as problem:
+            raise SystemExit(str(problem)) from problem
+        return 0
     units = [unit.removesuffix(".service") for unit in arguments.unit]
     if arguments.watch:
         return max(watch(unit, arguments.watch) for unit in units)

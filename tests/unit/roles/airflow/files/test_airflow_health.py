@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,6 +51,19 @@ def test_only_failures_in_a_row_count(tmp_path, monkeypatch):
     assert health.count_failure("airflow-triggerer", failed=True) == 1
 
 
+def test_a_worker_without_room_for_logs_is_stopped_at_once_and_starts_when_there_is_some(tmp_path, monkeypatch, capsys):
+    (tmp_path / "airflow.cfg").write_text(f"[logging]\nbase_log_folder = {tmp_path}\n")
+    monkeypatch.setattr(health, "CONFIG", tmp_path / "airflow.cfg")
+    monkeypatch.setattr("sys.argv", ["airflow-health", "--room", "airflow-worker@default"])
+    monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=4095, f_frsize=4096))
+    assert health.watch("airflow-worker@default", 5) == 1
+    assert capsys.readouterr().out == f"airflow-worker@default: 15 MB are free in {tmp_path}, tasks need 16\n"
+    with pytest.raises(SystemExit, match="15 MB are free"):
+        health.main()
+    monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=4096, f_frsize=4096))
+    assert health.main() == 0
+
+
 def test_an_unknown_unit_is_refused():
     with pytest.raises(SystemExit, match="no check for 'nginx'"):
         health.check("nginx")
@@ -91,3 +105,11 @@ def test_the_watchdog_acts_on_failures_in_a_row_but_not_on_an_absent_metastore(t
 
     monkeypatch.setattr(health, "check", check)
     assert [health.watch("airflow-scheduler", 3) for _ in range(4)] == [0, 0, 0, 1]
+
+
+def test_the_watchdog_does_not_act_when_the_machine_is_too_busy_for_a_check(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(health, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(health, "check", lambda _unit: time.sleep(30))
+    assert [health.watch("airflow-scheduler", 1) for _ in range(2)] == [0, 0]
+    assert capsys.readouterr().out == "airflow-scheduler: no result within 0.1 s\n" * 2
