@@ -671,6 +671,8 @@ class _Model:
                 "execution_api_server_url": f"{'https' if self.tls else 'http'}://{bracket(self.balancer(host))}:{port}/execution/",
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.set["airflow_webserver_workers"]},
+            # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
+            "api_auth": {"jwt_leeway": 30},
             "dag_processor": {"refresh_interval": 30, "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles"},
             **{section: dict(options) for section, options in _timing.SETTINGS.items()},
         }
