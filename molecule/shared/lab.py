@@ -37,7 +37,8 @@ PACKAGES = (
     "rabbitmq-server",
     "zstd",
 )
-BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata"
+# The last for faults that set one service's clock wrong.
+BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,libfaketime"
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # Units that make no sense in a container, or that run apt behind the tests' back.
 MASKED = (

@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -37,6 +38,18 @@ class Cluster:
         return [host["name"] for host in self.model["hosts_of"][group]]
 
     # Commands.
+
+    def session(self) -> requests.Session:
+        """The API as the administrator: a session with a token."""
+        session = requests.Session()
+        self.log_in(session)
+        return session
+
+    def log_in(self, session: requests.Session) -> None:
+        """Give ``session`` a token, the first or a new one."""
+        login = {"username": self.access.user, "password": self.access.password}
+        token = requests.post(f"{self.access.url}/auth/token", json=login, timeout=30).json()["access_token"]
+        session.headers["Authorization"] = f"Bearer {token}"
 
     def docker(self, *command: str) -> str:
         """Output of a docker command that succeeds."""
@@ -181,17 +194,57 @@ class Cluster:
         """Send a signal to the main process of a unit, or to all of them."""
         self.run(host, "systemctl", "kill", f"--signal={signal}", f"--kill-whom={whom}", unit)
 
-    def isolate(self, host: str, *others: str) -> None:
-        """No packet passes between ``host`` and ``others``, in any direction."""
+    def isolate(self, host: str, *others: str, ways: tuple[str, ...] = ("input", "output")) -> None:
+        """No packet passes between ``host`` and ``others``: neither its ``input`` nor its ``output``, or one of both."""
         moving = [self.vip] if set(self.hosts("haproxy")) <= set(others) else []
         addresses = ", ".join([self.nodes[other]["address"] for other in others] + moving)
-        rules = (
-            "table inet nemesis { "
-            f"chain in {{ type filter hook input priority -300; ip saddr {{ {addresses} }} drop; }}; "
-            f"chain out {{ type filter hook output priority -300; ip daddr {{ {addresses} }} drop; }}; }}"
-        )
-        self.run(host, "nft", rules)
+        match = {"input": "saddr", "output": "daddr"}
+        chains = (f"chain {way} {{ type filter hook {way} priority -300; ip {match[way]} {{ {addresses} }} drop; }};" for way in ways)
+        self.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
 
     def rejoin(self, host: str) -> None:
         """Take ``isolate`` back."""
         self.run(host, "nft", "delete", "table", "inet", "nemesis")
+
+    def skew(self, host: str, unit: str, seconds: int) -> None:
+        """A unit starts anew with a clock of its own: containers have one clock for all, so only what its processes see can be changed."""
+        path = f"/run/systemd/system/{unit}.service.d"
+        # The clock that measures how long something takes goes on as it is, as on a machine whose time was set wrongly.
+        settings = {"LD_PRELOAD": self.run(host, "sh", "-c", "ls /usr/lib/*/faketime/libfaketime.so.1").strip()}
+        settings |= {"FAKETIME": f"{seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        lines = ["[Service]", *(f"Environment={name}={value}" for name, value in settings.items())]
+        self.run(
+            host, "sh", "-c", f"mkdir -p {path} && printf '%s\\n' \"$@\" > {path}/nemesis.conf && systemctl daemon-reload", "sh", *lines
+        )
+        self.run(host, "systemctl", "restart", unit)
+
+    def unskew(self, host: str, unit: str) -> None:
+        """Take ``skew`` back."""
+        self.run(host, "sh", "-c", f"rm -r /run/systemd/system/{unit}.service.d && systemctl daemon-reload")
+        self.run(host, "systemctl", "restart", unit)
+
+    def fill(self, host: str, folder: str) -> None:
+        """A small file system is laid over ``folder``, and is full."""
+        owner = self.run(host, "stat", "--format=uid=%u,gid=%g,mode=%a", folder).strip()
+        self.run(host, "mount", "-t", "tmpfs", "-o", f"size=64k,{owner}", "nemesis", folder)
+        self.run(host, "sh", "-c", f"head -c 1M /dev/zero > {folder}/nemesis || true")
+
+    def unfill(self, host: str, folder: str) -> None:
+        """Take ``fill`` back."""
+        self.run(host, "umount", "--lazy", folder)
+
+    def delay(self, host: str) -> Callable[[], None]:
+        """What ``host`` sends to the others arrives late, until the result is called."""
+        self.run(host, "sh", "-c", "mkdir -p /dev/net && { test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }")
+        others = [node["address"] for name, node in self.nodes.items() if name != host]
+        source = Path(__file__).with_name("delay.py").read_text(encoding="utf-8")
+        command = ["docker", "exec", "--interactive", self.access.containers[host], "python3", "-c", source, *others]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise RuntimeError(f"nothing is delayed on {host}")
+
+        def stop() -> None:
+            process.communicate(timeout=30)
+            assert process.returncode == 0, f"the delay on {host} had ended before"
+
+        return stop

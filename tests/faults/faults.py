@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster import Cluster, inventory
+from cluster import Cluster, inventory, wait
 from cluster_access import ansible, recap
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +39,9 @@ class Fault:
     retry: float | None = None
     # Seconds for which a task may go on where it was cut off.
     stray: float | None = None
-    # Seconds that a body takes, the most runs that are asked for, and how long their retries may take.
+    # Seconds that a body takes, of which DAG, the most runs that are asked for, and how long their retries may take.
     body_seconds: float = 10
+    dag: str = "flightdeck_ledger"
     runs: float = float("inf")
     patience: float = 240
     # Seconds until everything is well again, once it is mended.
@@ -116,18 +117,15 @@ def switch_over(cluster: Cluster) -> Action:
     return mend
 
 
-def isolate_leader(cluster: Cluster) -> Action:
-    """The leader cannot reach etcd and its followers, while clients still reach it."""
-    leader = cluster.leader()
-    cluster.isolate(leader, *(host for host in cluster.hosts("metastore") if host != leader))
-    return lambda after: after.rejoin(leader)
+def isolate(find: Callable[[Cluster], str], group: str, *ways: str) -> Callable[[Cluster], Action]:
+    """A host and its peers in a group cannot reach each other, or one not the others, while clients still reach all."""
 
+    def break_it(cluster: Cluster) -> Action:
+        host = find(cluster)
+        cluster.isolate(host, *(peer for peer in cluster.hosts(group) if peer != host), ways=ways or ("input", "output"))
+        return lambda after: after.rejoin(host)
 
-def isolate_broker(cluster: Cluster) -> Action:
-    """The broker that leads the queue is cut off from the others."""
-    leader = cluster.queue_leader()
-    cluster.isolate(leader, *(host for host in cluster.hosts("rabbitmq") if host != leader))
-    return lambda after: after.rejoin(leader)
+    return break_it
 
 
 def reload_balancer(cluster: Cluster) -> Action:
@@ -162,6 +160,49 @@ def alarm(cluster: Cluster) -> Action:
     return lambda after: after.run(host, "rabbitmqctl", "--quiet", "set_disk_free_limit", limit) and None
 
 
+def drain_worker(cluster: Cluster) -> Action:
+    """A worker is stopped as an administrator does it, while it runs tasks."""
+    worker = cluster.hosts("worker")[0]
+    cluster.run(worker, "systemctl", "stop", WORKER)
+    return lambda after: after.run(worker, "systemctl", "start", WORKER) and None
+
+
+def exceed_memory(cluster: Cluster) -> Action:
+    """A task takes more memory than its worker may have: its first try dies, and nothing else."""
+
+    def worker_pids() -> dict[str, str]:
+        return {host: cluster.run(host, "systemctl", "show", "--property=MainPID", WORKER) for host in cluster.hosts("worker")}
+
+    session, name, before = cluster.session(), f"balloon-{time.time():.0f}", worker_pids()
+    url = f"{cluster.access.url}/api/v2/dags/flightdeck_balloon/dagRuns"
+    body = {"dag_run_id": name, "logical_date": None, "conf": {"gigabytes": 4}}
+    session.post(url, json=body, timeout=10).raise_for_status()
+
+    def problem() -> str:
+        [task] = session.get(f"{url}/{name}/taskInstances", timeout=10).json()["task_instances"]
+        return "" if (task["state"], task["try_number"]) == ("success", 2) else f"{task['state']} at try {task['try_number']}"
+
+    def mend(_after: Cluster) -> None:
+        wait("the task that took too much ended at its second try", problem, 120)
+        assert worker_pids() == before, "a worker was started anew"
+
+    return mend
+
+
+def watch_schedulers(cluster: Cluster) -> Action:
+    """The metastore's leader is lost, and while it is, every scheduler finds back to work by itself."""
+    give_back = kill_host(leader)(cluster)
+
+    def mend(after: Cluster) -> None:
+        try:
+            for host in after.hosts("scheduler"):
+                after.run(host, "/usr/local/bin/airflow-health", "airflow-scheduler")
+        finally:
+            give_back(after)
+
+    return mend
+
+
 def cold_start(cluster: Cluster) -> Action:
     """Everything loses its power, and comes back in any order."""
     hosts = list(cluster.access.containers)
@@ -183,12 +224,37 @@ def cut_worker_off(cluster: Cluster) -> Action:
     return lambda after: after.rejoin(worker)
 
 
-def lose_packets(cluster: Cluster) -> Action:
-    """One packet of fifty is lost on the way to and from the metastore's leader."""
+def bad_network(cluster: Cluster) -> Action:
+    """What the metastore's leader sends arrives late, and one packet of fifty is lost in each direction: no reason to change the leader."""
     host = cluster.leader()
     chains = (f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};" for hook in ("input", "output"))
     cluster.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
-    return lambda after: after.rejoin(host)
+    mend_delay = cluster.delay(host)
+
+    def mend(after: Cluster) -> None:
+        mend_delay()
+        after.rejoin(host)
+        assert after.leader() == host, f"{after.leader()} leads instead of {host}"
+
+    return mend
+
+
+def skew(find: Callable[[Cluster], str], unit: str, seconds: int) -> Callable[[Cluster], Action]:
+    """A unit's clock is wrong."""
+
+    def break_it(cluster: Cluster) -> Action:
+        host = find(cluster)
+        cluster.skew(host, unit, seconds)
+        return lambda after: after.unskew(host, unit)
+
+    return break_it
+
+
+def fill_logs(cluster: Cluster) -> Action:
+    """A worker can write no logs."""
+    host, folder = cluster.hosts("worker")[0], cluster.model["directories"]["log_dir"]
+    cluster.fill(host, folder)
+    return lambda after: after.unfill(host, folder)
 
 
 # What restarts the brokers, one after the other; in the second form as it was.
@@ -251,6 +317,7 @@ def leader(cluster: Cluster) -> str:
     return cluster.leader()
 
 
+WORKER = "airflow-worker@default"
 LOSS = 45.0
 FAULTS = [
     Fault("F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True),
@@ -279,7 +346,9 @@ FAULTS = [
     Fault("F10", "Patroni is frozen where it leads", freeze_process(leader, "patroni", "main"), 60, metastore=30),
     Fault("F11", "the metastore is switched over", switch_over, 0, metastore=8),
     # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it answers.
-    Fault("F12", "the metastore's leader is cut off from its peers", isolate_leader, 60, http=LOSS, metastore=LOSS, broker=40),
+    Fault(
+        "F12", "the metastore's leader is cut off from its peers", isolate(leader, "metastore"), 60, http=LOSS, metastore=LOSS, broker=40
+    ),
     Fault(
         "F13",
         "an etcd member is killed",
@@ -302,7 +371,16 @@ FAULTS = [
         "F18", "the broker that leads the queue is frozen", freeze_process(Cluster.queue_leader, "rabbitmq-server"), 90, broker=45, heal=240
     ),
     # Its host may be the one of the metastore's leader, and then it is F12 as well.
-    Fault("F19", "the broker that leads the queue is cut off", isolate_broker, 60, http=LOSS, metastore=LOSS, broker=45, heal=240),
+    Fault(
+        "F19",
+        "the broker that leads the queue is cut off",
+        isolate(Cluster.queue_leader, "rabbitmq"),
+        60,
+        http=LOSS,
+        metastore=LOSS,
+        broker=45,
+        heal=240,
+    ),
     Fault("F20", "the play restarts all brokers", roll_brokers, 0, broker=15, heal=300),
     Fault("F21", "a broker's disk is full", alarm, 60, broker=95, start=None),
     Fault(
@@ -330,12 +408,40 @@ FAULTS = [
         patience=900,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
+    # No try is repeated, not even of those that ran when it was stopped.
+    Fault("F24", "a worker is stopped with running tasks", drain_worker, 20, start=15, retry=0),
+    Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=15, retry=0),
     Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
+    # 45 s until the metastore answers, and 30 s for them.
+    Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=40),
+    Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60),
+    Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
+    # The watchdog takes the worker away within 75 s.
+    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", patience=400),
     Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
     Fault(
         "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, patience=900
     ),
-    Fault("F33", "one packet of fifty is lost around the metastore's leader", lose_packets, 180, metastore=15),
+    Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15),
     Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
     Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=40),
+    Fault(
+        "F38",
+        "the metastore's leader hears its peers no more",
+        isolate(leader, "metastore", "input"),
+        60,
+        http=LOSS,
+        metastore=LOSS,
+        broker=45,
+    ),
+    Fault(
+        "F39",
+        "the peers of the broker that leads the queue hear it no more",
+        isolate(Cluster.queue_leader, "rabbitmq", "output"),
+        60,
+        http=LOSS,
+        metastore=LOSS,
+        broker=45,
+        heal=240,
+    ),
 ]

@@ -31,7 +31,6 @@ import checker
 from cluster import Cluster, wait
 from faults import FAULTS, Fault
 
-DAG = "flightdeck_ledger"
 WARM_SECONDS = 10
 CALM_SECONDS = 10
 PERIOD = 0.2
@@ -131,26 +130,19 @@ class Runs:
     """A DAG run every four seconds; one that was not acknowledged is asked for again, under the same name."""
 
     def __init__(self, cluster: Cluster, ledger: str, fault: Fault) -> None:
-        self.cluster, self.most = cluster, fault.runs
+        self.cluster, self.dag, self.most = cluster, fault.dag, fault.runs
         self.conf = {"url": ledger, "seconds": fault.body_seconds, "bodies": 2}
         self.names: list[str] = []
         self.ended: set[str] = set()
         self.stopped = threading.Event()
-        self.session = requests.Session()
-        self.log_in()
+        self.session = cluster.session()
         self.thread = threading.Thread(target=self._trigger, daemon=True)
         self.thread.start()
-
-    def log_in(self) -> None:
-        """A token for the administrator."""
-        login = {"username": self.cluster.access.user, "password": self.cluster.access.password}
-        token = requests.post(f"{self.cluster.access.url}/auth/token", json=login, timeout=30).json()["access_token"]
-        self.session.headers["Authorization"] = f"Bearer {token}"
 
     @property
     def url(self) -> str:
         """Runs of the DAG."""
-        return f"{self.cluster.access.url}/api/v2/dags/{DAG}/dagRuns"
+        return f"{self.cluster.access.url}/api/v2/dags/{self.dag}/dagRuns"
 
     def _trigger(self) -> None:
         while not self.stopped.wait(4) and len(self.names) < self.most:
@@ -173,7 +165,7 @@ class Runs:
         try:
             answers = [self.session.get(f"{self.url}/{name}", timeout=10) for name in self.names if name not in self.ended]
             if any(answer.status_code == 401 for answer in answers):
-                self.log_in()
+                self.cluster.log_in(self.session)
                 return "logging in"
             states = [answer.json().get("state") if answer.status_code == 200 else answer.status_code for answer in answers]
         except (requests.RequestException, ValueError) as error:
