@@ -1,4 +1,4 @@
-"""Writes what the faults showed into docs/reliability.md: worst values of all runs below a directory.
+"""Keeps what the faults showed in results.jsonl, a line per run, and writes the worst of all runs into docs/reliability.md.
 
 python tests/faults/report.py artefacts/faults
 """
@@ -6,6 +6,7 @@ python tests/faults/report.py artefacts/faults
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections import defaultdict
@@ -13,24 +14,48 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
+RESULTS = Path(__file__).with_name("results.jsonl")
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 LAYERS = ("http", "metastore", "broker")
+# What the table needs of a layer and of the tasks; the histories stay in the artefacts.
+OF_LAYER = ("outage_seconds", "target_seconds", "acknowledged", "lost")
+OF_TASKS = ("next_start_seconds", "retry_seconds", "stray_seconds", "tries", "double_starts", "failed")
 
 
-def table(verdicts: list[dict[str, Any]]) -> str:
+def result(verdict: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a verdict."""
+    kept = {name: verdict[name] for name in ("fault", "title", "at", "broken", "versions")}
+    for name, fields in (*((layer, OF_LAYER) for layer in LAYERS), ("tasks", OF_TASKS)):
+        kept[name] = {field: verdict[name][field] for field in fields if field in verdict[name]}
+    return kept
+
+
+def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every run once, in the order of faults and times."""
+    runs = {(run["fault"], run["at"]): run for run in [*old, *new]}
+    return [runs[key] for key in sorted(runs, key=lambda key: (order(key[0]), key[1]))]
+
+
+def order(fault: str) -> tuple[int, str]:
+    """F9 before F28a before F28b before F30."""
+    number = re.sub(r"\D", "", fault)
+    return int(number), fault
+
+
+def table(runs_of_all: list[dict[str, Any]]) -> str:
     """A row per fault: how often, and the worst of what was seen."""
     by_fault: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for verdict in verdicts:
-        by_fault[verdict["fault"]].append(verdict)
+    for run in runs_of_all:
+        by_fault[run["fault"]].append(run)
     lines = [
         "| fault | times | UI and API | metastore | broker | next task | writes lost of acknowledged | tries begun twice | tasks failed |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for _name, runs in sorted(by_fault.items(), key=lambda item: int(item[0][1:])):
-        cells = [f"{runs[0]['fault']}: {runs[0]['title']}", str(len(runs))]
+    for runs in by_fault.values():
+        cells = [f"{runs[-1]['fault']}: {runs[-1]['title']}", str(len(runs))]
         for layer in LAYERS:
             worst = max(run[layer]["outage_seconds"] for run in runs)
-            target = runs[0][layer]["target_seconds"]
+            target = runs[-1][layer]["target_seconds"]
             mark = "" if target is None or worst <= target else " **missed**"
             cells.append(f"{worst:g} s" + (f" of {target:g}" if target is not None else "") + mark)
         retry = max(run["tasks"].get("retry_seconds", 0) for run in runs)
@@ -42,14 +67,14 @@ def table(verdicts: list[dict[str, Any]]) -> str:
         cells.append(f"{sum(each['double_starts'] for each in tries)} of {sum(each['tries'] for each in tries)}")
         cells.append(str(sum(each["failed"] for each in tries)))
         lines.append(f"| {' | '.join(cells)} |")
-    dates = sorted(time.strftime("%Y-%m-%d", time.gmtime(verdict["at"])) for verdict in verdicts)
-    versions = sorted({f"{name} {version}" for verdict in verdicts for name, version in verdict["versions"].items()})
+    dates = sorted(time.strftime("%Y-%m-%d", time.gmtime(run["at"])) for run in runs_of_all)
+    versions = sorted({f"{name} {version}" for run in runs_of_all for name, version in run["versions"].items()})
     lines += [
         "",
-        f"{len(verdicts)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.",
+        f"{len(runs_of_all)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.",
         "Seconds are the longest time without an answer, the worst of all runs.",
     ]
-    missed = [f"- {verdict['fault']}: {reason[:300]}" for verdict in verdicts for reason in verdict["broken"]]
+    missed = [f"- {run['fault']}: {reason[:300]}" for run in runs_of_all for reason in run["broken"]]
     lines += ["", "Promises that were not kept:", "", *missed] if missed else ["", "Every promise was kept in every run."]
     return "\n".join(lines) + "\n"
 
@@ -59,9 +84,12 @@ def main() -> None:
     verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
     if not verdicts:
         raise SystemExit(f"no verdict below {sys.argv[1]}")
+    old = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    runs = merged(old, [result(verdict) for verdict in verdicts])
+    RESULTS.write_text("".join(json.dumps(run) + "\n" for run in runs), encoding="utf-8")
     before, _mark, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _old, _mark, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + table(verdicts) + END + after, encoding="utf-8")
+    PAGE.write_text(before + BEGIN + table(runs) + END + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -98,5 +98,16 @@ def test_a_report_shows_the_worst_and_what_was_not_kept():
     assert "2 runs, 1970-01-01, with Patroni 4.0." in text
 
 
+def test_runs_of_several_days_are_kept_once_and_in_order():
+    first, again, other = verdict(), {**verdict(), "at": 9}, {**verdict(), "fault": "F12"}
+    assert [(run["fault"], run["at"]) for run in report.merged([other, first], [first, again])] == [("F1", 0), ("F1", 9), ("F12", 0)]
+    assert sorted(["F30", "F28b", "F9", "F28a"], key=report.order) == ["F9", "F28a", "F28b", "F30"]
+
+
+def test_a_result_is_what_the_table_needs():
+    more = {**verdict(), "healed_seconds": 3.0, "metastore": {**verdict()["metastore"], "attempted": 101}}
+    assert report.result(more) == verdict()
+
+
 def test_a_report_says_that_all_was_kept():
     assert report.table([verdict()]).endswith("Every promise was kept in every run.\n")
