@@ -58,14 +58,16 @@ def main() -> None:
     fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH", NAME.encode(), IFF_TUN | IFF_NO_PI))
     ip("link", "set", NAME, "up")
     ip("route", "add", "default", "dev", NAME, "table", TABLE)
-    for address in sys.argv[1:]:
-        ip("rule", "add", "to", address, "not", "fwmark", str(MARK), "table", TABLE)
+    rules = [("fwmark", str(MARK), "table", "main", "priority", "100")]
+    rules += [("to", address, "table", TABLE, "priority", "101") for address in sys.argv[1:]]
+    for rule in rules:
+        ip("rule", "add", *rule)
     print("ready", flush=True)
     try:
         forward(device)
     finally:
-        for address in sys.argv[1:]:
-            ip("rule", "del", "to", address, "not", "fwmark", str(MARK), "table", TABLE)
+        for rule in rules:
+            ip("rule", "del", *rule)
 
 
 if __name__ == "__main__":
