@@ -35,6 +35,7 @@ PACKAGES = (
     "python3-psycopg2",
     "python3-venv",
     "rabbitmq-server",
+    "redis-server",
     "zstd",
 )
 # The last for faults that set one service's clock wrong.

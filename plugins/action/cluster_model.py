@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
+    _broker,
     _cluster,
     _config,
     _controller,
@@ -166,7 +167,7 @@ class ActionModule(ActionBase):
                 environment.setdefault(section, {})[option] = value
             plain = {section: options for section, options in config.items() if isinstance(options, dict)}
             effective = _config.overlay(plain, environment)
-            problems += _options.check_broker_needs(effective)
+            problems += _broker.check_options(effective, settings, max(drains.values(), default=0))
             problems += _timing.check(effective, int(version.partition(".")[0]))
         places = ("dags_dir", "release_cache", "secrets_file")
         problems += _controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept, _problem, _rotation, _secret_store, _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _kept, _problem, _rotation, _secret_store, _secrets
 
 
 class ActionModule(ActionBase):
@@ -45,7 +45,11 @@ class ActionModule(ActionBase):
 
     def _check(self, names: list[str], stored: dict[str, str], variables: dict[str, Any]) -> None:
         """Raise AnsibleActionFail with everything that speaks against the rotation."""
-        if problems := _rotation.check(names, stored, self._given(variables), str(variables.get("ansible_limit", ""))):
+        cluster = variables["airflow_cluster"]
+        problems = _rotation.check(
+            names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["foreign_secrets"]
+        )
+        if problems := [*problems, *_broker.check_rotation(names, cluster["broker"])]:
             raise AnsibleActionFail(_problem.report(problems))
 
     def _given(self, variables: dict[str, Any]) -> dict[str, str]:

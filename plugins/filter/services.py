@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _ha, _preflight, _quote, _rabbitmq, _secrets, _sizes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _firewall, _ha, _preflight, _quote, _rabbitmq, _secrets, _sizes
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,6 +29,7 @@ class FilterModule:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         """Name of each filter with its function."""
         return {
+            "broker_memory": _checked(_sizes.broker_memory),
             "certificate_files": _checked(_secrets.certificate_files),
             "cluster_mark": _checked(_preflight.mark),
             "database_users": _checked(_secrets.database_users),
@@ -43,6 +44,6 @@ class FilterModule:
             "postgresql_value": _checked(_quote.postgresql_value),
             "rabbitmq_cookie": _checked(_rabbitmq.cookie),
             "rabbitmq_definitions": _checked(_rabbitmq.definitions),
-            "rabbitmq_memory": _checked(_sizes.rabbitmq_memory),
+            "redis_users": _checked(_broker.redis_users),
             "resting_users": _checked(_secrets.resting_users),
         }

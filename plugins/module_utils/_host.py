@@ -23,6 +23,7 @@ _DROP_IN = {
     "metastore": "/etc/systemd/system/postgresql@*-main.service.d/airflow.conf",
     "patroni": "/etc/systemd/system/patroni.service.d/airflow.conf",
     "rabbitmq": "/etc/systemd/system/rabbitmq-server.service.d/airflow.conf",
+    "redis": "/etc/systemd/system/redis-server.service.d/airflow.conf",
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
 _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
@@ -201,6 +202,8 @@ def foreign(groups: Iterable[str]) -> list[str]:
             found += glob.glob("/var/lib/etcd/*/member")
         elif group == "rabbitmq":
             found += [path for path in glob.glob("/var/lib/rabbitmq/mnesia/*") if os.path.isdir(path)]
+        elif group == "redis":
+            found += glob.glob("/var/lib/redis/*")
         elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
@@ -289,5 +292,5 @@ def parse_unattended(text: str) -> bool:
     """Whether apt's configuration switches them on and keeps none of our packages out."""
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("//", "#")))
     switched_on = re.findall(r'APT::Periodic::Unattended-Upgrade\s+"(\d+)"', lines)
-    kept_out = re.search(r"Package-Blacklist\s*\{[^}]*(postgresql|rabbitmq|haproxy)", lines)
+    kept_out = re.search(r"Package-Blacklist\s*\{[^}]*(postgresql|rabbitmq|redis|haproxy)", lines)
     return bool(switched_on) and switched_on[-1] != "0" and not kept_out

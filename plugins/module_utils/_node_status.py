@@ -196,22 +196,43 @@ def postgresql_problem(address: str, port: int, user: str, database: str, timeou
 
 
 def amqp_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str:
-    """Empty when an AMQP broker greets there, else what happened instead. Needs no password.
-
-    With ``authority``, the path of a certificate, the broker has to speak TLS and prove ``address``.
-    """
+    """Empty when an AMQP broker greets there, else what happened instead. Needs no password. ``authority`` as for ``_ask``."""
     try:
-        with ExitStack() as stack:
-            connection: socket.socket = stack.enter_context(socket.create_connection((address, port), timeout=timeout))
-            if authority:
-                context = ssl.create_default_context(cafile=authority)
-                connection = stack.enter_context(context.wrap_socket(connection, server_hostname=address))
-            connection.settimeout(timeout)
-            connection.sendall(b"AMQP\x00\x00\x09\x01")
-            answer = connection.recv(11)
+        answer = _ask(address, port, timeout, authority, b"AMQP\x00\x00\x09\x01", 11)
     except OSError as error:
         return f"no connection to port {port}: {error}"
     # A method frame (1) on channel 0 that carries connection.start: class 10, method 10.
     if len(answer) == 11 and answer[0] == 1 and answer[7:11] == b"\x00\x0a\x00\x0a":
         return ""
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak AMQP 0-9-1"
+
+
+def redis_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str:
+    """Empty when a Redis server takes writes there, else what happened instead. Needs no password. ``authority`` as for ``_ask``.
+
+    A server that reads its data, or that cannot write them, answers a PING with an error.
+    """
+    try:
+        answer = _ask(address, port, timeout, authority, b"PING\r\n", 200)
+    except OSError as error:
+        return f"no connection to port {port}: {error}"
+    if answer == b"+PONG\r\n":
+        return ""
+    if answer[:1] == b"-":
+        return answer[1:].decode("utf-8", "replace").strip()
+    return f"port {port} closed the connection" if not answer else f"port {port} does not speak Redis's protocol"
+
+
+def _ask(address: str, port: int, timeout: float, authority: str, question: bytes, size: int) -> bytes:
+    """The first ``size`` bytes that a server says to ``question``. Raises OSError.
+
+    With ``authority``, the path of a certificate, the server has to speak TLS and prove ``address``.
+    """
+    with ExitStack() as stack:
+        connection: socket.socket = stack.enter_context(socket.create_connection((address, port), timeout=timeout))
+        if authority:
+            context = ssl.create_default_context(cafile=authority)
+            connection = stack.enter_context(context.wrap_socket(connection, server_hostname=address))
+        connection.settimeout(timeout)
+        connection.sendall(question)
+        return connection.recv(size)

@@ -10,7 +10,7 @@ module: node_status
 short_description: Look at every service that a host of the cluster should run
 version_added: 0.1.0
 description:
-  - Reads systemd, the services' own health checks, RabbitMQ's cluster status, HAProxy's statistics, and greets PostgreSQL and
+  - Reads systemd, the services' own health checks, RabbitMQ's cluster status, HAProxy's statistics, and greets PostgreSQL, Redis and
     the broker as a client would. One execution for all services of a host.
   - Changes nothing, needs no password, and fails only when it cannot look; findings are rows.
 author: Flightdeck contributors (@flightdeck)
@@ -97,7 +97,13 @@ class _Node:
         return done.returncode, done.stdout, done.stderr
 
     def rows(self) -> list[status.Row]:
-        services = {"metastore": self.metastore, "rabbitmq": self.rabbitmq, "haproxy": self.haproxy, "pgbouncer": self.pgbouncer}
+        services = {
+            "metastore": self.metastore,
+            "rabbitmq": self.rabbitmq,
+            "redis": self.redis,
+            "haproxy": self.haproxy,
+            "pgbouncer": self.pgbouncer,
+        }
         rows = [row for name, look in services.items() if name in self.node for row in look(self.node[name])]
         return rows + self.airflow()
 
@@ -126,6 +132,10 @@ class _Node:
             return [status.row("rabbitmq", status.FAILED, status.rabbitmqctl_problem(err or listed, code))]
         return status.rabbitmq_rows(part["nodename"], part["nodes"], json.loads(out), json.loads(listed), self.queues)
 
+    def redis(self, part: dict[str, Any]) -> list[status.Row]:
+        problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("authority", ""))
+        return [status.row("redis", status.FAILED if problem else status.OK, problem or f"takes writes on port {part['port']}")]
+
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
         try:
             rows = status.haproxy_rows(status.haproxy_statistics(self.haproxy_socket), part["listeners"])
@@ -145,6 +155,9 @@ class _Node:
                 service = "the PostgreSQL server that leads"
             elif listener.get("check") == "amqp":
                 problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
+                service = "the broker"
+            elif listener.get("check") == "redis":
+                problem = status.redis_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
                 service = "the broker"
             else:
                 continue

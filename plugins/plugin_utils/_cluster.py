@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _firewall, _ha, _timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _firewall, _ha, _timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, COMPONENTS, SERVER, secrets_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._inventory import check_default_queue, check_hosts, normal_address
@@ -21,14 +20,14 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
-GROUPS = ("etcd", "metastore", "rabbitmq", "haproxy", *COMPONENTS)
+GROUPS = ("etcd", "metastore", *_broker.GROUPS, "haproxy", *COMPONENTS)
 # A cluster may be without them.
-OPTIONAL = ("etcd",)
+OPTIONAL = ("etcd", "redis")
 SUPPORTED_VERSIONS = ("2.11.2", "3.3.2")
 LOOPBACK = "127.0.0.1"
 DAGS_DIR = "dags"
 # What these services prove to their clients; other hosts are clients only.
-SERVERS = ("etcd", "metastore", "rabbitmq", "haproxy", "webserver")
+SERVERS = ("etcd", "metastore", *_broker.GROUPS, "haproxy", "webserver")
 # Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
@@ -91,13 +90,13 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     """Everything that is wrong with the inventory as a whole; empty when it can be deployed."""
     hosts = list(hosts)
     problems: list[Problem] = []
+    broker = _broker.of(settings)
+    unneeded = {*OPTIONAL, *_broker.GROUPS} - {broker.group}
     for group in GROUPS:
-        if group not in OPTIONAL and not any(group in host.groups for host in hosts):
-            problems.append(
-                Problem(
-                    "FD101", f"group airflow_{group}", "no host", "at least one host", f"Add a host to airflow_{group} in the inventory."
-                )
-            )
+        if group not in unneeded and not any(group in host.groups for host in hosts):
+            other = ", or set airflow_broker_url" if group == broker.group else ""
+            remedy = f"Add a host to airflow_{group} in the inventory{other}."
+            problems.append(Problem("FD101", f"group airflow_{group}", "no host", "at least one host", remedy))
     brokers = sum("rabbitmq" in host.groups for host in hosts)
     if brokers and brokers not in (1, 3, 5):
         problems.append(
@@ -109,6 +108,8 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
                 "An even number tolerates no more failures than one host less: add or remove one.",
             )
         )
+    members = {group: [host.name for host in hosts if group in host.groups] for group in _broker.GROUPS}
+    problems += _broker.check(members, settings, _served(hosts))
     problems += _ha.check(hosts, settings)
     version = str(settings["airflow_version"])
     if version not in SUPPORTED_VERSIONS:
@@ -135,8 +136,22 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     if version in SUPPORTED_VERSIONS:
         problems += _check_connections(hosts, settings)
     problems += _check_default_queue(hosts, settings)
-    problems += check_hosts({host.name: host.address for host in hosts}, [host.name for host in hosts if "rabbitmq" in host.groups])
+    problems += check_hosts({host.name: host.address for host in hosts}, members["rabbitmq"])
     return problems
+
+
+def _served(hosts: Iterable[Host]) -> dict[str, list[str]]:
+    """The queues of the workers, with the hosts that serve each."""
+    served: dict[str, list[str]] = {}
+    for host in hosts:
+        for queue in host.queues if "worker" in host.groups else ():
+            served.setdefault(queue["name"], []).append(host.name)
+    return served
+
+
+def _drain_seconds(hosts: Iterable[Host]) -> int:
+    """The longest time that a stopped worker waits for its tasks."""
+    return max((host.drain_timeout_seconds for host in hosts if "worker" in host.groups), default=0)
 
 
 def _check_queues(hosts: list[Host]) -> list[Problem]:
@@ -176,13 +191,9 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
 
 
 def _check_default_queue(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
-    served: dict[str, list[str]] = {}
-    for host in hosts:
-        for queue in host.queues if "worker" in host.groups else ():
-            served.setdefault(queue["name"], []).append(host.name)
     operators = settings.get("airflow_config", {}).get("operators")
     default = operators.get("default_queue") if isinstance(operators, Mapping) else None
-    return check_default_queue(served, str(default or "default"))
+    return check_default_queue(_served(hosts), str(default or "default"))
 
 
 def _check_addresses(hosts: list[Host]) -> list[Problem]:
@@ -207,6 +218,7 @@ def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
     wanted = {
         "metastore": ("metastore_port",),
         "rabbitmq": tuple(f"rabbitmq_{name}port" for name in ("", "tls_", "management_", "management_tls_", "prometheus_")),
+        "redis": ("redis_port",),
         "haproxy": tuple(f"haproxy_{name}_port" for name in ("web", "https", "execution_api", "metastore", "broker", "stats", "metrics")),
         "triggerer": ("triggerer_log_port",),
     }
@@ -280,6 +292,7 @@ class _Model:
         self.version = str(settings["airflow_version"])
         self.major = int(self.version.split(".", maxsplit=1)[0])
         self.tls = bool(settings["airflow_tls"])
+        self.broker = _broker.of(settings)
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -322,7 +335,7 @@ class _Model:
             if not self.tls or not host.groups.intersection(SERVERS):
                 continue
             own = {host.name, host.address, "localhost", LOOPBACK}
-            if host.groups & {"metastore", "rabbitmq"}:
+            if host.groups & {"metastore", *_broker.GROUPS}:
                 # The load balancer passes their connections on as they are, so clients ask for its address.
                 own.update(balancers)
             if "haproxy" in host.groups:
@@ -337,8 +350,10 @@ class _Model:
             "url": self.url(),
             "api_url": f"{self.url()}/api/v{2 if self.major >= 3 else 1}",
             "admin_user": self.set["airflow_admin_user"],
-            "drain_timeout_seconds": max(host.drain_timeout_seconds for host in self.members("worker")),
+            "drain_timeout_seconds": _drain_seconds(self.hosts),
             "verify_timeout_seconds": self.set["airflow_verify_timeout_seconds"],
+            "broker": {"kind": self.broker.kind, "external": self.broker.external, "remote_control": self.broker.remote_control},
+            "foreign_secrets": _broker.foreign_secrets(self.set),
             "tls": {"enabled": self.tls, "names": self.certificate_names()},
             "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
             "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
@@ -347,19 +362,12 @@ class _Model:
             "allow_downgrade": self.set["airflow_allow_downgrade"],
             "account": self.set["airflow_user"],
             "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
-            "queues": self.queues(),
+            "queues": _served(self.hosts),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,
             "database_owner": self.database_owner(self.members("webserver")[0]),
             "nodes": {host.name: self.node(host) for host in self.hosts},
         }
-
-    def queues(self) -> dict[str, list[str]]:
-        queues: dict[str, list[str]] = {}
-        for host in self.members("worker"):
-            for queue in host.queues:
-                queues.setdefault(queue["name"], []).append(host.name)
-        return queues
 
     def node(self, host: Host) -> dict[str, Any]:
         node: dict[str, Any] = {"name": host.name, "address": host.address, "components": host.components}
@@ -369,6 +377,8 @@ class _Model:
             node["metastore"] = self.metastore(host)
         if "rabbitmq" in host.groups:
             node["rabbitmq"] = self.rabbitmq(host)
+        if "redis" in host.groups:
+            node["redis"] = _broker.redis(self.set)
         if "haproxy" in host.groups:
             node["haproxy"] = self.haproxy()
             if self.set["airflow_pgbouncer"]:
@@ -482,7 +492,7 @@ class _Model:
             "management_tls_port": self.set["airflow_rabbitmq_management_tls_port"],
             "prometheus_port": self.set["airflow_rabbitmq_prometheus_port"],
             "vhost": "airflow",
-            "user": "airflow",
+            "user": _broker.USER,
             "secret": "broker_password",
             "admin_user": "admin",
             "consumer_timeout_seconds": self.set["airflow_max_task_seconds"],
@@ -518,14 +528,9 @@ class _Model:
                 **self.metastore_check(),
                 "servers": servers("metastore", self.set["airflow_metastore_port"]),
             },
-            {
-                "name": "broker",
-                "mode": "tcp",
-                "port": self.set["airflow_haproxy_broker_port"],
-                "check": "amqp",
-                **({"authority": "/etc/haproxy/airflow-tls/ca.crt"} if self.tls else {}),
-                "servers": servers("rabbitmq", self.rabbitmq_port()),
-            },
+            *_broker.listeners(
+                self.set, {"rabbitmq": servers("rabbitmq", self.rabbitmq_port()), "redis": servers("redis", self.set["airflow_redis_port"])}
+            ),
         ]
         if self.major >= 3:
             execution = {
@@ -595,7 +600,6 @@ class _Model:
 
     def secret_files(self, host: Host) -> list[dict[str, Any]]:
         """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""
-        broker = {"host": self.balancer(host), "port": self.set["airflow_haproxy_broker_port"]}
         metastore = self.metastore_url(host, "airflow", "metastore_password")
         results = self.metastore_url(host, "airflow_results", "result_backend_password")
         # asyncpg knows none of libpq's option names and fails on them at first use; the authority comes by PGSSLROOTCERT.
@@ -604,15 +608,7 @@ class _Model:
             {**metastore, "file": "sql_alchemy_conn"},
             {**metastore, "file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg},
             {**results, "file": "result_backend", "scheme": "db+postgresql+psycopg2", "path": "airflow_results"},
-            {
-                "file": "broker_url",
-                "scheme": "amqps" if self.tls else "amqp",
-                "user": "airflow",
-                "secret": "broker_password",
-                "path": "airflow",
-                "query": {},
-                **broker,
-            },
+            *_broker.secrets(self.set, self.balancer(host)),
             {"file": "fernet_key", "secret": "fernet_key"},
             {"file": "api_secret_key", "secret": "api_secret_key"},
             {"file": "jwt_secret", "secret": "jwt_secret"},
@@ -621,7 +617,6 @@ class _Model:
 
     def config(self, host: Host) -> Config:
         home = self.set["airflow_home"]
-        tls = {"broker_use_ssl": {"ca_certs": f"{SECRETS_DIR}/{AUTHORITY}", "cert_reqs": int(ssl.CERT_REQUIRED), "server_hostname": None}}
         common: Config = {
             "core": {
                 "executor": "CeleryExecutor",
@@ -635,25 +630,7 @@ class _Model:
                 "trigger_log_server_port": self.set["airflow_triggerer_log_port"],
                 "colored_console_log": False,
             },
-            "celery": {
-                # Below the 4 s that one connection attempt may take, a broker failover would fail every publish.
-                "operation_timeout": 20,
-                "extra_celery_config": {
-                    # Celery sees quorum queues only in its own declarations; without both it asks for a QoS that they refuse.
-                    "task_default_queue_type": "quorum",
-                    "task_create_missing_queue_type": "quorum",
-                    # Airflow never delays messages: keep the 28 helper queues cheap.
-                    "broker_native_delayed_delivery_queue_type": "classic",
-                    "broker_channel_error_retry": True,
-                    "broker_connection_max_retries": None,
-                    "broker_heartbeat": 30,
-                    # A worker that reconnects with running tasks would never raise its prefetch again.
-                    "worker_enable_prefetch_count_reduction": False,
-                    # No name: kombu checks the certificate for the host of the URL then.
-                    **(tls if self.tls else {}),
-                },
-            },
-            "celery_broker_transport_options": {"confirm_publish": True},
+            **_broker.config(self.set, _drain_seconds(self.hosts)),
             "scheduler": {"orphaned_tasks_check_interval": 60},
             "fab": {"session_backend": "database", "enable_proxy_fix": True},
         }

@@ -60,11 +60,19 @@ def rules(node: Mapping[str, Any], *, tls: bool) -> list[Rule]:
             _rule(broker["management_tls_port"] if tls else broker["management_port"], "RabbitMQ management", "admins"),
             _rule(broker["prometheus_port"], "RabbitMQ metrics", "admins"),
         ]
+    if "redis" in node:
+        found.append(_rule(node["redis"]["port"], "Redis", "haproxy"))
     if "haproxy" in node:
         clients = {"web": ("users",), "execution_api": _EXECUTION, "metastore": _METASTORE, "broker": _BROKER}
-        names = {"web": "UI and API", "execution_api": "execution API", "metastore": "PostgreSQL", "broker": "AMQP"}
+        names = {"web": "UI and API", "execution_api": "execution API", "metastore": "PostgreSQL", "amqp": "AMQP", "redis": "Redis"}
         for listener in node["haproxy"]["listeners"]:
-            found.append(_rule(listener["port"], names[listener["name"]], *clients[listener["name"]]))
+            found.append(
+                _rule(
+                    listener["port"],
+                    names[listener["check"] if listener["name"] == "broker" else listener["name"]],
+                    *clients[listener["name"]],
+                )
+            )
             if "redirect_from" in listener:
                 found.append(_rule(listener["redirect_from"], "redirect to the UI", "users"))
         found += [

@@ -42,6 +42,10 @@ OWNED = {
     "celery.broker_url": _URLS,
     "celery.result_backend": _URLS,
     "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
+    "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
+    "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",
+    "celery_broker_transport_options.region": "Set airflow_sqs_region.",
+    "celery_broker_transport_options.visibility_timeout": "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds.",
     "celery.worker_enable_remote_control": "The health check asks the worker which queues it consumes from: leave it out.",
     "api.base_url": "Set airflow_url.",
     "api.host": "The load balancers reach the server under the host's address: leave it out.",
@@ -159,38 +163,6 @@ def environment_options(environment: Mapping[str, Any], version: str) -> Iterato
             yield str(name), sections.get(section, section), match[2].lower(), value
 
 
-def check_broker_needs(config: Mapping[str, Any]) -> list[Problem]:
-    """Options without which Celery and RabbitMQ's quorum queues do not work together, when ``config`` replaces them."""
-    problems = []
-    celery = config.get("celery")
-    mine = celery.get("extra_celery_config") if isinstance(celery, Mapping) else None
-    given = _data(mine)
-    if isinstance(given, Mapping):
-        missing = [name for name in ("task_default_queue_type", "task_create_missing_queue_type") if given.get(name) != "quorum"]
-        if missing:
-            problems.append(
-                Problem(
-                    "FD138",
-                    "airflow_config.celery.extra_celery_config",
-                    f"no {' and no '.join(missing)} of 'quorum'",
-                    "both to be 'quorum'",
-                    "The dictionary replaces the collection's: add them, or Celery asks quorum queues for a QoS that they refuse.",
-                )
-            )
-    transport = config.get("celery_broker_transport_options")
-    if isinstance(transport, Mapping) and str(transport.get("confirm_publish", True)).lower() not in ("true", "t", "1"):
-        problems.append(
-            Problem(
-                "FD138",
-                "airflow_config.celery_broker_transport_options.confirm_publish",
-                repr(transport["confirm_publish"]),
-                "true",
-                "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk.",
-            )
-        )
-    return problems
-
-
 def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem("FD130", where, found, expected, remedy)
 
@@ -291,7 +263,7 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
     sensitive = "sensitive" in words
     structured = "json" in words
     by_name = bool(_SECRET_NAME.search(option)) and not isinstance(value, bool)
-    if str(value) == "" or not ((sensitive and not structured) or by_name or _holds_secret(_data(value))):
+    if str(value) == "" or not ((sensitive and not structured) or by_name or _holds_secret(data(value))):
         return None
     if sensitive:
         remedy = f"Use {section}.{option}_cmd with a command that prints it."
@@ -308,7 +280,7 @@ def _holds_secret(value: Any) -> bool:
     return isinstance(value, str) and bool(_CREDENTIALS.search(value))
 
 
-def _data(value: Any) -> Any:
+def data(value: Any) -> Any:
     """``value``, read as JSON when it is text that can be."""
     if not isinstance(value, str):
         return value
@@ -339,7 +311,7 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
 
 def _fits(kind: str, value: Any) -> bool:
     if kind == "json":
-        return isinstance(_data(value), (Mapping, list))
+        return isinstance(data(value), (Mapping, list))
     if isinstance(value, (Mapping, list, tuple)):
         return False
     if kind == "boolean":

@@ -24,6 +24,7 @@ MEMORY_MB = {
     "system": 256,
     "metastore": 384,
     "rabbitmq": 256,
+    "redis": 128,
     "haproxy": 64,
     "etcd": 96,
     "webserver": 300,
@@ -33,7 +34,7 @@ MEMORY_MB = {
 }
 # MiB that must be free for each purpose. RabbitMQ blocks publishers below the limit that the model sets; a release with its archive and
 # its unpacked copy takes about 900 MiB.
-DISK_MB = {"/var/lib/postgresql": 1024, "home": 256, "log_dir": 512, "root": 256}
+DISK_MB = {"/var/lib/postgresql": 1024, "/var/lib/redis": 1024, "home": 256, "log_dir": 512, "root": 256}
 RELEASE_MB = 1280
 BROKER_MARGIN_MB = 512
 INODES = 10_000
@@ -47,6 +48,7 @@ PACKAGES = {
     "etcd": ("etcd-server",),
     "metastore": ("postgresql-common", "python3-psycopg2"),
     "rabbitmq": ("rabbitmq-server",),
+    "redis": ("redis-server",),
     "haproxy": ("haproxy",),
     "airflow": ("zstd",),
 }
@@ -60,6 +62,7 @@ _UNITS = {
     "etcd": ("etcd.service",),
     "metastore": ("postgresql@*.service", "postgresql.service", "patroni.service"),
     "rabbitmq": ("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
+    "redis": ("redis-server.service",),
     "haproxy": ("haproxy.service", "pgbouncer.service"),
     "airflow": ("airflow-*.service",),
 }
@@ -68,11 +71,18 @@ _PROCESSES = {
     "etcd": ("etcd",),
     "metastore": ("postgres", "patroni"),
     "rabbitmq": ("beam.smp", "epmd", "erl_child_setup"),
+    "redis": ("redis-server", "redis-check-rdb"),
     "haproxy": ("haproxy", "pgbouncer"),
     "airflow": ("airflow*", "gunicorn*"),
 }
 # For a process that cannot be seen (a container without CAP_SYS_PTRACE), the account that made the socket. HAProxy binds as root.
-_ACCOUNTS = {"etcd": ("etcd",), "metastore": ("postgres",), "rabbitmq": ("rabbitmq", "epmd"), "haproxy": ("root", "haproxy", "postgres")}
+_ACCOUNTS = {
+    "etcd": ("etcd",),
+    "metastore": ("postgres",),
+    "rabbitmq": ("rabbitmq", "epmd"),
+    "redis": ("redis",),
+    "haproxy": ("root", "haproxy", "postgres"),
+}
 _EPMD = 4369
 _ERLANG = 25672
 
@@ -91,6 +101,8 @@ def _directories(cluster: Mapping[str, Any], name: str) -> dict[str, int]:
     needs = {}
     if "metastore" in node:
         needs["/var/lib/postgresql"] = DISK_MB["/var/lib/postgresql"]
+    if "redis" in node:
+        needs["/var/lib/redis"] = DISK_MB["/var/lib/redis"]
     if "rabbitmq" in node:
         needs["/var/lib/rabbitmq"] = int(node["rabbitmq"]["disk_free_limit_mb"]) + BROKER_MARGIN_MB
     if "airflow" in node:
@@ -118,7 +130,8 @@ def _ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
     """Ports that the services of a host listen on, with what for."""
     node = cluster["nodes"][name]
     ports: dict[int, str] = {}
-    for group, purpose in (("metastore", "PostgreSQL"), ("rabbitmq", "RabbitMQ"), ("haproxy", "HAProxy"), ("pgbouncer", "PgBouncer")):
+    services = {"metastore": "PostgreSQL", "rabbitmq": "RabbitMQ", "redis": "Redis", "haproxy": "HAProxy", "pgbouncer": "PgBouncer"}
+    for group, purpose in services.items():
         ports.update(dict.fromkeys(_own_ports(node.get(group, {})), purpose))
     if "rabbitmq" in node:
         ports.update({_EPMD: "RabbitMQ", _ERLANG: "RabbitMQ"})
@@ -156,7 +169,7 @@ def _names(cluster: Mapping[str, Any], name: str) -> dict[str, str]:
 
 def groups_of(node: Mapping[str, Any]) -> list[str]:
     """The services of a host, all Airflow components as one."""
-    return [group for group in ("etcd", "metastore", "rabbitmq", "haproxy", "airflow") if group in node]
+    return [group for group in ("etcd", "metastore", "rabbitmq", "redis", "haproxy", "airflow") if group in node]
 
 
 def _services(node: Mapping[str, Any]) -> list[str]:
@@ -354,7 +367,7 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) ->
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
-            f"FD219 hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ or HAProxy at any time. "
+            f"FD219 hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy at any time. "
             "Name them in Unattended-Upgrade::Package-Blacklist."
         )
     return warnings
@@ -362,7 +375,7 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) ->
 
 def memory_need(node: Mapping[str, Any]) -> dict[str, int]:
     """MiB that the services of a host need at least, by service."""
-    need = {group: MEMORY_MB[group] for group in ("etcd", "metastore", "rabbitmq", "haproxy") if group in node}
+    need = {group: MEMORY_MB[group] for group in ("etcd", "metastore", "rabbitmq", "redis", "haproxy") if group in node}
     need |= {component: MEMORY_MB[component] for component in node["components"] if component != "worker"}
     if "worker" in node["components"]:
         need["worker"] = len(node["airflow"]["queues"]) * (MAIN_PROCESS_MB + POOL_PROCESS_MB + TASK_MB)

@@ -13,6 +13,7 @@ ORDER = (
     "metastore",
     "rabbitmq",
     "quorum",
+    "redis",
     "haproxy",
     "path",
     "webserver",

@@ -17,8 +17,14 @@ State = tuple[dict[str, str], dict[str, Any]]
 NAMES = tuple(name for name in GENERATORS if name != "digest_key")
 
 
-def check(names: Iterable[str], values: Mapping[str, str], given: Mapping[str, str], limit: str = "") -> list[Problem]:
-    """What speaks against rotating ``names``. ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``."""
+def check(
+    names: Iterable[str], values: Mapping[str, str], given: Mapping[str, str], limit: str = "", foreign: Iterable[str] = ()
+) -> list[Problem]:
+    """What speaks against rotating ``names``.
+
+    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``foreign`` secrets belong to accounts that
+    this cluster has not, because a server is not the collection's.
+    """
     problems = []
     if limit:
         remedy = "A host that is left out would be shut out: run without --limit."
@@ -26,6 +32,9 @@ def check(names: Iterable[str], values: Mapping[str, str], given: Mapping[str, s
     for name in names:
         if name not in NAMES:
             problems.append(Problem("FD160", "airflow_rotate", repr(name), ", ".join(NAMES), "Name secrets without the prefix airflow_."))
+        elif name in foreign:
+            remedy = "Change the password on your server, then the URL in the inventory, and run site.yml."
+            problems.append(Problem("FD179", "airflow_rotate", name, "a secret of a server that the collection runs", remedy))
         elif name not in values or given.get(name, values[name]) != values[name]:
             problems.append(
                 Problem(

@@ -49,6 +49,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "digest_key": _password,
 }
 
+# Variables airflow_<name> that only the user can know. Nothing is made in their place.
+GIVEN = ("broker_url", "broker_ca", "sqs_secret_access_key")
+
 _FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
 
 # Passwords of users that exist twice and take turns, so that a rotation has the next one ready before the last one goes.
@@ -133,14 +136,14 @@ def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any]
 
 def content(description: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """A secret as a component reads it: the value itself, or a URL with it. ``description`` is the model's."""
-    value = str(values[description["secret"]])
+    value = str(values[description["secret"]]) if "secret" in description else ""
     if "scheme" not in description:
         return value
     return build_url(
         description["scheme"],
         description["host"],
         int(description["port"]),
-        user=login(description["user"], description["secret"], values),
+        user=login(description["user"], description.get("secret", ""), values),
         password=value,
         path=description["path"],
         query=description["query"],

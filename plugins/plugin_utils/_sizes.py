@@ -31,8 +31,8 @@ def postgresql_memory(total_mb: int, max_connections: int) -> dict[str, int]:
     }
 
 
-def rabbitmq_memory(total_mb: int, share: float) -> int:
-    """Memory in MiB at which RabbitMQ blocks publishers: ``share`` (0 to 1) of the host. Raises ValueError for another share."""
+def broker_memory(total_mb: int, share: float) -> int:
+    """Memory in MiB at which a broker takes no more messages: ``share`` (0 to 1) of the host. Raises ValueError for another share."""
     if not 0 < share < 1:
         raise ValueError(f"memory share {share} must be between 0 and 1")
     return max(128, round_down(int(total_mb * share)))

@@ -30,8 +30,8 @@ def build_url(
 ) -> str:
     """A URL whose user, password and path are percent-encoded as UTF-8.
 
-    ``path`` is one segment (a database or a virtual host), so a slash in it is encoded too.
+    ``path`` is one segment (a database or a virtual host), so a slash in it is encoded too. Port 0 is left out.
     """
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
     tail = f"?{urlencode(query)}" if query else ""
-    return f"{scheme}://{credentials}{bracket(host)}:{port}/{quote(path, safe='')}{tail}"
+    return f"{scheme}://{credentials}{bracket(host)}{f':{port}' if port else ''}/{quote(path, safe='')}{tail}"

@@ -21,6 +21,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_dags_keep_revisions": (1, 100, "The current revision is one of them."),
     "airflow_keep_releases": (1, 100, "The current release is one of them."),
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
+    "airflow_sqs_visibility_timeout_seconds": (60, 43_200, "SQS keeps no message back for longer."),
     "airflow_webserver_workers": (1, 64, "Each is a server process of about 300 MB."),
     "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
     "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
@@ -50,7 +51,9 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     },
 }
 # The other accounts of the cluster, and those that own files of the system.
-_FOREIGN_ACCOUNTS = frozenset({"root", "postgres", "rabbitmq", "haproxy", "daemon", "nobody", "www-data", "sys", "bin", "mail", "backup"})
+_FOREIGN_ACCOUNTS = frozenset(
+    {"root", "postgres", "rabbitmq", "redis", "haproxy", "daemon", "nobody", "www-data", "sys", "bin", "mail", "backup"}
+)
 
 # Below 256 MiB no Airflow process comes up.
 _LEAST_MEMORY = 256 * 1024**2
@@ -59,8 +62,12 @@ _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _URLS = {
     "airflow_url": ("http", "https"),
     "airflow_package_index_url": ("http", "https", "file"),
+    "airflow_sqs_endpoint_url": ("http", "https"),
     "airflow_package_proxy": ("http", "https", "socks5"),
 }
+
+# Without login and query: they are shown.
+_PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url")
 
 _PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
 _PATHS_ON_CONTROLLER = (
@@ -79,7 +86,7 @@ _PATHS_OR_NOTHING = frozenset(
 # Not for data: made anew at boot, not writable, or the system's own.
 _SYSTEM_DIR = re.compile(
     r"/((bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|tmp|usr/(bin|lib\w*|sbin|share)|var/(run|tmp))"
-    r"|var/(lib|log)/(apt|dpkg|haproxy|postgresql|rabbitmq|systemd))(/.*)?"
+    r"|var/(lib|log)/(apt|dpkg|haproxy|postgresql|rabbitmq|redis|systemd))(/.*)?"
 )
 # For the data of many: a directory below is right.
 _SHARED_DIR = re.compile(r"/(home|media|mnt|opt|srv|usr|usr/local|usr/local/(bin|lib)|var|var/(cache|lib|log|opt|spool))?")
@@ -167,7 +174,7 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
         elif name in _FORMS:
             problems += _check_form(name, str(value))
         elif name in _URLS:
-            fault = url_fault(str(value), _URLS[name], plain=name == "airflow_url") if str(value) else ""
+            fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else ""
             problems += [_url_problem(name, fault, _URLS[name])] if fault else []
         elif name in _PATHS_ON_HOST or name in _PATHS_ON_CONTROLLER:
             problems += _check_path(name, str(value))
@@ -386,7 +393,7 @@ def check_relations(settings: Mapping[str, Any], drains: Mapping[str, int]) -> l
                 "airflow_max_task_seconds",
                 f"{longest} s, less than airflow_worker_drain_timeout_seconds, {seconds} s on host {host}",
                 "the longest task, at least as long as a worker waits for one",
-                "Raise it: RabbitMQ takes back the message of every task that runs longer, and the task runs twice.",
+                "Raise it: the broker takes back the message of every task that runs longer, and the task runs twice.",
             )
         )
     root, home, logs = (str(settings[f"airflow_{name}"]).rstrip("/") for name in ("root", "home", "log_dir"))

@@ -27,16 +27,20 @@ def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
     return max(1, min(16, min(by_cpu, by_memory) // max(1, workers)))
 
 
-def worker_instances(queues: Iterable[Mapping[str, Any]], address: str, configured: int, derived: int) -> list[dict[str, str]]:
+def worker_instances(
+    queues: Iterable[Mapping[str, Any]], address: str, configured: int, derived: int, remote_control: bool
+) -> list[dict[str, str]]:
     """Unit name and command of the worker service of each queue.
 
-    The concurrency is the queue's own, else the one that is ``configured`` for the host, else the ``derived`` one.
+    The concurrency is the queue's own, else the one that is ``configured`` for the host, else the ``derived`` one. Without
+    ``remote_control`` a worker has no name: before it took one, it would ask the others for theirs.
     """
     instances = []
     for position, queue in enumerate(queues):
         name = queue["name"]
         slots = queue["concurrency"] or int(configured) or derived
-        command = f"celery worker --queues {name} --celery-hostname {name}@{address} --concurrency {slots}"
+        named = f" --celery-hostname {name}@{address}" if remote_control else ""
+        command = f"celery worker --queues {name}{named} --concurrency {slots}"
         command += " --without-gossip --without-mingle" + (" --skip-serve-logs" if position else "")
         instances.append({"name": f"airflow-worker@{name}", "queue": name, "command": command})
     return instances

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import datetime
+import json
 import logging
 import os
 import ssl
@@ -19,6 +20,7 @@ import time
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
@@ -118,7 +120,12 @@ def check_room(config: configparser.RawConfigParser) -> str:
     return f"{free >> 20} MB are free in {folder}"
 
 
-def check_worker(unit: str) -> str:
+def data(config: configparser.RawConfigParser, section: str, option: str) -> Any:
+    """An option that holds JSON; empty when there is none. The file doubles a percent sign."""
+    return json.loads(config.get(section, option, fallback="{}").replace("%%", "%"))
+
+
+def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its consumer."""
     from celery import Celery
     from kombu.exceptions import OperationalError
@@ -131,11 +138,13 @@ def check_worker(unit: str) -> str:
     queue = unit.partition("@")[2]
     node = f"{queue}@{address()}"
     url = (SECRETS / "broker_url").read_text()
+    if url.startswith("sqs:"):
+        return check_sqs(url, queue, config)
+    # Redis knows none of its own.
+    timeouts = {"socket_connect_timeout": 4, "socket_timeout": 10} if url.startswith("redis") else {}
     app = Celery(broker=url, set_as_current=False)
-    app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1})
-    if url.startswith("amqps:"):
-        # As in airflow.cfg: without a name kombu takes the URL's.
-        app.conf.broker_use_ssl = {"ca_certs": AUTHORITY, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
+    app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
@@ -146,6 +155,32 @@ def check_worker(unit: str) -> str:
     if queue not in queues:
         raise UnhealthyError(f"does not consume from queue {queue}")
     return f"consumes from queue {queue}"
+
+
+def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str:
+    """The queue answers with the worker's credentials, and holds messages as long as the configuration says.
+
+    Nobody can ask a worker anything over SQS: of the worker itself only its process is seen.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from kombu import Connection
+
+    section = "celery_broker_transport_options"
+    options = {name: data(config, section, name) for name in ("predefined_queues", "client-config")}
+    options.update(region=config.get(section, "region"), is_secure=config.getboolean(section, "is_secure"))
+    try:
+        with Connection(url, transport_options=options) as connection:
+            client = connection.default_channel.sqs(queue)
+            answer = client.get_queue_attributes(
+                QueueUrl=options["predefined_queues"][queue]["url"], AttributeNames=["VisibilityTimeout", "ApproximateNumberOfMessages"]
+            )["Attributes"]
+    except (BotoCoreError, ClientError) as error:
+        raise UnknownError(f"queue {queue} does not answer: {error}") from error
+    held, wanted = int(answer["VisibilityTimeout"]), config.getint(section, "visibility_timeout")
+    if held < wanted:
+        # A restart would not help.
+        raise UnknownError(f"queue {queue} gives a message to a second worker after {held} s; set its visibility timeout to {wanted} s")
+    return f"runs; queue {queue} answers, {answer['ApproximateNumberOfMessages']} messages wait"
 
 
 def read_config() -> configparser.RawConfigParser:
@@ -164,7 +199,7 @@ def check(unit: str) -> str:
         return check_job(unit)
     if unit.startswith("airflow-worker@"):
         check_room(config)
-        return check_worker(unit)
+        return check_worker(unit, config)
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 

@@ -31,8 +31,8 @@ def test_postgresql_refuses_nonsense(total: int, connections: int) -> None:
         _sizes.postgresql_memory(total, connections)
 
 
-def test_rabbitmq_memory() -> None:
-    assert _sizes.rabbitmq_memory(8000, 0.4) == 3072
-    assert _sizes.rabbitmq_memory(100, 0.4) == 128
+def test_broker_memory() -> None:
+    assert _sizes.broker_memory(8000, 0.4) == 3072
+    assert _sizes.broker_memory(100, 0.4) == 128
     with pytest.raises(ValueError, match="between 0 and 1"):
-        _sizes.rabbitmq_memory(8000, 1.5)
+        _sizes.broker_memory(8000, 1.5)

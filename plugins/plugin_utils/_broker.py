@@ -1,0 +1,353 @@
+"""The broker that carries tasks from schedulers to workers: RabbitMQ, Redis or Amazon SQS, the cluster's own or somebody else's.
+
+The one place that knows how they differ; the rest of the collection asks it. Pure: of a URL only the scheme is looked at here, and what is
+wrong with its form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, BROKER_AUTHORITY
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._options import data
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._values import url_fault
+
+# Groups of the brokers that the collection runs itself.
+GROUPS = ("rabbitmq", "redis")
+# Authorities that Debian trusts, for the broker of somebody else.
+SYSTEM_AUTHORITY = "/etc/ssl/certs/ca-certificates.crt"
+USER = "airflow"
+
+_SCHEMES = {"rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
+# A new connection and a publication are tried again until Airflow's operation_timeout: a broker of one host is away while it restarts.
+_PATIENCE = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
+# Options of Celery that RabbitMQ alone knows.
+_RABBITMQ_ONLY = (
+    "task_default_queue_type",
+    "task_create_missing_queue_type",
+    "broker_native_delayed_delivery_queue_type",
+    "broker_heartbeat",
+)
+_QUORUM = _RABBITMQ_ONLY[:2]
+# Celery turns every other character of a queue's name into another one.
+_SQS_QUEUE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Which broker a cluster has."""
+
+    kind: str
+    external: bool
+    tls: bool
+    # Certificate that proves it to its clients.
+    authority: str
+
+    @property
+    def group(self) -> str:
+        """The group whose hosts run it; empty when it is none of the cluster's."""
+        return "" if self.external else self.kind
+
+    @property
+    def remote_control(self) -> bool:
+        """Whether a worker can be asked over the broker what it does."""
+        return self.kind != "sqs"
+
+
+def of(settings: Mapping[str, Any]) -> Broker:
+    """The broker that the cluster-wide ``settings`` describe, wrong ones too."""
+    kind, url = str(settings["airflow_broker"]), str(settings["airflow_broker_url"])
+    if kind == "sqs" or url:
+        private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings["airflow_broker_ca"] else ""
+        return Broker(kind, True, url.startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITY)
+    return Broker(kind, False, bool(settings["airflow_tls"]), f"{SECRETS_DIR}/{AUTHORITY}")
+
+
+def check(members: Mapping[str, Iterable[str]], settings: Mapping[str, Any], queues: Iterable[str]) -> list[Problem]:
+    """What is wrong with the broker. ``members`` maps GROUPS to their hosts; ``queues`` are those of the workers."""
+    broker = of(settings)
+    problems = []
+    for group in GROUPS:
+        names = list(members[group])
+        if names and group != broker.group:
+            why = "airflow_broker_url is set" if group == broker.kind else f"airflow_broker is {broker.kind}"
+            problems.append(
+                _contradiction(
+                    f"group airflow_{group}", f"{_hosts(names)}, and {why}", "no host", "A cluster has one broker: empty the group."
+                )
+            )
+    if broker.group == "redis" and len(list(members["redis"])) > 1:
+        remedy = "Redis runs on one host, without a second that could take its place: for that use RabbitMQ."
+        problems.append(Problem("FD102", "group airflow_redis", _hosts(members["redis"]), "1", remedy))
+    problems += _check_url(settings, broker) + _check_authority(settings, broker)
+    return problems + (_check_sqs(settings, queues) if broker.kind == "sqs" else _check_no_sqs(settings))
+
+
+def _hosts(names: Iterable[str]) -> str:
+    count = len(list(names))
+    return f"{count} host{'s' if count > 1 else ''}"
+
+
+def _contradiction(where: str, found: str, expected: str, remedy: str) -> Problem:
+    return Problem("FD159", where, found, expected, remedy)
+
+
+def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    url = str(settings["airflow_broker_url"])
+    if not url:
+        return []
+    if broker.kind == "sqs":
+        remedy = "Leave it out: airflow_sqs_queues says where the queues are, airflow_sqs_access_key_id who uses them."
+        return [_contradiction("airflow_broker_url", "a URL, and airflow_broker is sqs", "nothing", remedy)]
+    schemes = _SCHEMES[broker.kind]
+    fault = url_fault(url, schemes)
+    if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
+        fault = "a database that is no number"
+    expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
+    remedy = f"Correct the URL, or airflow_broker, which is {broker.kind}."
+    return [Problem("FD168", "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
+
+
+def _check_authority(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    text = str(settings["airflow_broker_ca"])
+    if not text:
+        return []
+    if not (broker.external and broker.tls):
+        remedy = "Leave it out: it is for the broker of somebody else, with a URL of amqps:// or rediss://."
+        return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError):
+        remedy = "Give the text of the authority's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
+        return [Problem("FD168", "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
+    return []
+
+
+def _check_no_sqs(settings: Mapping[str, Any]) -> list[Problem]:
+    names = [name for name in ("queues", "region", "endpoint_url", "access_key_id", "secret_access_key") if settings[f"airflow_sqs_{name}"]]
+    remedy = "Remove it, or set airflow_broker: sqs."
+    return [
+        _contradiction(f"airflow_sqs_{name}", f"a value, and airflow_broker is {settings['airflow_broker']}", "nothing", remedy)
+        for name in names
+    ]
+
+
+def _check_sqs(settings: Mapping[str, Any], queues: Iterable[str]) -> list[Problem]:
+    problems = []
+    given: Mapping[str, Any] = settings["airflow_sqs_queues"]
+    if not settings["airflow_sqs_region"]:
+        remedy = "Name the region of the queues, such as eu-central-1: requests are signed for it."
+        problems.append(Problem("FD168", "airflow_sqs_region", "nothing", "a region", remedy))
+    for name, url in given.items():
+        where = f"airflow_sqs_queues.{name}"
+        fault = url_fault(str(url), ("https", "http"), plain=True)
+        if not _SQS_QUEUE.fullmatch(str(name)):
+            remedy = "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
+            problems.append(Problem("FD168", where, repr(name), "letters, digits, '_' or '-'", remedy))
+        if fault:
+            problems.append(
+                Problem("FD168", where, f"a URL with {fault}", "the queue's URL, https://...", "Copy it from the queue's details.")
+            )
+        elif str(url).endswith(".fifo"):
+            remedy = "Tasks of a FIFO queue run one at a time: use a standard queue."
+            problems.append(Problem("FD168", where, "a FIFO queue", "a standard queue", remedy))
+    for name in sorted(set(queues) - {str(name) for name in given}):
+        remedy = "Make the queue in SQS and add its URL: the collection makes none."
+        problems.append(Problem("FD168", "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy))
+    if bool(settings["airflow_sqs_access_key_id"]) != bool(settings["airflow_sqs_secret_access_key"]):
+        remedy = "Give both, or neither: then the hosts' role or the profile in their environment counts."
+        problems.append(_contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy))
+    return problems
+
+
+def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_seconds: int) -> list[Problem]:
+    """Options of the user's ``config`` that the broker does not bear, and times that do not fit it.
+
+    ``drain_seconds`` is the longest time that a stopped worker waits for its tasks.
+    """
+    broker = of(settings)
+    celery, transport = (
+        part if isinstance(part, Mapping) else {} for part in map(config.get, ("celery", "celery_broker_transport_options"))
+    )
+    given = data(celery.get("extra_celery_config"))
+    problems = _check_extra(given, broker) if isinstance(given, Mapping) else []
+    confirms = "confirm_publish" in transport
+    where = "airflow_config.celery_broker_transport_options.confirm_publish"
+    if confirms and broker.kind != "rabbitmq":
+        problems.append(_foreign(where, broker))
+    elif confirms and str(transport["confirm_publish"]).lower() not in ("true", "t", "1"):
+        remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
+        problems.append(Problem("FD138", where, repr(transport["confirm_publish"]), "true", remedy))
+    late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
+    needed = _hold_seconds(settings, drain_seconds)
+    if broker.kind == "sqs" and late and int(settings["airflow_sqs_visibility_timeout_seconds"]) < needed:
+        problems.append(
+            Problem(
+                "FD170",
+                "airflow_sqs_visibility_timeout_seconds",
+                f"{settings['airflow_sqs_visibility_timeout_seconds']} s",
+                f"at least {needed} s, airflow_max_task_seconds and airflow_worker_drain_timeout_seconds",
+                "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message for over 43200 s.",
+            )
+        )
+    return problems
+
+
+def _foreign(where: str, broker: Broker) -> Problem:
+    return Problem("FD171", where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
+
+
+def _check_extra(given: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    """The user's dictionary in the place of the collection's."""
+    where = "airflow_config.celery.extra_celery_config"
+    if broker.kind != "rabbitmq":
+        problems = [_foreign(f"{where}.{name}", broker) for name in _RABBITMQ_ONLY if name in given]
+    else:
+        missing = [name for name in _QUORUM if given.get(name) != "quorum"]
+        remedy = "The dictionary replaces the collection's: add them, or Celery asks quorum queues for a QoS that they refuse."
+        found = f"no {' and no '.join(missing)} of 'quorum'"
+        problems = [Problem("FD138", where, found, "both to be 'quorum'", remedy)] if missing else []
+    if broker.tls and not given.get("broker_use_ssl"):
+        remedy = "The dictionary replaces the collection's: copy it from airflow.cfg, or Celery trusts whoever answers."
+        problems.append(Problem("FD138", where, "no broker_use_ssl", "how the broker proves itself", remedy))
+    return problems
+
+
+def _hold_seconds(settings: Mapping[str, Any], drain_seconds: int) -> int:
+    """Seconds that a worker may hold a message at most: those of a task, and what it takes to stop a worker."""
+    return int(settings["airflow_max_task_seconds"]) + drain_seconds
+
+
+def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
+    """What schedulers and workers need in airflow.cfg besides the URL."""
+    broker = of(settings)
+    extra: dict[str, Any] = {
+        "broker_channel_error_retry": True,
+        "broker_connection_max_retries": None,
+        # A worker that reconnects with running tasks would never raise its prefetch again.
+        "worker_enable_prefetch_count_reduction": False,
+    }
+    transport: dict[str, Any] = {"confirm_publish": True}
+    # Below the 4 s that one connection attempt may take, a broker failover would fail every publish.
+    celery: dict[str, Any] = {"operation_timeout": 20, "extra_celery_config": extra}
+    if broker.kind == "rabbitmq":
+        # Celery sees quorum queues only in its own declarations; without both it asks for a QoS that they refuse.
+        extra.update(dict.fromkeys(_QUORUM, "quorum"), broker_heartbeat=30)
+        # Airflow never delays messages: keep the 28 helper queues cheap.
+        extra["broker_native_delayed_delivery_queue_type"] = "classic"
+    else:
+        extra["task_publish_retry_policy"] = {"max_retries": None, **_PATIENCE}
+        transport = {"connect_retries_timeout": 60, **_PATIENCE}
+        transport |= _redis_options(settings, drain_seconds) if broker.kind == "redis" else _sqs_options(settings)
+    if broker.tls:
+        extra["broker_use_ssl"] = _proof(broker)
+    if not broker.remote_control:
+        celery["worker_enable_remote_control"] = False
+    return {"celery": celery, "celery_broker_transport_options": transport}
+
+
+def _proof(broker: Broker) -> dict[str, Any]:
+    if broker.kind == "redis":
+        return {"ssl_ca_certs": broker.authority, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    # No name: kombu checks the certificate for the host of the URL then.
+    return {"ca_certs": broker.authority, "cert_reqs": int(ssl.CERT_REQUIRED), "server_hostname": None}
+
+
+def _redis_options(settings: Mapping[str, Any], drain_seconds: int) -> dict[str, Any]:
+    return {
+        # What a worker holds longer is given to another one.
+        "visibility_timeout": _hold_seconds(settings, drain_seconds),
+        "socket_connect_timeout": 4,
+        "socket_keepalive": True,
+        # A wait for messages lasts one second: who is silent for so long is gone.
+        "socket_timeout": 30,
+    }
+
+
+def _sqs_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        # For predefined queues it is the queue's own setting that counts; the health check compares the two.
+        "visibility_timeout": int(settings["airflow_sqs_visibility_timeout_seconds"]),
+        # Celery makes no queues then, neither for tasks nor for itself.
+        "predefined_queues": {str(name): {"url": str(url)} for name, url in settings["airflow_sqs_queues"].items()},
+        "region": str(settings["airflow_sqs_region"]),
+        "is_secure": not str(settings["airflow_sqs_endpoint_url"]).startswith("http:"),
+        "wait_time_seconds": 10,
+        "client-config": {"connect_timeout": 4, "read_timeout": 10},
+    }
+
+
+def secrets(settings: Mapping[str, Any], balancer: str) -> list[dict[str, Any]]:
+    """Descriptions of the secret files with the URL and the authority; ``balancer`` is the address of the host's load balancer."""
+    broker = of(settings)
+    url: dict[str, Any] = {"file": "broker_url", "secret": "broker_url"}
+    if broker.kind == "sqs":
+        endpoint = urlsplit(str(settings["airflow_sqs_endpoint_url"]))
+        url |= {"scheme": "sqs", "host": endpoint.hostname or "", "port": endpoint.port or 0, "path": "", "query": {}}
+        url |= {"user": str(settings["airflow_sqs_access_key_id"]), "secret": "sqs_secret_access_key"}
+    elif not broker.external:
+        amqp = {"scheme": "amqps" if broker.tls else "amqp", "path": "airflow"}
+        redis = {"scheme": "rediss" if broker.tls else "redis", "path": "0"}
+        url |= {**(amqp if broker.kind == "rabbitmq" else redis), "user": USER, "secret": "broker_password", "query": {}}
+        url |= {"host": balancer, "port": settings["airflow_haproxy_broker_port"]}
+    private = [{"file": BROKER_AUTHORITY, "secret": "broker_ca"}] if settings["airflow_broker_ca"] else []
+    return [url, *private]
+
+
+def check_rotation(names: Iterable[str], broker: Mapping[str, Any]) -> list[Problem]:
+    """What the ``broker`` of the model has against new values for the secrets ``names``."""
+    if broker["kind"] != "redis" or broker["external"] or "broker_password" not in names:
+        return []
+    remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
+    return [Problem("FD172", "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]
+
+
+def foreign_secrets(settings: Mapping[str, Any]) -> list[str]:
+    """Secrets of accounts that only brokers of the collection have, when the cluster's is none."""
+    return ["broker_password", "rabbitmq_admin_password", "rabbitmq_cookie"] if of(settings).external else []
+
+
+def redis(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The share of the host that runs Redis."""
+    return {
+        "port": settings["airflow_redis_port"],
+        "user": USER,
+        "secret": "broker_password",
+        "memory_share": 0.4,
+        **({"authority": "/etc/redis/airflow-tls/ca.crt"} if settings["airflow_tls"] else {}),
+    }
+
+
+def redis_users(node: Mapping[str, Any], secrets: Mapping[str, Any]) -> str:
+    """Redis's users: everybody may ask whether it lives, one may do what Celery does. ``node`` is the model's share of the host."""
+    digest = hashlib.sha256(str(secrets[node["secret"]]).encode()).hexdigest()
+    return (
+        "user default on nopass resetchannels resetkeys -@all +ping +role\n"
+        f"user {node['user']} on #{digest} ~* &* +@all -@admin -@dangerous\n"
+    )
+
+
+def listeners(settings: Mapping[str, Any], servers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The load balancers' listener for a broker of the cluster, if it has one; ``servers`` are those of each group."""
+    broker = of(settings)
+    if broker.external:
+        return []
+    return [
+        {
+            "name": "broker",
+            "mode": "tcp",
+            "port": settings["airflow_haproxy_broker_port"],
+            "check": {"rabbitmq": "amqp", "redis": "redis"}[broker.kind],
+            **({"authority": "/etc/haproxy/airflow-tls/ca.crt"} if broker.tls else {}),
+            "servers": servers[broker.group],
+        }
+    ]
