@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _firewall, _ha, _preflight, _quote, _rabbitmq, _secrets, _sizes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
+    _broker,
+    _firewall,
+    _ha,
+    _preflight,
+    _quote,
+    _rabbitmq,
+    _secrets,
+    _sizes,
+)
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -116,9 +116,15 @@ GROUPED = {
         "FD137": "after up to 403 s (3 max_failed_heartbeats",
         "FD138": "airflow_config.celery.extra_celery_config",
     },
+    "the broker": {
+        "FD159": "group airflow_rabbitmq: found 3 hosts, and airflow_broker is sqs",
+        "FD168": "airflow_sqs_queues: found no 'default', which workers serve",
+        "FD170": "expected at least 605400 s",
+        "FD171": "airflow_config.celery_broker_transport_options.confirm_publish",
+    },
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
-ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
+ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD172", "FD179", "FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
 def spoil_the_inventory(inventory):
@@ -184,7 +190,23 @@ def spoil_the_options(inventory):
     )
 
 
-SPOIL = {"the inventory": spoil_the_inventory, "variables": spoil_the_variables, "options": spoil_the_options}
+def spoil_the_broker(inventory):
+    change(
+        inventory,
+        airflow_broker="sqs",
+        airflow_broker_url="amqp://airflow:hunter2@mq.example.org",
+        airflow_sqs_queues={"hunt": "https://AKIA:hunter2@sqs.example.org/1/hunt"},
+        airflow_sqs_secret_access_key="hunter2-hunter2",
+        airflow_config={"celery_broker_transport_options": {"confirm_publish": True}},
+    )
+
+
+SPOIL = {
+    "the inventory": spoil_the_inventory,
+    "variables": spoil_the_variables,
+    "options": spoil_the_options,
+    "the broker": spoil_the_broker,
+}
 
 
 @pytest.mark.parametrize("kind", sorted(GROUPED))

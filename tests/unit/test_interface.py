@@ -19,6 +19,7 @@ DEFAULTS: dict[str, object] = {}
 for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
 SECRETS = {f"airflow_{name}" for name in GENERATORS}
+GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
 # What the collection sets itself.
 INTERNAL = {"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"}
 
@@ -40,7 +41,7 @@ def test_options_without_a_default_are_secrets_or_belong_to_a_host():
     assert set(OPTIONS) - set(DEFAULTS) == SECRETS | {"airflow_address"}
 
 
-@pytest.mark.parametrize("name", sorted(SECRETS))
+@pytest.mark.parametrize("name", sorted(SECRETS | GIVEN))
 def test_a_secret_is_never_shown(name):
     assert OPTIONS[name]["no_log"] is True
     assert "choices" not in OPTIONS[name]
@@ -69,7 +70,15 @@ def test_no_variable_of_ours_is_used_without_a_default():
                 r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results)|airflow_release\w*", name
             ):
                 unknown.add((path.relative_to(ROOT).as_posix(), name))
-    groups = {"airflow_etcd", "airflow_metastore", "airflow_rabbitmq", "airflow_haproxy", "airflow_webserver", "airflow_scheduler"}
+    groups = {
+        "airflow_etcd",
+        "airflow_metastore",
+        "airflow_rabbitmq",
+        "airflow_redis",
+        "airflow_haproxy",
+        "airflow_webserver",
+        "airflow_scheduler",
+    }
     groups |= {"airflow_dag_processor", "airflow_triggerer", "airflow_worker"}
     assert sorted((path, name) for path, name in unknown if name not in groups) == []
 

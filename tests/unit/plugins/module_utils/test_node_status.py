@@ -198,6 +198,24 @@ def test_something_else_than_a_broker(answer: bytes, words: str) -> None:
         assert words in status.amqp_problem("127.0.0.1", port)
 
 
+def test_a_redis_that_takes_writes() -> None:
+    with server(lambda request: b"+PONG\r\n" if request == b"PING\r\n" else b"") as port:
+        assert status.redis_problem("127.0.0.1", port) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "closed the connection"),
+        (b"-LOADING Redis is loading\r\n", "LOADING Redis is loading"),
+        (b"HTTP/1.1 400\r\n", "not speak Redis"),
+    ],
+)
+def test_a_redis_that_does_not(answer: bytes, words: str) -> None:
+    with server(lambda _: answer) as port:
+        assert words in status.redis_problem("127.0.0.1", port)
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

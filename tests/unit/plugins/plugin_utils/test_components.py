@@ -105,13 +105,17 @@ def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
 
 
 def test_one_worker_service_per_queue_and_one_log_server():
-    first, second = _worker.worker_instances([{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}], "192.0.2.1", 0, 8)
+    queues = [{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}]
+    first, second = _worker.worker_instances(queues, "192.0.2.1", 0, 8, remote_control=True)
     assert first["name"] == "airflow-worker@default"
     assert "--concurrency 8" in first["command"]
     assert "--skip-serve-logs" not in first["command"]
     assert "--queues gpu" in second["command"]
     assert "--concurrency 1" in second["command"]
     assert "--skip-serve-logs" in second["command"]
+    assert "--celery-hostname gpu@192.0.2.1" in second["command"]
+    (silent,) = _worker.worker_instances(queues[:1], "192.0.2.1", 0, 8, remote_control=False)
+    assert "--celery-hostname" not in silent["command"]
 
 
 def test_a_release_is_named_by_everything_that_it_is_made_of():

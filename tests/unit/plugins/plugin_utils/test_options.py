@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _config, _options
@@ -173,25 +172,6 @@ def test_variables_of_the_environment_that_stand_for_options_are_checked_too(nam
     problems = _options.check_environment({name: value}, NEW)
     assert [problem.code for problem in problems] == ([code] if code else [])
     assert all(problem.where == f"airflow_environment.{name}" for problem in problems)
-
-
-@pytest.mark.parametrize(
-    ("config", "good"),
-    [
-        ({}, True),
-        (
-            {"celery": {"extra_celery_config": {"task_default_queue_type": "quorum", "task_create_missing_queue_type": "quorum", "x": 1}}},
-            True,
-        ),
-        ({"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, False),
-        ({"celery": {"extra_celery_config": json.dumps({"task_default_queue_type": "quorum"})}}, False),
-        ({"celery": {"extra_celery_config": None}}, True),
-        ({"celery_broker_transport_options": {"confirm_publish": False}}, False),
-        ({"celery_broker_transport_options": {"confirm_publish": "True", "x": 1}}, True),
-    ],
-)
-def test_what_quorum_queues_need_cannot_be_taken_away(config, good):
-    assert [problem.code for problem in _options.check_broker_needs(config)] == ([] if good else ["FD138"])
 
 
 NAMES = st.sampled_from(["core", "api", "webserver", "my_plugin", "celery", ""]) | st.text(max_size=5)

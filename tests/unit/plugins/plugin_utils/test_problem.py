@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _specs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import Host, check, normalise_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
+from test_cluster import defaults
 
 ONE = Problem("FD101", "group a", "no host", "a host", "Add one.")
 TWO = Problem("FD120", "variable b", "an unknown name", "another", "Remove it.")
@@ -126,8 +127,7 @@ def test_variables_of_others_and_of_the_collection_itself_are_not_judged():
 )
 def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
     queues = tuple(normalise_queues([{"name": "gpu", "concurrency": concurrency}]))
-    settings = {"airflow_version": "3.3.2", "airflow_firewall": False, "airflow_vip": "", "airflow_pgbouncer": False}
     worker = Host("worker1", frozenset({"worker"}), "192.0.2.21", queues)
-    problems = [problem for problem in check([worker], settings) if problem.code not in ("FD101", "FD114")]
+    problems = [problem for problem in check([worker], defaults()) if problem.code not in ("FD101", "FD114")]
     assert [problem.code for problem in problems] == ([] if good else ["FD112"])
     assert all(problem.where == "airflow_worker_queues of host worker1" for problem in problems)
