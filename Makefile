@@ -11,7 +11,7 @@ MINUTES ?= 60
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
-SCENARIOS := single debian13 airflow2 ha secure default
+SCENARIOS := single debian13 airflow2 ha secure brokers default
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg

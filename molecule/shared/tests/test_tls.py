@@ -35,6 +35,8 @@ def endpoints(cluster):
     for name, node in cluster.model["nodes"].items():
         if "rabbitmq" in node:
             found += [(f"{name} {port}", node["address"], node["rabbitmq"][port]) for port in ("port", "management_tls_port")]
+        if "redis" in node:
+            found.append((f"{name} redis", node["address"], node["redis"]["port"]))
         for listener in node.get("haproxy", {}).get("listeners", []):
             if listener["name"] != "metastore":
                 found.append((f"{name} {listener['name']}", node["address"], listener["port"]))

@@ -1,0 +1,262 @@
+"""Tasks go through Redis, then through a RabbitMQ of somebody else, then through SQS, on the same hosts; none is lost, none runs twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import boto3
+import pytest
+import requests
+from cluster_access import recap, service, wait_until
+from outside import make_authority, make_server, play, run_in, using
+
+INVENTORIES = Path(__file__).parents[1]
+OUTSIDE = "fd-brokers-outside"
+WORKERS = ("master1", "worker1")
+UNIT = "airflow-worker@default.service"
+DAG = "flightdeck_sleep"
+# The longest that the inventory allows; half of what a message may be held.
+LONG = 60
+PASSWORD = "hunter2/hunter2@hunter2"
+KEY = "hunter3/hunter3+hunter3"
+LOG_IN = """
+import sys
+from kombu import Connection
+proof = {"ca_certs": sys.argv[1], "cert_reqs": 2, "server_hostname": None}
+Connection(sys.stdin.read().strip(), ssl=proof).ensure_connection(max_retries=1, timeout=5)
+"""
+ASK = """
+import sys, redis
+url, command = sys.stdin.read().split("\\n")[:2]
+print(redis.Redis.from_url(url, ssl_ca_certs="/etc/airflow/secrets/ca.crt").execute_command(*command.split()))
+"""
+
+
+class Runs:
+    """Runs of the DAG whose tasks sleep."""
+
+    def __init__(self, cluster):
+        login = {"username": cluster.user, "password": cluster.password}
+        self.session = requests.Session()
+        token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+        self.url = f"{cluster.model['api_url']}/dags/{DAG}/dagRuns"
+
+    def start(self, tasks, seconds):
+        body = {"logical_date": None, "conf": {"tasks": tasks, "seconds": seconds}}
+        answer = self.session.post(self.url, json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["dag_run_id"]
+
+    def tasks(self, run):
+        return self.session.get(f"{self.url}/{run}/taskInstances", timeout=30).json()["task_instances"]
+
+    def sleeping(self, run):
+        return [task for task in self.tasks(run) if task["task_id"] == "sleep" and task["state"] == "running"]
+
+    def end(self, run, seconds=180):
+        """How the tasks ended: state and number of the try of each."""
+
+        def ended():
+            return self.session.get(f"{self.url}/{run}", timeout=30).json()["state"] in ("success", "failed")
+
+        wait_until(f"{run} ends", ended, seconds, every=1.0)
+        return {(task["state"], task["try_number"]) for task in self.tasks(run)}
+
+
+@pytest.fixture(scope="module")
+def runs(cluster):
+    return Runs(cluster)
+
+
+def tried(container, script, *arguments, stdin):
+    """What a client says on a host with Airflow; empty when it succeeds without a word."""
+    command = ["docker", "exec", "--interactive", container, "/opt/airflow/current/bin/python", "-c", script, *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.strip() if not done.returncode else done.stderr.strip().splitlines()[-1]
+
+
+def asked(cluster, command, password=None):
+    """What Redis answers through the load balancer."""
+    login = quote(password or cluster.secrets["broker_password"], safe="")
+    url = f"rediss://airflow:{login}@{cluster.model['nodes']['store']['address']}:5673/0"
+    return tried(cluster.containers["worker1"], ASK, stdin=f"{url}\n{command}\n")
+
+
+def given_twice(host_named, since):
+    """Ids of messages that workers received more than once since a time."""
+    said = ""
+    for name in WORKERS:
+        said += host_named(name).check_output("journalctl --unit=%s --output=cat --no-pager --since=%s", UNIT, f"@{since:.0f}")
+    ids = re.findall(r"\[([0-9a-f-]{36})\] received", said)
+    assert ids
+    return sorted({one for one in ids if ids.count(one) > 1})
+
+
+def test_a_stranger_may_ask_redis_only_whether_it_lives(cluster):
+    assert asked(cluster, "PING") == "True"
+    assert "invalid username-password pair" in asked(cluster, "PING", password="wrong")
+    assert "no permissions" in asked(cluster, "CONFIG GET dir")
+    container = cluster.containers["worker1"]
+    address = cluster.model["nodes"]["store"]["address"]
+    stranger = ASK.replace("redis.Redis.from_url(url, ", f"redis.Redis(host='{address}', port=5673, ssl=True, ")
+    assert tried(container, stranger, stdin="\nPING\n") == "True"
+    assert "no permissions" in tried(container, stranger, stdin="\nLLEN default\n")
+
+
+def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
+    for name in WORKERS:
+        service(name, UNIT, "stopped")
+    waiting = [runs.start(tasks=2, seconds=0) for _ in range(3)]
+    wait_until("they are queued", lambda: asked(cluster, "LLEN default") == "3", 60, every=1.0)
+    store = host_named("store")
+    store.check_output("systemctl kill --signal=KILL redis-server.service")
+    # A run whose task is sent while Redis is away waits for it.
+    waiting.append(runs.start(tasks=2, seconds=0))
+    wait_until("it is back", lambda: asked(cluster, "LLEN default") == "4", 60, every=1.0)
+    for name in WORKERS:
+        service(name, UNIT, "started")
+    assert [runs.end(run) for run in waiting] == [{("success", 1)}] * 4
+
+
+def test_running_tasks_outlive_a_restart_of_redis(cluster, runs, host_named):
+    run = runs.start(tasks=2, seconds=25)
+    wait_until("they run", lambda: len(runs.sleeping(run)) == 2, 60, every=1.0)
+    host_named("store").check_output("systemctl restart redis-server.service")
+    assert runs.end(run) == {("success", 1)}
+    # Their messages were confirmed after the restart.
+    wait_until("nothing is held", lambda: asked(cluster, "ZCARD unacked_index") == "0", 60, every=1.0)
+
+
+def test_a_long_task_is_given_to_one_worker_by_redis(runs, host_named):
+    since = time.time()
+    assert runs.end(runs.start(tasks=1, seconds=LONG)) == {("success", 1)}
+    assert given_twice(host_named, since) == []
+
+
+@pytest.mark.thorough
+def test_a_task_of_a_killed_worker_runs_once_more(runs, host_named):
+    """Airflow itself starts the second try; the first one's message comes back from Redis, too, and starts nothing."""
+    run = runs.start(tasks=1, seconds=20)
+    wait_until("it runs", lambda: runs.sleeping(run), 60, every=1.0)
+    (task,) = runs.sleeping(run)
+    name = "master1" if task["hostname"].endswith(".11") else "worker1"
+    host_named(name).check_output("systemctl kill --signal=KILL %s", UNIT)
+    assert runs.end(run, seconds=480) == {("success", 1), ("success", 2)}
+
+
+def test_the_password_of_redis_is_not_rotated():
+    with pytest.raises(RuntimeError, match=r"FD172 airflow_rotate"):
+        play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory):
+    """A RabbitMQ of somebody else, with an authority of its own: what an inventory has to know of it."""
+    address = "172.31.89.99"
+    authority = make_authority(tmp_path_factory.mktemp("authority"))
+    certificate, key = make_server(authority, [address])
+    run_in(OUTSIDE, "mkdir", "--parents", "/etc/rabbitmq/tls")
+    for name, text in (("server.crt", certificate), ("server.key", key)):
+        run_in(OUTSIDE, "sh", "-c", f"cat > /etc/rabbitmq/tls/{name}; chmod 0644 /etc/rabbitmq/tls/{name}", stdin=text)
+    settings = ["listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000"]
+    settings += [f"ssl_options.{kind}file = /etc/rabbitmq/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
+    run_in(OUTSIDE, "sh", "-c", "cat > /etc/rabbitmq/rabbitmq.conf", stdin="\n".join(settings) + "\n")
+    run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "rabbitmq-server")
+    run_in(OUTSIDE, "rabbitmqctl", "await_startup", "--timeout", "120")
+    run_in(OUTSIDE, "rabbitmqctl", "add_vhost", "team")
+    run_in(OUTSIDE, "rabbitmqctl", "add_user", "team", stdin=f"{PASSWORD}\n")
+    run_in(OUTSIDE, "rabbitmqctl", "set_permissions", "--vhost", "team", "team", ".*", ".*", ".*")
+    url = f"amqps://team:{quote(PASSWORD, safe='')}@{address}:5671/team"
+    return {"FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority.read_text()}
+
+
+def deployed(*arguments):
+    """Deploy, verify, and see that nothing is left to do; all that was said."""
+    said = play("site.yml", "-vvv", "--diff", *arguments)
+    said += play("playbooks/verify.yml")
+    again = play("site.yml")
+    assert [host for host, (_ok, changed) in recap(again).items() if changed] == []
+    return said
+
+
+def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
+    with using(INVENTORIES / "inventory_external", **rabbitmq) as cluster:
+        said = deployed()
+        assert not [part for part in (PASSWORD, rabbitmq["FLIGHTDECK_BROKER_URL"], "hunter2") if part in said]
+        assert "hunter2" not in json.dumps(cluster.model)
+        queues = run_in(OUTSIDE, "rabbitmqctl", "--quiet", "list_queues", "--vhost", "team", "name", "type")
+        assert re.search(r"^default\s+\S*quorum", queues, re.MULTILINE), queues
+        runs = Runs(cluster)
+        assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+        # It proves itself by its own authority, not by the cluster's, and wants the password.
+        container, secrets, url = cluster.containers["worker1"], "/etc/airflow/secrets", rabbitmq["FLIGHTDECK_BROKER_URL"]
+        assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
+        assert "certificate verify failed" in tried(container, LOG_IN, f"{secrets}/ca.crt", stdin=url)
+        wrong = tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace("hunter2", "hunter1"))
+        assert "ACCESS_REFUSED" in wrong, wrong
+        with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
+            play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
+    # The load balancer has no way to a broker any more.
+    assert "listen broker" not in host_named("store").file("/etc/haproxy/haproxy.cfg").content_string
+
+
+@pytest.fixture(scope="module")
+def sqs():
+    """A server that speaks the protocol of SQS, on the machine that runs the tests, with one queue."""
+    address, port = "172.31.89.1", 9324
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "moto_server", "-H", address, "-p", str(port)], stderr=subprocess.DEVNULL
+    ) as server:
+        client = boto3.client(
+            "sqs", endpoint_url=f"http://{address}:{port}", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        wait_until("it listens", lambda: socket.socket().connect_ex((address, port)) == 0, 30)
+        client.create_queue(QueueName="airflow", Attributes={"VisibilityTimeout": "30"})
+        yield client
+        server.terminate()
+
+
+def attributes(client, *names):
+    queue = client.get_queue_url(QueueName="airflow")["QueueUrl"]
+    return client.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+
+
+def test_tasks_go_through_sqs(sqs, host_named):
+    with using(INVENTORIES / "inventory_sqs", FLIGHTDECK_SQS_KEY=KEY) as cluster:
+        # The queue would give a running task to a second worker.
+        with pytest.raises(RuntimeError, match="gives a message to a second worker after 30 s"):
+            play("site.yml", "-e", "airflow_restart_timeout_seconds=60")
+        queue = sqs.get_queue_url(QueueName="airflow")["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "120"})
+        said = deployed()
+        assert "hunter3" not in said
+        assert "hunter3" not in json.dumps(cluster.model)
+        runs = Runs(cluster)
+        since = time.time()
+        several, long = runs.start(tasks=4, seconds=2), runs.start(tasks=1, seconds=LONG)
+        assert [runs.end(several), runs.end(long)] == [{("success", 1)}] * 2
+        assert given_twice(host_named, since) == []
+        # Celery made no queue, and every message is confirmed.
+        assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["airflow"]
+        kinds = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        wait_until("nothing is held", lambda: set(attributes(sqs, *kinds).values()) == {"0"}, 30, every=1.0)
+        # Workers drain as with any broker.
+        run = runs.start(tasks=1, seconds=20)
+        wait_until("it runs", lambda: runs.sleeping(run), 60, every=1.0)
+        play("playbooks/stop.yml", "--limit", ",".join(WORKERS))
+        play("playbooks/start.yml")
+        assert runs.end(run) == {("success", 1)}
+
+
+@pytest.mark.usefixtures("sqs")
+def test_the_way_back_is_the_same(runs):
+    deployed()
+    assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
