@@ -39,7 +39,7 @@ OWNED = {
     "core.hostname_callable": "Set airflow_address on the host.",
     "database.sql_alchemy_conn": _URLS,
     "database.sql_alchemy_conn_async": _URLS,
-    "celery.broker_url": _URLS,
+    "celery.broker_url": "Set airflow_broker_url, or leave it out: the collection makes this URL from the inventory.",
     "celery.result_backend": _URLS,
     "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",

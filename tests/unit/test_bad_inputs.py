@@ -124,7 +124,8 @@ GROUPED = {
     },
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
-ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD172", "FD179", "FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
+ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD172", "FD179"}
+ELSEWHERE |= {"FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
 def spoil_the_inventory(inventory):

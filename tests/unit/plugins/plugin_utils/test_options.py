@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _config, _options
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report

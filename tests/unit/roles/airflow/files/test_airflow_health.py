@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import datetime
 import importlib.util
 import subprocess
@@ -62,6 +63,13 @@ def test_a_worker_without_room_for_logs_is_stopped_at_once_and_starts_when_there
         health.main()
     monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=4096, f_frsize=4096))
     assert health.main() == 0
+
+
+def test_data_of_the_configuration_have_their_percent_signs_back():
+    config = configparser.RawConfigParser()
+    config.read_string('[celery]\nextra_celery_config = {"broker_use_ssl": {"ca_certs": "/a%%20b"}}\n')
+    assert health.data(config, "celery", "extra_celery_config") == {"broker_use_ssl": {"ca_certs": "/a%20b"}}
+    assert health.data(config, "celery_broker_transport_options", "predefined_queues") == {}
 
 
 def test_an_unknown_unit_is_refused():
