@@ -57,7 +57,9 @@ def play(playbook: str, *arguments: str) -> str:
 @contextlib.contextmanager
 def using(inventory: Path, **environment: str) -> Iterator[Access]:
     """The cluster as another ``inventory`` describes it, with variables of the ``environment`` that it looks up."""
-    with patch.dict(os.environ, {"FLIGHTDECK_INVENTORY": str(inventory), **environment}):
-        access.cache_clear()
-        yield access()
     access.cache_clear()
+    try:
+        with patch.dict(os.environ, {"FLIGHTDECK_INVENTORY": str(inventory), **environment}):
+            yield access()
+    finally:
+        access.cache_clear()
