@@ -36,6 +36,10 @@ options:
     description: SQLAlchemy URL by which the owner of the tables reaches the database.
     type: str
     required: true
+  result_tables:
+    description: Whether Celery's results are in the same database, where its account may not make their tables; the owner makes them then.
+    type: bool
+    default: false
   command:
     description: Arguments of a command of C(airflow db) to run as the owner, and nothing else. It counts as a change.
     type: list
@@ -117,25 +121,35 @@ with get_application_builder() as builder:
 """
 
 
-def state(url: str, username: str, password: str) -> tuple[dict[str, str], str]:
-    """Schema version per version table, and what the account needs: created, password or nothing."""
+def state(url: str, username: str, password: str) -> tuple[dict[str, str], str, bool]:
+    """Schema version per version table, what the account needs (created, password or nothing), and whether there are tables for results."""
     from sqlalchemy import create_engine, inspect, text
     from werkzeug.security import check_password_hash
 
     with create_engine(url).connect() as connection:
         tables = set(inspect(connection).get_table_names())
+        results = {"celery_taskmeta", "celery_tasksetmeta"} <= tables
         versions = {
             table: str(connection.execute(text(f"SELECT version_num FROM {table}")).scalar())
             for table in tables
             if table.startswith("alembic_version")
         }
         if "ab_user" not in tables:
-            return versions, "created"
+            return versions, "created", results
         query = text("SELECT password FROM ab_user WHERE username = :name")
         stored = connection.execute(query, {"name": username}).scalar()
     if stored is None:
-        return versions, "created"
-    return versions, "unchanged" if check_password_hash(stored, password) else "password set"
+        return versions, "created", results
+    return versions, "unchanged" if check_password_hash(stored, password) else "password set", results
+
+
+def make_result_tables(url: str) -> None:
+    """Make the tables of Celery's results as Celery would, those of them that are missing."""
+    from celery.backends.database.models import Task
+    from sqlalchemy import create_engine
+
+    # All models of Celery share the metadata.
+    Task.metadata.create_all(create_engine(url))
 
 
 def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
@@ -165,6 +179,7 @@ def main() -> None:
         argument_spec={
             "airflow": {"type": "path", "required": True},
             "owner_url": {"type": "str", "required": True, "no_log": True},
+            "result_tables": {"type": "bool", "default": False},
             "command": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "required": True},
             "release_file": {"type": "path", "required": True},
@@ -184,7 +199,7 @@ def main() -> None:
         said = "" if module.check_mode else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
         module.exit_json(changed=True, migrated=False, account="unchanged", stdout=said)
     try:
-        versions, account = state(url, wanted["username"], wanted["password"])
+        versions, account, results = state(url, wanted["username"], wanted["password"])
     except Exception as error:
         # The text of a driver's error can hold the URL.
         module.fail_json(msg=f"the metadata database does not answer: {type(error).__name__}: {str(error).replace(url, '<url>')}")
@@ -192,13 +207,16 @@ def main() -> None:
     migrate = present != heads
     if migrate and not module.check_mode:
         run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"], environment=as_owner)
+    missing = wanted["result_tables"] and not results
+    if missing and not module.check_mode:
+        make_result_tables(url)
     if account != "unchanged" and not module.check_mode:
         document = json.dumps({name: wanted[name] for name in ("username", "email", "password")})
         run(module, "making the administrator account", [sys.executable, "-c", ACCOUNT_SCRIPT], document)
-    before = {"schema": present, "account": "unchanged"}
-    after = {"schema": heads, "account": account}
+    before = {"schema": present, "account": "unchanged", "result_tables": "absent" if missing else "unchanged"}
+    after = {"schema": heads, "account": account, "result_tables": "created" if missing else "unchanged"}
     module.exit_json(
-        changed=migrate or account != "unchanged",
+        changed=migrate or missing or account != "unchanged",
         migrated=migrate,
         account=account,
         diff={"before": json.dumps(before, indent=1, sort_keys=True) + "\n", "after": json.dumps(after, indent=1, sort_keys=True) + "\n"},

@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _firewall, _ha, _timing
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, COMPONENTS, SERVER, secrets_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _firewall, _ha, _metastore, _timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import (
+    AUTHORITY,
+    COMPONENTS,
+    METASTORE_AUTHORITY,
+    SERVER,
+    secrets_of,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._inventory import check_default_queue, check_hosts, normal_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
@@ -92,11 +98,15 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems: list[Problem] = []
     broker = _broker.of(settings)
     unneeded = {*OPTIONAL, *_broker.GROUPS} - {broker.group}
+    if _metastore.is_external(settings):
+        unneeded.add("metastore")
+    # What takes the place of a group's hosts.
+    instead = {"metastore": ", or set airflow_metastore_url", broker.group: ", or set airflow_broker_url"}
     for group in GROUPS:
         if group not in unneeded and not any(group in host.groups for host in hosts):
-            other = ", or set airflow_broker_url" if group == broker.group else ""
-            remedy = f"Add a host to airflow_{group} in the inventory{other}."
+            remedy = f"Add a host to airflow_{group} in the inventory{instead.get(group, '')}."
             problems.append(Problem("FD101", f"group airflow_{group}", "no host", "at least one host", remedy))
+    problems += _metastore.check(sum("metastore" in host.groups for host in hosts), settings)
     brokers = sum("rabbitmq" in host.groups for host in hosts)
     if brokers and brokers not in (1, 3, 5):
         problems.append(
@@ -224,6 +234,8 @@ def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
     }
     if settings["airflow_pgbouncer"]:
         wanted["haproxy"] += ("pgbouncer_port",)
+    if _metastore.is_external(settings):
+        wanted["haproxy"] = tuple(name for name in wanted["haproxy"] if name != "haproxy_metastore_port")
     names = [f"airflow_{name}" for group, ports in wanted.items() if group in host.groups for name in ports]
     ports = [(name, int(settings[name])) for name in names]
     if "webserver" in host.groups:
@@ -243,7 +255,7 @@ def _fixed_ports(host: Host) -> dict[int, str]:
 def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
     """The user's ``max_connections`` must be enough for the cluster."""
     given = {str(name).lower(): value for name, value in settings.get("airflow_postgresql_config", {}).items()}.get("max_connections")
-    if not str(given).isdecimal():
+    if not str(given).isdecimal() or _metastore.is_external(settings):
         return []
     need = _Model(hosts, settings).connections_needed()
     if int(str(given)) >= need:
@@ -293,6 +305,7 @@ class _Model:
         self.major = int(self.version.split(".", maxsplit=1)[0])
         self.tls = bool(settings["airflow_tls"])
         self.broker = _broker.of(settings)
+        self.database = _metastore.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -353,8 +366,9 @@ class _Model:
             "drain_timeout_seconds": _drain_seconds(self.hosts),
             "verify_timeout_seconds": self.set["airflow_verify_timeout_seconds"],
             "broker": {"kind": self.broker.kind, "external": self.broker.external, "remote_control": self.broker.remote_control},
-            "foreign_secrets": _broker.foreign_secrets(self.set),
+            "foreign_secrets": [*_broker.foreign_secrets(self.set), *(_metastore.OWN_SECRETS if self.database["external"] else ())],
             "tls": {"enabled": self.tls, "names": self.certificate_names()},
+            "metastore": self.database,
             "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
             "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
             "firewall": self.set["airflow_firewall"],
@@ -521,13 +535,7 @@ class _Model:
                 "deny_paths": ["/execution"],
                 "servers": web,
             },
-            {
-                "name": "metastore",
-                "mode": "tcp",
-                "port": self.set["airflow_haproxy_metastore_port"],
-                **self.metastore_check(),
-                "servers": servers("metastore", self.set["airflow_metastore_port"]),
-            },
+            *([] if self.database["external"] else [self.metastore_listener(servers("metastore", self.set["airflow_metastore_port"]))]),
             *_broker.listeners(
                 self.set, {"rabbitmq": servers("rabbitmq", self.rabbitmq_port()), "redis": servers("redis", self.set["airflow_redis_port"])}
             ),
@@ -549,16 +557,20 @@ class _Model:
             "listeners": listeners,
         }
 
-    def metastore_check(self) -> dict[str, Any]:
-        """How a load balancer sees whether a metastore host is the one to write to."""
+    def metastore_listener(self, servers: list[dict[str, Any]]) -> dict[str, Any]:
+        """The way to the metastore host that takes writes."""
+        check: dict[str, Any] = {"check": "postgresql", "check_user": CHECK_USER if self.tls else "airflow"}
         if self.highly_available:
-            return {"check": "patroni", "check_port": _ha.PATRONI_PORT}
-        return {"check": "postgresql", "check_user": CHECK_USER if self.tls else "airflow"}
+            check = {"check": "patroni", "check_port": _ha.PATRONI_PORT}
+        port = self.set["airflow_haproxy_metastore_port"]
+        return {"name": "metastore", "mode": "tcp", "port": port, **check, "servers": servers}
 
     def airflow(self, host: Host) -> dict[str, Any]:
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
         secrets = [secret for secret in self.secret_files(host) if secret["file"] in needed]
-        config = merge_config(self.config(host), self.set["airflow_config"], secret_options(needed, self.major))
+        files = [secret["file"] for secret in secrets]
+        drivers = _metastore.config(self.set, files)
+        config = merge_config(self.config(host), drivers, self.set["airflow_config"], secret_options(needed, self.major))
         return {
             "address": host.address,
             "config": config,
@@ -595,11 +607,25 @@ class _Model:
 
     def database_owner(self, host: Host) -> dict[str, Any]:
         """What a migration on ``host`` connects as, past PgBouncer: the description of a secret that is in no file of a host."""
+        if self.database["external"]:
+            return _metastore.owner(self.set, self.database["authority"])
         url = self.metastore_url(host, OWNER, "metastore_owner_password")
         return {**url, "file": "owner", "port": self.set["airflow_haproxy_metastore_port"]}
 
     def secret_files(self, host: Host) -> list[dict[str, Any]]:
         """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""
+        return [
+            *(_metastore.secret_files(self.set, self.database["authority"]) if self.database["external"] else self.metastore_files(host)),
+            *_broker.secrets(self.set, self.balancer(host)),
+            {"file": "fernet_key", "secret": "fernet_key"},
+            {"file": "api_secret_key", "secret": "api_secret_key"},
+            {"file": "jwt_secret", "secret": "jwt_secret"},
+            *({"file": name, "secret": name} for name in (AUTHORITY, *SERVER) if self.tls),
+            *([{"file": METASTORE_AUTHORITY, "secret": "metastore_ca"}] if self.set["airflow_metastore_ca"] else []),
+        ]
+
+    def metastore_files(self, host: Host) -> list[dict[str, Any]]:
+        """The secret files with the URLs of the collection's own metastore."""
         metastore = self.metastore_url(host, "airflow", "metastore_password")
         results = self.metastore_url(host, "airflow_results", "result_backend_password")
         # asyncpg knows none of libpq's option names and fails on them at first use; the authority comes by PGSSLROOTCERT.
@@ -608,11 +634,6 @@ class _Model:
             {**metastore, "file": "sql_alchemy_conn"},
             {**metastore, "file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg},
             {**results, "file": "result_backend", "scheme": "db+postgresql+psycopg2", "path": "airflow_results"},
-            *_broker.secrets(self.set, self.balancer(host)),
-            {"file": "fernet_key", "secret": "fernet_key"},
-            {"file": "api_secret_key", "secret": "api_secret_key"},
-            {"file": "jwt_secret", "secret": "jwt_secret"},
-            *({"file": name, "secret": name} for name in (AUTHORITY, *SERVER) if self.tls),
         ]
 
     def config(self, host: Host) -> Config:

@@ -25,8 +25,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 # With TLS: what proves the others to this host, and this host to the others.
 AUTHORITY = "ca.crt"
-# What proves a broker to it that is not the collection's; there for some clusters only.
+# What proves a broker and a metastore to it that are not the collection's; there for some clusters only.
 BROKER_AUTHORITY = "broker_ca.crt"
+METASTORE_AUTHORITY = "metastore_ca.crt"
 SERVER = ("server.crt", "server.key")
 
 # An empty file, which a component sees in place of a secret that is not its own.
@@ -58,7 +59,7 @@ def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``."""
     own = (_SECRETS_3 if major >= 3 else _SECRETS_2)[component]
     broker = (BROKER_AUTHORITY,) if "broker_url" in own else ()
-    return (*own, AUTHORITY, *broker, *(SERVER if component == "webserver" else ()))
+    return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if component == "webserver" else ()))
 
 
 def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
@@ -94,6 +95,7 @@ def component_digest(
     ``secret_versions`` maps secret files to keyed fingerprints, never to anything derived from the value alone.
     """
     sections = {name: options for name, options in config.items() if component in SECTIONS.get(name, COMPONENTS)}
-    own = (name for name in secrets_of(component, major) if name in secret_versions or name != BROKER_AUTHORITY)
+    optional = (BROKER_AUTHORITY, METASTORE_AUTHORITY)
+    own = (name for name in secrets_of(component, major) if name in secret_versions or name not in optional)
     secrets = {name: secret_versions.get(name, "") for name in own}
     return digest([component, sections, secrets, others])

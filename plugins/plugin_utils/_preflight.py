@@ -187,8 +187,14 @@ def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
         "names": sorted(_names(cluster, name)),
         "root": str(cluster["directories"]["root"]),
         "database": _database(cluster["nodes"][name]),
-        "packages": [package for group in groups_of(cluster["nodes"][name]) for package in PACKAGES[group]],
+        "packages": _packages(cluster, name),
     }
+
+
+def _packages(cluster: Mapping[str, Any], name: str) -> list[str]:
+    groups = groups_of(cluster["nodes"][name])
+    driver = ["python3-mysqldb"] if "airflow" in groups and cluster["metastore"]["engine"] == "mysql" else []
+    return [package for group in groups for package in PACKAGES[group]] + driver
 
 
 def _database(node: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rabbitmq
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS, GIVEN
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS, GIVEN, PUBLIC
 
 # Account of each password. It must not be its own password.
 ACCOUNTS = {
@@ -35,7 +35,7 @@ _WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
 # A line of YAML or INI that sets one of the secrets, with what it is set to.
-_GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted({*GENERATORS, *GIVEN} - {'broker_ca'}))})[\"']?\s*[:=]\s*(?P<value>.*)")
+_GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted({*GENERATORS, *GIVEN} - PUBLIC))})[\"']?\s*[:=]\s*(?P<value>.*)")
 
 
 def check_secrets(given: Mapping[str, str], admin_user: str) -> list[Problem]:

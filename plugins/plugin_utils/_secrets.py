@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import build_url
 
@@ -50,7 +51,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
 }
 
 # Variables airflow_<name> that only the user can know. Nothing is made in their place.
-GIVEN = ("broker_url", "broker_ca", "sqs_secret_access_key")
+GIVEN = ("broker_url", "broker_ca", "sqs_secret_access_key", *_metastore.GIVEN)
+# Certificates among them are no secrets.
+PUBLIC = {"broker_ca", "metastore_ca"}
 
 _FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
 
@@ -135,8 +138,10 @@ def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any]
 
 
 def content(description: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """A secret as a component reads it: the value itself, or a URL with it. ``description`` is the model's."""
+    """A secret as a component reads it: the value, a URL with it, or a given URL as a driver takes it. ``description`` is the model's."""
     value = str(values[description["secret"]]) if "secret" in description else ""
+    if "use" in description:
+        return _metastore.driver_url(value, description["use"], description["authority"])
     if "scheme" not in description:
         return value
     return build_url(

@@ -104,6 +104,11 @@ GROUPED = {
         "FD154": "airflow_firewall_extra_rules",
         "FD157": "expected an address with its network's prefix length",
         "FD158": "192.0.2.10, the address of host lb1",
+        "FD175": "found airflow_metastore_url, and 1 host in the group",
+    },
+    "another metastore": {
+        "FD176": "airflow_metastore_owner_url: found a URL with no database",
+        "FD177": "airflow_pgbouncer: found a value",
     },
     "options": {
         "FD130": "airflow_config.api: found a number",
@@ -124,7 +129,7 @@ GROUPED = {
     },
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
-ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD172", "FD179"}
+ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD169", "FD172", "FD178", "FD179"}
 ELSEWHERE |= {"FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
@@ -173,6 +178,7 @@ def spoil_the_variables(inventory):
         airflow_firewall_admin_sources=["198.51.100.7/24"],
         airflow_firewall_ssh_ports=[22, 70000],
         airflow_firewall_extra_rules=["tcp dport 9100 accept; }"],
+        airflow_metastore_url=f"postgresql://airflow:{hidden}@db.example.org/airflow",
         ansible_port=2222,
     )
 
@@ -202,11 +208,23 @@ def spoil_the_broker(inventory):
     )
 
 
+def spoil_another_metastore(inventory):
+    without(inventory, "airflow_metastore")
+    change(
+        inventory,
+        airflow_metastore_engine="mysql",
+        airflow_metastore_url="mysql://airflow:hunter2@db.example.org/airflow",
+        airflow_metastore_owner_url="mysql://owner:hunter2@db.example.org",
+        airflow_pgbouncer=True,
+    )
+
+
 SPOIL = {
     "the inventory": spoil_the_inventory,
     "variables": spoil_the_variables,
     "options": spoil_the_options,
     "the broker": spoil_the_broker,
+    "another metastore": spoil_another_metastore,
 }
 
 
@@ -274,6 +292,33 @@ def test_two_clusters_in_one_run_are_refused(inventory, tmp_path):
     returncode, output = run(inventory, "-i", str(other))
     assert returncode != 0
     assert "FD128" in output
+
+
+def test_mariadb_is_refused_because_airflow_does_not_support_it(inventory):
+    without(inventory, "airflow_metastore")
+    change(inventory, airflow_metastore_engine="mariadb", airflow_metastore_url="mysql://airflow:hunter2@db.example.org/airflow")
+    output = refused(inventory, "FD169")
+    assert "Airflow does not support MariaDB" in output
+    assert re.findall(r"FD1\d\d ", output) == ["FD169 "]
+    assert "hunter2" not in output
+
+
+def test_a_metastore_of_somebody_else_needs_no_host(inventory):
+    without(inventory, "airflow_metastore")
+    change(inventory, airflow_metastore_url="{{ 'postgresql://airflow:hunter2@db.example.org/airflow' }}")
+    returncode, output = run(inventory, "-vvv", "--diff", playbook="playbooks/validate.yml")
+    assert returncode == 0, output
+    assert "Cluster airflow is valid: 8 hosts" in output
+    assert "hunter2" not in output
+
+
+def test_the_url_of_a_metastore_in_clear_is_a_warning(inventory):
+    without(inventory, "airflow_metastore")
+    change(inventory, airflow_metastore_url="postgresql://airflow:hunter2@db.example.org/airflow")
+    returncode, output = run(inventory, playbook="playbooks/validate.yml")
+    assert returncode == 0, output
+    assert "FD149" in output
+    assert "hunter2" not in output
 
 
 def test_an_empty_list_of_queues(inventory):

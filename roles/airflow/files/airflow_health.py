@@ -86,6 +86,11 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
         raise UnhealthyError(f"no answer on port {port}: {error}") from error
 
 
+def utc(moment: datetime.datetime) -> datetime.datetime:
+    """``moment`` with a zone: MySQL's have none and are those of the session."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
 def check_job(unit: str) -> str:
     """The job of the running process has a fresh heartbeat."""
     from sqlalchemy import create_engine, text
@@ -98,13 +103,15 @@ def check_job(unit: str) -> str:
     query = text("SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1")
     try:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
+            if connection.dialect.name == "mysql":
+                connection.execute(text("SET time_zone = '+00:00'"))
             row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
     except OperationalError as error:
         raise UnknownError("the metastore does not answer") from error
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
-    if row is None or row[0] < started - datetime.timedelta(seconds=2):
+    if row is None or utc(row[0]) < started - datetime.timedelta(seconds=2):
         raise UnhealthyError("no heartbeat yet since its start")
-    age = (datetime.datetime.now(datetime.UTC) - row[1]).total_seconds()
+    age = (datetime.datetime.now(datetime.UTC) - utc(row[1])).total_seconds()
     if age > HEARTBEAT_SECONDS:
         raise UnhealthyError(f"last heartbeat {age:.0f} s ago")
     return f"heartbeat {max(age, 0):.0f} s ago"

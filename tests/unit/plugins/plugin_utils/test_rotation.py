@@ -124,3 +124,8 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
     assert users["airflow_b"]["password"] == values["metastore_password"]
     resting = _secrets.resting_users(DATABASES, _secrets.in_force(values, rotation))
     assert resting == [{"name": "airflow", "first": True}, {"name": "results_b", "first": False}]
+
+
+def test_accounts_of_a_server_of_somebody_else_are_not_rotated():
+    problems = _rotation.check(["metastore_password", "broker_password"], STORED, {}, foreign=["metastore_password"])
+    assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

@@ -121,3 +121,10 @@ def test_the_watchdog_does_not_act_when_the_machine_is_too_busy_for_a_check(tmp_
     monkeypatch.setattr(health, "check", lambda _unit: time.sleep(30))
     assert [health.watch("airflow-scheduler", 1) for _ in range(2)] == [0, 0]
     assert capsys.readouterr().out == "airflow-scheduler: no result within 0.1 s\n" * 2
+
+
+def test_moments_of_mysql_have_no_zone_and_are_universal():
+    naive = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    assert health.utc(naive) == naive.replace(tzinfo=datetime.UTC)
+    east = naive.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
+    assert health.utc(east) is east

@@ -1,0 +1,38 @@
+"""Whether a database server can be Airflow's metastore, judged by what it says about itself. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# What to ask a server of each engine, and what the answer has to be.
+QUERIES: dict[str, dict[str, str]] = {
+    "postgresql": {"version": "SELECT version()"},
+    "mysql": {
+        "version": "SELECT version()",
+        "explicit_defaults_for_timestamp": "SELECT @@explicit_defaults_for_timestamp",
+        "character_set_database": "SELECT @@character_set_database",
+    },
+}
+_WANTED = {"explicit_defaults_for_timestamp": "1", "character_set_database": "utf8mb4"}
+_VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
+
+
+def problem(engine: str, least: str, said: Mapping[str, str]) -> str:
+    """Why the server is refused, with the code of the problem; empty when it is not. ``said`` answers the QUERIES of ``engine``."""
+    version = said["version"]
+    if "mariadb" in version.lower():
+        remedy = "Airflow does not support it: its row locks and migrations are not those of MySQL."
+        return f"FD169 the server of airflow_metastore_url: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
+    found = _VERSION[engine].match(version)
+    if not found or _numbers(*found.groups("0")) < _numbers(*least.split(".")):
+        return f"FD178 the server of airflow_metastore_url: found {version[:80]}; expected {engine} {least} or newer. Upgrade the server."
+    wrong = [f"{name} = {said[name]}" for name, value in _WANTED.items() if name in said and said[name] != value]
+    if wrong:
+        wanted = ", ".join(f"{name} = {value}" for name, value in _WANTED.items())
+        return f"FD178 the server of airflow_metastore_url: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the database."
+    return ""
+
+
+def _numbers(*parts: str) -> list[int]:
+    return [int(part) for part in (*parts, "0")[:2]]

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""See whether a database server that the collection does not manage can be Airflow's metastore."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: metastore_server
+short_description: See whether a database server can be Airflow's metastore
+version_added: 0.1.0
+description:
+  - Logs in by each URL and asks the server for its version and for the settings that Airflow needs. Writes nothing.
+  - Must run with the Python of the release (C(ansible_python_interpreter)), which has the drivers.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Changes nothing that could be shown.
+options:
+  engine:
+    description: What the server has to be.
+    type: str
+    choices: [postgresql, mysql]
+    required: true
+  least_version:
+    description: Oldest version that the release supports.
+    type: str
+    required: true
+  urls:
+    description: SQLAlchemy URLs of the accounts that have to be able to log in.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: See whether the server can be Airflow's metastore
+  flightdeck.airflow.metastore_server:
+    engine: postgresql
+    least_version: "14"
+    urls: ["{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"]
+  vars:
+    ansible_python_interpreter: /opt/airflow/current/bin/python
+"""
+
+RETURN = r"""
+version:
+  description: What the server says of its version.
+  type: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
+
+
+def ask(url: str, queries: dict[str, str]) -> dict[str, str]:
+    """Answers of the server behind ``url``, as text."""
+    from sqlalchemy import create_engine, text
+
+    with create_engine(url).connect() as connection:
+        return {name: str(connection.execute(text(query)).scalar()) for name, query in queries.items()}
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "engine": {"type": "str", "choices": ["postgresql", "mysql"], "required": True},
+            "least_version": {"type": "str", "required": True},
+            "urls": {"type": "list", "elements": "str", "required": True, "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    engine = module.params["engine"]
+    said: dict[str, str] = {}
+    for url in module.params["urls"]:
+        try:
+            said = ask(url, _metastore_server.QUERIES[engine])
+        except Exception as error:
+            # The text of a driver's error can hold the URL.
+            reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
+            found = f"FD178 the server of airflow_metastore_url: found no login ({reason}); expected a server that answers"
+            module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
+        if problem := _metastore_server.problem(engine, module.params["least_version"], said):
+            module.fail_json(msg=problem)
+    module.exit_json(changed=False, version=said.get("version", ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Which database is Airflow's metastore: the collection's own PostgreSQL, or another server by its URL.
+
+Pure functions, and the only place that knows one engine from another. A URL is a secret: none of the texts made here repeats a part of one.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _values
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, build_url, libpq_tls
+
+# Variables airflow_<name> about a server that is not the collection's. The certificate is no secret and travels with them.
+URLS = ("metastore_url", "metastore_owner_url", "result_backend_url")
+GIVEN = (*URLS, "metastore_ca")
+# Secrets of accounts that only the collection's own server has.
+OWN_SECRETS = (
+    "metastore_password",
+    "metastore_owner_password",
+    "metastore_replication_password",
+    "metastore_rewind_password",
+    "result_backend_password",
+    "pgbouncer_password",
+)
+# Oldest server that each Airflow supports.
+LEAST = {"2.11.2": {"postgresql": "12", "mysql": "8.0"}, "3.3.2": {"postgresql": "14", "mysql": "8.0"}}
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+# MySQL's client library takes "insist on TLS, and on the server's name" from an option file only.
+OPTION_FILE = "/etc/airflow/mysql.cnf"
+CONNECT_ARGS = "flightdeck_metastore.connect_args"
+
+_SCHEMES = {
+    "postgresql": {"sync": "postgresql+psycopg2", "async": "postgresql+asyncpg", "results": "db+postgresql+psycopg2"},
+    "mysql": {"sync": "mysql+mysqldb", "async": "mysql+aiomysql", "results": "db+mysql+mysqldb"},
+}
+_PORTS = {"postgresql": 5432, "mysql": 3306}
+# libpq's options that asyncpg understands in a DSN; it takes any other one for a setting of the session.
+_DSN_OPTIONS = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+    "target_session_attrs",
+)
+
+
+def is_external(settings: Mapping[str, Any]) -> bool:
+    """Whether the metastore is a server that the collection does not manage."""
+    return settings["airflow_metastore_engine"] != "postgresql" or any(settings[f"airflow_{name}"] for name in GIVEN)
+
+
+def check(members: int, settings: Mapping[str, Any]) -> list[Problem]:
+    """Problems of the choice of a metastore. ``members`` is the number of hosts in its group; an empty group alone is another check's."""
+    engine = str(settings["airflow_metastore_engine"])
+    if engine == "mariadb":
+        remedy = "Its row locks and migrations are not those of MySQL. Use postgresql, or a server of MySQL itself."
+        return [Problem("FD169", "airflow_metastore_engine", "mariadb", "postgresql or mysql: Airflow does not support MariaDB", remedy)]
+    if not is_external(settings):
+        return []
+    given = [f"airflow_{name}" for name in GIVEN if settings[f"airflow_{name}"]]
+    if members:
+        found = f"{', '.join(given) or f'airflow_metastore_engine {engine}'}, and {members} host{'s' if members > 1 else ''} in the group"
+        remedy = "Empty the group to use the other server, or remove the variable: data do not move from one to the other by themselves."
+        return [Problem("FD175", "group airflow_metastore", found, "hosts for PostgreSQL, or the URL of another server", remedy)]
+    return [*_check_given(engine, settings), *_check_unused(settings)]
+
+
+def _check_given(engine: str, settings: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    form = f"{engine}://account:password@host:port/database"
+    for name in URLS:
+        url = str(settings[f"airflow_{name}"])
+        fault = url_fault(url, engine) if url else "nothing" if name == "metastore_url" else ""
+        if fault:
+            found = fault if fault == "nothing" else f"a URL with {fault}"
+            remedy = "Write special characters of account and password percent-encoded: '@' is %40."
+            problems.append(Problem("FD176", f"airflow_{name}", found, form, remedy))
+    if authority := str(settings["airflow_metastore_ca"]):
+        try:
+            ssl.create_default_context(cadata=authority)
+        except (ValueError, ssl.SSLError):
+            expected = "certificates as PEM text"
+            remedy = "Give the text itself, for example by lookup('ansible.builtin.file', path)."
+            problems.append(Problem("FD176", "airflow_metastore_ca", "no certificate", expected, remedy))
+    return problems
+
+
+def _check_unused(settings: Mapping[str, Any]) -> list[Problem]:
+    unused = {
+        "airflow_pgbouncer": "PgBouncer is for the collection's own server: put a pooler of your own before yours, and name it in the URL.",
+        "airflow_postgresql_config": "Set it on your server.",
+    }
+    return [
+        Problem("FD177", name, "a value", "none, because the metastore is not the collection's", remedy)
+        for name, remedy in unused.items()
+        if settings[name]
+    ]
+
+
+def url_fault(url: str, engine: str) -> str:
+    """What is wrong with the URL of a server of ``engine``, or empty."""
+    if fault := _values.url_fault(url, [engine]):
+        return fault
+    parts = urlsplit(url)
+    if parts.fragment:
+        return "a '#', which has to be %23"
+    if not parts.username:
+        return "no account"
+    if not re.fullmatch(r"/[^/]+", parts.path):
+        return "no database"
+    if engine == "mysql" and any(option.startswith("ssl") for option in dict(parse_qsl(parts.query))):
+        return "an option of TLS, which is always used; the authority goes into airflow_metastore_ca"
+    return ""
+
+
+def driver_url(url: str, use: str, authority: str) -> str:
+    """``url`` as the driver for ``use`` (sync, async or results) takes it. ``authority`` is the path of who vouches for the server.
+
+    What the URL says itself goes over what is set here. Raises KeyError for another ``use``.
+    """
+    parts = urlsplit(url)
+    own = dict(parse_qsl(parts.query, keep_blank_values=True))
+    options = _mysql_options if parts.scheme == "mysql" else _postgresql_options
+    return build_url(
+        _SCHEMES[parts.scheme][use],
+        str(parts.hostname),
+        parts.port or _PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        path=unquote(parts.path.removeprefix("/")),
+        query=options(own, use, authority),
+    )
+
+
+def _postgresql_options(own: Mapping[str, str], use: str, authority: str) -> dict[str, str]:
+    tls = libpq_tls(authority)
+    # With a root certificate libpq verifies, whatever mode is asked for.
+    if "sslmode" in own and authority == SYSTEM_AUTHORITIES:
+        del tls["sslrootcert"]
+    options = {**LIBPQ_KEEPALIVE, **tls, **own}
+    if use != "async":
+        return options
+    # SQLAlchemy hands options to asyncpg as arguments, and of libpq's names these are none; in a DSN they are.
+    return {"dsn": f"postgresql://?{urlencode({name: options[name] for name in _DSN_OPTIONS if name in options})}"}
+
+
+def _mysql_options(own: Mapping[str, str], use: str, _authority: str) -> dict[str, str]:
+    common = {"charset": "utf8mb4", "connect_timeout": "5"}
+    # aiomysql has its TLS from CONNECT_ARGS, and other names for the other options.
+    return common if use == "async" else {**common, "read_default_file": OPTION_FILE, **own}
+
+
+def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
+    """What roles need to know of the metastore. ``own_authority`` is the path under which ``airflow_metastore_ca`` stands on a host."""
+    engine, external = str(settings["airflow_metastore_engine"]), is_external(settings)
+    return {
+        "engine": engine,
+        "external": external,
+        "least_version": LEAST[str(settings["airflow_version"])][engine],
+        "authority": own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES,
+        # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
+        "result_tables": external and not settings["airflow_result_backend_url"],
+    }
+
+
+def secret_files(settings: Mapping[str, Any], authority: str) -> list[dict[str, Any]]:
+    """Descriptions of the secret files of Airflow's processes, as in the cluster model."""
+    results = "result_backend_url" if settings["airflow_result_backend_url"] else "metastore_url"
+    return [
+        _described("sql_alchemy_conn", "metastore_url", "sync", authority),
+        _described("sql_alchemy_conn_async", "metastore_url", "async", authority),
+        _described("result_backend", results, "results", authority),
+    ]
+
+
+def owner(settings: Mapping[str, Any], authority: str) -> dict[str, Any]:
+    """The description of what migrations connect as."""
+    secret = "metastore_owner_url" if settings["airflow_metastore_owner_url"] else "metastore_url"
+    return _described("owner", secret, "sync", authority)
+
+
+def _described(file: str, secret: str, use: str, authority: str) -> dict[str, Any]:
+    return {"file": file, "secret": secret, "use": use, "authority": authority}
+
+
+def config(settings: Mapping[str, Any], files: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Options of airflow.cfg for a host that has the secret ``files``."""
+    if settings["airflow_metastore_engine"] != "mysql" or "sql_alchemy_conn_async" not in files:
+        return {}
+    return {"database": {"sql_alchemy_connect_args_async": CONNECT_ARGS}}

@@ -1,0 +1,38 @@
+"""What servers say about themselves, and which are taken."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import QUERIES, problem
+
+GOOD = {"explicit_defaults_for_timestamp": "1", "character_set_database": "utf8mb4"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "least", "version", "code"),
+    [
+        ("postgresql", "14", "PostgreSQL 15.14 (Debian 15.14-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc", ""),
+        ("postgresql", "14", "PostgreSQL 14.0", ""),
+        ("postgresql", "14", "PostgreSQL 13.21", "FD178"),
+        ("postgresql", "12", "PostgreSQL 9.6.24 on x86_64-pc-linux-gnu", "FD178"),
+        ("postgresql", "14", "PostgreSQL 18devel", ""),
+        ("postgresql", "14", "CockroachDB CCL v25.2.0 (x86_64-pc-linux-gnu)", "FD178"),
+        ("mysql", "8.0", "8.0.43", ""),
+        ("mysql", "8.0", "8.4.6-0ubuntu1", ""),
+        ("mysql", "8.0", "9.4.0", ""),
+        ("mysql", "8.0", "5.7.44-log", "FD178"),
+        ("mysql", "8.0", "10.11.14-MariaDB-0+deb12u2", "FD169"),
+        ("mysql", "8.0", "5.5.5-10.5.12-MariaDB-log", "FD169"),
+        ("mysql", "8.0", "something", "FD178"),
+    ],
+)
+def test_versions(engine, least, version, code):
+    said = {name: GOOD.get(name, version) for name in QUERIES[engine]}
+    assert problem(engine, least, said)[:5] == code
+
+
+@pytest.mark.parametrize("change", [{"explicit_defaults_for_timestamp": "0"}, {"character_set_database": "latin1"}])
+def test_settings_without_which_airflow_does_not_work(change):
+    found = problem("mysql", "8.0", {"version": "8.4.6", **GOOD, **change})
+    assert found.startswith("FD178")
+    assert f"found {next(iter(change))} = {next(iter(change.values()))}; expected" in found

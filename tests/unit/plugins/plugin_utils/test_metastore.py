@@ -1,0 +1,186 @@
+"""The metastore: what may be chosen, and the URL of a server as each driver takes it."""
+
+from __future__ import annotations
+
+import datetime
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _cluster, _metastore, _secrets
+from hypothesis import given
+from hypothesis import strategies as st
+from test_cluster import codes, defaults, reference
+
+URL = "postgresql://app:p%40ss@db.example.org:6000/airflow"
+MYSQL = "mysql://app:p%40ss@db.example.org/airflow"
+EXTERNAL = [host for host in reference() if host.name != "db1"]
+PRIVATE = "/etc/airflow/secrets/metastore_ca.crt"
+KEEPALIVE = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
+
+
+def options(url):
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def dsn(url):
+    return dict(parse_qsl(urlsplit(options(url)["dsn"]).query))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "changes", "code"),
+    [
+        (EXTERNAL, {}, "FD101"),
+        (reference(), {"airflow_metastore_engine": "mariadb"}, "FD169"),
+        (EXTERNAL, {"airflow_metastore_engine": "mariadb", "airflow_metastore_url": MYSQL}, "FD169"),
+        (reference(), {"airflow_metastore_url": URL}, "FD175"),
+        (reference(), {"airflow_metastore_ca": "x"}, "FD175"),
+        (reference(), {"airflow_metastore_engine": "mysql"}, "FD175"),
+        (EXTERNAL, {"airflow_metastore_engine": "mysql"}, "FD176"),
+        (EXTERNAL, {"airflow_result_backend_url": URL}, "FD176"),
+        (EXTERNAL, {"airflow_metastore_url": MYSQL}, "FD176"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_engine": "mysql"}, "FD176"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_owner_url": "db1"}, "FD176"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_ca": "x"}, "FD176"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_pgbouncer": True}, "FD177"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_postgresql_config": {"max_connections": 1}}, "FD177"),
+    ],
+)
+def test_choices_that_do_not_go_together(hosts, changes, code):
+    assert codes(hosts, **changes) == [code]
+
+
+@pytest.mark.parametrize("changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}])
+@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+def test_another_server_takes_the_place_of_the_group(changes, version):
+    authority = _certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
+    assert codes(EXTERNAL, airflow_metastore_ca=authority, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql+psycopg2://a:b@c/d", "postgresql+psycopg2:// at its beginning"),
+        ("postgresql://c/d", "no account"),
+        ("postgresql://a:b@c", "no database"),
+        ("postgresql://a:b@c/", "no database"),
+        ("postgresql://a:b@c/d/e", "no database"),
+        ("postgresql://a:b/secret@c/d", "an invalid host or port"),
+        ("postgresql://a:b#secret@c/d", "an invalid host or port"),
+        ("postgresql://a:b@c/d#secret", "a '#', which has to be %23"),
+        ("postgresql://a:b@c:70000/d", "an invalid host or port"),
+        ("postgresql://a:b@/d", "no valid host"),
+        ("postgresql://a:b c@d/e", "white space"),
+    ],
+)
+def test_a_bad_url_is_told_without_its_text(url, says):
+    (problem,) = _metastore.check(0, defaults(airflow_metastore_url=url))
+    assert problem.code == "FD176"
+    assert says in problem.found
+    assert "secret" not in str(problem)
+
+
+def test_mysql_is_never_asked_for_less_than_verified_encryption():
+    (problem,) = _metastore.check(0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?ssl_ca=/x"))
+    assert "airflow_metastore_ca" in problem.found
+
+
+@pytest.mark.parametrize(
+    ("url", "use", "start"),
+    [
+        (URL, "sync", "postgresql+psycopg2://app:p%40ss@db.example.org:6000/airflow?"),
+        (URL, "async", "postgresql+asyncpg://app:p%40ss@db.example.org:6000/airflow?"),
+        (URL, "results", "db+postgresql+psycopg2://app:p%40ss@db.example.org:6000/airflow?"),
+        (MYSQL, "sync", "mysql+mysqldb://app:p%40ss@db.example.org:3306/airflow?"),
+        (MYSQL, "async", "mysql+aiomysql://app:p%40ss@db.example.org:3306/airflow?"),
+        (MYSQL, "results", "db+mysql+mysqldb://app:p%40ss@db.example.org:3306/airflow?"),
+        ("postgresql://app@[2001:db8::1]/a%20b", "sync", "postgresql+psycopg2://app:@[2001:db8::1]:5432/a%20b?"),
+    ],
+)
+def test_each_driver_has_its_scheme(url, use, start):
+    assert _metastore.driver_url(url, use, PRIVATE).startswith(start)
+
+
+@given(password=st.text(min_size=1), user=st.text(min_size=1))
+def test_whatever_a_password_holds_arrives(password, user):
+    url = f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@db/airflow"
+    parts = urlsplit(_metastore.driver_url(url, "sync", PRIVATE))
+    assert (unquote(parts.username), unquote(parts.password), parts.hostname, parts.path) == (user, password, "db", "/airflow")
+
+
+def test_postgresql_has_to_prove_its_name():
+    assert options(_metastore.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
+    for authority in (PRIVATE, _metastore.SYSTEM_AUTHORITIES):
+        wanted = {"sslmode": "verify-full", "sslrootcert": authority}
+        assert wanted.items() <= options(_metastore.driver_url(URL, "sync", authority)).items()
+        # Nothing else: asyncpg would send it to the server as a setting.
+        assert dsn(_metastore.driver_url(URL, "async", authority)) == wanted
+
+
+def test_what_the_url_says_goes_over_the_rest():
+    given_url = f"{URL}?sslmode=require&connect_timeout=9&application_name=airflow"
+    found = options(_metastore.driver_url(given_url, "sync", _metastore.SYSTEM_AUTHORITIES))
+    assert (found["sslmode"], found["connect_timeout"], found["application_name"]) == ("require", "9", "airflow")
+    # libpq would verify as soon as it has a root certificate.
+    assert "sslrootcert" not in found
+    assert dsn(_metastore.driver_url(given_url, "async", _metastore.SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
+    assert dsn(_metastore.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
+    theirs = options(_metastore.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
+    assert (theirs["sslmode"], theirs["sslrootcert"]) == ("verify-full", "/srv/ca.pem")
+
+
+def test_mysql_takes_its_encryption_from_files():
+    found = options(_metastore.driver_url(f"{MYSQL}?read_timeout=60", "sync", PRIVATE))
+    assert found == {"charset": "utf8mb4", "connect_timeout": "5", "read_default_file": _metastore.OPTION_FILE, "read_timeout": "60"}
+    assert options(_metastore.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
+
+
+def model(**changes):
+    return _cluster.build(EXTERNAL, defaults(**{"airflow_metastore_url": URL, **changes}))
+
+
+def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
+    found = model(airflow_metastore_owner_url="postgresql://owner:owner-pw@db/airflow", airflow_metastore_ca="theirs")
+    assert "p%40ss" not in str(found)
+    assert "owner-pw" not in str(found)
+    values = {"metastore_url": URL, "metastore_owner_url": "postgresql://owner:owner-pw@db/airflow", "metastore_ca": "theirs"}
+    values |= dict.fromkeys(_secrets.GENERATORS, "made") | {"ca.crt": "", "server.crt": "", "server.key": ""}
+    master = _secrets.secret_contents(found["nodes"]["master1"]["airflow"]["secrets"], values)
+    assert master["sql_alchemy_conn"].startswith("postgresql+psycopg2://app:")
+    assert master["result_backend"].startswith("db+postgresql+psycopg2://app:")
+    assert parse_qs(urlsplit(master["sql_alchemy_conn"]).query)["sslrootcert"] == [PRIVATE]
+    assert master["metastore_ca.crt"] == "theirs"
+    assert _secrets.content(found["database_owner"], values).startswith("postgresql+psycopg2://owner:owner-pw@")
+    worker = {secret["file"] for secret in found["nodes"]["worker1"]["airflow"]["secrets"]}
+    assert worker == {"broker_url", "result_backend", "api_secret_key", "ca.crt", "metastore_ca.crt"}
+
+
+def test_without_an_owner_the_account_itself_migrates():
+    assert model()["database_owner"]["secret"] == "metastore_url"
+    assert model()["metastore"]["result_tables"] is True
+
+
+def test_results_may_be_elsewhere():
+    found = model(airflow_result_backend_url="postgresql://results:pw@db/results")
+    assert found["metastore"]["result_tables"] is False
+    (worker,) = (secret for secret in found["nodes"]["worker1"]["airflow"]["secrets"] if secret["file"] == "result_backend")
+    assert worker["secret"] == "result_backend_url"
+
+
+def test_the_load_balancers_have_nothing_to_do_with_it():
+    listeners = model()["nodes"]["lb1"]["haproxy"]["listeners"]
+    assert [listener["name"] for listener in listeners] == ["web", "execution_api", "broker"]
+    assert set(_metastore.OWN_SECRETS) == set(model()["foreign_secrets"])
+    assert _cluster.build(reference(), defaults())["foreign_secrets"] == []
+
+
+def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
+    mysql = {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}
+    nodes = model(**mysql)["nodes"]
+    assert nodes["master1"]["airflow"]["config"]["database"]["sql_alchemy_connect_args_async"] == _metastore.CONNECT_ARGS
+    assert "database" not in nodes["worker1"]["airflow"]["config"]
+    older = model(**mysql, airflow_version="2.11.2")["nodes"]["master1"]["airflow"]["config"]
+    assert "sql_alchemy_connect_args_async" not in older["database"]
+
+
+def test_every_supported_airflow_has_its_servers():
+    assert set(_metastore.LEAST) == set(_cluster.SUPPORTED_VERSIONS)
