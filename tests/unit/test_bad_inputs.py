@@ -299,7 +299,7 @@ def test_mariadb_is_refused_because_airflow_does_not_support_it(inventory):
     change(inventory, airflow_metastore_engine="mariadb", airflow_metastore_url="mysql://airflow:hunter2@db.example.org/airflow")
     output = refused(inventory, "FD169")
     assert "Airflow does not support MariaDB" in output
-    assert re.findall(r"FD1\d\d ", output) == ["FD169 "]
+    assert set(re.findall(r"FD1\d\d", output)) == {"FD169"}
     assert "hunter2" not in output
 
 
