@@ -10,16 +10,20 @@ QUERIES: dict[str, dict[str, str]] = {
     "postgresql": {"version": "SELECT version()"},
     "mysql": {
         "version": "SELECT version()",
-        "explicit_defaults_for_timestamp": "SELECT @@explicit_defaults_for_timestamp",
-        "character_set_database": "SELECT @@character_set_database",
+        # Not SELECT @@name, which fails on a server that has no such variable any more.
+        "explicit_defaults_for_timestamp": "SHOW VARIABLES LIKE 'explicit_defaults_for_timestamp'",
+        "character_set_database": "SHOW VARIABLES LIKE 'character_set_database'",
     },
 }
-_WANTED = {"explicit_defaults_for_timestamp": "1", "character_set_database": "utf8mb4"}
+_WANTED = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "utf8mb4"}
 _VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
 
 
 def problem(engine: str, least: str, said: Mapping[str, str]) -> str:
-    """Why the server is refused, with the code of the problem; empty when it is not. ``said`` answers the QUERIES of ``engine``."""
+    """Why the server is refused, with the code of the problem; empty when it is not.
+
+    ``said`` holds the last column of the first row that answers each of the QUERIES of ``engine``, or nothing.
+    """
     version = said["version"]
     if "mariadb" in version.lower():
         remedy = "Airflow does not support it: its row locks and migrations are not those of MySQL."
@@ -27,7 +31,7 @@ def problem(engine: str, least: str, said: Mapping[str, str]) -> str:
     found = _VERSION[engine].match(version)
     if not found or _numbers(*found.groups("0")) < _numbers(*least.split(".")):
         return f"FD178 the server of airflow_metastore_url: found {version[:80]}; expected {engine} {least} or newer. Upgrade the server."
-    wrong = [f"{name} = {said[name]}" for name, value in _WANTED.items() if name in said and said[name] != value]
+    wrong = [f"{name} = {said[name]}" for name, value in _WANTED.items() if said.get(name, value) not in ("", value)]
     if wrong:
         wanted = ", ".join(f"{name} = {value}" for name, value in _WANTED.items())
         return f"FD178 the server of airflow_metastore_url: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the database."

@@ -59,11 +59,12 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _metasto
 
 
 def ask(url: str, queries: dict[str, str]) -> dict[str, str]:
-    """Answers of the server behind ``url``, as text."""
+    """What the server behind ``url`` answers: the last column of the first row, as text."""
     from sqlalchemy import create_engine, text
 
     with create_engine(url).connect() as connection:
-        return {name: str(connection.execute(text(query)).scalar()) for name, query in queries.items()}
+        rows = {name: connection.execute(text(query)).first() for name, query in queries.items()}
+    return {name: str(row[-1]) if row else "" for name, row in rows.items()}
 
 
 def main() -> None:

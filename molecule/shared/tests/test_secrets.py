@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote, urlsplit
+
 import pytest
 
 NEEDED_3 = {
@@ -13,6 +15,19 @@ NEEDED_3 = {
 }
 
 
+def authorities(cluster):
+    """The certificates that every Airflow process may need."""
+    tls = {"ca.crt"} if cluster.model["tls"]["enabled"] else set()
+    return tls | ({"metastore_ca.crt"} if "metastore_ca" in cluster.secrets else set())
+
+
+def secret_texts(cluster):
+    """Every secret, and the password of each that is a URL, as it is and as it stands in another one."""
+    values = [value for name, value in cluster.secrets.items() if isinstance(value, str) and name != "metastore_ca"]
+    passwords = [unquote(urlsplit(value).password) for value in values if "://" in value]
+    return [value for value in (*values, *passwords, *(quote(each, safe="") for each in passwords)) if len(value) >= 16]
+
+
 def test_a_host_has_just_its_secrets(cluster, host_named):
     for name in cluster.model["airflow_hosts"]:
         host = host_named(name)
@@ -22,14 +37,15 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
             components = cluster.model["nodes"][name]["components"]
             needed = set().union(*(NEEDED_3[component] for component in components))
-            if cluster.model["tls"]["enabled"]:
-                needed |= {"ca.crt"} | ({"server.crt", "server.key"} if "webserver" in components else set())
+            needed |= authorities(cluster)
+            if cluster.model["tls"]["enabled"] and "webserver" in components:
+                needed |= {"server.crt", "server.key"}
             assert found == needed
         assert host.check_output("stat -c '%U:%G %a' /etc/airflow/secrets") == "root:airflow 750"
 
 
 def test_no_secret_outside_its_file(cluster, host_named):
-    values = [value for value in cluster.secrets.values() if isinstance(value, str) and len(value) >= 16]
+    values = secret_texts(cluster)
     for name in cluster.model["airflow_hosts"]:
         host = host_named(name)
         seen = host.check_output("cat /etc/airflow/airflow.cfg /etc/airflow/environment /etc/systemd/system/airflow-*")

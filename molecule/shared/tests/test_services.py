@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _secrets
 from cluster_access import wait_until
-from test_secrets import NEEDED_3
+from test_secrets import NEEDED_3, authorities
 
 SECRETS = Path(_secrets.SECRETS_DIR)
 UNITS = {
@@ -129,7 +129,7 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
     modern, tls = cluster.model["version"]["major"] >= 3, cluster.model["tls"]["enabled"]
     for name in cluster.model["airflow_hosts"] if modern else []:
         for component in cluster.model["nodes"][name]["components"]:
-            needed = NEEDED_3[component] | ({"ca.crt"} if tls else set())
+            needed = NEEDED_3[component] | authorities(cluster)
             # A certificate is no secret.
             needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
             needed |= {"server.key"} if tls and component == "webserver" else set()

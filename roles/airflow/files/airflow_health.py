@@ -94,7 +94,7 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
 def check_job(unit: str) -> str:
     """The job of the running process has a fresh heartbeat."""
     from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError
 
     sys.path.insert(0, "/etc/airflow/python")
     from flightdeck_node import address
@@ -106,7 +106,8 @@ def check_job(unit: str) -> str:
             if connection.dialect.name == "mysql":
                 connection.execute(text("SET time_zone = '+00:00'"))
             row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
-    except OperationalError as error:
+    except DatabaseError as error:
+        # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
     if row is None or utc(row[0]) < started - datetime.timedelta(seconds=2):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import QUERIES, problem
 
-GOOD = {"explicit_defaults_for_timestamp": "1", "character_set_database": "utf8mb4"}
+GOOD = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "utf8mb4"}
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,12 @@ def test_versions(engine, least, version, code):
     assert problem(engine, least, said)[:5] == code
 
 
-@pytest.mark.parametrize("change", [{"explicit_defaults_for_timestamp": "0"}, {"character_set_database": "latin1"}])
+@pytest.mark.parametrize("change", [{"explicit_defaults_for_timestamp": "OFF"}, {"character_set_database": "latin1"}])
 def test_settings_without_which_airflow_does_not_work(change):
     found = problem("mysql", "8.0", {"version": "8.4.6", **GOOD, **change})
     assert found.startswith("FD178")
     assert f"found {next(iter(change))} = {next(iter(change.values()))}; expected" in found
+
+
+def test_a_setting_that_the_server_does_not_know_any_more_is_no_reason():
+    assert problem("mysql", "8.0", {"version": "9.7.4-2", **GOOD, "explicit_defaults_for_timestamp": ""}) == ""

@@ -1,0 +1,78 @@
+"""Airflow in a database that the collection does not manage, whichever of the two it is."""
+
+from __future__ import annotations
+
+import pytest
+import testinfra
+from cluster_access import ansible
+from outside_database import as_airflow, as_root, by_the_async_engine
+from test_idempotence import SITE
+from test_secrets import secret_texts
+
+OUTSIDE = {"postgresql": "pg1", "mysql": "mysql1"}
+ENCRYPTION = {
+    "postgresql": "SELECT CASE WHEN ssl THEN 'yes' ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    "mysql": "SELECT VARIABLE_VALUE FROM performance_schema.session_status WHERE VARIABLE_NAME = 'Ssl_cipher'",
+}
+DENIED = {"postgresql": "permission denied", "mysql": "command denied"}
+
+
+@pytest.fixture
+def engine(cluster):
+    return cluster.model["metastore"]["engine"]
+
+
+@pytest.fixture
+def server(engine, cluster):
+    # Not of the cluster, so not among its containers.
+    return testinfra.get_host(f"docker://{cluster.containers['master1'].replace('master1', OUTSIDE[engine])}")
+
+
+def test_tasks_and_results_are_in_it(engine, server):
+    assert int(as_root(server, engine, "SELECT count(*) FROM task_instance WHERE state = 'success'")[0]) > 0
+    assert int(as_root(server, engine, "SELECT count(*) FROM celery_taskmeta WHERE status = 'SUCCESS'")[0]) > 0
+
+
+@pytest.mark.parametrize("file", ["sql_alchemy_conn", "result_backend"])
+@pytest.mark.parametrize("statement", ["CREATE TABLE mine (id int)", "DROP TABLE celery_taskmeta", "ALTER TABLE job ADD mine int"])
+def test_services_cannot_change_tables(engine, host_named, file, statement):
+    code, _out, errors = as_airflow(host_named("master1"), file, statement)
+    assert code != 0
+    assert DENIED[engine] in errors or "must be owner" in errors, errors
+
+
+def test_no_host_has_the_owners_password(cluster, host_named):
+    for name in cluster.model["airflow_hosts"]:
+        assert host_named(name).run("grep --recursive --quiet airflow_owner /etc/airflow").rc == 1
+
+
+@pytest.mark.parametrize(("host", "file"), [("master1", "sql_alchemy_conn"), ("master1", "result_backend"), ("worker1", "result_backend")])
+def test_every_connection_is_encrypted(engine, host_named, host, file):
+    code, cipher, errors = as_airflow(host_named(host), file, ENCRYPTION[engine])
+    assert code == 0, errors
+    assert cipher.strip()
+
+
+def test_the_async_engine_gets_there_encrypted(engine, host_named):
+    if engine == "postgresql":
+        assert by_the_async_engine(host_named("master1"), ENCRYPTION[engine]) == ["yes"]
+    else:
+        assert by_the_async_engine(host_named("master1"), "SHOW STATUS LIKE 'Ssl_version'")[1:] == ["TLSv1.3"]
+
+
+def test_ansible_says_no_secret(cluster):
+    said = ansible(SITE, "-vvv", "--diff", "--check", program="ansible-playbook", timeout=600)
+    assert [value[:3] for value in secret_texts(cluster) if value in said] == []
+
+
+@pytest.mark.parametrize("arguments", [["switchover.yml"], ["rotate_secrets.yml", "-e", '{"airflow_rotate": ["metastore_password"]}']])
+def test_what_is_for_the_collections_own_server_is_refused(arguments):
+    playbook = SITE.replace("site.yml", f"playbooks/{arguments[0]}")
+    with pytest.raises(RuntimeError, match="FD179"):
+        ansible(playbook, *arguments[1:], program="ansible-playbook")
+
+
+@pytest.mark.thorough
+def test_the_key_of_the_tokens_is_rotated_when_no_task_runs():
+    playbook = SITE.replace("site.yml", "playbooks/rotate_secrets.yml")
+    ansible(playbook, "-e", '{"airflow_rotate": ["jwt_secret"]}', program="ansible-playbook", timeout=900)

@@ -1,0 +1,52 @@
+"""From PostgreSQL to MySQL by inventory; MariaDB is refused by what the server says of itself, and nothing is restarted then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster_access import ansible, recap
+from test_idempotence import SITE
+
+HERE = Path(__file__).parent
+MYSQL = str(HERE.parent / "inventory_mysql")
+# What runs on both. This file is not among it.
+SHARED = [str(HERE.parents[1] / "shared/tests"), str(HERE / "test_database.py")]
+
+
+@pytest.fixture
+def on_mysql(monkeypatch):
+    """Ansible with the inventory of the cluster in MySQL."""
+    monkeypatch.setenv("FLIGHTDECK_INVENTORY", MYSQL)
+
+
+@pytest.mark.usefixtures("on_mysql")
+def test_mariadb_is_refused_before_any_service_is_touched(host_named):
+    show = "systemctl show --property=MainPID airflow-scheduler.service airflow-api-server.service"
+    before = host_named("master1").check_output(show)
+    mariadb = "airflow_metastore_{}url={{{{ 'mysql://' ~ outside_{}_login ~ '@' ~ lab_subnet }}}}.31/airflow"
+    arguments = [argument for kind in (("", "app"), ("owner_", "owner")) for argument in ("-e", f"'{mariadb.format(*kind)}'")]
+    with pytest.raises(RuntimeError, match=r"FD169 .*MariaDB \(10\."):
+        ansible(SITE, *arguments, program="ansible-playbook", timeout=600)
+    assert host_named("master1").check_output(show) == before
+
+
+@pytest.mark.usefixtures("on_mysql")
+def test_a_cluster_begins_anew_in_mysql():
+    ansible(SITE, program="ansible-playbook", timeout=1200)
+    again = recap(ansible(SITE, program="ansible-playbook", timeout=600))
+    assert again
+    assert [host for host, (_ok, changed) in again.items() if changed] == []
+    ansible(str(HERE.parents[2] / "playbooks/verify.yml"), program="ansible-playbook", timeout=600)
+
+
+def test_everything_holds_there_as_well():
+    """In a process of its own, because the cluster under test is asked for once per process."""
+    command = [sys.executable, "-m", "pytest", "--color=no", "-rA", "-m", "not thorough", *SHARED]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=HERE.parents[2], env={**os.environ, "FLIGHTDECK_INVENTORY": MYSQL}
+    )
+    assert done.returncode == 0, done.stdout[-8000:]

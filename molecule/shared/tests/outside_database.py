@@ -1,0 +1,52 @@
+"""Databases that the collection does not manage: asked by their own root, and from hosts of the cluster with what Airflow has."""
+
+from __future__ import annotations
+
+from testinfra.host import Host
+
+_CLIENTS = {
+    "postgresql": "runuser --user postgres -- psql --no-align --tuples-only --quiet --dbname=airflow --command=%s",
+    "mysql": "mysql --skip-column-names --batch --database=airflow --execute=%s",
+}
+# The URL by its file, never as an argument.
+_LOGIN = """
+import sys
+from sqlalchemy import create_engine, text
+url = open("/etc/airflow/secrets/" + sys.argv[1]).read().removeprefix("db+")
+with create_engine(url).begin() as connection:
+    print(connection.execute(text(sys.argv[2])).scalar())
+"""
+_ASYNC = """
+import asyncio, sys
+from airflow import settings
+from sqlalchemy import text
+async def ask():
+    async with settings.async_engine.connect() as connection:
+        return (await connection.execute(text(sys.argv[1]))).first()
+print("ANSWER", *asyncio.run(ask()))
+"""
+
+
+def as_root(host: Host, engine: str, query: str) -> list[str]:
+    """Lines that the server on ``host`` answers to its root."""
+    return str(host.check_output(_CLIENTS[engine], query)).splitlines()
+
+
+def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
+    """Code, output and errors of ``script`` in the release of an Airflow host, with the account and environment of its services."""
+    words = " ".join(["%s"] * (len(arguments) + 1))
+    python = "runuser --user airflow -- /opt/airflow/current/bin/python"
+    done = host.run(f"cd /; set -a; . /etc/airflow/environment; exec {python} -c {words}", script, *arguments)
+    return done.rc, done.stdout, done.stderr
+
+
+def as_airflow(host: Host, file: str, query: str) -> tuple[int, str, str]:
+    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, the first value, errors."""
+    return _python(host, _LOGIN, file, query)
+
+
+def by_the_async_engine(host: Host, query: str) -> list[str]:
+    """The first row that Airflow's async engine gets on an Airflow host."""
+    code, out, errors = _python(host, _ASYNC, query)
+    assert code == 0, errors
+    return next(line.split()[1:] for line in out.splitlines() if line.startswith("ANSWER"))
