@@ -32,6 +32,7 @@ PACKAGES = (
     "pgbouncer",
     "postgresql",
     "python3-etcd",
+    "python3-mysqldb",
     "python3-psycopg2",
     "python3-venv",
     "rabbitmq-server",

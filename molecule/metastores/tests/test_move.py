@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -27,10 +28,12 @@ def on_mysql(monkeypatch):
 def test_mariadb_is_refused_before_any_service_is_touched(host_named):
     show = "systemctl show --property=MainPID airflow-scheduler.service airflow-api-server.service"
     before = host_named("master1").check_output(show)
-    mariadb = "airflow_metastore_{}url={{{{ 'mysql://' ~ outside_{}_login ~ '@' ~ lab_subnet }}}}.31/airflow"
-    arguments = [argument for kind in (("", "app"), ("owner_", "owner")) for argument in ("-e", f"'{mariadb.format(*kind)}'")]
+    urls = {
+        f"airflow_metastore_{kind}url": f"{{{{ 'mysql://' ~ outside_{account}_login ~ '@' ~ lab_subnet }}}}.31/airflow"
+        for kind, account in (("", "app"), ("owner_", "owner"))
+    }
     with pytest.raises(RuntimeError, match=r"FD169 .*MariaDB \(10\."):
-        ansible(SITE, *arguments, program="ansible-playbook", timeout=600)
+        ansible(SITE, "-e", json.dumps(urls), program="ansible-playbook", timeout=600)
     assert host_named("master1").check_output(show) == before
 
 

@@ -14,7 +14,7 @@ import sys
 from sqlalchemy import create_engine, text
 url = open("/etc/airflow/secrets/" + sys.argv[1]).read().removeprefix("db+")
 with create_engine(url).begin() as connection:
-    print(connection.execute(text(sys.argv[2])).scalar())
+    print(connection.execute(text(sys.argv[2])).first()[-1])
 """
 _ASYNC = """
 import asyncio, sys
@@ -22,8 +22,8 @@ from airflow import settings
 from sqlalchemy import text
 async def ask():
     async with settings.async_engine.connect() as connection:
-        return (await connection.execute(text(sys.argv[1]))).first()
-print("ANSWER", *asyncio.run(ask()))
+        return (await connection.execute(text(sys.argv[1]))).first()[-1]
+print("ANSWER", asyncio.run(ask()))
 """
 
 
@@ -41,12 +41,12 @@ def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def as_airflow(host: Host, file: str, query: str) -> tuple[int, str, str]:
-    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, the first value, errors."""
+    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, last column of the first row, errors."""
     return _python(host, _LOGIN, file, query)
 
 
-def by_the_async_engine(host: Host, query: str) -> list[str]:
-    """The first row that Airflow's async engine gets on an Airflow host."""
+def by_the_async_engine(host: Host, query: str) -> str:
+    """What Airflow's async engine gets on an Airflow host: last column of the first row."""
     code, out, errors = _python(host, _ASYNC, query)
     assert code == 0, errors
-    return next(line.split()[1:] for line in out.splitlines() if line.startswith("ANSWER"))
+    return next(line.removeprefix("ANSWER").strip() for line in out.splitlines() if line.startswith("ANSWER"))

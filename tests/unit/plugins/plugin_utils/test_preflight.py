@@ -307,3 +307,12 @@ def test_where_the_database_is_looked_for():
     model = cluster(reference())
     assert _preflight.wanted(model, "db1")["database"] == {"name": "airflow", "port": 5432}
     assert _preflight.wanted(model, "worker1")["database"] is None
+
+
+def test_the_driver_for_mysql_has_to_be_installable_where_airflow_runs():
+    elsewhere = [host for host in reference() if host.name != "db1"]
+    url = "mysql://airflow:secret@db.example.org/airflow"
+    model = cluster(elsewhere, airflow_metastore_engine="mysql", airflow_metastore_url=url)
+    assert "python3-mysqldb" in _preflight.wanted(model, "worker1")["packages"]
+    assert "python3-mysqldb" not in _preflight.wanted(model, "mq1")["packages"]
+    assert "python3-mysqldb" not in _preflight.wanted(cluster(reference()), "worker1")["packages"]
