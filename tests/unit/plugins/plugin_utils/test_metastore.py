@@ -79,8 +79,9 @@ def test_a_bad_url_is_told_without_its_text(url, says):
     assert "secret" not in str(problem)
 
 
-def test_mysql_is_never_asked_for_less_than_verified_encryption():
-    (problem,) = _metastore.check(0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?ssl_ca=/x"))
+@pytest.mark.parametrize("option", ["ssl_ca=/x", "read_default_file=/x"])
+def test_mysql_is_never_asked_for_less_than_verified_encryption(option):
+    (problem,) = _metastore.check(0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?{option}"))
     assert "airflow_metastore_ca" in problem.found
 
 
