@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[4]
@@ -490,8 +490,14 @@ def cluster():
     return clock, server, (Host("m1", server), Host("m2", server))
 
 
-@settings(max_examples=500, deadline=None)
+REPLACED = [("go", 1, 40), ("connect", 1, 1), ("commit", 1, 1)]
+
+
+@settings(max_examples=200, deadline=None)
 @given(EVENTS)
+# A session of who was replaced commits late, and one that was being admitted when it was.
+@example([*REPLACED, ("commit", 0, 1)])
+@example([*REPLACED, ("admitted", 0, 1), ("commit", 0, 1)])
 def test_commits_come_in_the_order_of_turns_whatever_happens(events):
     clock, server, hosts = cluster()
     # What comes may be anything; that there is something to do wrong is no accident.
