@@ -55,4 +55,5 @@ class FilterModule:
             "rabbitmq_definitions": _checked(_rabbitmq.definitions),
             "redis_users": _checked(_broker.redis_users),
             "resting_users": _checked(_secrets.resting_users),
+            "turn_users": _checked(_secrets.turn_users),
         }

@@ -33,6 +33,15 @@ _COMMAND_SECONDS = 10
 _RESOLVE_SECONDS = 5.0
 
 
+_SCHEDULER = "/etc/systemd/system/airflow-scheduler.service"
+
+
+def scheduler_alone(path: str = _SCHEDULER) -> bool:
+    """Whether there is a scheduler that does not take turns with those of other hosts."""
+    unit = read(path)
+    return bool(unit) and "flightdeck-failover" not in unit
+
+
 def read(path: str) -> str:
     """Content of a small text file, or empty when it cannot be read."""
     try:

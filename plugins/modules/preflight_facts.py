@@ -83,6 +83,7 @@ ansible_facts:
     - distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
+    - flightdeck_scheduler_alone, whether there is a scheduler that does not take turns with those of other hosts.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
   type: dict
   returned: when the module ran
@@ -142,6 +143,7 @@ def main() -> None:
         "processor_nproc": _host.processors(),
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": bool(glob.glob("/var/lib/postgresql/*/main/PG_VERSION")),
+        "flightdeck_scheduler_alone": _host.scheduler_alone(),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "python": {
             "executable": sys.executable,

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _firewall, _ha, _metastore, _timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _broker, _failover, _firewall, _ha, _metastore, _timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import (
     AUTHORITY,
     COMPONENTS,
     METASTORE_AUTHORITY,
     SERVER,
     secrets_of,
+    turn_secrets,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._inventory import check_default_queue, check_hosts, normal_address
@@ -121,6 +122,7 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     members = {group: [host.name for host in hosts if group in host.groups] for group in _broker.GROUPS}
     problems += _broker.check(members, settings, _served(hosts))
     problems += _ha.check(hosts, settings)
+    problems += _failover.check(hosts, settings)
     version = str(settings["airflow_version"])
     if version not in SUPPORTED_VERSIONS:
         problems.append(
@@ -306,6 +308,7 @@ class _Model:
         self.tls = bool(settings["airflow_tls"])
         self.broker = _broker.of(settings)
         self.database = _metastore.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
+        self.singleton = _failover.singleton(settings)
 
     def members(self, group: str) -> list[Host]:
         return [host for host in self.hosts if group in host.groups]
@@ -377,6 +380,7 @@ class _Model:
             "account": self.set["airflow_user"],
             "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
             "queues": _served(self.hosts),
+            "scheduler_mode": self.set["airflow_scheduler_mode"],
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,
             "database_owner": self.database_owner(self.members("webserver")[0]),
@@ -401,6 +405,8 @@ class _Model:
                 node["keepalived"] = _ha.keepalived(host, self.members("haproxy"), self.set)
         if host.components:
             node["airflow"] = self.airflow(host)
+        if self.takes_turns(host):
+            node["turns"] = {"program": _failover.program()}
         parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
         if parsing & host.groups:
             node["dags"] = {
@@ -412,6 +418,10 @@ class _Model:
         if self.set["airflow_firewall"]:
             node["firewall"] = self.firewall(host, node)
         return node
+
+    def takes_turns(self, host: Host) -> bool:
+        """Whether the scheduler of ``host`` acts when it is its turn only."""
+        return self.singleton and "scheduler" in host.groups
 
     def firewall(self, host: Host, node: Mapping[str, Any]) -> dict[str, Any]:
         given = {"users": self.set["airflow_firewall_user_sources"], "admins": self.set["airflow_firewall_admin_sources"]}
@@ -448,6 +458,7 @@ class _Model:
                 {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
             ],
             "pooler": {"user": POOLER, "secret": "pgbouncer_password"} if self.set["airflow_pgbouncer"] else {},
+            "turns": _failover.turns(self.members("scheduler"), "airflow") if self.singleton else {},
             "clients": self.peers(self.members("haproxy")),
             "check_user": CHECK_USER if self.tls and not self.highly_available else "",
             "config": self.set["airflow_postgresql_config"],
@@ -471,9 +482,11 @@ class _Model:
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
+        # Of an agent, and of an operator's command beside it.
+        spare = 20 + (2 * len(self.members("scheduler")) if self.singleton else 0)
         if self.set["airflow_pgbouncer"]:
-            return len(self.members("haproxy")) * sum(self.pools().values()) + 20
-        return sum(self.sessions().values()) + 20
+            return len(self.members("haproxy")) * sum(self.pools().values()) + spare
+        return sum(self.sessions().values()) + spare
 
     def sessions(self) -> dict[str, int]:
         """Sessions that Airflow may have at worst, by database.
@@ -567,6 +580,7 @@ class _Model:
 
     def airflow(self, host: Host) -> dict[str, Any]:
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
+        needed.update(turn_secrets(self.major) if self.takes_turns(host) else ())
         secrets = [secret for secret in self.secret_files(host) if secret["file"] in needed]
         files = [secret["file"] for secret in secrets]
         drivers = _metastore.config(self.set, files)
@@ -630,11 +644,14 @@ class _Model:
         results = self.metastore_url(host, "airflow_results", "result_backend_password")
         # asyncpg knows none of libpq's option names and fails on them at first use; the authority comes by PGSSLROOTCERT.
         asyncpg = {"ssl": "verify-full"} if self.tls else {}
-        return [
+        files: list[dict[str, Any]] = [
             {**metastore, "file": "sql_alchemy_conn"},
             {**metastore, "file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg},
             {**results, "file": "result_backend", "scheme": "db+postgresql+psycopg2", "path": "airflow_results"},
         ]
+        if self.takes_turns(host):
+            files += _failover.secret_files(host, files, self.set["airflow_haproxy_metastore_port"], self.major)
+        return files
 
     def config(self, host: Host) -> Config:
         home = self.set["airflow_home"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 # In the order in which they start.
@@ -29,6 +29,11 @@ AUTHORITY = "ca.crt"
 BROKER_AUTHORITY = "broker_ca.crt"
 METASTORE_AUTHORITY = "metastore_ca.crt"
 SERVER = ("server.crt", "server.key")
+
+# What a scheduler reads that takes turns: whose turn it is, whom to tell, and in the place of the common logins that of its host.
+LEASE = "scheduler_lease"
+FAILOVER = "scheduler_failover"
+TURNS = {"sql_alchemy_conn": "scheduler_conn", "sql_alchemy_conn_async": "scheduler_conn_async"}
 
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"
@@ -62,14 +67,29 @@ def secrets_of(component: str, major: int) -> tuple[str, ...]:
     return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if component == "webserver" else ()))
 
 
+def turn_secrets(major: int) -> tuple[str, ...]:
+    """Names of the secret files that a host has besides when its scheduler takes turns."""
+    return (LEASE, FAILOVER, *(TURNS[name] for name in secrets_of("scheduler", major) if name in TURNS))
+
+
+def _sources(component: str, major: int, files: Collection[str]) -> dict[str, str]:
+    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does."""
+    own = {name: name for name in secrets_of(component, major)}
+    if component == "scheduler" and LEASE in files:
+        own |= {LEASE: LEASE, FAILOVER: FAILOVER, **{name: TURNS[name] for name in own if name in TURNS}}
+    return own
+
+
 def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
     """What systemd mounts over ``directory`` for a process of ``component``: its own secret ``files``, and for the others an empty one.
 
     Empty, because Airflow refuses to list its options when a ``*_cmd`` of any of them fails.
     """
+    files = set(files)
     # A certificate is public, and every process on the host may be told to look at it.
-    own = {*secrets_of(component, major), SERVER[0]}
-    return [f"{directory}/{name}" if name in own else f"{NOTHING}:{directory}/{name}" for name in sorted(files)]
+    own = {**_sources(component, major, files), SERVER[0]: SERVER[0]}
+    seen = {name: f"{directory}/{own[name]}" if name in own else NOTHING for name in sorted(files)}
+    return [source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()]
 
 
 def process_settings(unit: str) -> list[str]:
@@ -96,6 +116,10 @@ def component_digest(
     """
     sections = {name: options for name, options in config.items() if component in SECTIONS.get(name, COMPONENTS)}
     optional = (BROKER_AUTHORITY, METASTORE_AUTHORITY)
-    own = (name for name in secrets_of(component, major) if name in secret_versions or name not in optional)
-    secrets = {name: secret_versions.get(name, "") for name in own}
+    own = {
+        name: source
+        for name, source in _sources(component, major, secret_versions).items()
+        if source in secret_versions or name not in optional
+    }
+    secrets = {name: secret_versions.get(source, "") for name, source in own.items()}
     return digest([component, sections, secrets, others])

@@ -18,6 +18,8 @@ ACCOUNTS = {
     "result_backend_password": "airflow_results",
     "broker_password": "airflow",
     "pgbouncer_password": "pgbouncer",
+    "scheduler_password": "airflow_sched",
+    "scheduler_lease_password": "airflow_lease",
     "rabbitmq_admin_password": "admin",
     "haproxy_stats_password": "admin",
 }

@@ -40,6 +40,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "result_backend_password": _password,
     "broker_password": _password,
     "pgbouncer_password": _password,
+    # From the first follows the password of each host's scheduler.
+    "scheduler_password": _password,
+    "scheduler_lease_password": _password,
     "rabbitmq_admin_password": _password,
     # Debian's package replaces cookies of exactly 20 capital letters; this one is 64 characters.
     "rabbitmq_cookie": lambda: secrets.token_hex(32),
@@ -101,6 +104,24 @@ def database_users(databases: Iterable[Mapping[str, Any]], values: Mapping[str, 
     return users
 
 
+def of_login(secret: str, user: str) -> str:
+    """The password of ``user`` that follows from a ``secret`` of all: who has one of them knows neither the secret nor another."""
+    return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
+
+
+def turn_users(turns: Mapping[str, Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The users of agents and of schedulers that take ``turns`` (the model's) as postgresql_user takes them.
+
+    Whether a scheduler's user can log in is not said: that is decided by whose turn it is.
+    """
+    if not turns:
+        return []
+    own = {"flags": _FLAGS.removeprefix("LOGIN,"), "acts_as": turns["acts_as"]}
+    names = [login["user"] for login in turns["logins"]]
+    schedulers = [{"name": name, "password": of_login(values[turns["login_secret"]], name), **own} for name in names]
+    return [{"name": turns["user"], "password": values[turns["secret"]], "flags": _FLAGS}, *schedulers]
+
+
 def decrypts(token: str, keys: str) -> bool:
     """Whether one of the Fernet ``keys``, with commas between them, made ``token``: its last 32 bytes prove who did."""
     try:
@@ -144,6 +165,8 @@ def content(description: Mapping[str, Any], values: Mapping[str, Any]) -> str:
         return _metastore.driver_url(value, description["use"], description["authority"])
     if "scheme" not in description:
         return value
+    if description.get("of_login"):
+        value = of_login(value, description["user"])
     return build_url(
         description["scheme"],
         description["host"],

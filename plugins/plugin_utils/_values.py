@@ -26,6 +26,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
     "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
+    "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, 1000, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
@@ -41,6 +42,8 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     "airflow_user": (r"[a-z_][a-z0-9_-]{0,30}", "a Debian account name in lower case", "Choose a plain name of up to 31 characters."),
     "airflow_admin_user": (r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "1 to 64 letters, digits, '.', '_', '@', '+' or '-'", "Choose another."),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
+    "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
+    "airflow_failover_email_host": (r"[A-Za-z0-9.:_-]*", "the name or address of a mail server", "Without a port: it has a variable."),
     **{
         f"airflow_{component}_memory_max": (
             r"infinity|[1-9]\d*[KMGT]?|(100|[1-9]?\d)(\.\d+)?%",
@@ -61,6 +64,7 @@ _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
 _URLS = {
     "airflow_url": ("http", "https"),
+    "airflow_failover_webhook_url": ("http", "https"),
     "airflow_package_index_url": ("http", "https", "file"),
     "airflow_sqs_endpoint_url": ("http", "https"),
     "airflow_package_proxy": ("http", "https", "socks5"),
@@ -301,6 +305,11 @@ def _check_sections(name: str, value: Any, _version: str) -> list[Problem]:
     ]
 
 
+def _check_recipients(name: str, value: Any, _version: str) -> list[Problem]:
+    wrong = [text for text in _elements(value) if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", text)]
+    return [Problem("FD117", f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.") for text in wrong]
+
+
 def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
     """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with the options."""
     problems = []
@@ -355,6 +364,7 @@ _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_package_extra_index_urls": _check_indexes,
     "airflow_config_extra_sections": _check_sections,
     "airflow_environment": _check_environment,
+    "airflow_failover_email_to": _check_recipients,
     "airflow_postgresql_config": _check_postgresql,
 }
 

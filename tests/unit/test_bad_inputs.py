@@ -105,6 +105,7 @@ GROUPED = {
         "FD157": "expected an address with its network's prefix length",
         "FD158": "192.0.2.10, the address of host lb1",
         "FD175": "found airflow_metastore_url, and 1 host in the group",
+        "FD181": "airflow_failover_email_host and airflow_failover_email_from",
     },
     "another metastore": {
         "FD176": "airflow_metastore_owner_url: found a URL with no database",
@@ -129,7 +130,7 @@ GROUPED = {
     },
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
-ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD169", "FD172", "FD178", "FD179"}
+ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD169", "FD172", "FD178", "FD179", "FD180", "FD182", "FD183", "FD184"}
 ELSEWHERE |= {"FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
@@ -160,6 +161,7 @@ def spoil_the_variables(inventory):
         airflow_user="root",
         airflow_url="airflow.example.org",
         airflow_vip="192.0.2.10",
+        airflow_failover_email_to=["a@example.org"],
         airflow_worker_concurency=4,
         airflow_worker_concurrency="many",
         airflow_package_proxy="{{ nowhere }}",

@@ -32,6 +32,8 @@ POLL_SECONDS = 0.5
 LOG_ROOM = 16 << 20
 # How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy for all of them.
 WATCH_SECONDS = 25
+# What the agent of a scheduler that takes turns says of itself.
+TURN = Path("/run/airflow-scheduler/state.json")
 JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
@@ -91,15 +93,32 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
-def check_job(unit: str) -> str:
-    """The job of the running process has a fresh heartbeat."""
+def check_scheduler(unit: str) -> str:
+    """It acts, or another one does while this one stands by."""
+    pid = main_pid(unit)
+    if not TURN.exists():
+        return check_job(unit, pid)
+    turn = json.loads(TURN.read_text())
+    if turn["state"] == "acts":
+        return f"{check_job(unit, turn['pid'])}, turn {turn['epoch']}"
+    if turn["refused"]:
+        raise UnhealthyError(turn["trouble"])
+    if turn["trouble"]:
+        raise UnknownError(turn["trouble"])
+    if turn["state"] != "stands by" or not turn["holder"]:
+        raise UnhealthyError(f"{turn['state']}, and nobody acts yet")
+    return f"stands by, {turn['holder']} has the turn"
+
+
+def check_job(unit: str, pid: int) -> str:
+    """The job of process ``pid`` has a fresh heartbeat."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DatabaseError
 
     sys.path.insert(0, "/etc/airflow/python")
     from flightdeck_node import address
 
-    started = started_at(main_pid(unit))
+    started = started_at(pid)
     query = text("SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1")
     try:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
@@ -203,8 +222,10 @@ def check(unit: str) -> str:
     config = read_config()
     if unit in ("airflow-api-server", "airflow-webserver"):
         return check_web(unit, config)
+    if unit == "airflow-scheduler":
+        return check_scheduler(unit)
     if unit in JOBS:
-        return check_job(unit)
+        return check_job(unit, main_pid(unit))
     if unit.startswith("airflow-worker@"):
         check_room(config)
         return check_worker(unit, config)

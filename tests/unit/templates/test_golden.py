@@ -6,6 +6,7 @@ After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/templates, and read 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def load(path):
     return DataLoader().load_from_file(str(path), trusted_as_template=True) or {}
 
 
-def variables(version, name, component=""):
-    """The variables that a task of the role sees on host ``name``."""
+def variables(version, name, component="", **changes):
+    """The variables that a task of the role sees on host ``name``; ``changes`` are the user's."""
     found = {}
     for path in sorted((ROLE / "defaults/main").glob("*.yml")):
         found.update(load(path))
@@ -41,7 +42,7 @@ def variables(version, name, component=""):
     found.update(load(ROLE / "vars/main.yml"), __airflow_release_id="release", ansible_managed="Managed by Ansible", role_path=str(ROLE))
     if component:
         found.update(load(ROOT / f"roles/{component}/vars/main.yml"))
-    found.update(airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
+    found.update(changes, airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
     settings = {**found, "airflow_worker_queues": ["default"]}
     queues = tuple(_cluster.normalise_queues(["default", {"name": "gpu", "concurrency": 1}]))
     hosts = [
@@ -53,8 +54,15 @@ def variables(version, name, component=""):
     ]
     plain = {key: value for key, value in settings.items() if not (isinstance(value, str) and "{{" in value)}
     found["airflow_cluster"] = _cluster.build(hosts, plain)
-    found["airflow_secrets"] = {name: f"{name}-value" for name in ("metastore_password", "result_backend_password", "broker_password")}
+    if "turns" in found["airflow_cluster"]["nodes"][name]:
+        # A fixed name here, too.
+        found["airflow_cluster"]["nodes"][name]["turns"] = {"program": "program"}
+    found["airflow_secrets"] = {
+        name: f"{name}-value"
+        for name in ("metastore_password", "result_backend_password", "broker_password", "scheduler_password", "scheduler_lease_password")
+    }
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
+    found["airflow_secrets"].update({name: f"{name}-value" for name in ("scheduler_password", "scheduler_lease_password")})
     found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
     found.update(ansible_facts=FACTS, inventory_hostname=name)
     return found
@@ -68,9 +76,9 @@ def template(name, values):
     return render((ROLE / "templates" / name).read_text(), values)
 
 
-def units(version, host, component):
+def units(version, host, component, **changes):
     """Unit name and text of every instance of a component."""
-    values = variables(version, host, component)
+    values = variables(version, host, component, **changes)
     described = render(f"{{{{ __{component}_component }}}}", values)
     digest = next(task for task in load(ROLE / "tasks/component.yml"))["vars"]["__airflow_digest"]
     for instance in described["instances"]:
@@ -87,6 +95,8 @@ def files(version):
     for component in _cluster.COMPONENTS:
         for name, text in units(version, "worker1" if component == "worker" else "master1", component):
             yield f"{name}.service", text
+    for name, text in units(version, "master1", "scheduler", airflow_scheduler_mode="singleton"):
+        yield f"{name}-in-turn.service", text
 
 
 @pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
@@ -113,7 +123,7 @@ def test_systemd_understands_every_unit(version, tmp_path):
         if name.endswith(".service"):
             # The commands are not on this machine; what is judged is the unit.
             path = tmp_path / name
-            path.write_text(text.replace("/opt/airflow/current/bin/airflow ", "/bin/true "))
+            path.write_text(re.sub(r"/opt/airflow/current/bin/airflow |/usr/local/sbin/flightdeck-failover ", "/bin/true ", text))
             paths.append(str(path))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True, check=False)
     complaints = [
