@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 DEFAULTS = Path(__file__).parents[4] / "roles/airflow/defaults/main"
 MASTER = frozenset({"webserver", "scheduler", "dag_processor", "triggerer"})
-VALUES = {name: f"{name}-value" for name in _secrets.GENERATORS} | {"scheduler_failover": "{}"}
+VALUES = {name: f"{name}-value" for name in _secrets.GENERATORS} | dict.fromkeys(
+    ("scheduler_failover", "ca.crt", "server.crt", "server.key"), ""
+)
 
 
 def settings(**changes):
