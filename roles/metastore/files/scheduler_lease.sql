@@ -9,6 +9,8 @@ CREATE TABLE IF NOT EXISTS scheduler_lease.lease (
   holder text,
   acquired_at timestamptz,
   renewed_at timestamptz,
+  -- Whose scheduler was started last.
+  acted text,
   wished text,
   wished_at timestamptz
 );
@@ -102,13 +104,16 @@ BEGIN
   RETURN jsonb_build_object('sessions', coalesce(to_jsonb(sessions), '[]'), 'starting', coalesce(to_jsonb(starting), '[]'));
 END$$;
 
--- Lets my user log in, nobody else's.
+-- Lets my user log in, nobody else's, and says whose scheduler acted before.
 CREATE OR REPLACE FUNCTION scheduler_lease.admit(me text, my_epoch bigint) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  present scheduler_lease.lease := scheduler_lease.locked();
 BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, 'acts');
   EXECUTE format('ALTER ROLE %I LOGIN', (SELECT login FROM scheduler_lease.node WHERE host = me));
-  RETURN '{}'::jsonb;
+  UPDATE scheduler_lease.lease SET acted = me;
+  RETURN jsonb_build_object('before', present.acted);
 END$$;
 
 -- Keeps the turn, and says which other host is wished for that is there.
@@ -160,7 +165,8 @@ END$$;
 CREATE OR REPLACE FUNCTION scheduler_lease.look() RETURNS jsonb
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_object(
-    'now', clock_timestamp(), 'epoch', epoch, 'holder', holder, 'acquired_at', acquired_at, 'wished', wished, 'wished_at', wished_at,
+    'now', clock_timestamp(), 'epoch', epoch, 'holder', holder, 'acquired_at', acquired_at, 'acted', acted, 'wished', wished,
+    'wished_at', wished_at,
     'renewed_seconds', extract(epoch FROM clock_timestamp() - renewed_at)::float,
     'lives', coalesce(holder IS NOT NULL AND renewed_at + scheduler_lease.ttl() >= clock_timestamp(), false),
     'nodes', coalesce((

@@ -254,7 +254,7 @@ class Agent:
         if answer["epoch"] is None:
             return POLL
         self.epoch = answer["epoch"]
-        say(5, f"turn {self.epoch} is mine, before it was {self.holder or 'nobody'}'s")
+        say(5, f"turn {self.epoch} is mine{f', it was that of {self.holder}' if self.holder else ''}")
         self.state, self.suspects, self.fencing_since = FENCES, None, sent
         self.deadline = sent + TTL - MARGIN
         return 0
@@ -282,13 +282,13 @@ class Agent:
 
     def _begin(self) -> float:
         sent = self.clock()
-        self.metastore.call("admit", self.host, self.epoch)
+        before = self.metastore.call("admit", self.host, self.epoch)["before"]
         self._confirmed(sent)
         self.state, self.started_at, self.wished = ACTS, sent, ""
         self.child.start()
         say(5, f"the scheduler starts, turn {self.epoch}")
-        if self.holder != self.host:
-            self.moved(self.holder, self.epoch)
+        if before not in (None, self.host):
+            self.moved(before, self.epoch)
         self.holder = self.host
         return 1
 
@@ -414,7 +414,7 @@ def alert(settings: Mapping[str, Any], before: str, epoch: int) -> None:
     subject = f"Airflow {cluster}: the scheduler of {host} acts"
     try:
         if settings["email"]["to"]:
-            send_email(settings, subject, f"{subject} with turn {epoch}, before it was that of {before or 'nobody'}.\n")
+            send_email(settings, subject, f"{subject} with turn {epoch}, before it was that of {before}.\n")
         if settings["webhook_url"]:
             event = {"event": "scheduler_moved", "cluster": cluster, "from": before, "to": host, "epoch": epoch, "text": subject}
             urllib.request.build_opener().open(Post(settings["webhook_url"], event), timeout=10).close()

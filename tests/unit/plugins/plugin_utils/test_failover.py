@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 DEFAULTS = Path(__file__).parents[4] / "roles/airflow/defaults/main"
 MASTER = frozenset({"webserver", "scheduler", "dag_processor", "triggerer"})
-VALUES = {name: f"{name}-value" for name in _secrets.GENERATORS} | dict.fromkeys(
-    ("scheduler_failover", "ca.crt", "server.crt", "server.key"), ""
-)
+FILES = ("scheduler_failover", "ca.crt", "server.crt", "server.key")
+VALUES = {**{name: f"{name}-value" for name in _secrets.GENERATORS}, **dict.fromkeys(FILES, "")}
 
 
 def settings(**changes):
