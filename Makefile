@@ -12,8 +12,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
 SCENARIOS := single debian13 airflow2 ha secure default
-# Other brokers and databases. They would make `make test` longer than CI may take.
-MORE := brokers metastores
+# Other brokers, other databases, one scheduler at a time. They would make `make test` longer than CI may take.
+MORE := brokers metastores failover
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -21,7 +21,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench faults soak
+.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench faults soak turns
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,6 +77,12 @@ faults: $(VENV)/ready ## Hurt the highly available cluster in every way and writ
 	molecule converge --scenario-name ha
 	python tests/faults/run.py --inventory molecule/ha/inventory --repeat $(REPEAT)
 	python tests/faults/report.py artefacts/faults
+
+turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write docs/scheduler-failover.md (an hour; REPEAT=3)
+	@$(LAB) engine
+	molecule converge --scenario-name failover
+	python tests/faults/run.py --inventory molecule/failover/inventory --repeat $(REPEAT) --output artefacts/turns
+	python tests/faults/turns.py artefacts/turns
 
 soak: $(VENV)/ready ## Random faults for a time on the highly available cluster (MINUTES=60)
 	@$(LAB) engine

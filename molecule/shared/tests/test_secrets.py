@@ -14,6 +14,9 @@ NEEDED_3 = {
     "worker": {"broker_url", "result_backend", "api_secret_key"},
 }
 
+# Of a scheduler that takes turns, besides.
+TURNS = {"scheduler_conn", "scheduler_conn_async", "scheduler_lease", "scheduler_failover"}
+
 
 def authorities(cluster):
     """The certificates that every Airflow process may need."""
@@ -38,6 +41,7 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             components = cluster.model["nodes"][name]["components"]
             needed = set().union(*(NEEDED_3[component] for component in components))
             needed |= authorities(cluster)
+            needed |= TURNS if "turns" in cluster.model["nodes"][name] else set()
             if cluster.model["tls"]["enabled"] and "webserver" in components:
                 needed |= {"server.crt", "server.key"}
             assert found == needed

@@ -30,6 +30,10 @@ CREATE OR REPLACE FUNCTION scheduler_lease.ttl() RETURNS interval
 CREATE OR REPLACE FUNCTION scheduler_lease.presence() RETURNS interval
   LANGUAGE sql IMMUTABLE AS $$SELECT interval '15 seconds'$$;
 
+-- Whether a moment was not long ago. One that lies ahead was written before the clock was put back, and says nothing.
+CREATE OR REPLACE FUNCTION scheduler_lease.fresh(moment timestamptz, span interval) RETURNS boolean
+  LANGUAGE sql AS $$SELECT coalesce(clock_timestamp() BETWEEN moment - span AND moment + span, false)$$;
+
 -- The row, locked: everything that changes whose turn it is happens one after the other.
 CREATE OR REPLACE FUNCTION scheduler_lease.locked() RETURNS scheduler_lease.lease
   LANGUAGE sql AS $$SELECT * FROM scheduler_lease.lease FOR UPDATE$$;
@@ -61,11 +65,11 @@ DECLARE
   next_epoch bigint;
 BEGIN
   PERFORM scheduler_lease.note(me, now_doing);
-  IF present.holder <> me AND present.renewed_at + scheduler_lease.ttl() >= clock_timestamp()
+  IF present.holder <> me AND scheduler_lease.fresh(present.renewed_at, scheduler_lease.ttl())
      -- A wish counts for as long as the wished host is there.
      OR present.wished <> me AND EXISTS (
        SELECT FROM scheduler_lease.node
-       WHERE host = present.wished AND seen_at + scheduler_lease.presence() >= clock_timestamp()) THEN
+       WHERE host = present.wished AND scheduler_lease.fresh(seen_at, scheduler_lease.presence())) THEN
     RETURN jsonb_build_object('epoch', NULL, 'holder', present.holder);
   END IF;
   UPDATE scheduler_lease.lease
@@ -123,7 +127,7 @@ BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, now_doing);
   RETURN jsonb_build_object('wished', (
     SELECT host FROM scheduler_lease.node JOIN scheduler_lease.lease ON host = wished
-    WHERE host <> me AND seen_at + scheduler_lease.presence() >= clock_timestamp()));
+    WHERE host <> me AND scheduler_lease.fresh(seen_at, scheduler_lease.presence())));
 END$$;
 
 -- Gives the turn back; the scheduler has ended.
@@ -140,7 +144,7 @@ CREATE OR REPLACE FUNCTION scheduler_lease.wish(wanted text) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM scheduler_lease.locked();
-  IF NOT EXISTS (SELECT FROM scheduler_lease.node WHERE host = wanted AND seen_at + scheduler_lease.presence() >= clock_timestamp()) THEN
+  IF NOT EXISTS (SELECT FROM scheduler_lease.node WHERE host = wanted AND scheduler_lease.fresh(seen_at, scheduler_lease.presence())) THEN
     RAISE EXCEPTION 'host % is unknown or was not heard of lately', wanted USING ERRCODE = 'AL003';
   END IF;
   UPDATE scheduler_lease.lease SET wished = wanted, wished_at = clock_timestamp();
@@ -153,7 +157,7 @@ CREATE OR REPLACE FUNCTION scheduler_lease.clear() RETURNS jsonb
 DECLARE
   present scheduler_lease.lease := scheduler_lease.locked();
 BEGIN
-  IF present.holder IS NOT NULL AND present.renewed_at + scheduler_lease.ttl() >= clock_timestamp() THEN
+  IF present.holder IS NOT NULL AND scheduler_lease.fresh(present.renewed_at, scheduler_lease.ttl()) THEN
     RAISE EXCEPTION 'it is the turn of %, who lives', present.holder USING ERRCODE = 'AL003';
   END IF;
   UPDATE scheduler_lease.lease SET holder = NULL, wished = NULL, wished_at = NULL;
@@ -168,12 +172,12 @@ CREATE OR REPLACE FUNCTION scheduler_lease.look() RETURNS jsonb
     'now', clock_timestamp(), 'epoch', epoch, 'holder', holder, 'acquired_at', acquired_at, 'acted', acted, 'wished', wished,
     'wished_at', wished_at,
     'renewed_seconds', extract(epoch FROM clock_timestamp() - renewed_at)::float,
-    'lives', coalesce(holder IS NOT NULL AND renewed_at + scheduler_lease.ttl() >= clock_timestamp(), false),
+    'lives', holder IS NOT NULL AND scheduler_lease.fresh(renewed_at, scheduler_lease.ttl()),
     'nodes', coalesce((
       SELECT jsonb_agg(jsonb_build_object(
         'host', host, 'login', login, 'may_log_in', coalesce(rolcanlogin, false), 'doing', doing,
         'seen_seconds', extract(epoch FROM clock_timestamp() - seen_at)::float,
-        'there', coalesce(seen_at + scheduler_lease.presence() >= clock_timestamp(), false)) ORDER BY host)
+        'there', scheduler_lease.fresh(seen_at, scheduler_lease.presence())) ORDER BY host)
       FROM scheduler_lease.node LEFT JOIN pg_roles ON rolname = login), '[]'))
   FROM scheduler_lease.lease$$;
 

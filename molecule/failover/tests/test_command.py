@@ -1,0 +1,208 @@
+"""flightdeck-failover against the cluster whose schedulers it lets take turns, and what its account may do."""
+
+from __future__ import annotations
+
+import json
+import re
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from cluster_access import ansible, wait_until
+
+ROOT = Path(__file__).parents[3]
+PYTHON = "/opt/airflow/current/bin/python"
+
+
+@pytest.fixture
+def schedulers(cluster):
+    return [host["name"] for host in cluster.model["hosts_of"]["scheduler"]]
+
+
+@pytest.fixture
+def ask(cluster, host_named, schedulers):
+    """Exit code and answer of a command, on the first scheduler host unless another is named."""
+
+    def call(*arguments, host=""):
+        words = " ".join(["%s"] * len(arguments))
+        done = host_named(host or schedulers[0]).run(f"flightdeck-failover --json {words}", *arguments)
+        return done.rc, json.loads(done.stdout)
+
+    return call
+
+
+@pytest.fixture
+def roles(ask, schedulers):
+    """Who acts, and who stands by."""
+    wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
+    holder = ask("status")[1]["holder"]
+    return holder, next(host for host in schedulers if host != holder)
+
+
+def sql(host, secret, statement):
+    """Result of a statement as the user in a secret file, which is read on the host."""
+    script = (
+        "import sys, psycopg2\n"
+        "url = open('/etc/airflow/secrets/' + sys.argv[1]).read().replace('postgresql+psycopg2:', 'postgresql:')\n"
+        "connection = psycopg2.connect(url); connection.autocommit = True; cursor = connection.cursor()\n"
+        "cursor.execute(sys.argv[2]); print(cursor.fetchone()[0] if cursor.description else '')"
+    )
+    return host.run(f"{PYTHON} -c %s %s %s", script, secret, statement)
+
+
+class Mail(socketserver.StreamRequestHandler):
+    """As much of SMTP as one client needs."""
+
+    def handle(self):
+        self.say("220 sink")
+        while line := self.rfile.readline().decode().strip():
+            word = line[:4].upper()
+            if word == "DATA":
+                self.say("354 go on")
+                self.server.got.append("".join(iter(lambda: self.rfile.readline().decode(), ".\r\n")))
+            self.say("221 bye" if word == "QUIT" else "250 ok")
+            if word == "QUIT":
+                break
+
+    def say(self, text):
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Keeps what it is sent."""
+
+    def do_POST(self):
+        self.server.got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_arguments):
+        """Nothing."""
+
+
+@pytest.fixture
+def receivers(cluster):
+    """What a mail server and a web server got."""
+    network = cluster.model["nodes"]["master1"]["address"].rpartition(".")[0]
+    socketserver.ThreadingTCPServer.allow_reuse_address = True
+    mail = socketserver.ThreadingTCPServer((f"{network}.1", 2588), Mail)
+    hook = HTTPServer((f"{network}.1", 2589), Hook)
+    for server in (mail, hook):
+        server.got = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield mail.got, hook.got
+    for server in (mail, hook):
+        server.shutdown()
+        server.server_close()
+
+
+def processes(host):
+    """Main processes of schedulers."""
+    return host.run("pgrep -f '/airflow scheduler$'").stdout.split()
+
+
+def test_one_acts_and_everybody_says_so(roles, ask, host_named, schedulers):
+    holder, standby = roles
+    for host in schedulers:
+        code, found = ask("status", host=host)
+        assert (code, found["status"], found["holder"], found["lives"]) == (0, "ok", holder, True)
+        assert ask("is_scheduler_running", host=host)[1]["running"] == {holder: True, standby: False}
+        assert ask("get_current_host", host=host) == (0, {"status": "ok", "host": host})
+        assert {ask(command, host=host)[0] for command in ("init", "test_connection", "metadata", "version")} == {0}
+    assert processes(host_named(holder))
+    assert not processes(host_named(standby))
+    assert "has the turn" in host_named(standby).check_output("airflow-health airflow-scheduler")
+    assert "heartbeat" in host_named(holder).check_output("airflow-health airflow-scheduler")
+
+
+def test_only_who_has_the_turn_can_log_in(roles, host_named):
+    holder, standby = roles
+    logged_in = sql(host_named(holder), "scheduler_conn", "SELECT session_user || ' ' || current_user")
+    assert logged_in.stdout.split() == [f"airflow_sched_{holder}", "airflow"]
+    refused = sql(host_named(standby), "scheduler_conn", "SELECT 1")
+    assert refused.rc != 0
+    assert "airflow_sched_" not in refused.stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) FROM task_instance",
+        "SELECT count(*) FROM connection",
+        "SELECT count(*) FROM scheduler_lease.lease",
+        "SELECT scheduler_lease.bar()",
+        "SELECT count(*) FROM pg_authid",
+        "ALTER ROLE airflow PASSWORD 'mine'",
+        "ALTER ROLE airflow_sched_master1 LOGIN",
+        "SET ROLE airflow",
+        "CREATE TABLE public.mine ()",
+        "CREATE ROLE mine",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'airflow'",
+    ],
+)
+def test_the_agents_account_can_do_nothing_else(statement, host_named, schedulers):
+    refused = sql(host_named(schedulers[0]), "scheduler_lease", statement)
+    assert refused.rc != 0
+    assert re.search("permission denied|must be|not allowed", refused.stderr, re.IGNORECASE), refused.stderr
+
+
+def test_metadata_are_not_cleared_under_who_acts(roles, ask):
+    code, found = ask("clear_metadata", "--yes")
+    assert (code, found["status"]) == (2, "critical")
+    assert f"the turn of {roles[0]}, who lives" in found["summary"]
+    assert ask("clear_metadata")[0] == 2
+    assert ask("status")[0] == 0
+
+
+def test_a_test_email_arrives(ask, receivers):
+    assert ask("send_test_email") == (0, {"status": "ok", "to": ["operators@example.org"]})
+    assert "Subject: Airflow airflow: test" in receivers[0][0]
+
+
+def test_a_switchover_hands_over_and_people_are_told(roles, ask, host_named, receivers):
+    holder, standby = roles
+    epoch = ask("metadata")[1]["epoch"]
+    assert ask("switchover", "nowhere")[0] == 2
+    assert ask("switchover", standby) == (0, {"status": "ok", "host": standby})
+    assert processes(host_named(standby))
+    assert not processes(host_named(holder))
+    assert ask("metadata")[1]["epoch"] == epoch + 1
+    wait_until("both were told", lambda: all(receivers), 30)
+    assert f"the scheduler of {standby} acts" in receivers[0][0]
+    path, event = receivers[1][0]
+    assert path == "/scheduler?token=not-for-the-journal"
+    assert (event["from"], event["to"], event["epoch"]) == (holder, standby, epoch + 1)
+    assert "not-for-the-journal" not in host_named(standby).check_output("journalctl --no-pager --output=cat")
+
+
+def test_a_killed_agent_leaves_no_scheduler_behind(roles, ask, host_named):
+    holder, _standby = roles
+    before = ask("metadata")[1]["epoch"]
+    old = processes(host_named(holder))
+    host_named(holder).check_output("systemctl kill --signal=KILL --kill-whom=main airflow-scheduler.service")
+    wait_until("its scheduler is gone", lambda: not set(old) & set(processes(host_named(holder))), 5)
+    wait_until("somebody acts", lambda: ask("status")[0] == 0, 60, every=1.0)
+    assert ask("metadata")[1]["epoch"] > before
+
+
+def test_the_mode_changes_and_changes_back(roles, ask, host_named, schedulers):
+    def users():
+        return host_named("store1").check_output(
+            "psql --username=postgres -Atc \"SELECT rolname FROM pg_roles WHERE rolname ~ 'airflow_(sched|lease)'\""
+        )
+
+    def play(*arguments):
+        ansible(str(ROOT / "site.yml"), *arguments, program="ansible-playbook", timeout=1200)
+
+    assert users()
+    play("-e", "airflow_scheduler_mode=active_active")
+    assert users() == ""
+    assert all(processes(host_named(host)) for host in schedulers)
+    with pytest.raises(RuntimeError, match="FD182"):
+        play("--limit", schedulers[0])
+    play()
+    wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
+    assert sum(bool(processes(host_named(host))) for host in schedulers) == 1
