@@ -39,6 +39,36 @@ class Tasks:
     failed: int
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Commits of schedulers that take turns: ``stale`` ones came after one of a later turn, or belong to none."""
+
+    commits: int
+    stale: int
+    epochs: int
+    gap_seconds: float
+
+
+def turns(record: Iterable[Row], since: float, until: float) -> Turns:
+    """``record`` has turns and commits in the order of commits. A session is of the turn of its login that began last before it."""
+    begun: dict[str, list[tuple[float, int]]] = {}
+    commits, stale, latest, times = 0, 0, 0, []
+    epochs = set()
+    for row in record:
+        if row["kind"] == "turn":
+            begun.setdefault(row["login"], []).append((row["at"], int(row["epoch"])))
+            epochs.add(row["epoch"])
+            continue
+        own = max((epoch for at, epoch in begun.get(row["login"], ()) if at <= row["began"]), default=0)
+        commits += 1
+        stale += own == 0 or own < latest
+        latest = max(latest, own)
+        times.append(row["at"])
+    inside = sorted([since, *(at for at in times if since <= at <= until), until])
+    gap = max(after - before for before, after in zip(inside, inside[1:], strict=False))
+    return Turns(commits, stale, len(epochs), round(gap, 1))
+
+
 def outage(attempts: Iterable[Row], since: float, until: float) -> float:
     """Longest time without an answer, of all that began at ``since`` or later and before ``until``.
 

@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "molecule/shared/tests")]
 
 import checker
+import turns
 from cluster import Cluster, wait
 from faults import FAULTS, Fault
 
@@ -210,7 +211,8 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
     """One run of a fault: the verdict, with everything that was measured."""
     wait("the cluster is well before the fault", cluster.problem, 300)
     broken: list[str] = []
-    with observed(cluster, fault) as (probes, runs, ledger):
+    record = turns.recorded(cluster) if turns.taken(cluster) else contextlib.nullcontext(list)
+    with record as commits, observed(cluster, fault) as (probes, runs, ledger):
         time.sleep(WARM_SECONDS)
         begun = time.time()
         mend = fault.break_it(cluster)
@@ -226,6 +228,7 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
             wait("all runs have ended", runs.unfinished, fault.patience)
         probes.stop()
         states, read, rows, written = runs.states(), probes.read(), list(probes.rows), list(ledger.rows)
+        committed = commits()
     verdict: dict[str, Any] = {
         "fault": fault.name,
         "title": fault.title,
@@ -245,6 +248,11 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
             verdict[layer] |= asdict(found)
             if found.lost or found.unexpected:
                 broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
+    if isinstance(fault, turns.TurnFault):
+        seen = checker.turns(committed, begun, ended)
+        verdict["turns"] = {**asdict(seen), "target_seconds": fault.gap}
+        if seen.stale or seen.gap_seconds > fault.gap:
+            broken.append(f"turns: {asdict(seen)}")
     tasks = checker.tasks(written, states)
     verdict["tasks"] = {**asdict(tasks), "runs": len(runs.names), "next_start_seconds": round(checker.next_start(written, begun), 1)}
     if tasks.double_starts or tasks.overlap_seconds or tasks.failed:
@@ -258,7 +266,7 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
     if fault.start is not None and checker.next_start(written, begun) > fault.start:
         broken.append(f"no task began for {checker.next_start(written, begun):.0f} s")
     output.mkdir(parents=True, exist_ok=True)
-    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("verdict", verdict)):
+    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("turns", committed), ("verdict", verdict)):
         (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     return verdict
 
@@ -284,9 +292,10 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
     given = parser.parse_args()
     os.environ["FLIGHTDECK_INVENTORY"] = given.inventory
-    wanted = given.faults.split(",") if given.faults else [fault.name for fault in FAULTS]
-    chosen = [fault for fault in FAULTS if fault.name in wanted or (given.faults == "guards" and fault.guards)]
     cluster = Cluster()
+    faults = turns.FAULTS if turns.taken(cluster) else FAULTS
+    wanted = given.faults.split(",") if given.faults else [fault.name for fault in faults]
+    chosen = [fault for fault in faults if fault.name in wanted or (given.faults == "guards" and fault.guards)]
     broken = 0
     for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
         verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")

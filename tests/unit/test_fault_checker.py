@@ -111,3 +111,37 @@ def test_a_result_is_what_the_table_needs():
 
 def test_a_report_says_that_all_was_kept():
     assert report.table([verdict()]).endswith("Every promise was kept in every run.\n")
+
+
+def turn(epoch, login, at):
+    return {"kind": "turn", "epoch": epoch, "login": login, "at": at, "began": None}
+
+
+def commit(login, began, at):
+    return {"kind": "commit", "epoch": None, "login": login, "at": at, "began": began}
+
+
+@pytest.mark.parametrize(
+    ("record", "stale"),
+    [
+        ([commit("a", 2, 3), turn(2, "b", 10), commit("b", 13, 14)], 0),
+        # Before the other one committed nothing is late.
+        ([turn(2, "b", 10), commit("a", 2, 11), commit("b", 13, 14)], 0),
+        ([turn(2, "b", 10), commit("b", 13, 14), commit("a", 2, 15)], 1),
+        # A session of the same login from an earlier turn of its own.
+        ([turn(2, "a", 10), commit("a", 13, 14), commit("a", 2, 15)], 1),
+        ([turn(2, "b", 10), turn(3, "a", 20), commit("a", 23, 24), commit("b", 13, 25), commit("a", 23, 26)], 1),
+        # Nobody's turn.
+        ([commit("c", 5, 6)], 1),
+    ],
+)
+def test_a_commit_after_one_of_a_later_turn_is_stale(record, stale):
+    found = checker.turns([turn(1, "a", 1), *record], 0, 30)
+    assert (found.stale, found.commits) == (stale, sum(row["kind"] == "commit" for row in record))
+
+
+def test_the_gap_is_the_longest_time_without_a_commit():
+    record = [turn(1, "a", 0), commit("a", 1, 9), commit("a", 1, 12), commit("a", 1, 40), commit("a", 1, 55)]
+    assert checker.turns(record, 10, 60).gap_seconds == 28
+    assert checker.turns(record, 10, 90).gap_seconds == 35
+    assert checker.turns([], 10, 90).gap_seconds == 80

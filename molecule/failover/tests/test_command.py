@@ -22,7 +22,7 @@ def schedulers(cluster):
 
 
 @pytest.fixture
-def ask(cluster, host_named, schedulers):
+def ask(host_named, schedulers):
     """Exit code and answer of a command, on the first scheduler host unless another is named."""
 
     def call(*arguments, host=""):
@@ -188,7 +188,7 @@ def test_a_killed_agent_leaves_no_scheduler_behind(roles, ask, host_named):
     assert ask("metadata")[1]["epoch"] > before
 
 
-def test_the_mode_changes_and_changes_back(roles, ask, host_named, schedulers):
+def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
     def users():
         return host_named("store1").check_output(
             "psql --username=postgres -Atc \"SELECT rolname FROM pg_roles WHERE rolname ~ 'airflow_(sched|lease)'\""

@@ -1,0 +1,229 @@
+"""What may happen to schedulers that take turns: faults, and a record of every commit of theirs in the order of commits.
+
+As a program it writes what they showed into docs/scheduler-failover.md: python tests/faults/turns.py artefacts/turns
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster import Cluster, wait
+from faults import LOSS, Action, Fault, leader, nothing
+
+PAGE = Path(__file__).parents[2] / "docs/scheduler-failover.md"
+BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
+# A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
+# committed, so that the numbers are in the order of commits.
+INSTALL = """
+DROP SCHEMA IF EXISTS flightdeck_turns CASCADE;
+CREATE SCHEMA flightdeck_turns;
+CREATE TABLE flightdeck_turns.record (
+  n bigserial, kind text, transaction xid8 PRIMARY KEY DEFAULT pg_current_xact_id(), login text, epoch bigint, began timestamptz,
+  at timestamptz DEFAULT clock_timestamp());
+CREATE FUNCTION flightdeck_turns.commits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  IF starts_with(session_user, 'airflow_sched_') THEN
+    PERFORM pg_advisory_xact_lock(280028);
+    INSERT INTO flightdeck_turns.record (kind, login, began)
+      SELECT 'commit', session_user, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
+      ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN NULL;
+END$$;
+CREATE FUNCTION flightdeck_turns.begins() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(280028);
+  INSERT INTO flightdeck_turns.record (kind, login, epoch)
+    SELECT 'turn', login, NEW.epoch FROM scheduler_lease.node WHERE host = NEW.holder ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END$$;
+INSERT INTO flightdeck_turns.record (kind, login, epoch, at)
+  SELECT 'turn', login, epoch, acquired_at FROM scheduler_lease.lease JOIN scheduler_lease.node ON host = holder;
+CREATE TRIGGER flightdeck_turns AFTER UPDATE OF epoch ON scheduler_lease.lease FOR EACH ROW EXECUTE FUNCTION flightdeck_turns.begins();
+""" + "".join(
+    f"""CREATE CONSTRAINT TRIGGER flightdeck_turns AFTER INSERT OR UPDATE OR DELETE ON public.{table} DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION flightdeck_turns.commits();\n"""
+    for table in ("task_instance", "dag_run", "job")
+)
+READ = """SELECT coalesce(json_agg(json_build_object('kind', kind, 'login', login, 'epoch', epoch,
+  'began', extract(epoch FROM began), 'at', extract(epoch FROM at)) ORDER BY n), '[]') FROM flightdeck_turns.record"""
+
+
+def taken(cluster: Cluster) -> bool:
+    """Whether the cluster's schedulers take turns."""
+    return bool(cluster.model["scheduler_mode"] == "singleton")
+
+
+def psql(cluster: Cluster, statement: str) -> str:
+    """Output of a statement where the metastore is led."""
+    command = ("psql", "--username=postgres", "--dbname=airflow", "--quiet", "-At", "--set=ON_ERROR_STOP=1", "--command")
+    return cluster.run(cluster.leader(), *command, statement).strip()
+
+
+@contextlib.contextmanager
+def recorded(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Keeps a record of all commits; what is yielded reads it."""
+    wait("one acts, the others stand by", lambda: problem(cluster), 120)
+    psql(cluster, INSTALL)
+    try:
+        yield lambda: json.loads(psql(cluster, READ))
+    finally:
+        psql(cluster, "DROP SCHEMA flightdeck_turns CASCADE")
+
+
+def look(cluster: Cluster) -> dict[str, Any]:
+    """What the metastore keeps about turns."""
+    return dict(json.loads(psql(cluster, "SELECT scheduler_lease.look()")))
+
+
+def problem(cluster: Cluster) -> str:
+    """Empty when one scheduler acts and all others stand by."""
+    seen = look(cluster)
+    doing = sorted(node["doing"] if node["there"] else "gone" for node in seen["nodes"])
+    wanted = ["acts", *["stands by"] * (len(doing) - 1)]
+    return "" if seen["lives"] and doing == wanted else f"turns: {doing}"
+
+
+def holder(cluster: Cluster) -> str:
+    """Whose turn it is."""
+    return str(look(cluster)["holder"])
+
+
+def other(cluster: Cluster) -> str:
+    """A scheduler host whose turn it is not."""
+    return next(host for host in cluster.hosts("scheduler") if host != holder(cluster))
+
+
+@dataclass
+class TurnFault(Fault):
+    """A fault, and the longest time between two commits of schedulers that is allowed."""
+
+    gap: float = 60
+
+
+def kill_scheduler(cluster: Cluster) -> Action:
+    """All of its processes and the agent die at once."""
+    cluster.signal(holder(cluster), "airflow-scheduler", "KILL", "all")
+    return nothing
+
+
+def kill_agent(cluster: Cluster) -> Action:
+    """The agent dies, and its scheduler must not outlive it."""
+    cluster.signal(holder(cluster), "airflow-scheduler", "KILL")
+    return nothing
+
+
+def lose(cluster: Cluster) -> Action:
+    """The host's power is cut."""
+    host = holder(cluster)
+    cluster.kill(host)
+    return lambda after: after.start(host)
+
+
+def freeze(cluster: Cluster) -> Action:
+    """Every process of the host stops, and goes on when another has had its turn for long."""
+    host = holder(cluster)
+    cluster.pause(host)
+    return lambda after: after.unpause(host)
+
+
+def cut_off(cluster: Cluster) -> Action:
+    """The host reaches nobody."""
+    host = holder(cluster)
+    cluster.isolate(host, *(name for name in cluster.nodes if name != host))
+    return lambda after: after.rejoin(host)
+
+
+def lose_with_the_metastore(cluster: Cluster) -> Action:
+    """The host, and that of the metastore's leader."""
+    hosts = [holder(cluster), cluster.leader()]
+    for host in hosts:
+        cluster.kill(host)
+    return lambda after: [after.start(host) for host in hosts] and None
+
+
+def cut_off_while_the_metastore_is_lost(cluster: Cluster) -> Action:
+    """The host reaches nobody, and the metastore's leader is lost."""
+    mend = cut_off(cluster)
+    lost = cluster.leader()
+    cluster.kill(lost)
+
+    def mend_both(after: Cluster) -> None:
+        after.start(lost)
+        mend(after)
+
+    return mend_both
+
+
+def lose_metastore(cluster: Cluster) -> Action:
+    """The metastore's leader alone."""
+    host = leader(cluster)
+    cluster.kill(host)
+    return lambda after: after.start(host)
+
+
+def run_out(cluster: Cluster) -> Action:
+    """The turn runs out while its holder lives, as when the metastore's clock jumps forward by an hour.
+
+    Containers share one clock, so it is the row that is put back.
+    """
+    psql(cluster, "UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour'")
+    return nothing
+
+
+def hand_over(cluster: Cluster) -> Action:
+    """As an operator does."""
+    cluster.run(holder(cluster), "flightdeck-failover", "switchover", other(cluster))
+    return nothing
+
+
+def schedulers(cluster: Cluster) -> list[str]:
+    """Where probes would be lost with the scheduler."""
+    return cluster.hosts("scheduler")
+
+
+# What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the metastore.
+_HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "start": 90, "heal": 240}
+# The metastore has to be led again before anybody can have a turn: 45 s at worst, then asking, fencing and starting.
+_STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": 45, "start": None, "gap": LOSS + 25}
+FAULTS = [
+    TurnFault("F28a", "the acting scheduler is killed", kill_scheduler, 0, probe_not_on=schedulers, guards=True),
+    TurnFault("F28b", "the agent of the acting scheduler is killed", kill_agent, 0, probe_not_on=schedulers),
+    TurnFault("F28c", "the acting scheduler's host is lost", lose, 90, guards=True, **_HOST),
+    TurnFault("F28d", "the acting scheduler's host is frozen", freeze, 90, guards=True, **_HOST),
+    TurnFault("F28e", "the acting scheduler's host is cut off", cut_off, 90, **_HOST),
+    TurnFault("F28f", "it is lost together with the metastore's leader", lose_with_the_metastore, 90, **_STORE),
+    TurnFault("F28g", "it is cut off while the metastore's leader is lost", cut_off_while_the_metastore_is_lost, 90, **_STORE),
+    TurnFault("F28h", "the metastore's leader is lost", lose_metastore, 60, **_STORE),
+    TurnFault("F28i", "the turn runs out while its holder lives", run_out, 0, probe_not_on=schedulers),
+    TurnFault("F28j", "the scheduler is handed over", hand_over, 0, probe_not_on=schedulers, guards=True),
+]
+
+
+def main() -> None:
+    """Write the table of all verdicts below a directory: the worst of each."""
+    verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
+    lines = ["| fault | times | longest time without a commit of a scheduler | stale commits | turns |", "|---|---|---|---|---|"]
+    for name in sorted({verdict["fault"] for verdict in verdicts}):
+        runs = [verdict for verdict in verdicts if verdict["fault"] == name]
+        seen = [run["turns"] for run in runs]
+        gap = f"{max(turn['gap_seconds'] for turn in seen):g} s of {seen[0]['target_seconds']:g}"
+        stale = f"{sum(turn['stale'] for turn in seen)} of {sum(turn['commits'] for turn in seen)}"
+        lines.append(f"| {name}: {runs[0]['title']} | {len(runs)} | {gap} | {stale} | {max(turn['epochs'] for turn in seen)} |")
+    broken = [f"- {verdict['fault']}: {reason[:300]}" for verdict in verdicts for reason in verdict["broken"]]
+    lines += ["", f"{len(verdicts)} runs until {time.strftime('%Y-%m-%d', time.gmtime(max(verdict['at'] for verdict in verdicts)))}."]
+    lines += ["", "Promises that were not kept:", "", *broken] if broken else ["", "Every promise was kept in every run."]
+    before, _mark, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _old, _mark, after = rest.partition(END)
+    PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
