@@ -21,8 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs/scheduler-failover.md"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 # A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
 # committed, so that the numbers are in the order of commits.
-INSTALL = """
-DROP SCHEMA IF EXISTS flightdeck_turns CASCADE;
+RECORD = """
 CREATE SCHEMA flightdeck_turns;
 CREATE TABLE flightdeck_turns.record (
   n bigserial, kind text, transaction xid8 PRIMARY KEY DEFAULT pg_current_xact_id(), login text, epoch bigint, began timestamptz,
@@ -46,11 +45,22 @@ BEGIN
 END$$;
 INSERT INTO flightdeck_turns.record (kind, login, epoch, at)
   SELECT 'turn', login, epoch, acquired_at FROM scheduler_lease.lease JOIN scheduler_lease.node ON host = holder;
-CREATE TRIGGER flightdeck_turns AFTER UPDATE OF epoch ON scheduler_lease.lease FOR EACH ROW EXECUTE FUNCTION flightdeck_turns.begins();
-""" + "".join(
-    f"""CREATE CONSTRAINT TRIGGER flightdeck_turns AFTER INSERT OR UPDATE OR DELETE ON public.{table} DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION flightdeck_turns.commits();\n"""
-    for table in ("task_instance", "dag_run", "job")
+"""
+# A transaction for each table: one for all would lock them in an order of its own.
+TABLES = ("public.task_instance", "public.dag_run", "public.job")
+INSTALL = (
+    RECORD,
+    """CREATE TRIGGER flightdeck_turns AFTER UPDATE OF epoch ON scheduler_lease.lease
+      FOR EACH ROW EXECUTE FUNCTION flightdeck_turns.begins()""",
+    *(
+        f"""CREATE CONSTRAINT TRIGGER flightdeck_turns AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION flightdeck_turns.commits()"""
+        for table in TABLES
+    ),
+)
+REMOVE = (
+    *(f"DROP TRIGGER IF EXISTS flightdeck_turns ON {table}" for table in (*TABLES, "scheduler_lease.lease")),
+    "DROP SCHEMA IF EXISTS flightdeck_turns CASCADE",
 )
 READ = """SELECT coalesce(json_agg(json_build_object('kind', kind, 'login', login, 'epoch', epoch,
   'began', extract(epoch FROM began), 'at', extract(epoch FROM at)) ORDER BY n), '[]') FROM flightdeck_turns.record"""
@@ -61,21 +71,22 @@ def taken(cluster: Cluster) -> bool:
     return bool(cluster.model["scheduler_mode"] == "singleton")
 
 
-def psql(cluster: Cluster, statement: str) -> str:
-    """Output of a statement where the metastore is led."""
-    command = ("psql", "--username=postgres", "--dbname=airflow", "--quiet", "-At", "--set=ON_ERROR_STOP=1", "--command")
-    return cluster.run(cluster.leader(), *command, statement).strip()
+def psql(cluster: Cluster, *statements: str) -> str:
+    """Output of statements, each a transaction, where the metastore is led."""
+    commands = [word for statement in statements for word in ("--command", statement)]
+    options = ("--username=postgres", "--dbname=airflow", "--quiet", "-At", "--set=ON_ERROR_STOP=1")
+    return cluster.run(cluster.leader(), "psql", *options, *commands).strip()
 
 
 @contextlib.contextmanager
 def recorded(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Keeps a record of all commits; what is yielded reads it."""
     wait("one acts, the others stand by", lambda: problem(cluster), 120)
-    psql(cluster, INSTALL)
+    psql(cluster, *REMOVE, *INSTALL)
     try:
         yield lambda: json.loads(psql(cluster, READ))
     finally:
-        psql(cluster, "DROP SCHEMA flightdeck_turns CASCADE")
+        psql(cluster, *REMOVE)
 
 
 def look(cluster: Cluster) -> dict[str, Any]:
