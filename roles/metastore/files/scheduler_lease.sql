@@ -116,7 +116,7 @@ DECLARE
 BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, 'acts');
   EXECUTE format('ALTER ROLE %I LOGIN', (SELECT login FROM scheduler_lease.node WHERE host = me));
-  UPDATE scheduler_lease.lease SET acted = me;
+  UPDATE scheduler_lease.lease SET acted = me, wished = nullif(wished, me);
   RETURN jsonb_build_object('before', present.acted);
 END$$;
 

@@ -93,6 +93,7 @@ class Server:
         self.note(me, "acts")
         self.login[me] = True
         before, self.acted = self.acted, me
+        self.wished = None if self.wished == me else self.wished
         return {"before": before}
 
     def renew(self, me, epoch, doing):
