@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import datetime
 import importlib.util
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -128,3 +129,42 @@ def test_moments_of_mysql_have_no_zone_and_are_universal():
     assert health.utc(naive) == naive.replace(tzinfo=datetime.UTC)
     east = naive.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
     assert health.utc(east) is east
+
+
+STANDS_BY = {"state": "stands by", "epoch": 0, "holder": "m1", "pid": 0, "trouble": "", "refused": False}
+
+
+@pytest.fixture
+def turn(tmp_path, monkeypatch):
+    """What the agent says of itself."""
+    monkeypatch.setattr(health, "TURN", tmp_path / "state.json")
+    monkeypatch.setattr(health, "main_pid", lambda _unit: 1)
+    monkeypatch.setattr(health, "check_job", lambda _unit, pid: f"heartbeat of {pid}")
+    return lambda **changes: health.TURN.write_text(json.dumps({**STANDS_BY, **changes}))
+
+
+def test_a_scheduler_that_takes_no_turns_has_the_heartbeat_of_its_unit(turn):
+    assert turn
+    assert health.check("airflow-scheduler") == "heartbeat of 1"
+
+
+def test_the_heartbeat_is_that_of_the_agents_child(turn):
+    turn(state="acts", epoch=7, pid=42, holder="m2")
+    assert health.check("airflow-scheduler") == "heartbeat of 42, turn 7"
+
+
+def test_who_stands_by_does_its_work_as_long_as_somebody_has_the_turn(turn):
+    turn()
+    assert health.check("airflow-scheduler") == "stands by, m1 has the turn"
+    turn(holder="")
+    with pytest.raises(health.UnhealthyError, match="nobody acts yet"):
+        health.check("airflow-scheduler")
+
+
+def test_a_metastore_that_is_away_is_not_the_agents_fault_but_that_it_may_have_no_turn_is_told(turn):
+    turn(trouble="no answer within 4 s")
+    with pytest.raises(health.UnknownError):
+        health.check("airflow-scheduler")
+    turn(trouble="host m3 may have no turn", refused=True)
+    with pytest.raises(health.UnhealthyError, match="may have no turn"):
+        health.check("airflow-scheduler")
