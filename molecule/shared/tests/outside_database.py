@@ -35,7 +35,7 @@ def as_root(host: Host, engine: str, query: str) -> list[str]:
 def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
     """Code, output and errors of ``script`` in the release of an Airflow host, with the account and environment of its services."""
     words = " ".join(["%s"] * (len(arguments) + 1))
-    python = "runuser --user airflow -- /opt/airflow/current/bin/python"
+    python = "/usr/sbin/runuser --user airflow -- /opt/airflow/current/bin/python"
     done = host.run(f"cd /; set -a; . /etc/airflow/environment; exec {python} -c {words}", script, *arguments)
     return done.rc, done.stdout, done.stderr
 
