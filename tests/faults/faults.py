@@ -414,7 +414,7 @@ FAULTS = [
     Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
     # 45 s until the metastore answers, and 30 s for them.
     Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=40),
-    Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60),
+    Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
     Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
     # The watchdog takes the worker away within 75 s.
     Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", patience=400),

@@ -38,7 +38,7 @@ PERIOD = 0.2
 
 
 class Ledger:
-    """A server outside of the cluster that keeps every row that it is sent."""
+    """A server outside of the cluster that keeps every row that it is sent, with the time of its own clock."""
 
     def __init__(self, address: str) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -46,7 +46,7 @@ class Ledger:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                rows.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                rows.append({**json.loads(self.rfile.read(int(self.headers["Content-Length"]))), "at": time.time()})
                 self.send_response(204)
                 self.end_headers()
 
