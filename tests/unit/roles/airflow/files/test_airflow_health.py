@@ -137,15 +137,24 @@ STANDS_BY = {"state": "stands by", "epoch": 0, "holder": "m1", "pid": 0, "troubl
 @pytest.fixture
 def turn(tmp_path, monkeypatch):
     """What the agent says of itself."""
+    monkeypatch.setattr(health, "LEASE", tmp_path / "scheduler_lease")
     monkeypatch.setattr(health, "TURN", tmp_path / "state.json")
+    health.LEASE.touch()
     monkeypatch.setattr(health, "main_pid", lambda _unit: 1)
     monkeypatch.setattr(health, "check_job", lambda _unit, pid: f"heartbeat of {pid}")
     return lambda **changes: health.TURN.write_text(json.dumps({**STANDS_BY, **changes}))
 
 
 def test_a_scheduler_that_takes_no_turns_has_the_heartbeat_of_its_unit(turn):
-    assert turn
+    turn(trouble="what an agent left when it was here")
+    health.LEASE.unlink()
     assert health.check("airflow-scheduler") == "heartbeat of 1"
+
+
+@pytest.mark.usefixtures("turn")
+def test_an_agent_that_has_said_nothing_is_waited_for():
+    with pytest.raises(health.UnhealthyError, match="not begun"):
+        health.check("airflow-scheduler")
 
 
 def test_the_heartbeat_is_that_of_the_agents_child(turn):
