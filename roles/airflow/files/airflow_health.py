@@ -32,8 +32,8 @@ POLL_SECONDS = 0.5
 LOG_ROOM = 16 << 20
 # How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy for all of them.
 WATCH_SECONDS = 25
-# What the agent of a scheduler that takes turns has, and what it says of itself.
-LEASE = SECRETS / "scheduler_lease"
+# What the agent of a scheduler that takes turns says of itself. It may have left that behind.
+AGENT = "flightdeck-failover"
 TURN = Path("/run/airflow-scheduler/state.json")
 JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
@@ -97,7 +97,7 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
 def check_scheduler(unit: str) -> str:
     """It acts, or another one does while this one stands by."""
     pid = main_pid(unit)
-    if not LEASE.exists():
+    if AGENT not in Path(f"/proc/{pid}/cmdline").read_text():
         return check_job(unit, pid)
     if not TURN.exists():
         raise UnhealthyError("its agent has not begun")

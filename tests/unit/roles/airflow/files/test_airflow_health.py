@@ -6,6 +6,7 @@ import configparser
 import datetime
 import importlib.util
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -137,18 +138,17 @@ STANDS_BY = {"state": "stands by", "epoch": 0, "holder": "m1", "pid": 0, "troubl
 @pytest.fixture
 def turn(tmp_path, monkeypatch):
     """What the agent says of itself."""
-    monkeypatch.setattr(health, "LEASE", tmp_path / "scheduler_lease")
     monkeypatch.setattr(health, "TURN", tmp_path / "state.json")
-    health.LEASE.touch()
-    monkeypatch.setattr(health, "main_pid", lambda _unit: 1)
+    monkeypatch.setattr(health, "AGENT", "python")
+    monkeypatch.setattr(health, "main_pid", lambda _unit: os.getpid())
     monkeypatch.setattr(health, "check_job", lambda _unit, pid: f"heartbeat of {pid}")
     return lambda **changes: health.TURN.write_text(json.dumps({**STANDS_BY, **changes}))
 
 
-def test_a_scheduler_that_takes_no_turns_has_the_heartbeat_of_its_unit(turn):
+def test_a_scheduler_that_takes_no_turns_has_the_heartbeat_of_its_unit(turn, monkeypatch):
     turn(trouble="what an agent left when it was here")
-    health.LEASE.unlink()
-    assert health.check("airflow-scheduler") == "heartbeat of 1"
+    monkeypatch.setattr(health, "AGENT", "flightdeck-failover")
+    assert health.check("airflow-scheduler") == f"heartbeat of {os.getpid()}"
 
 
 @pytest.mark.usefixtures("turn")
