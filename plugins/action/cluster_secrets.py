@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
             stored, rotation = self._store(path, new)
             given = {**stored, **given}
             result["changed"] = any(stored[name] == value for name, value in new.items())
-        foreign = {name: str(self._templar.template(variables.get(f"airflow_{name}", ""))) for name in _secrets.GIVEN}
+        foreign = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in _secrets.GIVEN}
         result["secrets"] = {**_secrets.in_force(given, rotation), **{name: value for name, value in foreign.items() if value}}
         return result
 

@@ -54,16 +54,17 @@ QUERY = "SELECT DISTINCT state FROM task_instance WHERE state IN ('queued', 'run
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec={"url_file": {"type": "path", "required": True}}, supports_check_mode=True)
-    with open(module.params["url_file"], encoding="utf-8") as stream:
-        url = stream.read()
+    url = ""
     try:
+        with open(module.params["url_file"], encoding="utf-8") as stream:
+            url = stream.read()
         from sqlalchemy import create_engine, text
 
         with create_engine(url).connect() as connection:
             states = [str(row[0]) for row in connection.execute(text(QUERY))]
     except Exception as error:
         # The text of a driver's error can hold the URL.
-        module.fail_json(msg=f"the metastore does not answer: {type(error).__name__}: {str(error).replace(url, '<url>')}")
+        module.fail_json(msg=f"the metastore does not answer: {type(error).__name__}: {str(error).replace(url, '<url>') if url else error}")
     module.exit_json(changed=False, states=states)
 
 

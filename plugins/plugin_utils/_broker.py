@@ -65,7 +65,7 @@ class Broker:
 
 def of(settings: Mapping[str, Any]) -> Broker:
     """The broker that the cluster-wide ``settings`` describe, wrong ones too."""
-    kind, url = str(settings["airflow_broker"]), str(settings["airflow_broker_url"])
+    kind, url = str(settings["airflow_broker"]), str(settings["airflow_broker_url"] or "")
     if kind == "sqs" or url:
         private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings["airflow_broker_ca"] else ""
         return Broker(kind, True, url.startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITY)
@@ -102,7 +102,7 @@ def _contradiction(where: str, found: str, expected: str, remedy: str) -> Proble
 
 
 def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
-    url = str(settings["airflow_broker_url"])
+    url = str(settings["airflow_broker_url"] or "")
     if not url:
         return []
     if broker.kind == "sqs":
@@ -118,7 +118,7 @@ def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
 
 
 def _check_authority(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
-    text = str(settings["airflow_broker_ca"])
+    text = str(settings["airflow_broker_ca"] or "")
     if not text:
         return []
     if not (broker.external and broker.tls):
@@ -312,8 +312,10 @@ def check_rotation(names: Iterable[str], broker: Mapping[str, Any]) -> list[Prob
 
 
 def foreign_secrets(settings: Mapping[str, Any]) -> list[str]:
-    """Secrets of accounts that only brokers of the collection have, when the cluster's is none."""
-    return ["broker_password", "rabbitmq_admin_password", "rabbitmq_cookie"] if of(settings).external else []
+    """Secrets of accounts that only brokers of the collection have, as far as the cluster's has none."""
+    broker = of(settings)
+    of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie"] if broker.group != "rabbitmq" else []
+    return [*(["broker_password"] if broker.external else []), *of_rabbitmq]
 
 
 def redis(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,9 @@ def check(hosts: Iterable[Member], settings: Mapping[str, Any]) -> list[Problem]
         names = " and ".join(f"airflow_failover_email_{name}" for name in missing)
         remedy = "Without a server and a sender nobody is told: set them, or leave all three out."
         problems.append(Problem("FD181", "airflow_failover_email_to", f"recipients without {names}", "server and sender, too", remedy))
+    if settings["airflow_failover_email_user"] and not settings["airflow_failover_email_starttls"]:
+        remedy = "The password would cross the network unencrypted: set it, or leave the user out."
+        problems.append(Problem("FD181", "airflow_failover_email_starttls", "false, with airflow_failover_email_user", "true", remedy))
     return problems
 
 

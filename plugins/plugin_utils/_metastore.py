@@ -77,7 +77,7 @@ def _check_given(engine: str, settings: Mapping[str, Any]) -> list[Problem]:
     problems = []
     form = f"{engine}://account:password@host:port/database"
     for name in URLS:
-        url = str(settings[f"airflow_{name}"])
+        url = str(settings[f"airflow_{name}"] or "")
         fault = url_fault(url, engine) if url else "nothing" if name == "metastore_url" else ""
         if fault:
             found = fault if fault == "nothing" else f"a URL with {fault}"

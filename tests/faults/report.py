@@ -42,6 +42,11 @@ def order(fault: str) -> tuple[int, str]:
     return int(number), fault
 
 
+def times(runs: list[dict[str, Any]]) -> int:
+    """How many runs there were. A line may stand for several, of which only the worst is known."""
+    return sum(run.get("times", 1) for run in runs)
+
+
 def table(runs_of_all: list[dict[str, Any]]) -> str:
     """A row per fault: how often, and the worst of what was seen."""
     by_fault: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -52,7 +57,7 @@ def table(runs_of_all: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for runs in by_fault.values():
-        cells = [f"{runs[-1]['fault']}: {runs[-1]['title']}", str(len(runs))]
+        cells = [f"{runs[-1]['fault']}: {runs[-1]['title']}", str(times(runs))]
         for layer in LAYERS:
             worst = max(run[layer]["outage_seconds"] for run in runs)
             target = runs[-1][layer]["target_seconds"]
@@ -71,11 +76,11 @@ def table(runs_of_all: list[dict[str, Any]]) -> str:
     versions = sorted({f"{name} {version}" for run in runs_of_all for name, version in run["versions"].items()})
     lines += [
         "",
-        f"{len(runs_of_all)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.",
+        f"{times(runs_of_all)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.",
         "Seconds are the longest time without an answer, the worst of all runs.",
     ]
     missed = [f"- {run['fault']}: {reason[:300]}" for run in runs_of_all for reason in run["broken"]]
-    lines += ["", "Promises that were not kept:", "", *missed] if missed else ["", "Every promise was kept in every run."]
+    lines += ["", "Promises that were not kept:", "", *missed] if missed else ["", "Every promise was kept in every run of the table."]
     return "\n".join(lines) + "\n"
 
 

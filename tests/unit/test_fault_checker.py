@@ -96,6 +96,7 @@ def test_a_report_shows_the_worst_and_what_was_not_kept():
     assert "| 0 of 400 | 0 of 20 | 0 |" in text
     assert "- F1: http: 7.5 s without an answer" in text
     assert "2 runs, 1970-01-01, with Patroni 4.0." in text
+    assert "5 runs, " in report.table([verdict(), {**verdict(), "times": 4}])
 
 
 def test_runs_of_several_days_are_kept_once_and_in_order():
@@ -110,7 +111,7 @@ def test_a_result_is_what_the_table_needs():
 
 
 def test_a_report_says_that_all_was_kept():
-    assert report.table([verdict()]).endswith("Every promise was kept in every run.\n")
+    assert report.table([verdict()]).endswith("Every promise was kept in every run of the table.\n")
 
 
 def turn(epoch, login, at):
