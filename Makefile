@@ -82,7 +82,7 @@ turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write d
 	@$(LAB) engine
 	molecule converge --scenario-name failover
 	python tests/faults/run.py --inventory molecule/failover/inventory --repeat $(REPEAT) --output artefacts/turns
-	python tests/faults/turns.py artefacts/turns
+	python tests/faults/report.py artefacts/turns
 
 soak: $(VENV)/ready ## Random faults for a time on the highly available cluster (MINUTES=60)
 	@$(LAB) engine

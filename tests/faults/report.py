@@ -1,4 +1,4 @@
-"""Keeps what the faults showed in results.jsonl, a line per run, and writes the worst of all runs into docs/reliability.md.
+"""Keeps what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and docs/scheduler-failover.md.
 
 python tests/faults/report.py artefacts/faults
 """
@@ -10,22 +10,26 @@ import re
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[2] / "docs/reliability.md"
-RESULTS = Path(__file__).with_name("results.jsonl")
+HERE = Path(__file__).parent
+DOCS = HERE.parents[1] / "docs"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 LAYERS = ("http", "metastore", "broker")
 # What the table needs of a layer and of the tasks; the histories stay in the artefacts.
 OF_LAYER = ("outage_seconds", "target_seconds", "acknowledged", "lost")
+OF_TURNS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
 OF_TASKS = ("next_start_seconds", "retry_seconds", "stray_seconds", "tries", "double_starts", "failed")
 
 
 def result(verdict: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a verdict."""
     kept = {name: verdict[name] for name in ("fault", "title", "at", "broken", "versions")}
-    for name, fields in (*((layer, OF_LAYER) for layer in LAYERS), ("tasks", OF_TASKS)):
+    for name, fields in (*((layer, OF_LAYER) for layer in LAYERS), ("tasks", OF_TASKS), ("turns", OF_TURNS)):
+        if name not in verdict:
+            continue
         kept[name] = {field: verdict[name][field] for field in fields if field in verdict[name]}
     return kept
 
@@ -47,16 +51,21 @@ def times(runs: list[dict[str, Any]]) -> int:
     return sum(run.get("times", 1) for run in runs)
 
 
+def by_fault(runs: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """The runs of each fault."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run in runs:
+        found[run["fault"]].append(run)
+    return found.values()
+
+
 def table(runs_of_all: list[dict[str, Any]]) -> str:
     """A row per fault: how often, and the worst of what was seen."""
-    by_fault: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for run in runs_of_all:
-        by_fault[run["fault"]].append(run)
     lines = [
         "| fault | times | UI and API | metastore | broker | next task | writes lost of acknowledged | tries begun twice | tasks failed |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for runs in by_fault.values():
+    for runs in by_fault(runs_of_all):
         cells = [f"{runs[-1]['fault']}: {runs[-1]['title']}", str(times(runs))]
         for layer in LAYERS:
             worst = max(run[layer]["outage_seconds"] for run in runs)
@@ -72,16 +81,42 @@ def table(runs_of_all: list[dict[str, Any]]) -> str:
         cells.append(f"{sum(each['double_starts'] for each in tries)} of {sum(each['tries'] for each in tries)}")
         cells.append(str(sum(each["failed"] for each in tries)))
         lines.append(f"| {' | '.join(cells)} |")
-    dates = sorted(time.strftime("%Y-%m-%d", time.gmtime(run["at"])) for run in runs_of_all)
-    versions = sorted({f"{name} {version}" for run in runs_of_all for name, version in run["versions"].items()})
-    lines += [
-        "",
-        f"{times(runs_of_all)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.",
-        "Seconds are the longest time without an answer, the worst of all runs.",
+    return "\n".join([*lines, "", *end(runs_of_all, "Seconds are the longest time without an answer, the worst of all runs.")]) + "\n"
+
+
+def turns_table(runs_of_all: list[dict[str, Any]]) -> str:
+    """A row per fault of schedulers that take turns."""
+    lines = [
+        "| fault | times | longest time without a commit of a scheduler | commits out of turn | turns | next task |",
+        "|---|---|---|---|---|---|",
     ]
-    missed = [f"- {run['fault']}: {reason[:300]}" for run in runs_of_all for reason in run["broken"]]
-    lines += ["", "Promises that were not kept:", "", *missed] if missed else ["", "Every promise was kept in every run of the table."]
-    return "\n".join(lines) + "\n"
+    for runs in by_fault(runs_of_all):
+        seen = [run["turns"] for run in runs]
+        gap = f"{max(turn['gap_seconds'] for turn in seen):g} s of {seen[-1]['target_seconds']:g}"
+        late = f"{sum(turn['stale'] for turn in seen)} of {sum(turn['commits'] for turn in seen)}"
+        start = f"{max(run['tasks']['next_start_seconds'] for run in runs):g} s"
+        cells = [f"{runs[-1]['fault']}: {runs[-1]['title']}", str(times(runs)), gap, late, str(max(turn["epochs"] for turn in seen)), start]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *end(runs_of_all, "Seconds are the worst of all runs.")]) + "\n"
+
+
+def end(runs: list[dict[str, Any]], about: str) -> list[str]:
+    """Dates, versions and what was not kept."""
+    dates = sorted(time.strftime("%Y-%m-%d", time.gmtime(run["at"])) for run in runs)
+    versions = sorted({f"{name} {version}" for run in runs for name, version in run["versions"].items()})
+    lines = [f"{times(runs)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.", about, ""]
+    missed = [f"- {run['fault']}: {reason[:300]}" for run in runs for reason in run["broken"]]
+    return [*lines, *(["Promises that were not kept:", "", *missed] if missed else ["Every promise was kept in every run of the table."])]
+
+
+def write(verdicts: list[dict[str, Any]], results: Path, page: Path, show: Callable[[list[dict[str, Any]]], str]) -> None:
+    """Add ``verdicts`` to ``results``, and show all of them on a page."""
+    old = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+    runs = merged(old, [result(verdict) for verdict in verdicts])
+    results.write_text("".join(json.dumps(run) + "\n" for run in runs), encoding="utf-8")
+    before, _mark, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _old, _mark, after = rest.partition(END)
+    page.write_text(before + BEGIN + show(runs) + END + after, encoding="utf-8")
 
 
 def main() -> None:
@@ -89,12 +124,12 @@ def main() -> None:
     verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
     if not verdicts:
         raise SystemExit(f"no verdict below {sys.argv[1]}")
-    old = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    runs = merged(old, [result(verdict) for verdict in verdicts])
-    RESULTS.write_text("".join(json.dumps(run) + "\n" for run in runs), encoding="utf-8")
-    before, _mark, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _old, _mark, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + table(runs) + END + after, encoding="utf-8")
+    turns = [verdict for verdict in verdicts if "turns" in verdict]
+    others = [verdict for verdict in verdicts if "turns" not in verdict]
+    if turns:
+        write(turns, HERE / "turns.jsonl", DOCS / "scheduler-failover.md", turns_table)
+    if others:
+        write(others, HERE / "results.jsonl", DOCS / "reliability.md", table)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,16 @@
-"""What may happen to schedulers that take turns: faults, and a record of every commit of theirs in the order of commits.
-
-As a program it writes what they showed into docs/scheduler-failover.md: python tests/faults/turns.py artefacts/turns
-"""
+"""What may happen to schedulers that take turns: faults, and a record of every commit of theirs in the order of commits."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cluster import Cluster, wait
 from faults import LOSS, Action, Fault, leader, nothing
 
-PAGE = Path(__file__).parents[2] / "docs/scheduler-failover.md"
-BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 # A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
 # committed, so that the numbers are in the order of commits.
 RECORD = """
@@ -216,25 +208,3 @@ FAULTS = [
     TurnFault("F28i", "the turn runs out while its holder lives", run_out, 0, probe_not_on=schedulers),
     TurnFault("F28j", "the scheduler is handed over", hand_over, 0, probe_not_on=schedulers, guards=True),
 ]
-
-
-def main() -> None:
-    """Write the table of all verdicts below a directory: the worst of each."""
-    verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
-    lines = ["| fault | times | longest time without a commit of a scheduler | stale commits | turns |", "|---|---|---|---|---|"]
-    for name in sorted({verdict["fault"] for verdict in verdicts}):
-        runs = [verdict for verdict in verdicts if verdict["fault"] == name]
-        seen = [run["turns"] for run in runs]
-        gap = f"{max(turn['gap_seconds'] for turn in seen):g} s of {seen[0]['target_seconds']:g}"
-        stale = f"{sum(turn['stale'] for turn in seen)} of {sum(turn['commits'] for turn in seen)}"
-        lines.append(f"| {name}: {runs[0]['title']} | {len(runs)} | {gap} | {stale} | {max(turn['epochs'] for turn in seen)} |")
-    broken = [f"- {verdict['fault']}: {reason[:300]}" for verdict in verdicts for reason in verdict["broken"]]
-    lines += ["", f"{len(verdicts)} runs until {time.strftime('%Y-%m-%d', time.gmtime(max(verdict['at'] for verdict in verdicts)))}."]
-    lines += ["", "Promises that were not kept:", "", *broken] if broken else ["", "Every promise was kept in every run."]
-    before, _mark, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _old, _mark, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
