@@ -78,7 +78,7 @@ faults: $(VENV)/ready ## Hurt the highly available cluster in every way and writ
 	python tests/faults/run.py --inventory molecule/ha/inventory --repeat $(REPEAT)
 	python tests/faults/report.py artefacts/faults
 
-turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write docs/scheduler-failover.md (an hour; REPEAT=3)
+turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write docs/scheduler-failover.md (hours; REPEAT=3)
 	@$(LAB) engine
 	molecule converge --scenario-name failover
 	python tests/faults/run.py --inventory molecule/failover/inventory --repeat $(REPEAT) --output artefacts/turns

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, BROKER_AUTHORITY
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import AUTHORITY, BROKER_AUTHORITY, SYSTEM_AUTHORITIES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import Config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._options import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._values import url_fault
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._values import is_certificate, url_fault
 
 # Groups of the brokers that the collection runs itself.
 GROUPS = ("rabbitmq", "redis")
-# Authorities that Debian trusts, for the broker of somebody else.
-SYSTEM_AUTHORITY = "/etc/ssl/certs/ca-certificates.crt"
 USER = "airflow"
 
 _SCHEMES = {"rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
@@ -68,7 +66,7 @@ def of(settings: Mapping[str, Any]) -> Broker:
     kind, url = str(settings["airflow_broker"]), str(settings["airflow_broker_url"] or "")
     if kind == "sqs" or url:
         private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings["airflow_broker_ca"] else ""
-        return Broker(kind, True, url.startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITY)
+        return Broker(kind, True, url.startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITIES)
     return Broker(kind, False, bool(settings["airflow_tls"]), f"{SECRETS_DIR}/{AUTHORITY}")
 
 
@@ -124,9 +122,7 @@ def _check_authority(settings: Mapping[str, Any], broker: Broker) -> list[Proble
     if not (broker.external and broker.tls):
         remedy = "Leave it out: it is for the broker of somebody else, with a URL of amqps:// or rediss://."
         return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
-    try:
-        ssl.create_default_context(cadata=text)
-    except (ssl.SSLError, ValueError):
+    if not is_certificate(text):
         remedy = "Give the text of the authority's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
         return [Problem("FD168", "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
     return []

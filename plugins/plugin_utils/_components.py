@@ -25,6 +25,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 # With TLS: what proves the others to this host, and this host to the others.
 AUTHORITY = "ca.crt"
+# Authorities that Debian trusts, for servers that are not the collection's.
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 # What proves a broker and a metastore to it that are not the collection's; there for some clusters only.
 BROKER_AUTHORITY = "broker_ca.crt"
 METASTORE_AUTHORITY = "metastore_ca.crt"

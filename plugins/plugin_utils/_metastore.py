@@ -6,12 +6,12 @@ Pure functions, and the only place that knows one engine from another. A URL is 
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _values
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import SYSTEM_AUTHORITIES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, build_url, libpq_tls
 
@@ -29,7 +29,6 @@ OWN_SECRETS = (
 )
 # Oldest server that each Airflow supports.
 LEAST = {"2.11.2": {"postgresql": "12", "mysql": "8.0"}, "3.3.2": {"postgresql": "14", "mysql": "8.0"}}
-SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 # MySQL's client library takes "insist on TLS, and on the server's name" from an option file only.
 OPTION_FILE = "/etc/airflow/mysql.cnf"
 CONNECT_ARGS = "flightdeck_metastore.connect_args"
@@ -83,13 +82,10 @@ def _check_given(engine: str, settings: Mapping[str, Any]) -> list[Problem]:
             found = fault if fault == "nothing" else f"a URL with {fault}"
             remedy = "Write special characters of account and password percent-encoded: '@' is %40."
             problems.append(Problem("FD176", f"airflow_{name}", found, form, remedy))
-    if authority := str(settings["airflow_metastore_ca"]):
-        try:
-            ssl.create_default_context(cadata=authority)
-        except (ValueError, ssl.SSLError):
-            expected = "certificates as PEM text"
-            remedy = "Give the text itself, for example by lookup('ansible.builtin.file', path)."
-            problems.append(Problem("FD176", "airflow_metastore_ca", "no certificate", expected, remedy))
+    authority = str(settings["airflow_metastore_ca"] or "")
+    if authority and not _values.is_certificate(authority):
+        remedy = "Give the text itself, for example by lookup('ansible.builtin.file', path)."
+        problems.append(Problem("FD176", "airflow_metastore_ca", "no certificate", "certificates as PEM text", remedy))
     return problems
 
 

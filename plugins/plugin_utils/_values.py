@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -165,6 +166,15 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
     if plain and (parts.query or parts.fragment):
         return "a query or fragment"
     return ""
+
+
+def is_certificate(text: str) -> bool:
+    """Whether ``text`` is one or more certificates in PEM."""
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ValueError, ssl.SSLError):
+        return False
+    return True
 
 
 def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:

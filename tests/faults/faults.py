@@ -217,11 +217,15 @@ def cold_start(cluster: Cluster) -> Action:
     return mend
 
 
-def cut_worker_off(cluster: Cluster) -> Action:
-    """A worker reaches neither API nor broker nor metastore; its tasks go on until they notice."""
-    worker = cluster.hosts("worker")[0]
-    cluster.isolate(worker, *(host for host in cluster.nodes if host != worker))
-    return lambda after: after.rejoin(worker)
+def cut_off(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
+    """The host reaches nobody, and nobody reaches it; what it does goes on until it notices."""
+
+    def break_it(cluster: Cluster) -> Action:
+        host = find(cluster)
+        cluster.isolate(host, *(other for other in cluster.nodes if other != host))
+        return lambda after: after.rejoin(host)
+
+    return break_it
 
 
 def bad_network(cluster: Cluster) -> Action:
@@ -398,7 +402,7 @@ FAULTS = [
     Fault(
         "F23",
         "a worker is cut off with tasks that go on",
-        cut_worker_off,
+        cut_off(first("worker")),
         420,
         body_seconds=330,
         runs=3,
@@ -416,7 +420,7 @@ FAULTS = [
     Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=40),
     Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
     Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
-    # The watchdog takes the worker away within 75 s.
+    # The watchdog takes the worker away before the second tries.
     Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", patience=400),
     Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
     Fault(

@@ -304,6 +304,13 @@ def main() -> int:
     return 1 if broken else 0
 
 
+def guard(fault: Fault, output: Path) -> None:
+    """A test: the promise for ``fault`` is kept by the cluster under test."""
+    verdict = once(Cluster(), fault, output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
+    print(verdict)
+    assert verdict["broken"] == []
+
+
 def randomly(faults: list[Fault], minutes: float) -> Iterator[Fault]:
     """Faults in no order, as long as there is time to begin one."""
     end = time.monotonic() + 60 * minutes

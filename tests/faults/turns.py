@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster, wait
-from faults import LOSS, Action, Fault, leader, nothing
+from faults import LOSS, Action, Fault, cut_off, kill_host, kill_process, leader, nothing, pause_host
 
 # A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
 # committed, so that the numbers are in the order of commits.
@@ -111,39 +111,6 @@ class TurnFault(Fault):
     gap: float = 60
 
 
-def kill_scheduler(cluster: Cluster) -> Action:
-    """All of its processes and the agent die at once."""
-    cluster.signal(holder(cluster), "airflow-scheduler", "KILL", "all")
-    return nothing
-
-
-def kill_agent(cluster: Cluster) -> Action:
-    """The agent dies, and its scheduler must not outlive it."""
-    cluster.signal(holder(cluster), "airflow-scheduler", "KILL")
-    return nothing
-
-
-def lose(cluster: Cluster) -> Action:
-    """The host's power is cut."""
-    host = holder(cluster)
-    cluster.kill(host)
-    return lambda after: after.start(host)
-
-
-def freeze(cluster: Cluster) -> Action:
-    """Every process of the host stops, and goes on when another has had its turn for long."""
-    host = holder(cluster)
-    cluster.pause(host)
-    return lambda after: after.unpause(host)
-
-
-def cut_off(cluster: Cluster) -> Action:
-    """The host reaches nobody."""
-    host = holder(cluster)
-    cluster.isolate(host, *(name for name in cluster.nodes if name != host))
-    return lambda after: after.rejoin(host)
-
-
 def lose_with_the_metastore(cluster: Cluster) -> Action:
     """The host, and that of the metastore's leader."""
     hosts = [holder(cluster), cluster.leader()]
@@ -154,7 +121,7 @@ def lose_with_the_metastore(cluster: Cluster) -> Action:
 
 def cut_off_while_the_metastore_is_lost(cluster: Cluster) -> Action:
     """The host reaches nobody, and the metastore's leader is lost."""
-    mend = cut_off(cluster)
+    mend = cut_off(holder)(cluster)
     lost = cluster.leader()
     cluster.kill(lost)
 
@@ -163,13 +130,6 @@ def cut_off_while_the_metastore_is_lost(cluster: Cluster) -> Action:
         mend(after)
 
     return mend_both
-
-
-def lose_metastore(cluster: Cluster) -> Action:
-    """The metastore's leader alone."""
-    host = leader(cluster)
-    cluster.kill(host)
-    return lambda after: after.start(host)
 
 
 def run_out(cluster: Cluster) -> Action:
@@ -197,14 +157,16 @@ _HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "start": 90, "he
 # The metastore has to be led again before anybody can have a turn: 45 s at worst, then asking, fencing and starting.
 _STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": 45, "start": None, "gap": LOSS + 25}
 FAULTS = [
-    TurnFault("F28a", "the acting scheduler is killed", kill_scheduler, 0, probe_not_on=schedulers, guards=True),
-    TurnFault("F28b", "the agent of the acting scheduler is killed", kill_agent, 0, probe_not_on=schedulers),
-    TurnFault("F28c", "the acting scheduler's host is lost", lose, 90, guards=True, **_HOST),
-    TurnFault("F28d", "the acting scheduler's host is frozen", freeze, 90, guards=True, **_HOST),
-    TurnFault("F28e", "the acting scheduler's host is cut off", cut_off, 90, **_HOST),
+    TurnFault(
+        "F28a", "the acting scheduler is killed", kill_process(holder, "airflow-scheduler", "all"), 0, probe_not_on=schedulers, guards=True
+    ),
+    TurnFault("F28b", "the agent of the acting scheduler is killed", kill_process(holder, "airflow-scheduler"), 0, probe_not_on=schedulers),
+    TurnFault("F28c", "the acting scheduler's host is lost", kill_host(holder), 90, guards=True, **_HOST),
+    TurnFault("F28d", "the acting scheduler's host is frozen", pause_host(holder), 90, guards=True, **_HOST),
+    TurnFault("F28e", "the acting scheduler's host is cut off", cut_off(holder), 90, **_HOST),
     TurnFault("F28f", "it is lost together with the metastore's leader", lose_with_the_metastore, 90, **_STORE),
     TurnFault("F28g", "it is cut off while the metastore's leader is lost", cut_off_while_the_metastore_is_lost, 90, **_STORE),
-    TurnFault("F28h", "the metastore's leader is lost", lose_metastore, 60, **_STORE),
+    TurnFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, **_STORE),
     TurnFault("F28i", "the turn runs out while its holder lives", run_out, 0, probe_not_on=schedulers),
     TurnFault("F28j", "the scheduler is handed over", hand_over, 0, probe_not_on=schedulers, guards=True),
 ]

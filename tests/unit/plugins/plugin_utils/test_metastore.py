@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _cluster, _metastore, _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import SYSTEM_AUTHORITIES
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster import codes, defaults, reference
@@ -110,7 +111,7 @@ def test_whatever_a_password_holds_arrives(password, user):
 
 def test_postgresql_has_to_prove_its_name():
     assert options(_metastore.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
-    for authority in (PRIVATE, _metastore.SYSTEM_AUTHORITIES):
+    for authority in (PRIVATE, SYSTEM_AUTHORITIES):
         wanted = {"sslmode": "verify-full", "sslrootcert": authority}
         assert wanted.items() <= options(_metastore.driver_url(URL, "sync", authority)).items()
         # Nothing else: asyncpg would send it to the server as a setting.
@@ -119,11 +120,11 @@ def test_postgresql_has_to_prove_its_name():
 
 def test_what_the_url_says_goes_over_the_rest():
     given_url = f"{URL}?sslmode=require&connect_timeout=9&application_name=airflow"
-    found = options(_metastore.driver_url(given_url, "sync", _metastore.SYSTEM_AUTHORITIES))
+    found = options(_metastore.driver_url(given_url, "sync", SYSTEM_AUTHORITIES))
     assert (found["sslmode"], found["connect_timeout"], found["application_name"]) == ("require", "9", "airflow")
     # libpq would verify as soon as it has a root certificate.
     assert "sslrootcert" not in found
-    assert dsn(_metastore.driver_url(given_url, "async", _metastore.SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
+    assert dsn(_metastore.driver_url(given_url, "async", SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
     assert dsn(_metastore.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
     theirs = options(_metastore.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
     assert (theirs["sslmode"], theirs["sslrootcert"]) == ("verify-full", "/srv/ca.pem")
