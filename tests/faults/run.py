@@ -288,7 +288,8 @@ def main() -> int:
         "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
     )
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=0, help="instead of each in turn, random ones for so long")
+    parser.add_argument("--minutes", type=float, default=0, help="in random order, and again, for so long")
+    parser.add_argument("--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed")
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
     given = parser.parse_args()
     os.environ["FLIGHTDECK_INVENTORY"] = given.inventory
@@ -296,11 +297,17 @@ def main() -> int:
     faults = turns.FAULTS if turns.taken(cluster) else FAULTS
     wanted = given.faults.split(",") if given.faults else [fault.name for fault in faults]
     chosen = [fault for fault in faults if fault.name in wanted or (given.faults == "guards" and fault.guards)]
-    broken = 0
+    if unknown := set(wanted) - {"guards", *(fault.name for fault in faults)}:
+        names = ", ".join(fault.name for fault in faults)
+        parser.error(f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run")
+    random.seed(given.seed)
+    print(f"seed {given.seed}", flush=True)
+    runs = broken = 0
     for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
         verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
-        broken += bool(verdict["broken"])
+        runs, broken = runs + 1, broken + bool(verdict["broken"])
         print(line(verdict), flush=True)
+    print(f"{runs} runs, {broken} with a broken promise")
     return 1 if broken else 0
 
 
@@ -312,10 +319,13 @@ def guard(fault: Fault, output: Path) -> None:
 
 
 def randomly(faults: list[Fault], minutes: float) -> Iterator[Fault]:
-    """Faults in no order, as long as there is time to begin one."""
+    """All in random order, and again in another, as long as there is time to begin one."""
     end = time.monotonic() + 60 * minutes
-    while time.monotonic() < end:
-        yield random.choice(faults)
+    while True:
+        for fault in random.sample(faults, len(faults)):
+            if time.monotonic() > end:
+                return
+            yield fault
 
 
 def line(verdict: dict[str, Any]) -> str:
