@@ -29,10 +29,19 @@ CREATE OR REPLACE FUNCTION scheduler_lease.ttl() RETURNS interval
   LANGUAGE sql IMMUTABLE AS $$SELECT interval '30 seconds'$$;
 CREATE OR REPLACE FUNCTION scheduler_lease.presence() RETURNS interval
   LANGUAGE sql IMMUTABLE AS $$SELECT interval '15 seconds'$$;
+-- How long a wish for another host counts: nobody waits for a switchover any more after that.
+CREATE OR REPLACE FUNCTION scheduler_lease.patience() RETURNS interval
+  LANGUAGE sql IMMUTABLE AS $$SELECT interval '120 seconds'$$;
 
 -- Whether a moment was not long ago. One that lies ahead was written before the clock was put back, and says nothing.
 CREATE OR REPLACE FUNCTION scheduler_lease.fresh(moment timestamptz, span interval) RETURNS boolean
   LANGUAGE sql AS $$SELECT coalesce(clock_timestamp() BETWEEN moment - span AND moment + span, false)$$;
+
+-- The host that is wished for, when it is there.
+CREATE OR REPLACE FUNCTION scheduler_lease.wanted() RETURNS text
+  LANGUAGE sql AS $$
+  SELECT host FROM scheduler_lease.node JOIN scheduler_lease.lease ON host = wished
+  WHERE scheduler_lease.fresh(wished_at, scheduler_lease.patience()) AND scheduler_lease.fresh(seen_at, scheduler_lease.presence())$$;
 
 -- The row, locked: everything that changes whose turn it is happens one after the other.
 CREATE OR REPLACE FUNCTION scheduler_lease.locked() RETURNS scheduler_lease.lease
@@ -66,10 +75,7 @@ DECLARE
 BEGIN
   PERFORM scheduler_lease.note(me, now_doing);
   IF present.holder <> me AND scheduler_lease.fresh(present.renewed_at, scheduler_lease.ttl())
-     -- A wish counts for as long as the wished host is there.
-     OR present.wished <> me AND EXISTS (
-       SELECT FROM scheduler_lease.node
-       WHERE host = present.wished AND scheduler_lease.fresh(seen_at, scheduler_lease.presence())) THEN
+     OR coalesce(scheduler_lease.wanted(), me) <> me THEN
     RETURN jsonb_build_object('epoch', NULL, 'holder', present.holder);
   END IF;
   UPDATE scheduler_lease.lease
@@ -120,14 +126,12 @@ BEGIN
   RETURN jsonb_build_object('before', present.acted);
 END$$;
 
--- Keeps the turn, and says which other host is wished for that is there.
+-- Keeps the turn, and says which other host is wished for.
 CREATE OR REPLACE FUNCTION scheduler_lease.renew(me text, my_epoch bigint, now_doing text) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, now_doing);
-  RETURN jsonb_build_object('wished', (
-    SELECT host FROM scheduler_lease.node JOIN scheduler_lease.lease ON host = wished
-    WHERE host <> me AND scheduler_lease.fresh(seen_at, scheduler_lease.presence())));
+  RETURN jsonb_build_object('wished', nullif(scheduler_lease.wanted(), me));
 END$$;
 
 -- Gives the turn back; the scheduler has ended.
@@ -169,8 +173,8 @@ END$$;
 CREATE OR REPLACE FUNCTION scheduler_lease.look() RETURNS jsonb
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_object(
-    'now', clock_timestamp(), 'epoch', epoch, 'holder', holder, 'acquired_at', acquired_at, 'acted', acted, 'wished', wished,
-    'wished_at', wished_at,
+    'now', clock_timestamp(), 'epoch', epoch, 'holder', holder, 'acquired_at', acquired_at, 'acted', acted,
+    'wished', scheduler_lease.wanted(), 'wished_at', wished_at,
     'renewed_seconds', extract(epoch FROM clock_timestamp() - renewed_at)::float,
     'lives', holder IS NOT NULL AND scheduler_lease.fresh(renewed_at, scheduler_lease.ttl()),
     'nodes', coalesce((

@@ -38,11 +38,12 @@ class Time:
 class Server:
     """What scheduler_lease.sql does, and the sessions of schedulers. Sessions are pid to (host, epoch of the process, admitted)."""
 
-    TTL, PRESENCE = 30, 15
+    TTL, PRESENCE, PATIENCE = 30, 15, 120
 
     def __init__(self, clock, hosts):
         self.clock = clock
         self.epoch, self.holder, self.renewed_at, self.wished = 0, None, 0.0, None
+        self.wished_at = 0.0
         self.acted = None
         self.seen_at = dict.fromkeys(hosts)
         self.doing = dict.fromkeys(hosts, "")
@@ -55,6 +56,9 @@ class Server:
 
     def there(self, host):
         return self.seen_at.get(host) is not None and self.seen_at[host] + self.PRESENCE >= self.clock()
+
+    def wanted(self):
+        return self.wished if self.there(self.wished) and self.wished_at + self.PATIENCE >= self.clock() else None
 
     def note(self, me, doing):
         if me not in self.seen_at:
@@ -73,7 +77,7 @@ class Server:
         self.note(me, doing)
         before = self.holder
         others = before is not None and before != me and self.lives()
-        if others or (self.wished not in (None, me) and self.there(self.wished)):
+        if others or self.wanted() not in (None, me):
             return {"epoch": None, "holder": before}
         self.epoch, self.holder, self.renewed_at, self.wished = self.epoch + 1, me, self.clock(), None
         self.bar()
@@ -99,7 +103,7 @@ class Server:
     def renew(self, me, epoch, doing):
         self.held(me, epoch)
         self.note(me, doing)
-        return {"wished": self.wished if self.wished not in (None, me) and self.there(self.wished) else None}
+        return {"wished": None if self.wanted() == me else self.wanted()}
 
     def release(self, me, epoch):
         self.held(me, epoch)
@@ -110,7 +114,7 @@ class Server:
     def wish(self, host):
         if not self.there(host):
             raise failover.RefusedError(f"host {host} is unknown or was not heard of lately")
-        self.wished = host
+        self.wished, self.wished_at = host, self.clock()
         return {}
 
     def clear(self):
@@ -132,7 +136,7 @@ class Server:
             }
             for host, seen in sorted(self.seen_at.items())
         ]
-        lease = {"epoch": self.epoch, "holder": self.holder, "wished": self.wished, "lives": self.lives()}
+        lease = {"epoch": self.epoch, "holder": self.holder, "wished": self.wanted(), "lives": self.lives()}
         return {**lease, "renewed_seconds": self.clock() - self.renewed_at, "nodes": nodes}
 
     # What schedulers do.
@@ -257,6 +261,7 @@ def acting(pair, clock):
 def test_program_and_metastore_know_the_same_turn():
     assert f"interval '{failover.TTL} seconds'" in SQL
     assert re.search(rf"presence\(\) RETURNS interval.*?interval '{Server.PRESENCE} seconds'", SQL, re.DOTALL)
+    assert re.search(rf"patience\(\) RETURNS interval.*?interval '{Server.PATIENCE} seconds'", SQL, re.DOTALL)
     assert Server.TTL == failover.TTL
     # Who waits is heard of often enough to count as there, also when a call fails.
     assert 3 * failover.POLL + failover.CALL < Server.PRESENCE
@@ -416,6 +421,12 @@ def test_a_wish_for_a_host_that_is_gone_holds_nobody_up(pair, clock, server):
     assert first.child.asked == 0
     with pytest.raises(failover.RefusedError, match="not heard of"):
         server.wish("m2")
+    # Nor does it, when it comes back after nobody waits for that any more.
+    run(clock, [first], Server.PATIENCE)
+    second.boot()
+    run(clock, pair, 30)
+    assert first.child.asked == 0
+    run(clock, [], Server.PRESENCE + 1)
     # Nor when the one that has the turn goes, too.
     first.boot()
     run(clock, [first], 60, until=lambda: first.acts)
