@@ -21,7 +21,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench faults soak turns
+.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench faults soak turns hurt
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -75,19 +75,22 @@ browser:
 faults: $(VENV)/ready ## Hurt the highly available cluster in every way and write docs/reliability.md (hours; REPEAT=3)
 	@$(LAB) engine
 	molecule converge --scenario-name ha
-	python tests/faults/run.py --inventory molecule/ha/inventory --repeat $(REPEAT)
-	python tests/faults/report.py artefacts/faults
+	@$(MAKE) hurt INVENTORY=molecule/ha/inventory HOW="--repeat $(REPEAT)" OUTPUT=artefacts/faults
 
 turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write docs/scheduler-failover.md (hours; REPEAT=3)
 	@$(LAB) engine
 	molecule converge --scenario-name failover
-	python tests/faults/run.py --inventory molecule/failover/inventory --repeat $(REPEAT) --output artefacts/turns
-	python tests/faults/report.py artefacts/turns
+	@$(MAKE) hurt INVENTORY=molecule/failover/inventory HOW="--repeat $(REPEAT)" OUTPUT=artefacts/turns
 
-soak: $(VENV)/ready ## Random faults for a time on the highly available cluster (MINUTES=60)
+soak: $(VENV)/ready ## The same faults in random order for a time (MINUTES=60)
 	@$(LAB) engine
 	molecule converge --scenario-name ha
-	python tests/faults/run.py --inventory molecule/ha/inventory --minutes $(MINUTES)
+	@$(MAKE) hurt INVENTORY=molecule/ha/inventory HOW="--minutes $(MINUTES)" OUTPUT=artefacts/faults
+
+# What was not kept is written down as well.
+hurt:
+	python tests/faults/run.py --inventory $(INVENTORY) $(HOW) --output $(OUTPUT) || { python tests/faults/report.py $(OUTPUT); exit 1; }
+	python tests/faults/report.py $(OUTPUT)
 
 bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine

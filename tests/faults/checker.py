@@ -34,7 +34,8 @@ class Tasks:
     ended: int
     double_starts: int
     overlap_seconds: float
-    # Longest time from the last sign of a try to the begin of the next.
+    # How many tasks were tried more than once, and the longest time from the last sign of a try to the begin of the next.
+    repeated: int
     retry_seconds: float
     failed: int
 
@@ -64,7 +65,9 @@ def turns(record: Iterable[Row], since: float, until: float) -> Turns:
         stale += own == 0 or own < latest
         latest = max(latest, own)
         times.append(row["at"])
-    inside = sorted([since, *(at for at in times if since <= at <= until), until])
+    # The first commit after the end tells how long the last gap was.
+    end = min((at for at in times if at > until), default=until)
+    inside = sorted([since, *(at for at in times if since <= at <= until), end])
     gap = max(after - before for before, after in zip(inside, inside[1:], strict=False))
     return Turns(commits, stale, len(epochs), round(gap, 1))
 
@@ -118,16 +121,18 @@ def stray(ledger: Iterable[Row], since: float) -> float:
 
 def tasks(ledger: Sequence[Row], states: Mapping[str, str]) -> Tasks:
     """``ledger`` has a row for every begin, end and second between of a task's body; ``states`` is what Airflow says in the end."""
-    begins: Counter[tuple[str, int]] = Counter()
+    # By body, because a row is sent again when its answer does not come in time.
+    begins: dict[tuple[str, int], set[str]] = {}
     ended = set()
     for row in ledger:
         task, number = str(row["task"]), int(row["try"])
         if row["phase"] == "begin":
-            begins[task, number] += 1
+            begins.setdefault((task, number), set()).add(row["body"])
         if row["phase"] == "end":
             ended.add((task, number))
     overlap, retry = 0.0, 0.0
-    for tries in spans(ledger).values():
+    of_tasks = spans(ledger).values()
+    for tries in of_tasks:
         ordered = [tries[number] for number in sorted(tries)]
         for earlier, later in zip(ordered, ordered[1:], strict=False):
             overlap = max(overlap, earlier[1] - later[0])
@@ -135,14 +140,16 @@ def tasks(ledger: Sequence[Row], states: Mapping[str, str]) -> Tasks:
     return Tasks(
         tries=len(begins),
         ended=len(ended),
-        double_starts=sum(number - 1 for number in begins.values()),
+        double_starts=sum(len(bodies) - 1 for bodies in begins.values()),
         overlap_seconds=max(0.0, overlap),
+        repeated=sum(max(tries) > 1 for tries in of_tasks),
         retry_seconds=round(retry, 1),
         failed=sum(state != "success" for state in states.values()),
     )
 
 
-def next_start(ledger: Iterable[Row], since: float) -> float:
-    """Seconds from ``since`` to the next begin of a task."""
-    starts = [row["at"] for row in ledger if row["phase"] == "begin" and row["at"] >= since]
-    return min(starts) - since if starts else float("inf")
+def without_new(ledger: Iterable[Row], since: float) -> float:
+    """Longest time in seconds, from ``since``, in which no task began its first try."""
+    begins = [row["at"] for row in ledger if row["phase"] == "begin" and int(row["try"]) == 1 and row["at"] >= since]
+    ordered = [since, *sorted(begins)]
+    return max((after - before for before, after in zip(ordered, ordered[1:], strict=False)), default=float("inf"))

@@ -14,11 +14,24 @@ from cluster_access import Access, access, inventory
 
 __all__ = ["Cluster", "inventory", "wait"]
 
+SERVICES = (
+    "airflow-*.service",
+    *(f"{name}.service" for name in ("etcd", "patroni", "rabbitmq-server", "haproxy", "keepalived", "pgbouncer")),
+)
+
 
 def wait(what: str, check: Callable[[], str], seconds: float) -> float:
     """Wait until ``check`` has nothing to complain about; returns the seconds that it took."""
+
+    def complaint() -> str:
+        # While hosts come and go, that somebody cannot be asked is a complaint as well.
+        try:
+            return check()
+        except (OSError, subprocess.SubprocessError, LookupError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"
+
     begun = time.monotonic()
-    while problem := check():
+    while problem := complaint():
         if time.monotonic() - begun > seconds:
             raise AssertionError(f"{what}: not within {seconds:.0f} s: {problem}")
         time.sleep(0.5)
@@ -119,7 +132,7 @@ class Cluster:
         stopped = [name for name, container in self.access.containers.items() if self._state(container) != "running"]
         if stopped:
             return f"not running: {stopped}"
-        return self._metastore_problem() or self._broker_problem() or self._airflow_problem()
+        return self._metastore_problem() or self._broker_problem() or self._airflow_problem() or self._services_problem()
 
     def _state(self, container: str) -> str:
         return self.docker("inspect", "--format", "{{.State.Status}}", container).strip()
@@ -135,42 +148,39 @@ class Cluster:
         return f"metastore: {lagging} lag" if lagging else ""
 
     def _broker_problem(self) -> str:
-        host = self.hosts("rabbitmq")[0]
-        node = self.nodes[host]
-        try:
-            nodes = requests.get(
-                f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/nodes",
-                auth=("admin", self.access.secrets["rabbitmq_admin_password"]),
-                timeout=5,
-            ).json()
-        except (requests.RequestException, ValueError) as error:
-            return f"broker: {error}"
+        nodes = self._management(self.hosts("rabbitmq")[0], "nodes").json()
         bad = [each["name"] for each in nodes if not each.get("running") or each.get("partitions") or each.get("disk_free_alarm")]
         if bad or len(nodes) != len(self.hosts("rabbitmq")):
             return f"broker: {bad}"
-        deaf = [host for host in self.hosts("rabbitmq") if not self._listens(host)]
-        return f"broker: {deaf} are not known to listen" if deaf else ""
+        # RabbitMQ's own health check: whether it finds the port that clients use.
+        for host in self.hosts("rabbitmq"):
+            self._management(host, f"health/checks/port-listener/{self.nodes[host]['rabbitmq']['port']}")
+        return ""
 
-    def _listens(self, host: str) -> bool:
-        """Whether RabbitMQ's own health check finds the port that clients use."""
+    def _management(self, host: str, path: str) -> requests.Response:
+        """Answer of a broker's management API, which is none when it says that something failed."""
         node = self.nodes[host]
-        url = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/health/checks/port-listener/{node['rabbitmq']['port']}"
-        try:
-            return requests.get(url, auth=("admin", self.access.secrets["rabbitmq_admin_password"]), timeout=5).status_code == 200
-        except requests.RequestException:
-            return False
+        url = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/{path}"
+        answer = requests.get(url, auth=("admin", self.access.secrets["rabbitmq_admin_password"]), timeout=5)
+        answer.raise_for_status()
+        return answer
 
     def _airflow_problem(self) -> str:
-        try:
-            health = requests.get(f"{self.access.url}/api/v2/monitor/health", timeout=5).json()
-        except (requests.RequestException, ValueError) as error:
-            return f"api: {error}"
-        bad = {name: state for name, state in health.items() if state.get("status") not in ("healthy", None)}
-        for host in self.model["airflow_hosts"]:
-            failed = self.run(host, "systemctl", "list-units", "--plain", "--no-legend", "--state=failed,activating", "airflow-*.service")
-            if failed.strip():
-                bad[host] = failed.split()[0]
+        answer = requests.get(f"{self.access.url}/api/v2/monitor/health", timeout=5)
+        answer.raise_for_status()
+        bad = {name: state for name, state in answer.json().items() if state.get("status") not in ("healthy", None)}
         return f"airflow: {bad}" if bad else ""
+
+    def _services_problem(self) -> str:
+        """Services that are to run, and do not."""
+        bad = []
+        for host in self.access.containers:
+            shown = self.run(host, "systemctl", "show", "--property=Id,ActiveState,UnitFileState", *SERVICES)
+            for unit in shown.split("\n\n"):
+                service = dict(line.split("=", 1) for line in unit.strip().splitlines())
+                if service.get("UnitFileState") == "enabled" and service["ActiveState"] != "active":
+                    bad.append(f"{service['Id']} of {host} is {service['ActiveState']}")
+        return ", ".join(bad)
 
     # How to hurt a host.
 

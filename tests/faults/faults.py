@@ -9,6 +9,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,25 +18,26 @@ from cluster_access import ansible, recap
 
 ROOT = Path(__file__).parents[2]
 
-Action = Callable[[Cluster], None]
+# How to mend what was broken, the last first. All of it is done, also when something on the way failed.
+Undo = ExitStack
 
 
 @dataclass
 class Fault:
-    """One fault. ``break_it`` returns how to mend it."""
+    """One fault. ``break_it`` leaves with its second argument how to mend it."""
 
     name: str
     title: str
-    break_it: Callable[[Cluster], Action]
+    break_it: Callable[[Cluster, Undo], None]
     # Seconds until it is mended.
     hold: float
     # Longest outage in seconds that is allowed, by layer.
     http: float | None = 5
     metastore: float | None = 5
     broker: float | None = 5
-    # Seconds until a task begins after the fault.
+    # Longest time in seconds without a new task, of which two are due every four seconds.
     start: float | None = 60
-    # Seconds after which a task is tried again that ran where it was lost.
+    # Seconds after which a task is tried again that ran where it was lost; 0 when none may be.
     retry: float | None = None
     # Seconds for which a task may go on where it was cut off.
     stray: float | None = None
@@ -51,123 +53,136 @@ class Fault:
     # Hosts that the probes must not run on.
     probe_not_on: Callable[[Cluster], list[str]] = field(default=lambda _cluster: [])
 
-
-def nothing(_cluster: Cluster) -> None:
-    """It mends itself."""
+    def problem(self, cluster: Cluster) -> str:
+        """What is not as it should be, before the fault and once it is mended; empty when all is well."""
+        return cluster.problem()
 
 
 def lose_host(
     find: Callable[[Cluster], str], lose: Callable[[Cluster, str], None], give_back: Callable[[Cluster, str], None]
-) -> Callable[[Cluster], Action]:
+) -> Callable[[Cluster, Undo], None]:
     """A whole host is away, and back when the fault is mended."""
 
-    def break_it(cluster: Cluster) -> Action:
+    def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
         lose(cluster, host)
-        return lambda after: give_back(after, host)
+        undo.callback(give_back, cluster, host)
 
     return break_it
 
 
-def kill_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
+def kill_host(find: Callable[[Cluster], str]) -> Callable[[Cluster, Undo], None]:
     """The host's power is cut, and comes back when the fault is mended."""
     return lose_host(find, Cluster.kill, Cluster.start)
 
 
-def pause_host(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
+def pause_host(find: Callable[[Cluster], str]) -> Callable[[Cluster, Undo], None]:
     """Every process of the host is frozen, as a machine that its hypervisor stalls."""
     return lose_host(find, Cluster.pause, Cluster.unpause)
 
 
-def kill_process(find: Callable[[Cluster], str], unit: str, whom: str = "main") -> Callable[[Cluster], Action]:
+def together(*faults: Callable[[Cluster, Undo], None]) -> Callable[[Cluster, Undo], None]:
+    """One after the other; the last is mended first."""
+
+    def break_it(cluster: Cluster, undo: Undo) -> None:
+        for fault in faults:
+            fault(cluster, undo)
+
+    return break_it
+
+
+def kill_process(find: Callable[[Cluster], str], unit: str, whom: str = "main") -> Callable[[Cluster, Undo], None]:
     """The unit's process gets SIGKILL; systemd has to start it again."""
 
-    def break_it(cluster: Cluster) -> Action:
+    def break_it(cluster: Cluster, _undo: Undo) -> None:
         cluster.signal(find(cluster), unit, "KILL", whom)
-        return nothing
 
     return break_it
 
 
-def freeze_process(find: Callable[[Cluster], str], unit: str, whom: str = "all") -> Callable[[Cluster], Action]:
+def freeze_process(find: Callable[[Cluster], str], unit: str, whom: str = "all") -> Callable[[Cluster, Undo], None]:
     """The unit's processes are stopped and go on when the fault is mended."""
 
-    def break_it(cluster: Cluster) -> Action:
+    def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
         cluster.signal(host, unit, "STOP", whom)
-        return lambda after: after.signal(host, unit, "CONT", whom)
+        undo.callback(cluster.signal, host, unit, "CONT", whom)
 
     return break_it
 
 
-def kill_postgres(cluster: Cluster) -> Action:
+def stop(cluster: Cluster, undo: Undo, hosts: list[str], unit: str) -> None:
+    """The unit ends on every host of ``hosts``, as an administrator stops it. Those that wait for each other start at the same time."""
+    for host in hosts:
+        cluster.run(host, "systemctl", "stop", unit)
+        undo.callback(cluster.run, host, "systemctl", "start", "--no-block", unit)
+
+
+def kill_postgres(cluster: Cluster, _undo: Undo) -> None:
     """The server that leads dies at once, its keeper stays."""
     cluster.run(cluster.leader(), "sh", "-c", "kill -KILL $(head -n 1 /var/lib/postgresql/*/main/postmaster.pid)")
-    return nothing
 
 
-def switch_over(cluster: Cluster) -> Action:
+def switch_over(cluster: Cluster, _undo: Undo) -> None:
     """Another leads, because somebody asked for it."""
     before = cluster.leader()
     ansible(str(ROOT / "playbooks/switchover.yml"), program="ansible-playbook")
-
-    def mend(after: Cluster) -> None:
-        assert after.leader() != before, f"{before} still leads"
-
-    return mend
+    assert cluster.leader() != before, f"{before} still leads"
 
 
-def isolate(find: Callable[[Cluster], str], group: str, *ways: str) -> Callable[[Cluster], Action]:
+def isolate(find: Callable[[Cluster], str], group: str, *ways: str) -> Callable[[Cluster, Undo], None]:
     """A host and its peers in a group cannot reach each other, or one not the others, while clients still reach all."""
 
-    def break_it(cluster: Cluster) -> Action:
+    def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
         cluster.isolate(host, *(peer for peer in cluster.hosts(group) if peer != host), ways=ways or ("input", "output"))
-        return lambda after: after.rejoin(host)
+        undo.callback(cluster.rejoin, host)
 
     return break_it
 
 
-def reload_balancer(cluster: Cluster) -> Action:
+def cut_off(find: Callable[[Cluster], str]) -> Callable[[Cluster, Undo], None]:
+    """The host reaches nobody, and nobody reaches it; what it does goes on until it notices."""
+
+    def break_it(cluster: Cluster, undo: Undo) -> None:
+        host = find(cluster)
+        cluster.isolate(host, *(other for other in cluster.nodes if other != host))
+        undo.callback(cluster.rejoin, host)
+
+    return break_it
+
+
+def reload_balancer(cluster: Cluster, _undo: Undo) -> None:
     """Twenty reloads under load."""
     for _ in range(20):
         cluster.run(cluster.vip_holder(), "systemctl", "reload", "haproxy")
         time.sleep(0.5)
-    return nothing
 
 
-def lose_etcd_majority(cluster: Cluster) -> Action:
+def lose_etcd_majority(cluster: Cluster, undo: Undo) -> None:
     """Two of three etcd members end; the metastore's servers stay."""
-    hosts = cluster.hosts("etcd")[:2]
-    for host in hosts:
-        cluster.run(host, "systemctl", "stop", "etcd")
-    return lambda after: [after.run(host, "systemctl", "start", "--no-block", "etcd") for host in hosts] and None
+    stop(cluster, undo, cluster.hosts("etcd")[:2], "etcd")
 
 
-def lose_followers(cluster: Cluster) -> Action:
+def lose_followers(cluster: Cluster, undo: Undo) -> None:
     """No second copy of a write can be made, so none is confirmed."""
-    followers = [host for host in cluster.hosts("metastore") if host != cluster.leader()]
-    for host in followers:
-        cluster.run(host, "systemctl", "stop", "patroni")
-    return lambda after: [after.run(host, "systemctl", "start", "patroni") for host in followers] and None
+    stop(cluster, undo, [host for host in cluster.hosts("metastore") if host != cluster.leader()], "patroni")
 
 
-def alarm(cluster: Cluster) -> Action:
+def drain_worker(cluster: Cluster, undo: Undo) -> None:
+    """A worker is stopped as an administrator does it, while it runs tasks."""
+    stop(cluster, undo, cluster.hosts("worker")[:1], WORKER)
+
+
+def alarm(cluster: Cluster, undo: Undo) -> None:
     """A broker says that its disk is full; publishers have to wait."""
     host = cluster.queue_leader()
     limit = f"{cluster.nodes[host]['rabbitmq']['disk_free_limit_mb']}MiB"
     cluster.run(host, "rabbitmqctl", "--quiet", "set_disk_free_limit", "1000GiB")
-    return lambda after: after.run(host, "rabbitmqctl", "--quiet", "set_disk_free_limit", limit) and None
+    undo.callback(cluster.run, host, "rabbitmqctl", "--quiet", "set_disk_free_limit", limit)
 
 
-def drain_worker(cluster: Cluster) -> Action:
-    """A worker is stopped as an administrator does it, while it runs tasks."""
-    worker = cluster.hosts("worker")[0]
-    cluster.run(worker, "systemctl", "stop", WORKER)
-    return lambda after: after.run(worker, "systemctl", "start", WORKER) and None
-
-
-def exceed_memory(cluster: Cluster) -> Action:
+def exceed_memory(cluster: Cluster, _undo: Undo) -> None:
     """A task takes more memory than its worker may have: its first try dies, and nothing else."""
 
     def worker_pids() -> dict[str, str]:
@@ -182,83 +197,55 @@ def exceed_memory(cluster: Cluster) -> Action:
         [task] = session.get(f"{url}/{name}/taskInstances", timeout=10).json()["task_instances"]
         return "" if (task["state"], task["try_number"]) == ("success", 2) else f"{task['state']} at try {task['try_number']}"
 
-    def mend(_after: Cluster) -> None:
-        wait("the task that took too much ended at its second try", problem, 120)
-        assert worker_pids() == before, "a worker was started anew"
-
-    return mend
+    wait("the task that took too much ended at its second try", problem, 120)
+    assert worker_pids() == before, "a worker was started anew"
 
 
-def watch_schedulers(cluster: Cluster) -> Action:
+def watch_schedulers(cluster: Cluster, undo: Undo) -> None:
     """The metastore's leader is lost, and while it is, every scheduler finds back to work by itself."""
-    give_back = kill_host(leader)(cluster)
-
-    def mend(after: Cluster) -> None:
-        try:
-            for host in after.hosts("scheduler"):
-                after.run(host, "/usr/local/bin/airflow-health", "airflow-scheduler")
-        finally:
-            give_back(after)
-
-    return mend
+    kill_host(leader)(cluster, undo)
+    for host in cluster.hosts("scheduler"):
+        undo.callback(cluster.run, host, "/usr/local/bin/airflow-health", "airflow-scheduler")
 
 
-def cold_start(cluster: Cluster) -> Action:
+def cold_start(cluster: Cluster, undo: Undo) -> None:
     """Everything loses its power, and comes back in any order."""
     hosts = list(cluster.access.containers)
-    for host in hosts:
+    for host in random.sample(hosts, len(hosts)):
         cluster.kill(host)
-
-    def mend(after: Cluster) -> None:
-        random.shuffle(hosts)
-        for host in hosts:
-            after.start(host)
-
-    return mend
+        undo.callback(cluster.start, host)
 
 
-def cut_off(find: Callable[[Cluster], str]) -> Callable[[Cluster], Action]:
-    """The host reaches nobody, and nobody reaches it; what it does goes on until it notices."""
-
-    def break_it(cluster: Cluster) -> Action:
-        host = find(cluster)
-        cluster.isolate(host, *(other for other in cluster.nodes if other != host))
-        return lambda after: after.rejoin(host)
-
-    return break_it
-
-
-def bad_network(cluster: Cluster) -> Action:
+def bad_network(cluster: Cluster, undo: Undo) -> None:
     """What the metastore's leader sends arrives late, and one packet of fifty is lost in each direction: no reason to change the leader."""
     host = cluster.leader()
+
+    def leads() -> None:
+        assert cluster.leader() == host, f"{cluster.leader()} leads instead of {host}"
+
+    undo.callback(leads)
     chains = (f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};" for hook in ("input", "output"))
     cluster.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
-    mend_delay = cluster.delay(host)
-
-    def mend(after: Cluster) -> None:
-        mend_delay()
-        after.rejoin(host)
-        assert after.leader() == host, f"{after.leader()} leads instead of {host}"
-
-    return mend
+    undo.callback(cluster.rejoin, host)
+    undo.callback(cluster.delay(host))
 
 
-def skew(find: Callable[[Cluster], str], unit: str, seconds: int) -> Callable[[Cluster], Action]:
+def skew(find: Callable[[Cluster], str], unit: str, seconds: int) -> Callable[[Cluster, Undo], None]:
     """A unit's clock is wrong."""
 
-    def break_it(cluster: Cluster) -> Action:
+    def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
+        undo.callback(cluster.unskew, host, unit)
         cluster.skew(host, unit, seconds)
-        return lambda after: after.unskew(host, unit)
 
     return break_it
 
 
-def fill_logs(cluster: Cluster) -> Action:
+def fill_logs(cluster: Cluster, undo: Undo) -> None:
     """A worker can write no logs."""
     host, folder = cluster.hosts("worker")[0], cluster.model["directories"]["log_dir"]
     cluster.fill(host, folder)
-    return lambda after: after.unfill(host, folder)
+    undo.callback(cluster.unfill, host, folder)
 
 
 # What restarts the brokers, one after the other; in the second form as it was.
@@ -270,45 +257,39 @@ def play(*arguments: str) -> dict[str, tuple[int, int]]:
     return recap(ansible(str(ROOT / "site.yml"), *arguments, program="ansible-playbook", timeout=1200))
 
 
-def roll_brokers(_cluster: Cluster) -> Action:
+def roll_brokers(_cluster: Cluster, undo: Undo) -> None:
     """The play changes a setting for which every broker restarts."""
+    undo.callback(play)
     play(*RESTART_BROKERS)
-    return lambda _after: play() and None
 
 
-def kill_controller(_cluster: Cluster) -> Action:
+def kill_controller(_cluster: Cluster, undo: Undo) -> None:
     """The play that restarts every broker is killed somewhere; the next one finishes its work, and the one after that finds none."""
+
+    def run_again() -> None:
+        play()
+        left = {host: changed for host, (_ok, changed) in play().items() if changed}
+        assert not left, f"the second run after a killed one changed {left}"
+
+    undo.callback(run_again)
     command = ["ansible-playbook", "-i", inventory(), str(ROOT / "site.yml"), *RESTART_BROKERS]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as controller:
         time.sleep(random.uniform(5, 60))
         controller.kill()
 
-    def mend(_after: Cluster) -> None:
-        play()
-        left = {host: changed for host, (_ok, changed) in play().items() if changed}
-        assert not left, f"the second run after a killed one changed {left}"
 
-    return mend
-
-
-def play_with_one_down(cluster: Cluster) -> Action:
+def play_with_one_down(cluster: Cluster, undo: Undo) -> None:
     """The play that restarts every broker is started while one is down: nothing may be changed, because the others are needed."""
-    host = cluster.standby()
-    cluster.kill(host)
+    kill_host(Cluster.standby)(cluster, undo)
     done = ""
     try:
         play(*RESTART_BROKERS)
     except RuntimeError as refused:
         done = str(refused)
-
-    def mend(after: Cluster) -> None:
-        after.start(host)
-        # FD213 when the way to the host still is there, as for a container that is stopped.
-        assert "FD212" in done or "FD213" in done, f"the play did not refuse: {done[-2000:]}"
-        changed = {name: changed for name, (_ok, changed) in recap(done).items() if changed}
-        assert not changed, f"the refused play changed {changed}"
-
-    return mend
+    # FD213 when the way to the host still is there, as for a container that is stopped.
+    assert "FD212" in done or "FD213" in done, f"the play did not refuse: {done[-2000:]}"
+    changed = {name: changed for name, (_ok, changed) in recap(done).items() if changed}
+    assert not changed, f"the refused play changed {changed}"
 
 
 def first(group: str) -> Callable[[Cluster], str]:
@@ -351,7 +332,14 @@ FAULTS = [
     Fault("F11", "the metastore is switched over", switch_over, 0, metastore=8),
     # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it answers.
     Fault(
-        "F12", "the metastore's leader is cut off from its peers", isolate(leader, "metastore"), 60, http=LOSS, metastore=LOSS, broker=40
+        "F12",
+        "the metastore's leader is cut off from its peers",
+        isolate(leader, "metastore"),
+        60,
+        http=LOSS,
+        metastore=LOSS,
+        broker=40,
+        heal=240,
     ),
     Fault(
         "F13",
@@ -393,7 +381,9 @@ FAULTS = [
         kill_host(first("worker")),
         400,
         body_seconds=20,
-        runs=30,
+        # So few that the other worker has done them when the lost ones are given to it.
+        runs=20,
+        start=None,
         # The scheduler misses its heartbeat for 300 s, looks every 10 s, and queues it anew.
         retry=330,
         patience=600,
@@ -413,8 +403,8 @@ FAULTS = [
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     # No try is repeated, not even of those that ran when it was stopped.
-    Fault("F24", "a worker is stopped with running tasks", drain_worker, 20, start=15, retry=0),
-    Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=15, retry=0),
+    Fault("F24", "a worker is stopped with running tasks", drain_worker, 20, start=30, retry=0),
+    Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=30, retry=0),
     Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
     # 45 s until the metastore answers, and 30 s for them.
     Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=40),
@@ -437,6 +427,7 @@ FAULTS = [
         http=LOSS,
         metastore=LOSS,
         broker=45,
+        heal=240,
     ),
     Fault(
         "F39",

@@ -1,6 +1,7 @@
 """Runs on a host of the cluster: writes to the metastore and to the broker as Airflow does, five times a second, and tells the answers.
 
-One JSON object per line on standard output; ends when standard input ends. ``read`` as the only argument prints what is there instead.
+One JSON object per line on standard output; ends when standard input ends. With ``again`` what was written before stays; with ``read``
+it prints what is there instead.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Writer(threading.Thread):
     def attempt(self) -> None:
         """One write."""
         row = {"layer": self.layer, "id": uuid.uuid4().hex, "start": time.time()}
+        # First, because the host may be lost between the write and its answer.
+        say(**row, end=row["start"], ok=False, error="not answered")
         try:
             if self.connection is None:
                 self.connection = self.connect()
@@ -130,13 +133,14 @@ def main() -> None:
     if sys.argv[-1] == "read":
         read()
         return
-    with metastore() as session, session.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (id text PRIMARY KEY)")
-        cursor.execute(f"TRUNCATE {TABLE}")
-    with broker() as connection:
-        queue = QUEUE(connection.default_channel)
-        queue.declare()
-        queue.purge()
+    if sys.argv[-1] != "again":
+        with metastore() as session, session.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (id text PRIMARY KEY)")
+            cursor.execute(f"TRUNCATE {TABLE}")
+        with broker() as connection:
+            queue = QUEUE(connection.default_channel)
+            queue.declare()
+            queue.purge()
     writers = (Sql(), Publish())
     for writer in writers:
         writer.start()

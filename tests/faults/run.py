@@ -30,9 +30,11 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "molecule/shared/tests")]
 import checker
 import turns
 from cluster import Cluster, wait
-from faults import FAULTS, Fault
+from faults import FAULTS, Fault, Undo
 
+# Before the fault: at least so long, and until so many tasks began, which is both workers of the cluster or one of one.
 WARM_SECONDS = 10
+WARM_TASKS = 4
 CALM_SECONDS = 10
 PERIOD = 0.2
 
@@ -71,21 +73,18 @@ class Probes:
         self.rows: list[dict[str, Any]] = []
         self.stopped = threading.Event()
         self.ready = threading.Event()
-        command = [
-            "docker",
-            "exec",
-            "--interactive",
-            cluster.access.containers[host],
-            "/opt/airflow/current/bin/python",
-            "-c",
-            self.source(),
-        ]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = self._begin()
         self.threads = [threading.Thread(target=target, daemon=True) for target in (self._listen, self._ask)]
         for thread in self.threads:
             thread.start()
         if not self.ready.wait(60):
             raise RuntimeError(f"the probes on {host} do not begin")
+
+    def _begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """The process on the host."""
+        python = ["/opt/airflow/current/bin/python", "-c", self.source(), *arguments]
+        command = ["docker", "exec", "--interactive", self.cluster.access.containers[self.host], *python]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     @staticmethod
     def source() -> str:
@@ -93,12 +92,19 @@ class Probes:
         return (HERE / "probe.py").read_text(encoding="utf-8")
 
     def _listen(self) -> None:
-        for line in self.process.stdout or ():
-            row = json.loads(line)
-            if row["layer"] == "probe":
-                self.ready.set()
-            else:
-                self.rows.append(row)
+        """Keep the rows. A process that is lost with its host begins again with it."""
+        while True:
+            for line in self.process.stdout or ():
+                # The last one may be cut off.
+                row = json.loads(line) if line.endswith("\n") else {"layer": "probe"}
+                if row["layer"] == "probe":
+                    self.ready.set()
+                else:
+                    self.rows.append(row)
+            self.process.wait()
+            if self.stopped.wait(1):
+                return
+            self.process = self._begin("again")
 
     def _ask(self) -> None:
         url = f"{self.cluster.access.url}/api/v2/version"
@@ -116,9 +122,8 @@ class Probes:
         self.stopped.set()
         if self.process.stdin:
             self.process.stdin.close()
-        self.process.wait(60)
         for thread in self.threads:
-            thread.join(10)
+            thread.join(60)
 
     def read(self) -> dict[str, list[str]]:
         """What is stored in the end, by layer."""
@@ -209,18 +214,21 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
 
 def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
     """One run of a fault: the verdict, with everything that was measured."""
-    wait("the cluster is well before the fault", cluster.problem, 300)
+    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300)
     broken: list[str] = []
-    record = turns.recorded(cluster) if turns.taken(cluster) else contextlib.nullcontext(list)
-    with record as commits, observed(cluster, fault) as (probes, runs, ledger):
+    record = turns.recorded(cluster) if isinstance(fault, turns.TurnFault) else contextlib.nullcontext(list)
+    with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
         time.sleep(WARM_SECONDS)
+        wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 60)
         begun = time.time()
-        mend = fault.break_it(cluster)
-        time.sleep(fault.hold)
+        with kept(broken):
+            fault.break_it(cluster, undo)
+            time.sleep(fault.hold)
+        with kept(broken):
+            undo.close()
         healed = 0.0
         with kept(broken):
-            mend(cluster)
-            healed = wait("the cluster is well after the fault", cluster.problem, fault.heal)
+            healed = wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal)
         time.sleep(CALM_SECONDS)
         ended = time.time()
         runs.stop()
@@ -251,20 +259,27 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
     if isinstance(fault, turns.TurnFault):
         seen = checker.turns(committed, begun, ended)
         verdict["turns"] = {**asdict(seen), "target_seconds": fault.gap}
-        if seen.stale or seen.gap_seconds > fault.gap:
-            broken.append(f"turns: {asdict(seen)}")
+        if seen.stale or seen.gap_seconds > fault.gap or seen.epochs < fault.turns:
+            broken.append(f"turns: {asdict(seen)}, of {fault.turns} at least")
     tasks = checker.tasks(written, states)
-    verdict["tasks"] = {**asdict(tasks), "runs": len(runs.names), "next_start_seconds": round(checker.next_start(written, begun), 1)}
+    idle, stray = checker.without_new(written, begun), checker.stray(written, begun)
+    verdict["tasks"] = {
+        **asdict(tasks),
+        "runs": len(runs.names),
+        "without_new_seconds": round(idle, 1),
+        "target_seconds": fault.start,
+        "stray_seconds": round(stray, 1),
+    }
     if tasks.double_starts or tasks.overlap_seconds or tasks.failed:
         broken.append(f"tasks: {asdict(tasks)}")
-    stray = checker.stray(written, begun)
-    verdict["tasks"]["stray_seconds"] = round(stray, 1)
     if fault.stray is not None and not 0 < stray <= fault.stray:
         broken.append(f"a task went on for {stray:.0f} s where it was cut off")
-    if fault.retry is not None and tasks.retry_seconds > fault.retry:
-        broken.append(f"a lost task was tried again after {tasks.retry_seconds:.0f} s")
-    if fault.start is not None and checker.next_start(written, begun) > fault.start:
-        broken.append(f"no task began for {checker.next_start(written, begun):.0f} s")
+    if fault.retry == 0 and tasks.repeated:
+        broken.append(f"{tasks.repeated} tasks were tried again")
+    if fault.retry and not 0 < tasks.retry_seconds <= fault.retry:
+        broken.append(f"a lost task was tried again after {tasks.retry_seconds:.0f} s" if tasks.retry_seconds else "no task was lost")
+    if fault.start is not None and idle > fault.start:
+        broken.append(f"no task began for {idle:.0f} s")
     output.mkdir(parents=True, exist_ok=True)
     for name, content in (("probes", rows), ("ledger", written), ("states", states), ("turns", committed), ("verdict", verdict)):
         (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -273,11 +288,11 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def kept(broken: list[str]) -> Iterator[None]:
-    """What is not kept within is noted, and what follows is still looked at."""
+    """What fails within is noted, and what follows is still looked at."""
     try:
         yield
-    except AssertionError as error:
-        broken.append(str(error))
+    except Exception as error:
+        broken.append(str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"[:2000])
 
 
 def main() -> int:
@@ -296,14 +311,17 @@ def main() -> int:
     cluster = Cluster()
     faults = turns.FAULTS if turns.taken(cluster) else FAULTS
     wanted = given.faults.split(",") if given.faults else [fault.name for fault in faults]
-    chosen = [fault for fault in faults if fault.name in wanted or (given.faults == "guards" and fault.guards)]
+    chosen = [fault for fault in faults if fault.name in wanted or ("guards" in wanted and fault.guards)]
     if unknown := set(wanted) - {"guards", *(fault.name for fault in faults)}:
         names = ", ".join(fault.name for fault in faults)
-        parser.error(f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run")
+        parser.error(
+            f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run"
+        )
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
     runs = broken = 0
     for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
+        print(f"{time.strftime('%H:%M:%S')} {fault.name} {fault.title}", flush=True)
         verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
         runs, broken = runs + 1, broken + bool(verdict["broken"])
         print(line(verdict), flush=True)
@@ -331,9 +349,9 @@ def randomly(faults: list[Fault], minutes: float) -> Iterator[Fault]:
 def line(verdict: dict[str, Any]) -> str:
     """A verdict in a line."""
     seconds = ", ".join(f"{layer} {verdict[layer]['outage_seconds']} s" for layer in ("http", "metastore", "broker"))
-    tasks = f"next start {verdict['tasks']['next_start_seconds']} s, {verdict['tasks']['tries']} tries"
+    tasks = f"without a new task {verdict['tasks']['without_new_seconds']} s, {verdict['tasks']['tries']} tries"
     result = f"BROKEN: {'; '.join(verdict['broken'])}" if verdict["broken"] else "as promised"
-    return f"{verdict['fault']} {verdict['title']}: {seconds}, {tasks}, {result}"
+    return f"{verdict['fault']}: {seconds}, {tasks}, {result}"
 
 
 if __name__ == "__main__":

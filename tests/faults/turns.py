@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster, wait
-from faults import LOSS, Action, Fault, cut_off, kill_host, kill_process, leader, nothing, pause_host
+from faults import LOSS, Fault, Undo, cut_off, kill_host, kill_process, leader, pause_host, together
 
 # A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
 # committed, so that the numbers are in the order of commits.
@@ -73,7 +73,6 @@ def psql(cluster: Cluster, *statements: str) -> str:
 @contextlib.contextmanager
 def recorded(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Keeps a record of all commits; what is yielded reads it."""
-    wait("one acts, the others stand by", lambda: problem(cluster), 120)
     psql(cluster, *REMOVE, *INSTALL)
     try:
         yield lambda: json.loads(psql(cluster, READ))
@@ -84,14 +83,6 @@ def recorded(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 def look(cluster: Cluster) -> dict[str, Any]:
     """What the metastore keeps about turns."""
     return dict(json.loads(psql(cluster, "SELECT scheduler_lease.look()")))
-
-
-def problem(cluster: Cluster) -> str:
-    """Empty when one scheduler acts and all others stand by."""
-    seen = look(cluster)
-    doing = sorted(node["doing"] if node["there"] else "gone" for node in seen["nodes"])
-    wanted = ["acts", *["stands by"] * (len(doing) - 1)]
-    return "" if seen["lives"] and doing == wanted else f"turns: {doing}"
 
 
 def holder(cluster: Cluster) -> str:
@@ -106,45 +97,40 @@ def other(cluster: Cluster) -> str:
 
 @dataclass
 class TurnFault(Fault):
-    """A fault, and the longest time between two commits of schedulers that is allowed."""
+    """A fault, the longest time between two commits of schedulers that is allowed, and how many turns there are at least."""
 
     gap: float = 60
+    turns: int = 2
+    # One worker for all.
+    body_seconds: float = 3
+
+    def problem(self, cluster: Cluster) -> str:
+        """As ever, and one scheduler acts while all others stand by."""
+        if problem := cluster.problem():
+            return problem
+        seen = look(cluster)
+        doing = sorted(node["doing"] if node["there"] else "gone" for node in seen["nodes"])
+        wanted = ["acts", *["stands by"] * (len(doing) - 1)]
+        return "" if seen["lives"] and doing == wanted else f"turns: {doing}"
 
 
-def lose_with_the_metastore(cluster: Cluster) -> Action:
-    """The host, and that of the metastore's leader."""
-    hosts = [holder(cluster), cluster.leader()]
-    for host in hosts:
-        cluster.kill(host)
-    return lambda after: [after.start(host) for host in hosts] and None
-
-
-def cut_off_while_the_metastore_is_lost(cluster: Cluster) -> Action:
-    """The host reaches nobody, and the metastore's leader is lost."""
-    mend = cut_off(holder)(cluster)
-    lost = cluster.leader()
-    cluster.kill(lost)
-
-    def mend_both(after: Cluster) -> None:
-        after.start(lost)
-        mend(after)
-
-    return mend_both
-
-
-def run_out(cluster: Cluster) -> Action:
+def run_out(cluster: Cluster, _undo: Undo) -> None:
     """The turn runs out while its holder lives, as when the metastore's clock jumps forward by an hour.
 
-    Containers share one clock, so it is the row that is put back.
+    Containers share one clock, so it is the row that is put back, and again when the holder renewed it before the other saw that.
     """
-    psql(cluster, "UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour'")
-    return nothing
+    epoch = look(cluster)["epoch"]
+
+    def problem() -> str:
+        psql(cluster, f"UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour' WHERE epoch = {epoch}")
+        return "" if look(cluster)["epoch"] > epoch else "the turn is still the same"
+
+    wait("the turn runs out", problem, 30)
 
 
-def hand_over(cluster: Cluster) -> Action:
+def hand_over(cluster: Cluster, _undo: Undo) -> None:
     """As an operator does."""
     cluster.run(holder(cluster), "flightdeck-failover", "switchover", other(cluster))
-    return nothing
 
 
 def schedulers(cluster: Cluster) -> list[str]:
@@ -164,9 +150,10 @@ FAULTS = [
     TurnFault("F28c", "the acting scheduler's host is lost", kill_host(holder), 90, guards=True, **_HOST),
     TurnFault("F28d", "the acting scheduler's host is frozen", pause_host(holder), 90, guards=True, **_HOST),
     TurnFault("F28e", "the acting scheduler's host is cut off", cut_off(holder), 90, **_HOST),
-    TurnFault("F28f", "it is lost together with the metastore's leader", lose_with_the_metastore, 90, **_STORE),
-    TurnFault("F28g", "it is cut off while the metastore's leader is lost", cut_off_while_the_metastore_is_lost, 90, **_STORE),
-    TurnFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, **_STORE),
+    TurnFault("F28f", "it is lost together with the metastore's leader", together(kill_host(holder), kill_host(leader)), 90, **_STORE),
+    TurnFault("F28g", "it is cut off while the metastore's leader is lost", together(cut_off(holder), kill_host(leader)), 90, **_STORE),
+    # Its holder may be faster than the other one when the metastore is back, and keep its turn.
+    TurnFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, turns=1, **_STORE),
     TurnFault("F28i", "the turn runs out while its holder lives", run_out, 0, probe_not_on=schedulers),
     TurnFault("F28j", "the scheduler is handed over", hand_over, 0, probe_not_on=schedulers, guards=True),
 ]

@@ -53,8 +53,8 @@ def test_writes():
     )
 
 
-def beat(task, number, at, phase="beat"):
-    return {"task": task, "try": number, "at": at, "phase": phase}
+def beat(task, number, at, phase="beat", body="once"):
+    return {"task": task, "try": number, "at": at, "phase": phase, "body": body}
 
 
 def test_tasks():
@@ -63,15 +63,23 @@ def test_tasks():
         beat("b", 1, 0, "begin"), beat("b", 1, 4), beat("b", 2, 9, "begin"), beat("b", 2, 12, "end"),
     ]  # fmt: skip
     well = checker.tasks(ledger, {"a": "success", "b": "success"})
-    assert well == checker.Tasks(tries=3, ended=2, double_starts=0, overlap_seconds=0, retry_seconds=5, failed=0)
+    assert well == checker.Tasks(tries=3, ended=2, double_starts=0, overlap_seconds=0, repeated=1, retry_seconds=5, failed=0)
     assert checker.stray(ledger, since=1) == 3
-    twice = checker.tasks([*ledger, beat("a", 1, 1, "begin"), beat("b", 1, 11)], {"a": "success", "b": "failed"})
+    # A row that came twice is no second begin.
+    assert checker.tasks([*ledger, beat("a", 1, 1, "begin")], {"a": "success", "b": "success"}) == well
+    twice = checker.tasks([*ledger, beat("a", 1, 1, "begin", "again"), beat("b", 1, 11)], {"a": "success", "b": "failed"})
     assert (twice.double_starts, twice.overlap_seconds, twice.failed) == (1, 2, 1)
 
 
-def test_the_next_start():
-    assert checker.next_start([beat("a", 1, 3, "begin"), beat("a", 1, 12), beat("b", 1, 14, "begin")], 10) == 4
-    assert checker.next_start([], 10) == float("inf")
+def test_a_try_that_died_before_its_first_row_is_repeated_as_well():
+    assert checker.tasks([beat("a", 2, 5, "begin")], {"a": "success"}).repeated == 1
+
+
+def test_the_time_without_a_new_task():
+    ledger = [beat("a", 1, 3, "begin"), beat("a", 1, 12), beat("b", 1, 14, "begin"), beat("a", 2, 20, "begin"), beat("c", 1, 30, "begin")]
+    assert checker.without_new(ledger, 10) == 16
+    assert checker.without_new(ledger[:3], 10) == 4
+    assert checker.without_new([], 10) == float("inf")
 
 
 def verdict(seconds=1.0, broken=()):
@@ -86,7 +94,7 @@ def verdict(seconds=1.0, broken=()):
         "http": layer,
         "metastore": stored,
         "broker": stored,
-        "tasks": {"next_start_seconds": 2, "double_starts": 0, "tries": 10, "failed": 0},
+        "tasks": {"without_new_seconds": 2, "target_seconds": 60, "double_starts": 0, "tries": 10, "failed": 0},
     }
 
 
@@ -97,6 +105,12 @@ def test_a_report_shows_the_worst_and_what_was_not_kept():
     assert "- F1: http: 7.5 s without an answer" in text
     assert "2 runs, 1970-01-01, with Patroni 4.0." in text
     assert "5 runs, " in report.table([verdict(), {**verdict(), "times": 4}])
+
+
+def test_what_was_not_measured_is_not_shown_as_nothing():
+    older = {**verdict(), "tasks": {"double_starts": 0, "tries": 10, "failed": 0}}
+    assert "| not measured | 0 of 200 |" in report.table([older])
+    assert "| 2 s of 60 | 0 of 400 |" in report.table([older, verdict()])
 
 
 def test_runs_of_several_days_are_kept_once_and_in_order():
@@ -145,4 +159,6 @@ def test_the_gap_is_the_longest_time_without_a_commit():
     record = [turn(1, "a", 0), commit("a", 1, 9), commit("a", 1, 12), commit("a", 1, 40), commit("a", 1, 55)]
     assert checker.turns(record, 10, 60).gap_seconds == 28
     assert checker.turns(record, 10, 90).gap_seconds == 35
+    # It is as long as it was, also when all was well before the next commit came.
+    assert checker.turns(record, 10, 20).gap_seconds == 28
     assert checker.turns([], 10, 90).gap_seconds == 80

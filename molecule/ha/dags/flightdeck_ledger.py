@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import urllib.request
+import uuid
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag, get_current_context, task
@@ -40,7 +40,7 @@ def flightdeck_ledger():
     def body(number, dag_run=None):
         """Write begin, a beat per second, end."""
         attempt = get_current_context()["ti"].try_number
-        row = {"task": f"{dag_run.run_id}/{number}", "try": attempt, "pid": os.getpid()}
+        row = {"task": f"{dag_run.run_id}/{number}", "try": attempt, "body": uuid.uuid4().hex}
         url = dag_run.conf["url"]
         write(url, phase="begin", **row)
         end = time.monotonic() + float(dag_run.conf["seconds"])
