@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - For handlers. Restarts each unit whose running process carries another digest than its unit file, and waits until
     C(airflow-health) calls it healthy. Restart and wait are one task, so that C(throttle) makes it rolling.
+  - A unit that was stopped stays stopped, and nobody waits for it. One that failed or is about to start again counts as stale.
   - With O(state=healthy) it only waits for the others, which were started just now, so all hosts can do it at once.
 author: Flightdeck contributors (@flightdeck)
 attributes:
@@ -86,13 +87,17 @@ def unit_names(patterns: list[str]) -> list[str]:
     return [name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
 
 
-def stale_units(module: AnsibleModule, names: list[str]) -> list[str]:
-    """Units whose process is not the one that their file describes."""
+def units_in_use(module: AnsibleModule, names: list[str]) -> dict[str, int]:
+    """The main process of each unit, 0 without one. Units that somebody stopped are left out; one that crashed is not ``inactive``."""
     shown = _systemd.show(module.run_command, names, "ActiveState,MainPID")
+    return {name: int(unit.get("MainPID", 0)) for name, unit in shown.items() if unit.get("ActiveState") != "inactive"}
+
+
+def stale_units(units: dict[str, int]) -> list[str]:
+    """Those of ``units`` whose process is not the one that their file describes."""
     stale = []
-    for name in names:
+    for name, pid in units.items():
         wanted = _systemd.digest_of_text(_files.read_text(os.path.join(_systemd.UNIT_DIR, name)) or "")
-        pid = int(shown[name].get("MainPID", 0))
         if not pid or _systemd.digest_of_process(pid) != wanted:
             stale.append(name)
     return stale
@@ -143,8 +148,8 @@ def main() -> None:
     )
     restart = module.params["state"] == "restarted"
     try:
-        names = unit_names(module.params["names"])
-        stale = stale_units(module, names)
+        units = units_in_use(module, unit_names(module.params["names"]))
+        stale = stale_units(units)
     except OSError as error:
         module.fail_json(msg=str(error))
     if not module.check_mode:
@@ -152,7 +157,7 @@ def main() -> None:
             code, _out, err = module.run_command(["systemctl", "restart", *stale])
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
-        fresh = stale if restart else [name for name in names if name not in stale]
+        fresh = stale if restart else [name for name in units if name not in stale]
         wait_healthy(module, fresh, module.params["timeout"])
         if WEBSERVERS.intersection(fresh):
             wait_served(module, module.params["up_urls"], module.params["timeout"])

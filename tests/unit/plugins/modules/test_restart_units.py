@@ -36,19 +36,29 @@ def test_patterns_name_units_but_no_templates(patterns, names):
     assert restart_units.unit_names(patterns) == names
 
 
+def shown(**units):
+    """A module whose systemd shows the state and the process of each unit."""
+    blocks = [f"Id=airflow-{name}.service\nActiveState={state}\nMainPID={pid}\n" for name, (state, pid) in units.items()]
+    return SimpleNamespace(run_command=lambda _command: (0, "\n".join(blocks), "")), [f"airflow-{name}.service" for name in units]
+
+
 @pytest.mark.usefixtures("units")
-def test_a_stopped_unit_and_one_with_other_settings_are_stale():
-    # This process is the scheduler's and carries no digest; the worker has no process.
-    answer = f"Id=airflow-scheduler.service\nMainPID={os.getpid()}\n\nId=airflow-worker@gpu.service\nMainPID=0\n"
-    module = SimpleNamespace(run_command=lambda _command: (0, answer, ""))
-    names = ["airflow-scheduler.service", "airflow-worker@gpu.service"]
-    assert restart_units.stale_units(module, names) == names
+def test_a_unit_without_a_process_and_one_with_other_settings_are_stale():
+    # This process is the scheduler's and carries no digest; the others have none and were not stopped.
+    of_units = restart_units.units_in_use(*shown(scheduler=("active", os.getpid()), triggerer=("activating", 0), worker=("failed", 0)))
+    assert restart_units.stale_units(of_units) == ["airflow-scheduler.service", "airflow-triggerer.service", "airflow-worker.service"]
+
+
+@pytest.mark.usefixtures("units")
+def test_a_unit_that_somebody_stopped_is_neither_restarted_nor_waited_for():
+    # As when scheduling pauses, and a webserver of the same host restarts.
+    in_use = restart_units.units_in_use(*shown(**{"api-server": ("active", os.getpid()), "scheduler": ("inactive", 0)}))
+    assert list(in_use) == ["airflow-api-server.service"]
 
 
 def test_a_process_with_the_settings_of_its_file_is_left_alone(units):
     (units / "airflow-scheduler.service").write_text("[Service]\n")
-    module = SimpleNamespace(run_command=lambda _command: (0, f"Id=airflow-scheduler.service\nMainPID={os.getpid()}\n", ""))
-    assert restart_units.stale_units(module, ["airflow-scheduler.service"]) == []
+    assert restart_units.stale_units(restart_units.units_in_use(*shown(scheduler=("active", os.getpid())))) == []
 
 
 @pytest.mark.parametrize(("status", "sent"), [(200, True), (503, False), (404, True)])
