@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
                 self._check(names, stored, task_vars or {})
             if step == "begin":
                 values, state = _rotation.begin(stored, rotation, names)
-            elif step in ("use_fernet_key", "drop_fernet_key"):
+            elif step in ("finish_jwt_secret", "use_fernet_key", "drop_fernet_key"):
                 values, state = getattr(_rotation, step)(stored, rotation)
             else:
                 values, state = stored, rotation

@@ -15,6 +15,8 @@ description:
     both work until everybody has changed over.
   - A Fernet key takes three steps, V(begin), V(use_fernet_key) and V(drop_fernet_key), with all hosts brought up to date after each.
     An interrupted rotation is continued by the same steps.
+  - The key of the tokens is on its way from V(begin) to V(finish_jwt_secret), for which every webserver must have it. A later run
+    knows by that whether webservers may still have different keys.
   - Secrets that the inventory sets itself are refused. Use C(no_log) on the task, because it returns the values.
 author: Flightdeck contributors (@flightdeck)
 attributes:
@@ -36,7 +38,7 @@ options:
   step:
     description: What to do. V(check) changes nothing.
     type: str
-    choices: [check, begin, use_fernet_key, drop_fernet_key]
+    choices: [check, begin, finish_jwt_secret, use_fernet_key, drop_fernet_key]
     required: true
   names:
     description: Secrets that this run rotates, without the prefix C(airflow_). V(begin) makes them anew.
@@ -62,7 +64,7 @@ secrets:
   type: dict
   returned: when O(step) is not V(check)
 rotating:
-  description: Which of the secrets that take more than a deployment are being rotated, the Fernet key of an interrupted run included.
+  description: Which of the secrets that take more than a deployment are being rotated, the keys of an interrupted run included.
   type: list
   elements: str
   returned: success

@@ -1,4 +1,4 @@
-"""Rotation of the secrets: what is made anew, which of two users comes next, and the three steps of a Fernet key.
+"""Rotation of the secrets: what is made anew, which of two users comes next, the three steps of a Fernet key, the two of the tokens' key.
 
 Pure functions over the content of the file that keeps the secrets: ``values`` by name, and ``rotation``, the state that outlives a run.
 """
@@ -59,6 +59,8 @@ def begin(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterabl
         new[name] = GENERATORS[name]()
         if name in PAIRED:
             state["second_users"] = sorted(set(state.get("second_users", ())) ^ {name})
+        if name == "jwt_secret":
+            state["new_jwt_secret"] = True
     return new, {key: value for key, value in state.items() if value}
 
 
@@ -75,8 +77,13 @@ def drop_fernet_key(values: Mapping[str, str], rotation: Mapping[str, Any]) -> S
     return {**values, "fernet_key": values["fernet_key"].split(",", maxsplit=1)[0]}, dict(rotation)
 
 
+def finish_jwt_secret(values: Mapping[str, str], rotation: Mapping[str, Any]) -> State:
+    """Every webserver accepts tokens of the new key, so schedulers may hand them out."""
+    return dict(values), {key: value for key, value in rotation.items() if key != "new_jwt_secret"}
+
+
 def rotating(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Which of the secrets that take more than a deployment are being rotated. ``values`` are those before the step."""
     unfinished = rotation.get("next_fernet_key") or "," in values.get("fernet_key", "")
-    found = {"fernet_key"} if unfinished else set()
+    found = {name for name, begun in (("fernet_key", unfinished), ("jwt_secret", rotation.get("new_jwt_secret"))) if begun}
     return sorted(found | ({"fernet_key", "jwt_secret", *PAIRED} & set(names)))

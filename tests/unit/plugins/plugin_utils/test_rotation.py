@@ -90,6 +90,28 @@ def test_a_rotation_that_began_is_known():
     assert _rotation.rotating(STORED, {}, ["jwt_secret", "admin_password", "broker_password"]) == ["broker_password", "jwt_secret"]
 
 
+def test_a_key_of_the_tokens_is_on_its_way_until_all_webservers_have_it():
+    begun = _rotation.begin(STORED, {}, ["jwt_secret"])
+    # The next run, without names, makes no other key.
+    again = _rotation.begin(*begun, [])
+    assert again == begun
+    assert _rotation.rotating(*again, []) == ["jwt_secret"]
+    finished = _rotation.finish_jwt_secret(*again)
+    assert finished == (begun[0], {})
+    assert _rotation.rotating(*finished, []) == []
+
+
+def test_to_finish_one_key_leaves_the_others_where_they_are():
+    begun = _rotation.begin(STORED, {}, ["fernet_key", "jwt_secret", "broker_password"])
+    _values, rotation = _rotation.finish_jwt_secret(*begun)
+    assert rotation == {name: value for name, value in begun[1].items() if name in ("next_fernet_key", "second_users")}
+
+
+def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
+    values, rotation = _rotation.begin(STORED, {}, ["jwt_secret"])
+    assert set(_secrets.in_force(values, rotation)) == {*STORED, "second_users"}
+
+
 @pytest.mark.parametrize(
     ("names", "given_values", "limit", "code"),
     [
