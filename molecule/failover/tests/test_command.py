@@ -205,6 +205,8 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
     assert all(processes(host_named(host)) for host in schedulers)
     with pytest.raises(RuntimeError, match="FD182"):
         play("--limit", schedulers[0])
+    with pytest.raises(RuntimeError, match="FD182"):
+        ansible(str(ROOT / "playbooks/rotate_secrets.yml"), program="ansible-playbook")
     play()
     wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
     assert sum(bool(processes(host_named(host))) for host in schedulers) == 1

@@ -128,6 +128,13 @@ def killed(secrets, *more):
     return said
 
 
+def test_what_a_rotation_would_do_can_be_seen_before():
+    path = Path(inventory(), "group_vars/all/airflow_secrets.yml")
+    before = path.read_text()
+    rotate([*WHILE_TASKS_RUN, "jwt_secret"], "--check", "--diff")
+    assert path.read_text() == before
+
+
 def test_all_at_once_while_tasks_run_and_interrupted(host_named, connection, tmp_path):
     before = now()
     old_urls = {name: url_of(host_named, "master1", name) for name in ("sql_alchemy_conn", "result_backend")}
@@ -197,6 +204,28 @@ def logged_in(host, url):
         assert session.stdout.readline() == "in\n"
         yield
         session.stdin.close()
+
+
+def started(host_named, component, unit):
+    """When the unit started on each host of the component. All hosts have the clock of one machine."""
+    hosts = [host_named(host["name"]) for host in access().model["hosts_of"][component]]
+    return [int(host.check_output("systemctl show --value --property=ActiveEnterTimestampMonotonic %s", unit)) for host in hosts]
+
+
+@pytest.mark.thorough
+def test_the_key_of_the_tokens_is_the_webservers_before_a_scheduler_starts(host_named):
+    before = now()
+    killed(["jwt_secret"])
+    begun = now()
+    rotate([])
+    after = now()
+    assert before.secrets["jwt_secret"] != begun.secrets["jwt_secret"] == after.secrets["jwt_secret"]
+    assert max(started(host_named, "webserver", "airflow-api-server")) < min(started(host_named, "scheduler", "airflow-scheduler"))
+    # It is finished: nothing pauses any more.
+    assert [host for host, (_ok, changed) in recap(rotate([])).items() if changed] == []
+    with Load(after, seconds=15) as load:
+        load.stopped.wait(10)
+    assert set(load.tasks()) == {"success after 1"}
 
 
 @pytest.mark.thorough
