@@ -1,17 +1,19 @@
 #!/usr/bin/python
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Install, start, stop and remove a systemd unit of a component."""
+"""Install, start, stop and remove the systemd units of a component."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: unit
-short_description: Manage a systemd unit of an Airflow component
+short_description: Manage the systemd units of an Airflow component
 version_added: 0.1.0
 description:
   - Writes the unit file, enables and starts the unit, and removes sibling units that are no longer wanted, in one execution.
     Starts what is stopped; a running unit is never restarted here.
+  - Without O(content) it starts, stops or removes the units that are on the host, and leaves their files as they are.
+  - A unit that is stopped here does not start at boot either.
   - Reports a change also when the running process carries another digest than its unit file, so that a restart that an
     interrupted run still owes is notified again.
 author: Flightdeck contributors (@flightdeck)
@@ -24,26 +26,25 @@ attributes:
     description: Shows unit file and state.
 options:
   name:
-    description: Unit name with its suffix.
+    description: Name, with its suffix, of the unit to write.
     type: str
-    required: true
   content:
-    description: The whole unit file.
+    description: The whole unit file. Left out, what is on the host is managed.
     type: str
-    required: true
   siblings:
-    description: Shell pattern of the unit names of the same component on this host.
-    type: str
-    required: true
-  keep:
-    description: Units that stay. Those that match O(siblings) and are not among them are stopped and removed.
+    description: Names, or shell patterns of names, of the units of the same component on this host.
     type: list
     elements: str
     required: true
+  keep:
+    description: Units that stay when O(content) is written. Those that match O(siblings) and are not among them are stopped and removed.
+    type: list
+    elements: str
+    default: []
   state:
-    description: What the unit shall do.
+    description: What the unit shall do; V(absent) stops and removes all that match O(siblings), and V(started) needs one that does.
     type: str
-    choices: [started, stopped]
+    choices: [started, stopped, absent]
     default: started
 """
 
@@ -52,13 +53,18 @@ EXAMPLES = r"""
   flightdeck.airflow.unit:
     name: airflow-scheduler.service
     content: "{{ lookup('ansible.builtin.template', 'etc/systemd/system/airflow.service.j2') }}"
-    siblings: airflow-scheduler.service
+    siblings: [airflow-scheduler.service]
     keep: [airflow-scheduler.service]
+
+- name: Stop the workers
+  flightdeck.airflow.unit:
+    siblings: ["airflow-worker@*.service"]
+    state: stopped
 """
 
 RETURN = r"""
 stale:
-  description: Whether the process was started with an older digest.
+  description: Whether a process was started with an older digest.
   type: bool
   returned: always
 """
@@ -78,7 +84,8 @@ class Unit:
         self.check = module.check_mode
         self.change = _files.Change()
         self.name: str = module.params["name"]
-        self.content: str = module.params["content"]
+        self.content: str | None = module.params["content"]
+        self.state: str = module.params["state"]
 
     def systemctl(self, *arguments: str) -> None:
         """Run systemctl unless in check mode."""
@@ -88,52 +95,98 @@ class Unit:
         if code:
             self.module.fail_json(msg=f"systemctl {' '.join(arguments)} failed: {err.strip()}")
 
-    def remove_siblings(self) -> None:
-        """Stop and remove what is no longer wanted."""
-        present = fnmatch.filter(os.listdir(_systemd.UNIT_DIR), self.module.params["siblings"])
-        for name in sorted(set(present) - set(self.module.params["keep"])):
-            self.systemctl("disable", "--now", name)
+    def present(self) -> list[str]:
+        """The siblings that have a unit file."""
+        names = os.listdir(_systemd.UNIT_DIR)
+        return sorted({name for pattern in self.module.params["siblings"] for name in fnmatch.filter(names, pattern)})
+
+    def remove(self, names: list[str]) -> None:
+        """Stop and remove units: all at once, because each may take its time."""
+        if names:
+            self.systemctl("disable", "--now", *names)
+        for name in names:
             _files.ensure_absent(os.path.join(_systemd.UNIT_DIR, name), self.change, check=self.check)
 
-    def write(self) -> None:
+    def write(self, content: str) -> None:
         """Write the unit file."""
         path = os.path.join(_systemd.UNIT_DIR, self.name)
         before = _files.read_text(path)
-        if before == self.content:
+        if before == content:
             return
-        self.change.add(path, before or "", self.content)
+        self.change.add(path, before or "", content)
         if not self.check:
-            _files.write_text(path, self.content, 0, 0, 0o644)
+            _files.write_text(path, content, 0, 0, 0o644)
+
+    def managed(self) -> list[str]:
+        """The units that shall run or not, once their files are as wanted."""
+        present = self.present()
+        if self.state == "absent":
+            self.remove(present)
+            return []
+        if self.content is not None:
+            self.remove([name for name in present if name not in self.module.params["keep"]])
+            self.write(self.content)
+            return [self.name]
+        if self.state == "started" and not present:
+            siblings = ", ".join(self.module.params["siblings"])
+            self.module.fail_json(msg=f"{siblings}: found no such unit; expected a host that was deployed. Run site.yml.")
+        return present
+
+    def switch(self, shown: dict[str, dict[str, str]]) -> None:
+        """Start or stop the units, now and at boot; ``shown`` is what systemd says about them."""
+        start = self.state == "started"
+        boot = [name for name in shown if (shown[name].get("UnitFileState") == "enabled") != start]
+        # One that drains still is waited for, as if it had not been told before.
+        now = [name for name in shown if (not running(shown[name]) if start else not ended(shown[name]))]
+        for when, names in (("at boot", boot), ("now", now)):
+            before, after = ("stopped\n", "running\n") if start else ("running\n", "stopped\n")
+            for name in names:
+                self.change.add(f"{name} {when}", before, after)
+        # What shall not run is kept from it before it stops: that may take as long as a drain, and the host may go down meanwhile.
+        if boot:
+            self.systemctl("enable" if start else "disable", "--quiet", *boot)
+        if now:
+            self.systemctl("start" if start else "stop", *now)
+
+    def stale(self, name: str, shown: dict[str, str]) -> bool:
+        """Whether the process was running before and has another digest than its unit file."""
+        pid = int(shown.get("MainPID", 0)) if running(shown) else 0
+        content = self.content
+        if content is None:
+            content = _files.read_text(os.path.join(_systemd.UNIT_DIR, name)) or ""
+        return bool(pid) and _systemd.digest_of_process(pid) != _systemd.digest_of_text(content)
 
     def run(self) -> bool:
-        """Do everything; return whether the process is stale."""
-        self.remove_siblings()
-        self.write()
-        shown = _systemd.show(self.module.run_command, [self.name], "ActiveState,MainPID,UnitFileState,NeedDaemonReload")[self.name]
-        if self.change.paths or shown.get("NeedDaemonReload") == "yes":
+        """Do everything; return whether a process is stale."""
+        names = self.managed()
+        shown = _systemd.show(self.module.run_command, names, "ActiveState,MainPID,UnitFileState,NeedDaemonReload")
+        if self.change.paths or any(unit.get("NeedDaemonReload") == "yes" for unit in shown.values()):
             self.systemctl("daemon-reload")
-        start = self.module.params["state"] == "started"
-        if start and shown.get("UnitFileState") != "enabled":
-            self.change.add(f"{self.name} at boot", "disabled\n", "enabled\n")
-            self.systemctl("enable", "--quiet", self.name)
-        running = shown.get("ActiveState") in ("active", "activating", "reloading")
-        if running != start:
-            self.change.add(f"{self.name} now", "running\n" if running else "stopped\n", "stopped\n" if running else "running\n")
-            self.systemctl("start" if start else "stop", self.name)
-        pid = int(shown.get("MainPID", 0)) if running and start else 0
-        return bool(pid) and _systemd.digest_of_process(pid) != _systemd.digest_of_text(self.content)
+        self.switch(shown)
+        return self.state == "started" and any(self.stale(name, unit) for name, unit in shown.items())
+
+
+def running(shown: dict[str, str]) -> bool:
+    """Whether systemd says that a unit runs or is about to."""
+    return shown.get("ActiveState") in ("active", "activating", "reloading")
+
+
+def ended(shown: dict[str, str]) -> bool:
+    """Whether systemd says that nothing of a unit runs any more."""
+    return shown.get("ActiveState") in ("inactive", "failed")
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "content": {"type": "str", "required": True},
-            "siblings": {"type": "str", "required": True},
-            "keep": {"type": "list", "elements": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "name": {"type": "str"},
+            "content": {"type": "str"},
+            "siblings": {"type": "list", "elements": "str", "required": True},
+            "keep": {"type": "list", "elements": "str", "default": []},
+            "state": {"type": "str", "choices": ["started", "stopped", "absent"], "default": "started"},
         },
+        required_by={"content": ["name"]},
         supports_check_mode=True,
     )
     unit = Unit(module)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
@@ -66,3 +69,17 @@ def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
                         found.append(f"{place.relative_to(ROOT)}: {task['name']}")
     assert tasks > 100
     assert found == []
+
+
+@pytest.mark.parametrize("action", ["stop", "start"])
+def test_only_a_deployment_brings_settings_to_a_unit(action):
+    """Stopping and starting must not say that a process has settings which are not on the host."""
+    (task,) = yaml.safe_load((ROOT / "roles/airflow/tasks/component.yml").read_text())
+    # Without anything that a unit file is made of.
+    values = {"airflow_action": action, "omit": "omitted", "airflow_component": {"instances": [{"name": "one"}, {"name": "two"}]}}
+
+    def rendered(text):
+        return Templar(DataLoader(), values).template(trust_as_template(text))
+
+    assert rendered(task["flightdeck.airflow.unit"]["content"]) == "omitted"
+    assert rendered(task["loop"]) == [{"name": "one"}]

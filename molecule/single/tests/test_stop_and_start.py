@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import requests
@@ -12,8 +13,8 @@ ROOT = Path(__file__).parents[3]
 SECONDS = 20
 
 
-def play(name):
-    return ansible(str(ROOT / "playbooks" / name), program="ansible-playbook", timeout=600)
+def play(name, *arguments):
+    return ansible(str(ROOT / "playbooks" / name), *arguments, program="ansible-playbook", timeout=600)
 
 
 def token(cluster):
@@ -37,5 +38,16 @@ def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
     host = host_named("node1")
     units = ("airflow-scheduler", "airflow-api-server", "airflow-worker@default", "airflow-worker@heavy")
     assert [host.service(f"{unit}.service").is_running for unit in units] == [False] * 4
+    assert [host.service(f"{unit}.service").is_enabled for unit in units] == [False] * 4
     play("start.yml")
+    assert [host.service(f"{unit}.service").is_enabled for unit in units] == [True] * 4
     assert probes(cluster, run) == ["success"] * 2
+
+
+def test_starting_what_runs_brings_no_settings_to_it(host_named):
+    host = host_named("node1")
+    seen = "systemctl show --property=Id,MainPID 'airflow-*.service'; sha256sum /etc/systemd/system/airflow-*.service"
+    before = host.check_output(seen)
+    # Nobody has deployed that.
+    play("start.yml", "-e", json.dumps({"airflow_config": {"core": {"parallelism": 33}}}))
+    assert host.check_output(seen) == before
