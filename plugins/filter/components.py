@@ -7,7 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _config, _environment, _release, _secrets, _worker
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
+    _components,
+    _config,
+    _environment,
+    _leftovers,
+    _release,
+    _secrets,
+    _worker,
+)
 
 
 class FilterModule:
@@ -19,6 +27,8 @@ class FilterModule:
             "airflow_cfg": _config.render_config,
             "component_digest": _components.component_digest,
             "environment_file": _environment.environment_file,
+            "former_files": _leftovers.former_files,
+            "former_units": _leftovers.former_units,
             "process_settings": _components.process_settings,
             "release_id": _release.release_id,
             "secret_content": _secrets.content,

@@ -27,6 +27,9 @@ _DROP_IN = {
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
 _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
+_UNIT_DIR = "/etc/systemd/system"
+_SECRETS_DIR = "/etc/airflow/secrets"
+_AGENT = "/usr/local/sbin/flightdeck-failover"
 # Seconds that a command may take.
 _COMMAND_SECONDS = 10
 # Seconds that all look-ups of names together may take.
@@ -40,6 +43,17 @@ def scheduler_alone(path: str = _SCHEDULER) -> bool:
     """Whether there is a scheduler that does not take turns with those of other hosts."""
     unit = read(path)
     return bool(unit) and "flightdeck-failover" not in unit
+
+
+def units(directory: str = _UNIT_DIR) -> dict[str, bool]:
+    """Paths of the unit files of components, and whether the roles wrote them."""
+    paths = sorted(path for name in _UNITS for path in glob.glob(f"{directory}/airflow-{name}*.service"))
+    return {path: "FLIGHTDECK_DIGEST" in read(path) for path in paths}
+
+
+def component_files(secrets: str = _SECRETS_DIR, agent: str = _AGENT) -> list[str]:
+    """Paths of the secrets on this host, and of the agent of schedulers that take turns."""
+    return sorted(glob.glob(f"{secrets}/*") + glob.glob(agent))
 
 
 def read(path: str) -> str:
@@ -216,8 +230,7 @@ def foreign(groups: Iterable[str]) -> list[str]:
         elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
-        paths = sorted(path for name in _UNITS for path in glob.glob(f"/etc/systemd/system/airflow-{name}*.service"))
-        found += [path for path in paths if "FLIGHTDECK_DIGEST" not in read(path)]
+        found += [path for path, ours in units().items() if not ours]
     return found
 
 

@@ -84,6 +84,8 @@ ansible_facts:
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_scheduler_alone, whether there is a scheduler that does not take turns with those of other hosts.
+    - flightdeck_units, the unit files of components that the roles have written.
+    - flightdeck_files, the paths of the components' secrets and of the agent of a scheduler that takes turns.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
   type: dict
   returned: when the module ran
@@ -144,6 +146,8 @@ def main() -> None:
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": bool(glob.glob("/var/lib/postgresql/*/main/PG_VERSION")),
         "flightdeck_scheduler_alone": _host.scheduler_alone(),
+        "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
+        "flightdeck_files": _host.component_files(),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "python": {
             "executable": sys.executable,

@@ -83,3 +83,11 @@ def test_only_a_deployment_brings_settings_to_a_unit(action):
 
     assert rendered(task["flightdeck.airflow.unit"]["content"]) == "omitted"
     assert rendered(task["loop"]) == [{"name": "one"}]
+
+
+def test_secrets_go_after_the_restarts_and_units_before():
+    """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old processes read old secrets."""
+    plays = yaml.safe_load((ROOT / "playbooks/airflow.yml").read_text())
+    (play,) = (play for play in plays if play["name"] == "Start Airflow")
+    entries = [[task.get("ansible.builtin.import_role", {}).get("tasks_from") for task in play[part]] for part in ("tasks", "post_tasks")]
+    assert (entries[0][-1], entries[1]) == ("leftover_units", ["leftover_files"])

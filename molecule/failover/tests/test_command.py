@@ -203,6 +203,8 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
     play("-e", "airflow_scheduler_mode=active_active")
     assert users() == ""
     assert all(processes(host_named(host)) for host in schedulers)
+    left = "ls /usr/local/sbin/flightdeck-failover /etc/airflow/secrets/scheduler_* 2>/dev/null || true"
+    assert [host_named(host).check_output(left) for host in schedulers] == [""] * len(schedulers)
     with pytest.raises(RuntimeError, match="FD182"):
         play("--limit", schedulers[0])
     with pytest.raises(RuntimeError, match="FD182"):

@@ -1,0 +1,82 @@
+"""What goes from a host, and what stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _leftovers
+
+ROOT = Path(__file__).parents[4]
+WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
+
+
+@pytest.mark.parametrize(
+    ("present", "components", "former"),
+    [
+        ([WORKER, SCHEDULER], ["scheduler", "worker"], []),
+        ([WORKER, SCHEDULER], ["worker"], [SCHEDULER]),
+        ([WORKER, SCHEDULER, "airflow-worker@gpu.service"], ["scheduler"], [WORKER, "airflow-worker@gpu.service"]),
+        # The other version's unit of a component that stays is replaced when it is deployed.
+        (["airflow-webserver.service"], ["webserver"], []),
+        (["airflow-api-server.service", "airflow-webserver.service"], [], ["airflow-api-server.service", "airflow-webserver.service"]),
+        # Not the webserver's.
+        (["airflow-worker@gpu-server.service"], ["worker"], []),
+        (["airflow-flower.service"], [], []),
+        ([], ["worker"], []),
+    ],
+)
+def test_units_of_components_that_left(present, components, former):
+    assert _leftovers.former_units(present, components) == former
+
+
+@pytest.mark.parametrize("component", _components.COMPONENTS)
+def test_the_roles_have_the_same_names(component):
+    variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
+    described = variables["__scheduler_alone" if component == "scheduler" else f"__{component}_component"]
+    assert described["siblings"] == list(_leftovers.UNITS[component])
+
+
+def node(*files, **more):
+    return {"airflow": {"secrets": [{"file": name} for name in files]}, **more}
+
+
+def paths(*names):
+    return [f"/etc/airflow/secrets/{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "former"),
+    [
+        (paths("broker_url", "result_backend"), node("broker_url", "result_backend"), []),
+        # A worker of Airflow 2 becomes one of Airflow 3.
+        (paths("broker_url", "fernet_key", "sql_alchemy_conn"), node("broker_url"), paths("fernet_key", "sql_alchemy_conn")),
+        # A scheduler takes turns no more.
+        (
+            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _leftovers.AGENT],
+            node("sql_alchemy_conn"),
+            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _leftovers.AGENT],
+        ),
+        ([_leftovers.AGENT, *paths("scheduler_lease")], node("scheduler_lease", turns={"program": "1"}), []),
+        (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
+        # A host that has no component any more.
+        (paths("broker_url"), {}, paths("broker_url")),
+        # Somebody else's.
+        ([*paths("my_token", "broker_url.bak"), "/etc/airflow/airflow.cfg"], {}, []),
+    ],
+)
+def test_secrets_that_nothing_reads(present, wanted, former):
+    assert _leftovers.former_files(present, wanted) == former
+
+
+def test_what_a_host_has(tmp_path):
+    for name in (WORKER, SCHEDULER, "airflow-watchdog@.service", "airflow.slice", "haproxy.service"):
+        (tmp_path / name).write_text("[Service]\nEnvironment=FLIGHTDECK_DIGEST=1\n")
+    (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
+    found = _host.units(str(tmp_path))
+    assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
+    assert _host.component_files(str(tmp_path / "none"), str(tmp_path / "none")) == []
+    agent = tmp_path / SCHEDULER
+    assert _host.component_files(str(tmp_path), str(agent))[0].startswith(str(tmp_path))
