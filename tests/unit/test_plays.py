@@ -91,3 +91,16 @@ def test_secrets_go_after_the_restarts_and_units_before():
     (play,) = (play for play in plays if play["name"] == "Start Airflow")
     entries = [[task.get("ansible.builtin.import_role", {}).get("tasks_from") for task in play[part]] for part in ("tasks", "post_tasks")]
     assert (entries[0][-1], entries[1]) == ("leftover_units", ["leftover_files"])
+
+
+@pytest.mark.parametrize(("limit", "builder"), [(["lb1", "db1"], None), (["db1", "worker1", "master1"], "master1")])
+def test_one_airflow_host_of_those_that_run_builds_the_release_and_a_run_without_any_goes_on(limit, builder):
+    plays = yaml.safe_load((ROOT / "playbooks/backing_services.yml").read_text())
+    condition = next(task["when"] for play in plays for task in play["tasks"] if task["name"] == "Build the Airflow release")
+    known = {"airflow_cluster": {"airflow_hosts": ["master1", "worker1"]}, "ansible_play_hosts_all": limit}
+    builds = [
+        host
+        for host in limit
+        if Templar(DataLoader(), {**known, "inventory_hostname": host}).evaluate_conditional(trust_as_template(condition))
+    ]
+    assert builds == ([builder] if builder else [])

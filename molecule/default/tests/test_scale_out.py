@@ -54,6 +54,13 @@ def test_nothing_is_left_to_do_on_the_others(cluster, host_named):
     assert processes(cluster, host_named) == before
 
 
+def test_a_run_for_one_backing_host_goes_on_without_airflow_hosts(cluster, host_named):
+    before = processes(cluster, host_named)
+    alone = recap(play("site.yml", "--limit", "db1"))
+    assert [host for host, (_ok, changed) in alone.items() if changed] == []
+    assert processes(cluster, host_named) == before
+
+
 def test_it_leaves_and_nobody_else_notices(cluster, host_named):
     before = processes(cluster, host_named)
     # As an operator does it: running tasks finish, then the machine goes, and its line in the inventory.
