@@ -80,7 +80,7 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
     problems = []
     good: dict[str, Any] = {}
     for name, value in values.items():
-        if value is None and options[name].get("no_log"):
+        if value is None and options[name].get("no_log") and "default" not in options[name]:
             # As good as not given: it is made.
             continue
         option = {key: entry for key, entry in options[name].items() if key not in ("required", "default")}

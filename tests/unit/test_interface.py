@@ -20,6 +20,8 @@ for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
 SECRETS = {f"airflow_{name}" for name in GENERATORS}
 GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
+# They may hold a login.
+GIVEN |= {"airflow_package_extra_index_urls", "airflow_package_index_url", "airflow_package_proxy"}
 # What the collection sets itself.
 INTERNAL = {"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"}
 

@@ -104,3 +104,13 @@ def test_one_airflow_host_of_those_that_run_builds_the_release_and_a_run_without
         if Templar(DataLoader(), {**known, "inventory_hostname": host}).evaluate_conditional(trust_as_template(condition))
     ]
     assert builds == ([builder] if builder else [])
+
+
+def test_logins_of_package_indexes_stand_in_no_command_line():
+    """``environment`` of a task is part of the command that Ansible gives to a shell on the host: every account there can read it."""
+    found = []
+    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
+        for task in nested(yaml.safe_load(path.read_text())):
+            if "block" not in task and re.search(r"__airflow_build_environment|airflow_package_(\w*url|proxy)", str(task)):
+                found.append((path.name, "environment" in task, task.get("no_log", False)))
+    assert found == [("build.yml", False, True)]

@@ -70,6 +70,25 @@ def test_the_document_of_a_release_is_valid():
     assert [entry["purl"] for entry in document["components"]] == ["pkg:pypi/a-b@2", "pkg:pypi/zope-thing@1.0"]
 
 
+def test_a_build_takes_its_environment_from_a_file_and_leaves_none(tmp_path):
+    """The login of an index would be in the list of processes, were it handed over by a command."""
+    script = tmp_path / "build_release.py"
+    script.write_bytes((ROOT / "roles/airflow/files/build_release.py").read_bytes())
+    release = tmp_path / "releases/1"
+    release.mkdir(parents=True)
+    (release / "release.json").write_text("{}")
+    packer = tmp_path / "bin/tar"
+    packer.parent.mkdir()
+    packer.write_text('#!/bin/sh\nprintf %s "$PIP_INDEX_URL" >"$5"\n')
+    packer.chmod(0o755)
+    index = "https://user:token@packages.example.org/simple"
+    environment = {"PIP_INDEX_URL": index, "PATH": f"{packer.parent}:{os.environ['PATH']}"}
+    (tmp_path / "environment.json").write_text(json.dumps(environment))
+    subprocess.run([sys.executable, script, release, "3.3.2"], check=True)
+    assert (tmp_path / "releases/1.tar.zst").read_text() == index
+    assert not (tmp_path / "environment.json").exists()
+
+
 def test_every_locked_package_has_a_hash():
     for lock in [ROOT / "requirements.lock", *(ROOT / "roles/airflow/files/locks").glob("*.txt")]:
         text = lock.read_text().replace("\\\n", "")

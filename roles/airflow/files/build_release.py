@@ -2,8 +2,9 @@
 
     build_release.py DIRECTORY VERSION
 
-Reads lock.txt, uv.txt and extra.txt beside itself. A directory without release.json, which is written last, is a half release
-and made anew. Leaves DIRECTORY.tar.zst. What is in the release is written into it as sbom.cdx.json (CycloneDX).
+Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without release.json,
+which is written last, is a half release and made anew. Leaves DIRECTORY.tar.zst. What is in the release is written into it as
+sbom.cdx.json (CycloneDX).
 """
 
 from __future__ import annotations
@@ -110,8 +111,16 @@ def build(target: Path, version: str) -> None:
     (target / "release.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
+def take_environment() -> None:
+    """Where packages come from. It may hold a login, which must neither stand in a command line nor stay on the disk."""
+    file = HERE / "environment.json"
+    os.environ.update(json.loads(file.read_text(encoding="utf-8")))
+    file.unlink()
+
+
 def main() -> None:
     """Command line."""
+    take_environment()
     target, version = Path(sys.argv[1]), sys.argv[2]
     if not (target / "release.json").exists():
         shutil.rmtree(target, ignore_errors=True)

@@ -16,6 +16,7 @@ OPTIONS = {
     "airflow_worker_queues": {"type": "list", "elements": "raw"},
     "airflow_config": {"type": "dict"},
     "airflow_admin_password": {"type": "str", "no_log": True},
+    "airflow_package_extra_index_urls": {"type": "list", "elements": "str", "no_log": True, "default": []},
     "airflow_action": {"type": "str", "choices": ["deploy", "verify"]},
 }
 
@@ -73,6 +74,9 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
         ("airflow_admin_password", "hunter2", True),
         ("airflow_admin_password", ["hunter2"], False),
         ("airflow_admin_password", {"value": "hunter2"}, False),
+        # Nothing is made in its place.
+        ("airflow_package_extra_index_urls", None, False),
+        ("airflow_package_extra_index_urls", "https://user:hunter2@packages.example.org", False),
     ],
 )
 def test_values_have_the_type_of_their_option(name, value, good):
