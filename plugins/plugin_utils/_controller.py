@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secret_rules import plain_secrets, plain_warning
 from packaging.specifiers import SpecifierSet
 
-# Collections whose modules the roles use; galaxy.yml says the same.
-COLLECTIONS = ("community.postgresql",)
+# Collections whose modules the roles use, and their versions; galaxy.yml says the same.
+COLLECTIONS = {"community.postgresql": ">=3.5.0,<5.0.0"}
 
 _SUFFIXES = ("", ".yml", ".yaml", ".json", ".ini", ".cfg")
 # Larger files are data, not variables.
@@ -24,22 +25,34 @@ _CLUSTER_NAME = re.compile(r"^\s*[\"']?airflow_cluster_name[\"']?\s*[:=]\s*[\"']
 
 
 def check_ansible(version: str, requires: str) -> list[Problem]:
-    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, one for each missing collection."""
+    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each collection like that."""
     problems = []
     if not SpecifierSet(requires).contains(version, prereleases=True):
         problems.append(
             Problem("FD124", "ansible-core", version, requires, "Install one with pip; see requirements.in for the tested one.")
         )
-    for name in COLLECTIONS:
-        try:
-            present = importlib.util.find_spec(f"ansible_collections.{name}") is not None
-        except ModuleNotFoundError:
-            present = False
-        if not present:
-            problems.append(
-                Problem("FD124", f"collection {name}", "nothing installed", "the collection", f"ansible-galaxy collection install {name}.")
-            )
+    for name, wanted in COLLECTIONS.items():
+        present = _collection_version(name)
+        # A checkout does not say its version.
+        if present is None or (present and not SpecifierSet(wanted).contains(present, prereleases=True)):
+            remedy = f"ansible-galaxy collection install --upgrade '{name}:{wanted}'."
+            problems.append(Problem("FD124", f"collection {name}", present or "nothing installed", wanted, remedy))
     return problems
+
+
+def _collection_version(name: str) -> str | None:
+    """The version of an installed collection, empty when it does not say, None without the collection."""
+    try:
+        spec = importlib.util.find_spec(f"ansible_collections.{name}")
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None:
+        return None
+    for folder in spec.submodule_search_locations or ():
+        manifest = Path(folder) / "MANIFEST.json"
+        if manifest.is_file():
+            return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+    return ""
 
 
 def check_files(host: str, lock_file: str, version: str) -> list[Problem]:

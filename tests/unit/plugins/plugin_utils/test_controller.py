@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_the_needed_collections_are_the_declared_ones():
-    assert set(_controller.COLLECTIONS) == set(yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"])
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == _controller.COLLECTIONS
 
 
 @pytest.mark.parametrize(("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)])
@@ -21,10 +21,16 @@ def test_an_old_ansible_is_refused(version, good):
     assert [problem.code for problem in _controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
 
 
-def test_a_missing_collection_is_named(monkeypatch):
-    monkeypatch.setattr(_controller, "COLLECTIONS", ("nobody.nothing",))
+@pytest.mark.parametrize(
+    ("name", "wanted", "found"),
+    [("nobody.nothing", ">=1", "nothing installed"), ("community.postgresql", ">=99", "."), ("community.postgresql", "<3", ".")],
+)
+def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch, name, wanted, found):
+    monkeypatch.setattr(_controller, "COLLECTIONS", {name: wanted})
     (problem,) = _controller.check_ansible("2.19.0", ">=2.19.0")
-    assert "nobody.nothing" in str(problem)
+    assert (problem.where, problem.expected) == (f"collection {name}", wanted)
+    assert found in problem.found
+    assert f"{name}:{wanted}" in problem.remedy
 
 
 @pytest.mark.parametrize(
