@@ -9,6 +9,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
@@ -114,3 +115,11 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
             if "block" not in task and re.search(r"__airflow_build_environment|airflow_package_(\w*url|proxy)", str(task)):
                 found.append((path.name, "environment" in task, task.get("no_log", False)))
     assert found == [("build.yml", False, True)]
+
+
+def test_plays_over_the_whole_cluster_name_every_group():
+    """In one order: some tasks run on the first host only."""
+    plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text()) if "hosts" in play]
+    found = {play["name"]: play["hosts"] for play in plays if play["hosts"].count("airflow_") > len(GROUPS) / 2}
+    assert len(found) > 5
+    assert {name: hosts for name, hosts in found.items() if hosts != ":".join(f"airflow_{group}" for group in GROUPS)} == {}
