@@ -513,7 +513,6 @@ class _Model:
             "longnames": any("." in member.name for member in members),
             "nodes": list(names.values()),
             "seed": {"name": seed.name, "address": seed.address, "nodename": names[seed.name]},
-            "is_seed": host.name == seed.name,
             "port": self.rabbitmq_port(),
             "management_port": self.set["airflow_rabbitmq_management_port"],
             "management_tls_port": self.set["airflow_rabbitmq_management_tls_port"],

@@ -113,7 +113,6 @@ def etcd(host: Member, members: Iterable[Member], settings: Mapping[str, Any], *
         "peer_url": f"{scheme}://{bracket(host.address)}:{ETCD_PEER_PORT}",
         "client_url": f"{scheme}://{bracket(host.address)}:{ETCD_CLIENT_PORT}",
         "members": {member.name: f"{scheme}://{bracket(member.address)}:{ETCD_PEER_PORT}" for member in members},
-        "client_urls": [f"{scheme}://{bracket(member.address)}:{ETCD_CLIENT_PORT}" for member in members],
     }
 
 
