@@ -47,6 +47,7 @@ class FilterModule:
             "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
             "haproxy_quote": _checked(_quote.haproxy_quote),
             "patroni_change": _checked(_ha.patroni_change),
+            "postgresql_arguments": _checked(_quote.postgresql_arguments),
             "postgresql_memory": _checked(_sizes.postgresql_memory),
             "postgresql_name": _checked(_quote.postgresql_name),
             "postgresql_peer": _checked(_quote.postgresql_peer),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -23,13 +23,24 @@ def haproxy_path_regex(paths: Iterable[str]) -> str:
     return haproxy_quote(f"^/+({'|'.join(alternatives)})(/|$)")
 
 
-def postgresql_value(value: Any) -> str:
-    """``value`` as it stands in postgresql.conf: on/off for booleans, the rest quoted."""
+def _setting(value: Any) -> str:
+    """``value`` as PostgreSQL is to read it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (list, tuple)):
-        value = ", ".join(str(item) for item in value)
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "''") + "'"
+        return ", ".join(str(item) for item in value)
+    return str(value)
+
+
+def postgresql_value(value: Any) -> str:
+    """``value`` as it stands in postgresql.conf: on/off for booleans, the rest quoted."""
+    text = _setting(value)
+    return text if isinstance(value, bool) else "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def postgresql_arguments(settings: Mapping[str, Any]) -> list[str]:
+    """``settings`` as arguments of the server's own command."""
+    return [part for name, value in sorted(settings.items()) for part in ("-c", f"{name}={_setting(value)}")]
 
 
 def postgresql_name(value: str) -> str:

@@ -39,6 +39,13 @@ def test_postgresql_value(value: object, text: str) -> None:
     assert _quote.postgresql_value(value) == text
 
 
+def test_postgresql_arguments_need_no_quotes() -> None:
+    settings = {"work_mem": "16MB", "jit": False, "log_line_prefix": "it's %m", "shared_preload_libraries": ["a", "b"]}
+    arguments = _quote.postgresql_arguments(settings)
+    assert arguments[::2] == ["-c"] * 4
+    assert arguments[1::2] == ["jit=off", "log_line_prefix=it's %m", "shared_preload_libraries=a, b", "work_mem=16MB"]
+
+
 @pytest.mark.parametrize(
     ("value", "peer"),
     [
