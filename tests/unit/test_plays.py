@@ -58,6 +58,27 @@ def reached(tasks, here):
                     waiting.append((yaml.safe_load(path.read_text()), path.parent))
 
 
+def entry_points(role):
+    return set(yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"])
+
+
+def test_every_entry_point_that_is_used_is_in_the_spec_of_its_role():
+    used = set()
+    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
+        content = yaml.safe_load(path.read_text()) or []
+        for task in nested(task for part in content for task in (part.get("tasks", ()) if "hosts" in part else [part])):
+            for said in (task[action] for action, kind in ACTIONS.items() if kind == "role" and action in task):
+                name = said.get("tasks_from", "main")
+                used |= {(said["name"].split(".")[-1], each) for each in (re.findall(r"'(\w+)'", name) or [name])}
+    assert len(used) > 25
+    assert {(role, name) for role, name in used if name not in entry_points(role)} == set()
+
+
+def test_every_entry_point_of_the_role_airflow_is_in_its_readme():
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "roles/airflow/README.md").read_text(), re.MULTILINE)
+    assert set(table) == entry_points("airflow")
+
+
 def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
     """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
     found, tasks = [], 0
