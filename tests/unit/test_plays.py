@@ -141,6 +141,8 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
 def test_plays_over_the_whole_cluster_name_every_group():
     """In one order: some tasks run on the first host only."""
     plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text()) if "hosts" in play]
-    found = {play["name"]: play["hosts"] for play in plays if play["hosts"].count("airflow_") > len(GROUPS) / 2}
+    found = {
+        play["name"]: play["hosts"] for play in plays if play["hosts"].count("airflow_") > len(GROUPS) / 2 and "!" not in play["hosts"]
+    }
     assert len(found) > 5
     assert {name: hosts for name, hosts in found.items() if hosts != ":".join(f"airflow_{group}" for group in GROUPS)} == {}
