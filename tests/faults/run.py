@@ -32,7 +32,7 @@ import turns
 from cluster import Cluster, wait
 from faults import FAULTS, Fault, Undo
 
-# Before the fault: at least so long, and until so many tasks began, which is both workers of the cluster or one of one.
+# Before the fault: at least so long, and until so many tasks have begun.
 WARM_SECONDS = 10
 WARM_TASKS = 4
 CALM_SECONDS = 10
