@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _stores
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
 
 
@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
         if warnings:
             result["warnings"] = warnings
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
-        result["ansible_facts"] = {"flightdeck_postgresql_origins": origins}
+        stores = _stores.survey(hosts, variables["airflow_cluster"])
+        result["ansible_facts"] = {"flightdeck_postgresql_origins": origins, "flightdeck_stores": stores}
         result["changed"] = False
         return result

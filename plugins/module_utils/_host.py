@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
+
 MARK = "/etc/airflow/cluster"
 FIREWALL = "/etc/flightdeck/firewall.nft"
 # What the roles leave behind on a host, and the sign of an installation that is not theirs.
@@ -30,6 +32,9 @@ _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", 
 _UNIT_DIR = "/etc/systemd/system"
 _SECRETS_DIR = "/etc/airflow/secrets"
 _AGENT = "/usr/local/sbin/flightdeck-failover"
+# Data of members; those of Debian's own etcd are elsewhere.
+_ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
+_MNESIA = "/var/lib/rabbitmq/mnesia"
 # Seconds that a command may take.
 _COMMAND_SECONDS = 10
 # Seconds that all look-ups of names together may take.
@@ -272,6 +277,25 @@ def database(name: str, port: int) -> dict[str, str]:
     command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--username=postgres"]
     command += ["--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", *(f"--command={each}" for each in statements)]
     return dict(line.split("=", 1) for line in run(*command).splitlines() if "=" in line)
+
+
+def etcd(url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
+    """Whether there are data of the etcd member at ``url``, and whom it knows; nobody when it does not answer.
+
+    A member that was refused by the others has a directory, but no log.
+    """
+    data = bool(glob.glob(wal))
+    return {"data": data, "members": _etcd.members(run(*_etcd.command(url, "member", "list", "--write-out=json"))) if data else []}
+
+
+def rabbitmq(node: str, directory: str = _MNESIA) -> dict[str, Any]:
+    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them. One that was refused has written no schema."""
+    data = os.path.exists(f"{directory}/{node}/schema.DAT")
+    known = sorted(set(re.findall(r"[\w-]+@[\w.-]+", read(f"{directory}/{node}/cluster_nodes.config"))))
+    return {"data": data, "members": known if data else []}
+
+
+STORES = {"etcd": etcd, "rabbitmq": rabbitmq}
 
 
 def without_candidate(packages: Iterable[str]) -> list[str]:

@@ -64,6 +64,17 @@ options:
     type: list
     elements: str
     default: []
+  stores:
+    description: Stores of the host whose data and members are looked for. Set by the action.
+    type: dict
+    default: {}
+    suboptions:
+      etcd:
+        description: URL at which the host's etcd member answers clients.
+        type: str
+      rabbitmq:
+        description: Name of the host's RabbitMQ node.
+        type: str
 """
 
 EXAMPLES = r"""
@@ -107,6 +118,7 @@ preflight:
     foreign: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database: {description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it., type: dict}
+    stores: {description: 'By store, whether the host has data of it, and its members as this one knows them.', type: dict}
     without_candidate: {description: Packages that apt could not install., type: list, elements: str}
     nr_open: {description: Files that a process may be allowed to open., type: int}
     synchronised: {description: Whether a time service keeps the clock., type: bool}
@@ -134,6 +146,7 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/airflow"},
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
             "packages": {"type": "list", "elements": "str", "default": []},
+            "stores": {"type": "dict", "default": {}, "options": {"etcd": {"type": "str"}, "rabbitmq": {"type": "str"}}},
         },
         supports_check_mode=True,
     )
@@ -166,6 +179,7 @@ def main() -> None:
         "foreign": _host.foreign(wanted["groups"]),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
+        "stores": {store: _host.STORES[store](place) for store, place in wanted["stores"].items() if place},
         "without_candidate": _host.without_candidate(wanted["packages"]),
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),

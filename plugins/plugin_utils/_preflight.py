@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _stores
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._ha import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import fingerprint
@@ -188,7 +189,14 @@ def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
         "root": str(cluster["directories"]["root"]),
         "database": _database(cluster["nodes"][name]),
         "packages": _packages(cluster, name),
+        "stores": _asked_stores(cluster["nodes"][name]),
     }
+
+
+def _asked_stores(node: Mapping[str, Any]) -> dict[str, str]:
+    """By store on a host, how its data and its members are found: the URL of an etcd member, the name of a RabbitMQ node."""
+    places = {"etcd": "client_url", "rabbitmq": "nodename"}
+    return {store: str(node[store][key]) for store, key in places.items() if store in node}
 
 
 def _packages(cluster: Mapping[str, Any], name: str) -> list[str]:
@@ -232,6 +240,7 @@ def check(
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
+        problems += on_hosts(_stores.check(_stores.survey(seen, cluster), seen, cluster))
         skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
         problems += skew
         warnings += _warn({name: facts["preflight"] for name, facts in seen.items()}, cluster)

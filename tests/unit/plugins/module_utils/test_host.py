@@ -134,3 +134,25 @@ def test_a_command_that_fails_or_does_not_exist_says_nothing():
 
 def test_a_host_without_a_database_has_nothing_in_it():
     assert _host.database("no_such_database", 1) == {}
+
+
+@pytest.mark.parametrize(("log", "data"), [("0000000000000000-0000000000000000.wal", True), ("", False)])
+def test_etcd_has_data_when_it_has_a_log(tmp_path, monkeypatch, log, data):
+    """A member that the others refused leaves its directories behind."""
+    (tmp_path / "wal").mkdir()
+    if log:
+        (tmp_path / "wal" / log).touch()
+    monkeypatch.setattr(_host, "run", lambda *_command: '{"members": [{"ID": 1, "name": "db1", "peerURLs": ["http://192.0.2.1:2380"]}]}')
+    found = _host.etcd("http://192.0.2.1:2379", str(tmp_path / "wal/*.wal"))
+    assert (found["data"], [member["name"] for member in found["members"]]) == (data, ["db1"] if data else [])
+
+
+@pytest.mark.parametrize(("schema", "members"), [(True, ["rabbit@mq-1", "rabbit@mq2.example.org"]), (False, [])])
+def test_rabbitmqs_cluster_stands_in_its_data(tmp_path, schema, members):
+    node = tmp_path / "rabbit@mq-1"
+    node.mkdir()
+    (node / "cluster_nodes.config").write_text("{['rabbit@mq-1','rabbit@mq2.example.org'],['rabbit@mq-1','rabbit@mq2.example.org']}.\n")
+    if schema:
+        (node / "schema.DAT").touch()
+    assert _host.rabbitmq("rabbit@mq-1", str(tmp_path)) == {"data": schema, "members": members}
+    assert _host.rabbitmq("rabbit@mq9", str(tmp_path)) == {"data": False, "members": []}

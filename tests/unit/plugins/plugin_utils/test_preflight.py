@@ -35,12 +35,14 @@ def looked(model, name, **changes):
         "foreign": [],
         "database": {},
         "without_candidate": [],
+        "stores": {store: {"data": True, "members": []} for store in wanted["stores"]},
         "nr_open": 1_048_576,
         "synchronised": True,
         "unattended_upgrades": False,
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
     facts = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4}
+    facts["flightdeck_postgresql_data"] = True
     facts["python"] = {"version": {"major": 3, "minor": 11}}
     facts |= changes.pop("facts", {})
     return {**facts, "preflight": {**good, **changes}}

@@ -1,0 +1,104 @@
+"""Hosts that lost their data, and those that never had any."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _preflight, _stores
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from test_cluster import available, defaults, host, reference
+from test_preflight import OWN, looked
+
+MODEL = _cluster.build(available(), defaults())
+STORES = ("db1", "db2", "db3")
+
+
+def member(name, started=True, named=True):
+    return {"id": "a", "name": name if named else "", "peer_urls": [MODEL["nodes"][name]["etcd"]["peer_url"]], "started": started}
+
+
+def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
+    """Facts of all hosts, of which those in ``empty`` have no data; ``etcd`` and ``nodes`` are whom the others know."""
+    facts = {}
+    for name in model["nodes"]:
+        if name in without:
+            continue
+        data = name not in empty
+        facts[name] = looked(model, name)
+        facts[name]["flightdeck_postgresql_data"] = data
+        facts[name]["preflight"]["stores"] = {
+            "etcd": {"data": data, "members": list(etcd) if data else []},
+            "rabbitmq": {"data": data, "members": [f"rabbit@{each}" for each in nodes] if data else []},
+        }
+    return facts
+
+
+def problems(facts, model=MODEL):
+    return _preflight.check(facts, model, OWN)[0]
+
+
+ALL = [member(name) for name in STORES]
+
+
+def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
+    facts = found(etcd=ALL)
+    (problem,) = problems(facts)
+    assert (problem.code, problem.where) == ("FD221", "data of host db3")
+    assert "etcd and RabbitMQ" in problem.found
+    assert "replace_host.yml -e airflow_replaced_host=db3" in report([problem])
+    known = _stores.survey(facts, MODEL)
+    assert {store: known[store]["lost"] for store in known} == {"etcd": {"db3": "db3"}, "rabbitmq": {"db3": "rabbit@db3"}, "metastore": {}}
+    assert {store: known[store]["empty"] for store in known} == {store: ["db3"] for store in known}
+    assert known["etcd"]["joining"] == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "joining"),
+    [
+        # The first deployment, one that was interrupted, and one of which nobody answers.
+        (found(empty=STORES), []),
+        (found(etcd=[*ALL[:2], member("db3", started=False)], nodes=STORES[:2]), []),
+        (found(etcd=[], nodes=STORES[:2]), []),
+        # The others have forgotten it, and took it in again in a run that was interrupted.
+        (found(etcd=ALL[:2], nodes=STORES[:2]), ["db3"]),
+        (found(etcd=[*ALL[:2], member("db3", started=False, named=False)], nodes=STORES[:2]), ["db3"]),
+        (found(empty=(), etcd=ALL), []),
+    ],
+)
+def test_all_others_are_deployed(facts, joining):
+    assert problems(facts) == []
+    known = _stores.survey(facts, MODEL)
+    assert {name for store in known.values() for name in store["lost"]} == set()
+    assert known["etcd"]["joining"] == joining
+
+
+def test_the_member_that_answers_is_asked():
+    facts = found(etcd=ALL)
+    facts["db1"]["preflight"]["stores"]["etcd"]["members"] = []
+    assert _stores.survey(facts, MODEL)["etcd"]["source"] == "db2"
+
+
+@pytest.mark.parametrize(("without", "codes"), [(("db1", "db2"), ["FD222"]), (("db1",), ["FD221"])])
+def test_a_run_that_does_not_see_the_others(without, codes):
+    assert [problem.code for problem in problems(found(etcd=ALL, without=without))] == codes
+
+
+def test_a_first_deployment_may_leave_one_host_for_later():
+    assert problems(found(empty=STORES, without=("db3",))) == []
+
+
+def test_two_more_members_of_etcd_join():
+    model = _cluster.build([*available(), host("db4", 134, "etcd"), host("db5", 135, "etcd")], defaults())
+    facts = found(empty=("db4", "db5"), etcd=ALL, model=model)
+    assert problems(facts, model) == []
+    assert _stores.survey(facts, model)["etcd"]["joining"] == ["db4", "db5"]
+
+
+def test_a_store_with_one_member_has_nobody_who_counts_on_it():
+    model = _cluster.build(reference(), defaults())
+    known = _stores.survey({name: looked(model, name) for name in model["nodes"]}, model)
+    assert known["metastore"] == {"origins": [], "empty": [], "lost": {}, "joining": [], "source": ""}
+
+
+def test_what_a_host_is_asked_for():
+    assert _preflight.wanted(MODEL, "db1")["stores"] == {"etcd": "https://192.0.2.131:2379", "rabbitmq": "rabbit@db1"}
+    assert _preflight.wanted(MODEL, "worker1")["stores"] == {}

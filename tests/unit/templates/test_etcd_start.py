@@ -1,0 +1,58 @@
+"""What an etcd member is told at its first start restarts nobody later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _ha
+
+ROLE = Path(__file__).parents[3] / "roles/etcd"
+NOBODY = {"origins": [], "joining": [], "source": ""}
+THREE = ("db1", "db2", "db3")
+
+
+def rendered(name, names, member, store):
+    """A template of the role on a host, as key and value."""
+    hosts = [_cluster.Host(each, frozenset({"etcd"}), f"192.0.2.13{each[-1]}") for each in names]
+    own = next(host for host in hosts if host.name == member)
+    share = _ha.etcd(own, hosts, {"airflow_cluster_name": "airflow"}, tls=True)
+    values = DataLoader().load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True)
+    values |= {
+        "airflow_cluster": {"nodes": {member: {"etcd": share}}, "tls": {"enabled": True}},
+        "inventory_hostname": member,
+        "ansible_managed": "Managed",
+        "ansible_facts": {"distribution_major_version": "12", "flightdeck_stores": {"etcd": store}},
+        "__etcd_joined": {"initial_cluster": "db1=https://192.0.2.131:2380,db9=https://192.0.2.9:2380"},
+    }
+    text = Templar(DataLoader(), values).template(trust_as_template((ROLE / "templates/etc/etcd" / name).read_text()))
+    return dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def test_more_members_change_nothing_that_a_running_one_reads():
+    few, more = (rendered("airflow.conf.j2", names, "db1", NOBODY) for names in (THREE, (*THREE, "db4", "db5")))
+    assert few == more
+    (unit,) = (
+        task["flightdeck.airflow.service_unit"]
+        for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())
+        if "flightdeck.airflow.service_unit" in task
+    )
+    assert "/etc/etcd/airflow-initial.conf" not in unit["restart_on"]
+
+
+@pytest.mark.parametrize(
+    ("store", "state", "members"),
+    [
+        (NOBODY, "new", ["db1", "db2", "db3"]),
+        # A cluster began with it, and it has not started yet.
+        ({"origins": ["db1", "db2"], "joining": [], "source": "db1"}, "new", ["db1", "db2", "db3"]),
+        ({"origins": ["db1"], "joining": ["db3"], "source": "db1"}, "existing", ["db1", "db9"]),
+    ],
+)
+def test_a_member_without_data_begins_a_cluster_or_joins_one(store, state, members):
+    found = rendered("airflow-initial.conf.j2", THREE, "db3", store)
+    assert [entry.split("=")[0] for entry in found["ETCD_INITIAL_CLUSTER"].split(",")] == members
+    assert (found["ETCD_INITIAL_CLUSTER_STATE"], found["ETCD_INITIAL_CLUSTER_TOKEN"]) == (state, "airflow")
