@@ -1,0 +1,81 @@
+"""The machine of a store is lost with all that was on it, and an empty one takes its name."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, wait
+from cluster_access import ansible, recap, wait_until
+
+ROOT = Path(__file__).parents[3]
+# The first of the inventory, which the other brokers once joined.
+LOST = "store1"
+REPLACE = ["playbooks/replace_host.yml", "-e", f"airflow_replaced_host={LOST}"]
+ETCDCTL = (
+    "etcdctl --endpoints https://{address}:2379 --cacert /etc/etcd/airflow-tls/ca.crt --cert /etc/etcd/airflow-tls/server.crt "
+    "--key /etc/etcd/airflow-tls/server.key --write-out=json"
+)
+
+
+def play(playbook, *arguments):
+    return ansible(str(ROOT / playbook), *arguments, program="ansible-playbook", timeout=1200)
+
+
+def etcd(cluster, *command):
+    return json.loads(cluster.run("store2", *ETCDCTL.format(address=cluster.nodes["store2"]["address"]).split(), *command))
+
+
+def queues(cluster):
+    """Where the quorum queues are, by name."""
+    command = ["rabbitmqctl", "--quiet", "list_queues", "-p", "airflow", "name", "type", "online", "--formatter", "json"]
+    return {queue["name"]: sorted(queue["online"]) for queue in json.loads(cluster.run("store2", *command)) if "quorum" in queue["type"]}
+
+
+def processes(cluster):
+    """Main processes of the stores on the hosts that are left."""
+    show = ["systemctl", "show", "--property=Id,MainPID", "etcd.service", "patroni.service", "rabbitmq-server.service"]
+    return {host: cluster.run(host, *show) for host in ("store2", "store3")}
+
+
+@pytest.mark.thorough
+def test_an_empty_machine_takes_the_place_of_a_lost_one():
+    cluster = Cluster()
+    wait("all is well", cluster.problem, 120)
+    with pytest.raises(RuntimeError, match="FD185"):
+        play(*REPLACE)
+    before = processes(cluster)
+    container = cluster.access.containers[LOST]
+    cluster.docker("rm", "--force", "--volumes", container)
+    play("molecule/shared/create.yml")
+    wait_until("another leads", lambda: cluster.leader() in before, 90)
+
+    with pytest.raises(RuntimeError, match=r"FD221[^┃]*replace_host") as refused:
+        play("site.yml")
+    assert [host for host, (_ok, changed) in recap(str(refused.value)).items() if changed] == []
+    with pytest.raises(RuntimeError, match="FD222"):
+        play("site.yml", "--limit", LOST)
+
+    play(*REPLACE, "--check", "--diff")
+    assert {member["name"] for member in etcd(cluster, "member", "list")["members"]} == {"store1", "store2", "store3"}
+    play(*REPLACE)
+    assert processes(cluster) == before
+
+    healthy = etcd(cluster, "endpoint", "health", "--cluster")
+    assert [entry["health"] for entry in healthy] == [True, True, True]
+    # One leads, all others stream from it and lag behind in nothing; all brokers run.
+    wait("all is well", cluster.problem, 180)
+    followers = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+    assert LOST in cluster.run(cluster.leader(), "psql", "--username=postgres", "-Atc", followers).split()
+    assert set(queues(cluster)) >= set(cluster.model["queues"])
+    nodes = [f"rabbit@{host}" for host in ("store1", "store2", "store3")]
+    wait_until("every queue has a copy on it", lambda: set(map(tuple, queues(cluster).values())) == {tuple(nodes)}, 60)
+
+    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+    wait("all is well", cluster.problem, 120)
+    # The canary's tasks run on both workers, and the table says that three of three brokers run.
+    assert re.search(r"3 of 3 nodes running", play("playbooks/verify.yml"))
+    with pytest.raises(RuntimeError, match="FD185"):
+        play(*REPLACE)
