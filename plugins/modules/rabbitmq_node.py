@@ -267,18 +267,28 @@ class Node:
         if self.module.check_mode:
             return
         following = f"{COOKIE}.next"
-        account = pwd.getpwnam("rabbitmq")
-        with open(os.open(following, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w", encoding="utf-8") as stream:
-            os.fchown(stream.fileno(), account.pw_uid, account.pw_gid)
-            stream.write(self.p["cookie"])
+        self.write_cookie(following, self.p["cookie"])
+        refused = ""
         if active:
             # By the file, because everybody can read the arguments of a process.
             expression = f'{{ok, Cookie}} = file:read_file("{following}"), erlang:set_cookie(binary_to_atom(Cookie, latin1)).'
             code, out, err = self.module.run_command(["rabbitmqctl", "--quiet", "eval", expression])
             if code or out.strip() != "true":
-                os.unlink(following)
-                self.fail(f"the running node did not take the cookie: {(err or out).strip()}")
+                refused = (err or out).strip() or "no answer"
         os.replace(following, COOKIE)
+        # A run that was killed here before has left a node that knows the new cookie already, and hears no other.
+        if refused and self.module.run_command(["rabbitmqctl", "--quiet", "ping"])[0]:
+            self.write_cookie(following, known)
+            os.replace(following, COOKIE)
+            self.fail(f"the running node did not take the cookie: {refused}")
+
+    @staticmethod
+    def write_cookie(path: str, cookie: str) -> None:
+        """Write a file with ``cookie`` that nobody but RabbitMQ can read."""
+        account = pwd.getpwnam("rabbitmq")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w", encoding="utf-8") as stream:
+            os.fchown(stream.fileno(), account.pw_uid, account.pw_gid)
+            stream.write(cookie)
 
     def ensure_definitions(self, started_at: float) -> None:
         """Load the definitions when the file is newer than what was loaded last."""

@@ -1,0 +1,59 @@
+"""The cookie of a running node, which hears nobody who has another one."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.modules import rabbitmq_node
+
+
+class Broker:
+    """What stands for the module and for a node with a cookie of its own: tools are heard when the file says the same."""
+
+    check_mode = False
+
+    def __init__(self, file, cookie, takes=True):
+        self.params = {"node": "rabbit@mq1", "cookie": "new", "management_port": 15672, "admin_user": "admin", "admin_password": "secret"}
+        self.file, self.cookie, self.takes = file, cookie, takes
+
+    def run_command(self, command):
+        if self.file.read_text() != self.cookie:
+            return 69, "", "Error: unable to perform an operation"
+        if "eval" in command and self.takes:
+            self.cookie = self.file.with_name(f"{self.file.name}.next").read_text()
+            return 0, "true\n", ""
+        return (1, "", "Error: refused") if "eval" in command else (0, "pong", "")
+
+    def fail_json(self, **result):
+        raise RuntimeError(result["msg"])
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setattr(rabbitmq_node, "COOKIE", str(tmp_path / "cookie"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _name: SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid()))
+    (tmp_path / "cookie").write_text("old")
+    return tmp_path / "cookie"
+
+
+@pytest.mark.parametrize("cookie", ["old", "new"], ids=["of the file", "new already, because a run was killed before it wrote the file"])
+def test_a_running_node_and_its_file_get_the_new_cookie(file, cookie):
+    broker = Broker(file, cookie)
+    rabbitmq_node.Node(broker).ensure_cookie(active=True)
+    assert (broker.cookie, file.read_text()) == ("new", "new")
+
+
+@pytest.mark.parametrize("cookie", ["old", "unknown"])
+def test_a_node_that_does_not_take_it_keeps_what_it_has(file, cookie):
+    broker = Broker(file, cookie, takes=False)
+    with pytest.raises(RuntimeError, match="did not take the cookie"):
+        rabbitmq_node.Node(broker).ensure_cookie(active=True)
+    assert (broker.cookie, file.read_text()) == (cookie, "old")
+
+
+def test_one_that_is_stopped_gets_the_file(file):
+    rabbitmq_node.Node(Broker(file, "old")).ensure_cookie(active=False)
+    assert file.read_text() == "new"
