@@ -39,7 +39,7 @@ JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProces
 
 
 class UnknownError(Exception):
-    """What the check needs (metastore or broker) does not answer: no reason to restart this service."""
+    """What the check needs (metastore or broker) does not answer, or somebody stops the service: no reason to restart it."""
 
 
 class UnhealthyError(Exception):
@@ -51,11 +51,14 @@ class NoRoomError(UnhealthyError):
 
 
 def main_pid(unit: str) -> int:
-    """Process of ``unit``. Raises UnhealthyError when it does not run."""
+    """Process of ``unit``. Raises UnhealthyError when it does not run, UnknownError when it is not meant to."""
     shown = subprocess.run(
         ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"], capture_output=True, text=True, check=True
     ).stdout
     state = dict(line.split("=", 1) for line in shown.splitlines())
+    if state["ActiveState"] in ("inactive", "deactivating"):
+        # A restart would cancel the stop. One that crashed is never in these states for long.
+        raise UnknownError(f"{unit} is {state['ActiveState']}, because it was stopped")
     if state["ActiveState"] != "active":
         raise UnhealthyError(f"{unit} is {state['ActiveState']} ({state['SubState']})")
     return int(state["MainPID"])
