@@ -125,6 +125,16 @@ def test_the_watchdog_does_not_act_when_the_machine_is_too_busy_for_a_check(tmp_
     assert capsys.readouterr().out == "airflow-scheduler: no result within 0.1 s\n" * 2
 
 
+@pytest.mark.parametrize(
+    ("state", "problem"), [("deactivating", health.UnknownError), ("inactive", health.UnknownError), ("failed", health.UnhealthyError)]
+)
+def test_a_service_that_somebody_stops_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
+    shown = SimpleNamespace(stdout=f"ActiveState={state}\nSubState=dead\nMainPID=0\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: shown)
+    with pytest.raises(problem, match=state):
+        health.main_pid("airflow-scheduler")
+
+
 def test_moments_of_mysql_have_no_zone_and_are_universal():
     naive = datetime.datetime(2026, 1, 2, 3, 4, 5)
     assert health.utc(naive) == naive.replace(tzinfo=datetime.UTC)
