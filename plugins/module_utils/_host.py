@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _systemd
 
 MARK = "/etc/airflow/cluster"
 FIREWALL = "/etc/flightdeck/firewall.nft"
@@ -29,9 +29,9 @@ _DROP_IN = {
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
 _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
-_UNIT_DIR = "/etc/systemd/system"
 _SECRETS_DIR = "/etc/airflow/secrets"
-_AGENT = "/usr/local/sbin/flightdeck-failover"
+# The agent of a scheduler that takes turns.
+AGENT = "/usr/local/sbin/flightdeck-failover"
 # Data of members; those of Debian's own etcd are elsewhere.
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
@@ -41,7 +41,7 @@ _COMMAND_SECONDS = 10
 _RESOLVE_SECONDS = 5.0
 
 
-_SCHEDULER = "/etc/systemd/system/airflow-scheduler.service"
+_SCHEDULER = f"{_systemd.UNIT_DIR}/airflow-scheduler.service"
 
 
 def scheduler_alone(path: str = _SCHEDULER) -> bool:
@@ -50,13 +50,13 @@ def scheduler_alone(path: str = _SCHEDULER) -> bool:
     return bool(unit) and "flightdeck-failover" not in unit
 
 
-def units(directory: str = _UNIT_DIR) -> dict[str, bool]:
+def units(directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
     """Paths of the unit files of components, and whether the roles wrote them."""
     paths = sorted(path for name in _UNITS for path in glob.glob(f"{directory}/airflow-{name}*.service"))
     return {path: "FLIGHTDECK_DIGEST" in read(path) for path in paths}
 
 
-def component_files(secrets: str = _SECRETS_DIR, agent: str = _AGENT) -> list[str]:
+def component_files(secrets: str = _SECRETS_DIR, agent: str = AGENT) -> list[str]:
     """Paths of the secrets on this host, and of the agent of schedulers that take turns."""
     return sorted(glob.glob(f"{secrets}/*") + glob.glob(agent))
 
@@ -229,7 +229,7 @@ def foreign(groups: Iterable[str]) -> list[str]:
         elif group == "etcd":
             found += glob.glob("/var/lib/etcd/*/member")
         elif group == "rabbitmq":
-            found += [path for path in glob.glob("/var/lib/rabbitmq/mnesia/*") if os.path.isdir(path)]
+            found += [path for path in glob.glob(f"{_MNESIA}/*") if os.path.isdir(path)]
         elif group == "redis":
             found += glob.glob("/var/lib/redis/*")
         elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):

@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import COMPONENTS, secrets_of, turn_secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import SECRETS_DIR
 
@@ -17,8 +18,6 @@ UNITS: dict[str, tuple[str, ...]] = {
     "triggerer": ("airflow-triggerer.service",),
     "worker": ("airflow-worker@*.service",),
 }
-# The agent of a scheduler that takes turns.
-AGENT = "/usr/local/sbin/flightdeck-failover"
 _MAJORS = (2, 3)
 
 

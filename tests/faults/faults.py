@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +20,19 @@ ROOT = Path(__file__).parents[2]
 
 # How to mend what was broken, the last first. All of it is done, also when something on the way failed.
 Undo = ExitStack
+# Hurts the cluster, and leaves with its second argument how to mend it.
+Action = Callable[[Cluster, Undo], None]
+# Which host it is when it happens.
+Find = Callable[[Cluster], str]
 
 
 @dataclass
 class Fault:
-    """One fault. ``break_it`` leaves with its second argument how to mend it."""
+    """One fault, and what is promised for it."""
 
     name: str
     title: str
-    break_it: Callable[[Cluster, Undo], None]
+    break_it: Action
     # Seconds until it is mended.
     hold: float
     # Longest outage in seconds that is allowed, by layer.
@@ -58,9 +62,7 @@ class Fault:
         return cluster.problem()
 
 
-def lose_host(
-    find: Callable[[Cluster], str], lose: Callable[[Cluster, str], None], give_back: Callable[[Cluster, str], None]
-) -> Callable[[Cluster, Undo], None]:
+def lose_host(find: Find, lose: Callable[[Cluster, str], None], give_back: Callable[[Cluster, str], None]) -> Action:
     """A whole host is away, and back when the fault is mended."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
@@ -71,17 +73,17 @@ def lose_host(
     return break_it
 
 
-def kill_host(find: Callable[[Cluster], str]) -> Callable[[Cluster, Undo], None]:
+def kill_host(find: Find) -> Action:
     """The host's power is cut, and comes back when the fault is mended."""
     return lose_host(find, Cluster.kill, Cluster.start)
 
 
-def pause_host(find: Callable[[Cluster], str]) -> Callable[[Cluster, Undo], None]:
+def pause_host(find: Find) -> Action:
     """Every process of the host is frozen, as a machine that its hypervisor stalls."""
     return lose_host(find, Cluster.pause, Cluster.unpause)
 
 
-def together(*faults: Callable[[Cluster, Undo], None]) -> Callable[[Cluster, Undo], None]:
+def together(*faults: Action) -> Action:
     """One after the other; the last is mended first."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
@@ -91,7 +93,7 @@ def together(*faults: Callable[[Cluster, Undo], None]) -> Callable[[Cluster, Und
     return break_it
 
 
-def kill_process(find: Callable[[Cluster], str], unit: str, whom: str = "main") -> Callable[[Cluster, Undo], None]:
+def kill_process(find: Find, unit: str, whom: str = "main") -> Action:
     """The unit's process gets SIGKILL; systemd has to start it again."""
 
     def break_it(cluster: Cluster, _undo: Undo) -> None:
@@ -100,7 +102,7 @@ def kill_process(find: Callable[[Cluster], str], unit: str, whom: str = "main") 
     return break_it
 
 
-def freeze_process(find: Callable[[Cluster], str], unit: str, whom: str = "all") -> Callable[[Cluster, Undo], None]:
+def freeze_process(find: Find, unit: str, whom: str = "all") -> Action:
     """The unit's processes are stopped and go on when the fault is mended."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
@@ -130,26 +132,25 @@ def switch_over(cluster: Cluster, _undo: Undo) -> None:
     assert cluster.leader() != before, f"{before} still leads"
 
 
-def isolate(find: Callable[[Cluster], str], group: str, *ways: str) -> Callable[[Cluster, Undo], None]:
-    """A host and its peers in a group cannot reach each other, or one not the others, while clients still reach all."""
+def part(find: Find, hosts: Callable[[Cluster], Iterable[str]], *ways: str) -> Action:
+    """A host and all other ``hosts`` cannot reach each other, or one not the others."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
-        cluster.isolate(host, *(peer for peer in cluster.hosts(group) if peer != host), ways=ways or ("input", "output"))
+        cluster.isolate(host, *(other for other in hosts(cluster) if other != host), ways=ways or ("input", "output"))
         undo.callback(cluster.rejoin, host)
 
     return break_it
 
 
-def cut_off(find: Callable[[Cluster], str]) -> Callable[[Cluster, Undo], None]:
+def isolate(find: Find, group: str, *ways: str) -> Action:
+    """The host and its peers in a group are parted, while clients still reach all."""
+    return part(find, lambda cluster: cluster.hosts(group), *ways)
+
+
+def cut_off(find: Find) -> Action:
     """The host reaches nobody, and nobody reaches it; what it does goes on until it notices."""
-
-    def break_it(cluster: Cluster, undo: Undo) -> None:
-        host = find(cluster)
-        cluster.isolate(host, *(other for other in cluster.nodes if other != host))
-        undo.callback(cluster.rejoin, host)
-
-    return break_it
+    return part(find, lambda cluster: cluster.nodes)
 
 
 def reload_balancer(cluster: Cluster, _undo: Undo) -> None:
@@ -230,7 +231,7 @@ def bad_network(cluster: Cluster, undo: Undo) -> None:
     undo.callback(cluster.delay(host))
 
 
-def skew(find: Callable[[Cluster], str], unit: str, seconds: int) -> Callable[[Cluster, Undo], None]:
+def skew(find: Find, unit: str, seconds: int) -> Action:
     """A unit's clock is wrong."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
@@ -292,7 +293,7 @@ def play_with_one_down(cluster: Cluster, undo: Undo) -> None:
     assert not changed, f"the refused play changed {changed}"
 
 
-def first(group: str) -> Callable[[Cluster], str]:
+def first(group: str) -> Find:
     """The first host of a group."""
     return lambda cluster: cluster.hosts(group)[0]
 
