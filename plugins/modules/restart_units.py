@@ -14,6 +14,8 @@ description:
     C(airflow-health) calls it healthy. Restart and wait are one task, so that C(throttle) makes it rolling.
   - A unit that was stopped stays stopped, and nobody waits for it. One that failed or is about to start again counts as stale.
   - With O(state=healthy) it only waits for the others, which were started just now, so all hosts can do it at once.
+  - With O(state=recovered) it restarts nothing and waits for all, until each has reported itself anew. For the time after the metastore
+    was away, which ends some of Airflow's services; systemd starts them again.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -31,7 +33,7 @@ options:
   state:
     description: Restart what is stale, or only wait.
     type: str
-    choices: [restarted, healthy]
+    choices: [restarted, healthy, recovered]
     default: restarted
   up_urls:
     description:
@@ -87,10 +89,13 @@ def unit_names(patterns: list[str]) -> list[str]:
     return [name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
 
 
-def units_in_use(module: AnsibleModule, names: list[str]) -> dict[str, int]:
-    """The main process of each unit, 0 without one. Units that somebody stopped are left out; one that crashed is not ``inactive``."""
+def units_in_use(module: AnsibleModule, names: list[str], *others: str) -> dict[str, int]:
+    """The main process of each unit, 0 without one. Units that somebody stopped are left out; one that crashed is not ``inactive``.
+
+    So are those in one of the ``others`` states.
+    """
     shown = _systemd.show(module.run_command, names, "ActiveState,MainPID")
-    return {name: int(unit.get("MainPID", 0)) for name, unit in shown.items() if unit.get("ActiveState") != "inactive"}
+    return {name: int(unit.get("MainPID", 0)) for name, unit in shown.items() if unit.get("ActiveState") not in ("inactive", *others)}
 
 
 def stale_units(units: dict[str, int]) -> list[str]:
@@ -103,11 +108,11 @@ def stale_units(units: dict[str, int]) -> list[str]:
     return stale
 
 
-def wait_healthy(module: AnsibleModule, names: list[str], timeout: int) -> None:
+def wait_healthy(module: AnsibleModule, names: list[str], timeout: int, *options: str) -> None:
     """Return when all units are healthy; fail with what the last check and the journals say."""
     if not names:
         return
-    code, out, err = module.run_command(["/usr/local/bin/airflow-health", f"--wait={timeout}", *names])
+    code, out, err = module.run_command(["/usr/local/bin/airflow-health", f"--wait={timeout}", *options, *names])
     if code:
         units = [f"--unit={name}" for name in names]
         _code, journal, _err = module.run_command(["journalctl", "--no-pager", "--lines=40", *units, "--output=short"])
@@ -140,15 +145,17 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
-            "state": {"type": "str", "choices": ["restarted", "healthy"], "default": "restarted"},
+            "state": {"type": "str", "choices": ["restarted", "healthy", "recovered"], "default": "restarted"},
             "up_urls": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
     )
-    restart = module.params["state"] == "restarted"
+    state, timeout = module.params["state"], module.params["timeout"]
+    restart = state == "restarted"
     try:
-        units = units_in_use(module, unit_names(module.params["names"]))
+        # Nobody waits for a worker that drains.
+        units = units_in_use(module, unit_names(module.params["names"]), *(["deactivating"] if state == "recovered" else []))
         stale = stale_units(units)
     except OSError as error:
         module.fail_json(msg=str(error))
@@ -157,10 +164,13 @@ def main() -> None:
             code, _out, err = module.run_command(["systemctl", "restart", *stale])
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
+        if state == "recovered":
+            wait_healthy(module, list(units), timeout, "--anew")
+            module.exit_json(changed=False, restarted=[], stale=stale)
         fresh = stale if restart else [name for name in units if name not in stale]
-        wait_healthy(module, fresh, module.params["timeout"])
+        wait_healthy(module, fresh, timeout)
         if WEBSERVERS.intersection(fresh):
-            wait_served(module, module.params["up_urls"], module.params["timeout"])
+            wait_served(module, module.params["up_urls"], timeout)
     module.exit_json(changed=restart and bool(stale), restarted=stale if restart else [], stale=stale)
 
 

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +97,16 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
-def check_scheduler(unit: str) -> str:
+def check_scheduler(unit: str, since: datetime.datetime | None) -> str:
     """It acts, or another one does while this one stands by."""
     pid = main_pid(unit)
     if AGENT not in Path(f"/proc/{pid}/cmdline").read_text():
-        return check_job(unit, pid)
+        return check_job(unit, pid, since)
     if not TURN.exists():
         raise UnhealthyError("its agent has not begun")
     turn = json.loads(TURN.read_text())
     if turn["state"] == "acts":
-        return f"{check_job(unit, turn['pid'])}, turn {turn['epoch']}"
+        return f"{check_job(unit, turn['pid'], since)}, turn {turn['epoch']}"
     if turn["refused"]:
         raise UnhealthyError(turn["trouble"])
     if turn["trouble"]:
@@ -116,8 +116,8 @@ def check_scheduler(unit: str) -> str:
     return f"stands by, {turn['holder']} has the turn"
 
 
-def check_job(unit: str, pid: int) -> str:
-    """The job of process ``pid`` has a fresh heartbeat."""
+def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
+    """The job of process ``pid`` has a fresh heartbeat, and one after ``since`` where that is asked."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DatabaseError
 
@@ -134,10 +134,17 @@ def check_job(unit: str, pid: int) -> str:
     except DatabaseError as error:
         # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
+    return check_heartbeat(row, started, since)
+
+
+def check_heartbeat(job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None) -> str:
+    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is fresh."""
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
-    if row is None or utc(row[0]) < started - datetime.timedelta(seconds=2):
+    if job is None or utc(job[0]) < started - datetime.timedelta(seconds=2):
         raise UnhealthyError("no heartbeat yet since its start")
-    age = (datetime.datetime.now(datetime.UTC) - utc(row[1])).total_seconds()
+    if since and utc(job[1]) < since:
+        raise UnhealthyError(f"no heartbeat since {since:%H:%M:%S} UTC")
+    age = (datetime.datetime.now(datetime.UTC) - utc(job[1])).total_seconds()
     if age > HEARTBEAT_SECONDS:
         raise UnhealthyError(f"last heartbeat {age:.0f} s ago")
     return f"heartbeat {max(age, 0):.0f} s ago"
@@ -223,15 +230,15 @@ def read_config() -> configparser.RawConfigParser:
     return config
 
 
-def check(unit: str) -> str:
-    """One line about a healthy ``unit``. Raises UnhealthyError or UnknownError."""
+def check(unit: str, since: datetime.datetime | None = None) -> str:
+    """One line about a healthy ``unit``, whose heartbeat, if it has one, is later than ``since``. Raises UnhealthyError or UnknownError."""
     config = read_config()
     if unit in ("airflow-api-server", "airflow-webserver"):
         return check_web(unit, config)
     if unit == "airflow-scheduler":
-        return check_scheduler(unit)
+        return check_scheduler(unit, since)
     if unit in JOBS:
-        return check_job(unit, main_pid(unit))
+        return check_job(unit, main_pid(unit), since)
     if unit.startswith("airflow-worker@"):
         check_room(config)
         return check_worker(unit, config)
@@ -287,7 +294,7 @@ def watch(unit: str, failures: int) -> int:
     return 1
 
 
-def wait(units: Iterable[str], seconds: float) -> int:
+def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
     """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not looked at again."""
     deadline = time.monotonic() + seconds
     said: dict[str, str] = {}
@@ -295,7 +302,7 @@ def wait(units: Iterable[str], seconds: float) -> int:
     while waiting:
         for unit in list(waiting):
             try:
-                said[unit] = check(unit)
+                said[unit] = check(unit, since)
                 waiting.remove(unit)
             except (UnknownError, UnhealthyError) as problem:
                 said[unit] = str(problem)
@@ -315,6 +322,7 @@ def main() -> int:
     mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
     mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth failure in a row, and start counting anew then")
     mode.add_argument("--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts")
+    parser.add_argument("--anew", action="store_true", help="only heartbeats from now on count, as after an outage of the metastore")
     arguments = parser.parse_args()
     if arguments.room:
         try:
@@ -325,7 +333,7 @@ def main() -> int:
     units = [unit.removesuffix(".service") for unit in arguments.unit]
     if arguments.watch:
         return max(watch(unit, arguments.watch) for unit in units)
-    return wait(units, arguments.wait)
+    return wait(units, arguments.wait, datetime.datetime.now(datetime.UTC) if arguments.anew else None)
 
 
 if __name__ == "__main__":

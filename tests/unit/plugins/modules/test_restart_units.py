@@ -56,6 +56,13 @@ def test_a_unit_that_somebody_stopped_is_neither_restarted_nor_waited_for():
     assert list(in_use) == ["airflow-api-server.service"]
 
 
+@pytest.mark.usefixtures("units")
+def test_a_worker_that_drains_may_be_left_alone():
+    of_units = shown(worker=("deactivating", os.getpid()), triggerer=("activating", 0))
+    assert list(restart_units.units_in_use(*of_units)) == ["airflow-worker.service", "airflow-triggerer.service"]
+    assert list(restart_units.units_in_use(*of_units, "deactivating")) == ["airflow-triggerer.service"]
+
+
 def test_a_process_with_the_settings_of_its_file_is_left_alone(units):
     (units / "airflow-scheduler.service").write_text("[Service]\n")
     assert restart_units.stale_units(restart_units.units_in_use(*shown(scheduler=("active", os.getpid())))) == []

@@ -83,7 +83,7 @@ def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
     answers = {"airflow-scheduler": ["no heartbeat yet", "heartbeat 0 s ago"], "airflow-api-server": ["answers 200"]}
     asked = []
 
-    def check(unit):
+    def check(unit, _since):
         asked.append(unit)
         said = answers[unit].pop(0)
         if said.startswith("no"):
@@ -98,12 +98,36 @@ def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
 
 
 def test_waiting_ends_with_what_is_missing(monkeypatch, capsys):
-    def check(_unit):
+    def check(_unit, _since):
         raise health.UnknownError("the broker does not answer")
 
     monkeypatch.setattr(health, "check", check)
     assert health.wait(["airflow-worker@default"], seconds=0) == 1
     assert capsys.readouterr().out == "airflow-worker@default: the broker does not answer\n"
+
+
+def moments(*ages):
+    """The moments that many seconds ago."""
+    now = datetime.datetime.now(datetime.UTC)
+    return [now - datetime.timedelta(seconds=age) for age in ages]
+
+
+@pytest.mark.parametrize(
+    ("began", "beat", "started", "since", "problem"),
+    [
+        (90, 61, 92, None, "last heartbeat 61 s ago"),
+        (95, 3, 92, None, "no heartbeat yet since its start"),
+        (90, 3, 92, 2, "no heartbeat since ..:..:.. UTC"),
+    ],
+)
+def test_a_heartbeat_is_of_this_process_fresh_and_later_than_asked(began, beat, started, since, problem):
+    with pytest.raises(health.UnhealthyError, match=problem):
+        health.check_heartbeat(moments(began, beat), *moments(started), since and moments(since)[0])
+
+
+def test_a_service_has_recovered_with_the_first_heartbeat_after_the_outage():
+    assert health.check_heartbeat(moments(90, 3), *moments(92, 4)) == "heartbeat 3 s ago"
+    assert health.check_heartbeat(moments(93, 3), *moments(92), None) == "heartbeat 3 s ago"
 
 
 def test_the_watchdog_acts_on_failures_in_a_row_but_not_on_an_absent_metastore(tmp_path, monkeypatch):
@@ -151,7 +175,7 @@ def turn(tmp_path, monkeypatch):
     monkeypatch.setattr(health, "TURN", tmp_path / "state.json")
     monkeypatch.setattr(health, "AGENT", "python")
     monkeypatch.setattr(health, "main_pid", lambda _unit: os.getpid())
-    monkeypatch.setattr(health, "check_job", lambda _unit, pid: f"heartbeat of {pid}")
+    monkeypatch.setattr(health, "check_job", lambda _unit, pid, _since: f"heartbeat of {pid}")
     return lambda **changes: health.TURN.write_text(json.dumps({**STANDS_BY, **changes}))
 
 
