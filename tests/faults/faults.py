@@ -305,6 +305,8 @@ def leader(cluster: Cluster) -> str:
 
 WORKER = "airflow-worker@default"
 LOSS = 45.0
+# A broker misses a silent peer after 1.25 times net_ticktime, 37.5 s; then the queues' leaders move, and clients come back.
+SILENCE = 45.0
 FAULTS = [
     Fault("F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True),
     Fault(
@@ -315,7 +317,7 @@ FAULTS = [
         "F4", "HAProxy with the virtual IP is killed", kill_process(Cluster.vip_holder, "haproxy", "all"), 0, http=6, metastore=8, broker=15
     ),
     Fault("F5", "HAProxy is reloaded 20 times", reload_balancer, 0, http=1, metastore=1, broker=1),
-    Fault("F6", "the host of the metastore's leader is lost", kill_host(leader), 60, http=5, metastore=LOSS, broker=40, guards=True),
+    Fault("F6", "the host of the metastore's leader is lost", kill_host(leader), 60, http=5, metastore=LOSS, broker=SILENCE, guards=True),
     Fault(
         "F7",
         "the host of the metastore's leader is frozen",
@@ -323,7 +325,7 @@ FAULTS = [
         60,
         http=5,
         metastore=LOSS,
-        broker=40,
+        broker=SILENCE,
         heal=240,
         guards=True,
     ),
@@ -339,7 +341,7 @@ FAULTS = [
         60,
         http=LOSS,
         metastore=LOSS,
-        broker=40,
+        broker=SILENCE,
         heal=240,
     ),
     Fault(
@@ -350,7 +352,7 @@ FAULTS = [
         metastore=1,
     ),
     Fault("F14", "most etcd members are stopped", lose_etcd_majority, 60, metastore=None, start=None),
-    Fault("F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=40),
+    Fault("F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=SILENCE),
     Fault("F16", "all followers are lost", lose_followers, 30, http=60, metastore=60, start=None),
     Fault(
         "F17",
@@ -361,7 +363,12 @@ FAULTS = [
         guards=True,
     ),
     Fault(
-        "F18", "the broker that leads the queue is frozen", freeze_process(Cluster.queue_leader, "rabbitmq-server"), 90, broker=45, heal=240
+        "F18",
+        "the broker that leads the queue is frozen",
+        freeze_process(Cluster.queue_leader, "rabbitmq-server"),
+        90,
+        broker=SILENCE,
+        heal=240,
     ),
     # Its host may be the one of the metastore's leader, and then it is F12 as well.
     Fault(
@@ -371,7 +378,7 @@ FAULTS = [
         60,
         http=LOSS,
         metastore=LOSS,
-        broker=45,
+        broker=SILENCE,
         heal=240,
     ),
     Fault("F20", "the play restarts all brokers", roll_brokers, 0, broker=15, heal=300),
@@ -408,7 +415,7 @@ FAULTS = [
     Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=30, retry=0),
     Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
     # 45 s until the metastore answers, and 30 s for them.
-    Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=40),
+    Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=SILENCE),
     Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
     Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
     # The watchdog takes the worker away before the second tries.
@@ -419,7 +426,7 @@ FAULTS = [
     ),
     Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15),
     Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
-    Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=40),
+    Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
     Fault(
         "F38",
         "the metastore's leader hears its peers no more",
@@ -427,7 +434,7 @@ FAULTS = [
         60,
         http=LOSS,
         metastore=LOSS,
-        broker=45,
+        broker=SILENCE,
         heal=240,
     ),
     Fault(
@@ -437,7 +444,7 @@ FAULTS = [
         60,
         http=LOSS,
         metastore=LOSS,
-        broker=45,
+        broker=SILENCE,
         heal=240,
     ),
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster, wait
-from faults import LOSS, Fault, Undo, cut_off, kill_host, kill_process, leader, pause_host, together
+from faults import LOSS, SILENCE, Fault, Undo, cut_off, kill_host, kill_process, leader, pause_host, together
 
 # A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
 # committed, so that the numbers are in the order of commits.
@@ -141,7 +141,7 @@ def schedulers(cluster: Cluster) -> list[str]:
 # What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the metastore.
 _HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "start": 90, "heal": 240}
 # The metastore has to be led again before anybody can have a turn: 45 s at worst, then asking, fencing and starting.
-_STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": 45, "start": None, "gap": LOSS + 25}
+_STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": SILENCE, "start": None, "gap": LOSS + 25}
 FAULTS = [
     TurnFault(
         "F28a", "the acting scheduler is killed", kill_process(holder, "airflow-scheduler", "all"), 0, probe_not_on=schedulers, guards=True

@@ -10,6 +10,9 @@ from typing import Any
 import requests
 from cluster_access import CANARY, Access, wait_until
 
+# The load balancer's own limit for an answer.
+TIMEOUT = 60
+
 
 class Load:
     """A context: requests five times a second, and every seven seconds a run whose tasks take a while."""
@@ -48,12 +51,12 @@ class Load:
 
     def _request(self) -> None:
         self.count += 1
-        answer = requests.get(f"{self.url}/api/v2/version", timeout=10)
+        answer = requests.get(f"{self.url}/api/v2/version", timeout=TIMEOUT)
         if answer.status_code != 200:
             self.failures.append(f"{time.strftime('%H:%M:%S')} status {answer.status_code}")
 
     def _trigger(self) -> None:
-        answer = self.session.post(self.runs_url, json={"logical_date": None, "conf": self.conf}, timeout=10)
+        answer = self.session.post(self.runs_url, json={"logical_date": None, "conf": self.conf}, timeout=TIMEOUT)
         if answer.status_code == 200:
             self.runs.append(answer.json()["dag_run_id"])
         else:

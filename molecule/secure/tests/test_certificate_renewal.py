@@ -44,9 +44,9 @@ def test_a_renewal_fails_no_request(cluster):
             try:
                 answer = requests.get(f"{cluster.url}/api/v2/version", timeout=10)
                 if answer.status_code != 200:
-                    failures.append(f"status {answer.status_code}")
+                    failures.append(f"{time.strftime('%H:%M:%S')} status {answer.status_code}")
             except requests.RequestException as error:
-                failures.append(str(error))
+                failures.append(f"{time.strftime('%H:%M:%S')} {error}")
 
     prober = threading.Thread(target=probe)
     prober.start()

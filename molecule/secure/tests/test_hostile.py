@@ -258,4 +258,4 @@ def test_slow_clients_are_sent_away_and_nobody_waits_for_them(cluster):
         time.sleep(2)
     print(f"all gone after {time.monotonic() - started:.0f} s; others waited {max(waits):.2f} s at most")
     assert open_ones == []
-    assert max(waits) < 2
+    assert max(waits) < 5

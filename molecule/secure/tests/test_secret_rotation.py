@@ -43,7 +43,7 @@ def names(secrets):
 
 
 def rotate(secrets, *more):
-    return ansible(PLAYBOOK, *names(secrets), *more, program="ansible-playbook", timeout=900)
+    return ansible(PLAYBOOK, *names(secrets), *more, program="ansible-playbook", timeout=1800)
 
 
 @contextlib.contextmanager
@@ -145,7 +145,6 @@ def test_all_at_once_while_tasks_run_and_interrupted(host_named, connection, tmp
         seconds = time.monotonic() - started
     done = load.tasks()
     print(f"{seconds:.0f} s, {load.count} requests, {len(load.failures)} failed, {len(load.runs)} runs, tasks: {done}")
-    assert load.failures == []
     assert set(done) == {"success after 1"}
     after = now()
     for cluster in (before, after):
@@ -160,6 +159,7 @@ def test_all_at_once_while_tasks_run_and_interrupted(host_named, connection, tmp
     present = {f"{user}_b" if secret in after.secrets["second_users"] else user for user, secret in PAIRS.items()}
     roles = query(host_named, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'airflow%' AND rolcanlogin").split()
     assert set(roles) == {"airflow_owner", *present}
+    assert load.failures == []
 
 
 def test_the_brokers_know_the_present_user_only(host_named):
@@ -250,7 +250,7 @@ def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
 
 def test_tasks_that_take_too_long_keep_their_tokens():
     before = Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text()
-    with Load(now(), seconds=45) as load:
+    with Load(now(), seconds=90) as load:
         load.stopped.set()
     wait_until("the tasks run", lambda: load.states() == {"success", "running"}, 60)
     with pytest.raises(RuntimeError, match=r"FD163 after 10 s there were still running tasks"):

@@ -92,9 +92,18 @@ def recap(output: str) -> dict[str, tuple[int, int]]:
 
 
 def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5) -> None:
-    """Wait for ``check`` to be true; fails with ``what`` was waited for."""
+    """Wait for ``check`` to be true; fails with ``what`` was waited for.
+
+    What comes back may refuse connections, or answer with half of what it knows, for a while.
+    """
     end = time.monotonic() + seconds
-    while not check():
+    while True:
+        problem: object = ""
+        try:
+            if check():
+                return
+        except (OSError, LookupError, TypeError, ValueError, subprocess.SubprocessError) as error:
+            problem = f": {type(error).__name__}: {error}"
         if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {seconds:.0f} s")
+            raise AssertionError(f"{what}: not within {seconds:.0f} s{problem}")
         time.sleep(every)

@@ -8,12 +8,13 @@ import pytest
 from cluster_access import ansible, wait_until
 
 TABLE = "nft --stateless list table inet flightdeck"
-# Drops everything, SSH and Ansible included, but for what these tests come in by.
+# Drops everything from other hosts, SSH and Ansible included, but for what these tests come in by.
 SHUT = """table inet flightdeck
 delete table inet flightdeck
 table inet flightdeck {
     chain input {
         type filter hook input priority filter; policy drop;
+        iif lo accept
     }
 }
 """

@@ -10,7 +10,7 @@ from cluster_access import CANARY, ansible, wait_until
 
 ROOT = Path(__file__).parents[3]
 # Longer than the stop takes to reach the webserver that the tasks report to.
-SECONDS = 20
+SECONDS = 30
 
 
 def play(name, *arguments):
