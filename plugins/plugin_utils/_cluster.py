@@ -523,6 +523,7 @@ class _Model:
             "admin_user": "admin",
             "consumer_timeout_seconds": self.set["airflow_max_task_seconds"],
             "delivery_limit": 50,
+            "message_ttl_seconds": _timing.message_ttl(self.set["airflow_config"]) if self.major >= 3 else None,
             "disk_free_limit_mb": 1024,
             "memory_watermark": 0.4,
             "net_ticktime_seconds": 30,

@@ -32,6 +32,16 @@ def cookie(value: str) -> str:
     return value
 
 
+def limits(node: Mapping[str, Any]) -> dict[str, int]:
+    """What a message may live through. Celery's own control queues are classic and know no delivery-limit."""
+    # Bounds the redeliveries of a task that kills its worker.
+    found = {"delivery-limit": node["delivery_limit"]}
+    if node["message_ttl_seconds"] is not None:
+        # In milliseconds, and RabbitMQ takes no more than 32 bits.
+        found["message-ttl"] = int(min(1000 * node["message_ttl_seconds"], 2**32 - 1))
+    return found
+
+
 def definitions(node: Mapping[str, Any], secrets: Mapping[str, Any]) -> str:
     """Content of the definitions file for ``node`` (the model's rabbitmq share), stable to the byte.
 
@@ -53,15 +63,15 @@ def definitions(node: Mapping[str, Any], secrets: Mapping[str, Any]) -> str:
             for user, secret, tags in users
         ],
         "permissions": [{"user": user, "vhost": vhost, **everything} for user, _, _ in users],
-        # Bounds the redeliveries of a task that kills its worker. Celery's own control queues are classic and ignore it.
+        # All queues but those in which Celery keeps messages for later.
         "policies": [
             {
                 "vhost": vhost,
-                "name": "airflow-delivery-limit",
-                "pattern": ".*",
+                "name": "airflow-queues",
+                "pattern": "^(?!celery_delayed_)",
                 "apply-to": "queues",
-                "definition": {"delivery-limit": node["delivery_limit"]},
-                "priority": 0,
+                "definition": limits(node),
+                "priority": 1,
             }
         ],
     }

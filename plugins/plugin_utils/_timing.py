@@ -38,7 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 # Airflow 3.3's own values, for an option that the user sets to null.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "scheduler": {"task_instance_heartbeat_timeout": 300},
+    "scheduler": {"task_instance_heartbeat_timeout": 300, "task_queued_timeout": 600},
     "workers": {
         "execution_api_retries": 5,
         "execution_api_retry_wait_min": 1,
@@ -121,6 +121,15 @@ def budget(config: Mapping[str, Any]) -> Budget:
         interval=workers["min_heartbeat_interval"],
         heartbeat_timeout=_layered(config, "scheduler", "task_instance_heartbeat_timeout"),
     )
+
+
+def message_ttl(config: Mapping[str, Any]) -> float:
+    """Seconds for which a message to a worker is of use on Airflow 3 with the user's ``config``. Raises ValueError for what is no number.
+
+    The token in it is valid for as long. When a session ends, the broker gives the messages of running tasks to another worker, which asks
+    and is told that they run. With a token that is too old it is refused instead, reports a failure, and the scheduler believes that.
+    """
+    return _layered(config, "scheduler", "task_queued_timeout")
 
 
 def check(config: Mapping[str, Any], major: int) -> list[Problem]:

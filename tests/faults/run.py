@@ -36,6 +36,8 @@ from faults import FAULTS, Fault, Undo
 WARM_SECONDS = 10
 WARM_TASKS = 4
 CALM_SECONDS = 10
+# Runs without a verdict, one after the other, after which the rest is left.
+FAILED_AT_ONCE = 3
 PERIOD = 0.2
 
 
@@ -202,11 +204,13 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
     ledger = Ledger(f"{network}.1")
     try:
         probes = Probes(cluster, others[-1])
-        runs = Runs(cluster, ledger.url, fault)
         try:
-            yield probes, runs, ledger
+            runs = Runs(cluster, ledger.url, fault)
+            try:
+                yield probes, runs, ledger
+            finally:
+                runs.stopped.set()
         finally:
-            runs.stopped.set()
             probes.stop()
     finally:
         ledger.close()
@@ -259,7 +263,7 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
     if isinstance(fault, turns.TurnFault):
         seen = checker.turns(committed, begun, ended)
         verdict["turns"] = {**asdict(seen), "target_seconds": fault.gap}
-        if seen.stale or seen.gap_seconds > fault.gap or seen.epochs < fault.turns:
+        if seen.stale or seen.gap_seconds > fault.gap or seen.epochs < fault.turns or not seen.commits:
             broken.append(f"turns: {asdict(seen)}, of {fault.turns} at least")
     tasks = checker.tasks(written, states)
     idle, stray = checker.without_new(written, begun), checker.stray(written, begun)
@@ -319,13 +323,22 @@ def main() -> int:
         )
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
-    runs = broken = 0
+    runs = broken = failed = 0
     for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
         print(f"{time.strftime('%H:%M:%S')} {fault.name} {fault.title}", flush=True)
-        verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
-        runs, broken = runs + 1, broken + bool(verdict["broken"])
+        runs += 1
+        try:
+            verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
+        except Exception as error:
+            # One that cannot be judged does not end a night of runs; a cluster that does not come back does.
+            print(f"{fault.name}: no verdict, {type(error).__name__}: {error}", flush=True)
+            broken, failed = broken + 1, failed + 1
+            if failed == FAILED_AT_ONCE:
+                break
+            continue
+        broken, failed = broken + bool(verdict["broken"]), 0
         print(line(verdict), flush=True)
-    print(f"{runs} runs, {broken} with a broken promise")
+    print(f"{runs} runs, {broken} with a broken promise or without a verdict")
     return 1 if broken else 0
 
 

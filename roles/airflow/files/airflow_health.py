@@ -64,13 +64,21 @@ def main_pid(unit: str) -> int:
     return int(state["MainPID"])
 
 
+def about(pid: int, what: str) -> str:
+    """A file of the kernel about process ``pid``. Raises UnhealthyError when it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/{what}").read_text()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise UnhealthyError("its process has just ended") from error
+
+
 def started_at(pid: int) -> datetime.datetime:
-    """When process ``pid`` started. Raises OSError when it is gone.
+    """When process ``pid`` started.
 
     Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
     """
     # The name in parentheses may hold spaces; the start time is field 22, in clock ticks since the machine started.
-    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    ticks = int(about(pid, "stat").rpartition(")")[2].split()[19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
 
@@ -100,7 +108,7 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
 def check_scheduler(unit: str, since: datetime.datetime | None) -> str:
     """It acts, or another one does while this one stands by."""
     pid = main_pid(unit)
-    if AGENT not in Path(f"/proc/{pid}/cmdline").read_text():
+    if AGENT not in about(pid, "cmdline"):
         return check_job(unit, pid, since)
     if not TURN.exists():
         raise UnhealthyError("its agent has not begun")

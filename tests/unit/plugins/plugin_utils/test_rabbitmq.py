@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rabbitmq
 
 HOSTILE = "p@:/?#%&'\" $\\ü"
-NODE = {"vhost": "airflow", "user": "airflow", "secret": "broker_password", "admin_user": "admin", "delivery_limit": 50}
+NODE = {"vhost": "airflow", "user": "airflow", "secret": "broker_password", "admin_user": "admin"}
+NODE |= {"delivery_limit": 50, "message_ttl_seconds": 600.0}
 SECRETS = {"broker_password": HOSTILE, "rabbitmq_admin_password": "other", "digest_key": "key"}
 
 
@@ -33,8 +35,19 @@ def test_definitions() -> None:
     assert [user["name"] for user in document["users"]] == ["airflow", "admin"]
     assert document["users"][0]["tags"] == []
     assert document["vhosts"][0]["default_queue_type"] == "quorum"
-    assert document["policies"][0]["definition"] == {"delivery-limit": 50}
+    assert document["policies"][0]["definition"] == {"delivery-limit": 50, "message-ttl": 600000}
     assert {permission["vhost"] for permission in document["permissions"]} == {"airflow"}
+
+
+@pytest.mark.parametrize(("queue", "has"), [("default", True), ("celery_delayed_27", False), ("default@10.0.0.1.celery.pidbox", True)])
+def test_messages_that_celery_keeps_for_later_live_as_long_as_it_wants(queue: str, has: bool) -> None:
+    (policy,) = json.loads(_rabbitmq.definitions(NODE, SECRETS))["policies"]
+    assert bool(re.search(policy["pattern"], queue)) == has
+
+
+def test_messages_without_a_token_live_on() -> None:
+    (policy,) = json.loads(_rabbitmq.definitions({**NODE, "message_ttl_seconds": None}, SECRETS))["policies"]
+    assert policy["definition"] == {"delivery-limit": 50}
 
 
 def test_definitions_name_the_missing_secret() -> None:

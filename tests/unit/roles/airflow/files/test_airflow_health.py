@@ -40,10 +40,10 @@ def test_a_process_may_have_a_name_with_spaces_and_parentheses(tmp_path):
     assert abs((datetime.datetime.now(datetime.UTC) - started).total_seconds()) < 5
 
 
-def test_a_process_that_is_gone_is_an_error():
+def test_a_process_that_has_just_ended_is_unhealthy():
     with subprocess.Popen(["true"]) as process:
         process.wait()
-    with pytest.raises(OSError, match=str(process.pid)):
+    with pytest.raises(health.UnhealthyError, match="just ended"):
         health.started_at(process.pid)
 
 
