@@ -201,6 +201,9 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
     """Probes, runs and ledger, which end in this order."""
     others = [host for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")] if host not in fault.probe_not_on(cluster)]
     network = cluster.nodes[others[0]]["address"].rpartition(".")[0]
+    # Its messages are counted in the end, however old they are by then.
+    queue = ["flightdeck_probe", "^flightdeck_probe$", json.dumps({"delivery-limit": 50}), "--apply-to=queues", "--priority=9"]
+    cluster.run(cluster.hosts("rabbitmq")[0], "rabbitmqctl", "--quiet", "set_policy", "--vhost=airflow", *queue)
     ledger = Ledger(f"{network}.1")
     try:
         probes = Probes(cluster, others[-1])
