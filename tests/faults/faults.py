@@ -178,10 +178,14 @@ def drain_worker(cluster: Cluster, undo: Undo) -> None:
     undo.callback(cluster.run, host, "systemctl", "start", "--no-block", WORKER)
 
 
-def close_sessions(cluster: Cluster, _undo: Undo) -> None:
-    """All sessions with the brokers end while tasks run. The token in a task's message is too old by then."""
+def outlive_token(cluster: Cluster, _undo: Undo) -> None:
+    """Tasks run for so long that the token in their messages is no longer valid."""
     config = cluster.nodes[first("webserver")(cluster)]["airflow"]["config"]
     time.sleep(config["scheduler"]["task_queued_timeout"] + config["api_auth"]["jwt_leeway"] + 5)
+
+
+def close_sessions(cluster: Cluster, _undo: Undo) -> None:
+    """All sessions with the brokers end."""
     cluster.run(cluster.queue_leader(), "rabbitmqctl", "--quiet", "close_all_connections", "--vhost=airflow", "a fault")
 
 
@@ -422,8 +426,17 @@ FAULTS = [
     ),
     # No try is repeated, not even of those that ran when it was stopped.
     Fault("F24", "a worker is stopped with running tasks", drain_worker, 20, start=30, retry=0),
-    # Longer than a session without an answer lasts, and than the token in a task's message is valid.
-    Fault("F24b", "a worker is stopped with tasks that go on for long", drain_worker, 240, body_seconds=240, runs=3, start=None, retry=0),
+    # A session with the broker ends after 70 s of a drain.
+    Fault(
+        "F24b",
+        "a worker is stopped with tasks that go on for long",
+        together(outlive_token, drain_worker),
+        100,
+        body_seconds=215,
+        runs=3,
+        start=None,
+        retry=0,
+    ),
     Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=30, retry=0),
     Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
     # 45 s until the metastore answers, and 30 s for them.
@@ -462,9 +475,9 @@ FAULTS = [
     Fault(
         "F40",
         "all sessions with the brokers end while tasks go on for long",
-        close_sessions,
+        together(outlive_token, close_sessions),
         0,
-        body_seconds=240,
+        body_seconds=215,
         runs=3,
         start=None,
         retry=0,
