@@ -130,7 +130,7 @@ def run_out(cluster: Cluster, _undo: Undo) -> None:
 
 def hand_over(cluster: Cluster, _undo: Undo) -> None:
     """As an operator does."""
-    cluster.run(holder(cluster), "flightdeck-failover", "switchover", other(cluster))
+    cluster.run(holder(cluster), "flightdeck-failover", "switchover", "--wait", "90", other(cluster))
 
 
 def schedulers(cluster: Cluster) -> list[str]:

@@ -168,7 +168,8 @@ def test_a_switchover_hands_over_and_people_are_told(roles, ask, host_named, rec
     epoch = ask("metadata")[1]["epoch"]
     assert ask("switchover", "nowhere")[0] == 2
     assert ask("switchover", standby) == (0, {"status": "ok", "host": standby})
-    assert processes(host_named(standby))
+    # The agent says that it acts before its child starts.
+    wait_until("the scheduler starts", lambda: processes(host_named(standby)), 10)
     assert not processes(host_named(holder))
     assert ask("metadata")[1]["epoch"] == epoch + 1
     wait_until("both were told", lambda: all(receivers), 30)
@@ -201,7 +202,8 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
 
     assert users()
     play("-e", "airflow_scheduler_mode=active_active")
-    assert users() == ""
+    # The host that is asked may follow.
+    wait_until("the users are gone", lambda: users() == "", 10)
     assert all(processes(host_named(host)) for host in schedulers)
     left = "ls /usr/local/sbin/flightdeck-failover /etc/airflow/secrets/scheduler_* 2>/dev/null || true"
     assert [host_named(host).check_output(left) for host in schedulers] == [""] * len(schedulers)
