@@ -426,7 +426,7 @@ FAULTS = [
     ),
     # No try is repeated, not even of those that ran when it was stopped.
     Fault("F24", "a worker is stopped with running tasks", drain_worker, 20, start=30, retry=0),
-    # A session with the broker ends after 70 to 90 s of a drain, which takes 120 s at most here.
+    # A session that was made anew before ends after 70 to 90 s of a drain, which takes 120 s at most here.
     Fault(
         "F24b",
         "a worker is stopped with tasks that go on for long",
