@@ -14,8 +14,8 @@ description:
     C(airflow-health) calls it healthy. Restart and wait are one task, so that C(throttle) makes it rolling.
   - A unit that was stopped stays stopped, and nobody waits for it. One that failed or is about to start again counts as stale.
   - With O(state=healthy) it only waits for the others, which were started just now, so all hosts can do it at once.
-  - With O(state=recovered) it restarts nothing and waits for all, until each has reported itself anew. For the time after the metastore
-    was away, which ends some of Airflow's services; systemd starts them again.
+  - With O(state=recovered) it restarts nothing and waits for all, and of those with a heartbeat for one from now on. For the time after
+    the metastore was away, which ends some of Airflow's services; systemd starts them again.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -152,10 +152,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     state, timeout = module.params["state"], module.params["timeout"]
-    restart = state == "restarted"
+    restart, recovered = state == "restarted", state == "recovered"
     try:
         # Nobody waits for a worker that drains.
-        units = units_in_use(module, unit_names(module.params["names"]), *(["deactivating"] if state == "recovered" else []))
+        units = units_in_use(module, unit_names(module.params["names"]), *(["deactivating"] if recovered else []))
         stale = stale_units(units)
     except OSError as error:
         module.fail_json(msg=str(error))
@@ -164,11 +164,8 @@ def main() -> None:
             code, _out, err = module.run_command(["systemctl", "restart", *stale])
             if code:
                 module.fail_json(msg=f"systemctl restart {' '.join(stale)} failed: {err.strip()}")
-        if state == "recovered":
-            wait_healthy(module, list(units), timeout, "--anew")
-            module.exit_json(changed=False, restarted=[], stale=stale)
-        fresh = stale if restart else [name for name in units if name not in stale]
-        wait_healthy(module, fresh, timeout)
+        fresh = stale if restart else [name for name in units if recovered or name not in stale]
+        wait_healthy(module, fresh, timeout, *(["--anew"] if recovered else []))
         if WEBSERVERS.intersection(fresh):
             wait_served(module, module.params["up_urls"], timeout)
     module.exit_json(changed=restart and bool(stale), restarted=stale if restart else [], stale=stale)

@@ -113,10 +113,10 @@ def freeze_process(find: Find, unit: str, whom: str = "all") -> Action:
     return break_it
 
 
-def stop(cluster: Cluster, undo: Undo, hosts: list[str], unit: str) -> None:
+def stop(cluster: Cluster, undo: Undo, hosts: list[str], unit: str, *options: str) -> None:
     """The unit ends on every host of ``hosts``, as an administrator stops it. Those that wait for each other start at the same time."""
     for host in hosts:
-        cluster.run(host, "systemctl", "stop", unit)
+        cluster.run(host, "systemctl", "stop", *options, unit)
         undo.callback(cluster.run, host, "systemctl", "start", "--no-block", unit)
 
 
@@ -172,16 +172,15 @@ def lose_followers(cluster: Cluster, undo: Undo) -> None:
 
 def drain_worker(cluster: Cluster, undo: Undo) -> None:
     """A worker is stopped as an administrator does it, while it runs tasks."""
-    host = first("worker")(cluster)
     # A drain takes as long as its longest task.
-    cluster.run(host, "systemctl", "stop", "--no-block", WORKER)
-    undo.callback(cluster.run, host, "systemctl", "start", "--no-block", WORKER)
+    stop(cluster, undo, cluster.hosts("worker")[:1], WORKER, "--no-block")
 
 
 def outlive_token(cluster: Cluster, _undo: Undo) -> None:
     """Tasks run for so long that the token in their messages is no longer valid."""
-    config = cluster.nodes[first("webserver")(cluster)]["airflow"]["config"]
-    time.sleep(config["scheduler"]["task_queued_timeout"] + config["api_auth"]["jwt_leeway"] + 5)
+    validity = cluster.nodes[cluster.hosts("rabbitmq")[0]]["rabbitmq"]["message_ttl_seconds"]
+    leeway = cluster.nodes[cluster.hosts("webserver")[0]]["airflow"]["config"]["api_auth"]["jwt_leeway"]
+    time.sleep(validity + leeway + 5)
 
 
 def close_sessions(cluster: Cluster, _undo: Undo) -> None:
@@ -426,7 +425,7 @@ FAULTS = [
     ),
     # No try is repeated, not even of those that ran when it was stopped.
     Fault("F24", "a worker is stopped with running tasks", drain_worker, 20, start=30, retry=0),
-    # A session that was made anew before ends after 70 to 90 s of a drain, which takes 120 s at most here.
+    # Sessions were seen to end after 70 to 90 s of a drain, which takes 120 s at most here.
     Fault(
         "F24b",
         "a worker is stopped with tasks that go on for long",

@@ -202,21 +202,18 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
     others = [host for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")] if host not in fault.probe_not_on(cluster)]
     network = cluster.nodes[others[0]]["address"].rpartition(".")[0]
     # Its messages are counted in the end, however old they are by then.
-    queue = ["flightdeck_probe", "^flightdeck_probe$", json.dumps({"delivery-limit": 50}), "--apply-to=queues", "--priority=9"]
-    cluster.run(cluster.hosts("rabbitmq")[0], "rabbitmqctl", "--quiet", "set_policy", "--vhost=airflow", *queue)
-    ledger = Ledger(f"{network}.1")
-    try:
+    broker = cluster.hosts("rabbitmq")[0]
+    limits = json.dumps({"delivery-limit": cluster.nodes[broker]["rabbitmq"]["delivery_limit"]})
+    policy = ["flightdeck_probe", "^flightdeck_probe$", limits, "--apply-to=queues", "--priority=9"]
+    cluster.run(broker, "rabbitmqctl", "--quiet", "set_policy", "--vhost=airflow", *policy)
+    with contextlib.ExitStack() as ends:
+        ledger = Ledger(f"{network}.1")
+        ends.callback(ledger.close)
         probes = Probes(cluster, others[-1])
-        try:
-            runs = Runs(cluster, ledger.url, fault)
-            try:
-                yield probes, runs, ledger
-            finally:
-                runs.stopped.set()
-        finally:
-            probes.stop()
-    finally:
-        ledger.close()
+        ends.callback(probes.stop)
+        runs = Runs(cluster, ledger.url, fault)
+        ends.callback(runs.stopped.set)
+        yield probes, runs, ledger
 
 
 def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:

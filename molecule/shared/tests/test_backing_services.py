@@ -71,15 +71,12 @@ def test_a_task_may_hold_its_message_for_days(member, cluster, host_named):
 
 @pytest.mark.group("rabbitmq")
 def test_a_message_lives_as_long_as_the_token_in_it(member, cluster):
-    config = cluster.model["nodes"][cluster.model["airflow_hosts"][0]]["airflow"]["config"]
-    token = (
-        {"message-ttl": 1000 * config.get("scheduler", {}).get("task_queued_timeout", 600)}
-        if cluster.model["version"]["major"] >= 3
-        else {}
-    )
+    node = cluster.model["nodes"][member]["rabbitmq"]
+    # Messages of Airflow 2 have no token.
+    token = {"message-ttl": 1000 * node["message_ttl_seconds"]} if cluster.model["version"]["major"] >= 3 else {}
     queues = {queue["name"]: queue["effective_policy_definition"] for queue in api(cluster, member, "queues/airflow")}
     for name in cluster.model["queues"]:
-        assert queues[name] == {"delivery-limit": 50, **token}
+        assert queues[name] == {"delivery-limit": node["delivery_limit"], **token}
 
 
 @pytest.mark.group("rabbitmq")
