@@ -172,15 +172,22 @@ class Cluster:
         return f"airflow: {bad}" if bad else ""
 
     def _services_problem(self) -> str:
-        """Services that are to run, and do not."""
+        """Services that are to run and do not, and those of Airflow that run and do not do their work."""
         bad = []
         for host in self.access.containers:
             shown = self.run(host, "systemctl", "show", "--property=Id,ActiveState,UnitFileState", *SERVICES)
-            for unit in shown.split("\n\n"):
-                service = dict(line.split("=", 1) for line in unit.strip().splitlines())
-                if service.get("UnitFileState") == "enabled" and service["ActiveState"] != "active":
-                    bad.append(f"{service['Id']} of {host} is {service['ActiveState']}")
+            services = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in shown.strip().split("\n\n")]
+            states = {service["Id"]: service["ActiveState"] for service in services if service.get("UnitFileState") == "enabled"}
+            bad += [f"{name} of {host} is {state}" for name, state in states.items() if state != "active"]
+            if units := [name for name in states if name.startswith("airflow-")]:
+                bad += self._unhealthy(host, units)
         return ", ".join(bad)
+
+    def _unhealthy(self, host: str, units: list[str]) -> list[str]:
+        """What the health check of ``host`` says when not all ``units`` are healthy."""
+        command = ["docker", "exec", self.access.containers[host], "/usr/local/bin/airflow-health", *units]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return [f"{host}: {ended.stdout}{ended.stderr}".strip()] if ended.returncode else []
 
     # How to hurt a host.
 

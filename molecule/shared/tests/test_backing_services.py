@@ -9,6 +9,7 @@ import urllib.request
 from urllib.parse import quote, urlsplit
 
 import pytest
+from cluster_access import wait_until
 
 
 def get(url, user="", password=""):
@@ -77,6 +78,21 @@ def test_a_message_lives_as_long_as_the_token_in_it(member, cluster):
     queues = {queue["name"]: queue["effective_policy_definition"] for queue in api(cluster, member, "queues/airflow")}
     for name in cluster.model["queues"]:
         assert queues[name] == {"delivery-limit": node["delivery_limit"], **token}
+
+
+@pytest.mark.group("rabbitmq")
+def test_workers_have_another_control_queue_in_each_session(member, cluster, host_named):
+    def control_queues():
+        names = {queue["name"] for queue in api(cluster, member, "queues/airflow")}
+        return {name for name in names if name.endswith(".celery.pidbox") and ".reply." not in name}
+
+    workers = [(worker, queue) for queue, names in cluster.model["queues"].items() for worker in names]
+    wait_until("what is left of former sessions is gone", lambda: len(control_queues()) == len(workers), 60)
+    before = control_queues()
+    host_named(member).check_output("rabbitmqctl --quiet close_all_user_connections airflow test")
+    wait_until("every worker has a new session", lambda: len(control_queues() - before) == len(workers), 60)
+    for worker, queue in workers:
+        host_named(worker).check_output(f"airflow-health --wait=30 airflow-worker@{queue}")
 
 
 @pytest.mark.group("rabbitmq")

@@ -131,7 +131,7 @@ def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
         "ssl_cert_reqs": "required",
         "ssl_check_hostname": True,
     }
-    assert not [name for name in options["extra_celery_config"] if "queue_type" in name or "heartbeat" in name]
+    assert not [name for name in options["extra_celery_config"] if "queue_type" in name or "heartbeat" in name or "consumer" in name]
     # The longest task, and the time that a worker that stops waits for it.
     assert transport["visibility_timeout"] == 604800 + 600
     assert "confirm_publish" not in transport
