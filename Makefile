@@ -80,7 +80,7 @@ faults: $(VENV)/ready ## Hurt the highly available cluster in every way and writ
 turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write docs/scheduler-failover.md (hours; REPEAT=3)
 	@$(LAB) engine
 	molecule converge --scenario-name failover
-	@$(MAKE) hurt INVENTORY=molecule/failover/inventory HOW="--repeat $(REPEAT)" OUTPUT=artefacts/turns
+	@$(MAKE) hurt INVENTORY=molecule/failover/inventory HOW="--in-a-row $(REPEAT)" OUTPUT=artefacts/turns
 
 soak: $(VENV)/ready ## The same faults in random order for a time (MINUTES=60)
 	@$(LAB) engine

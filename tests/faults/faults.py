@@ -45,8 +45,9 @@ class Fault:
     retry: float | None = None
     # Seconds for which a task may go on where it was cut off.
     stray: float | None = None
-    # Seconds that a body takes, of which DAG, the most runs that are asked for, and how long their retries may take.
+    # Seconds that a body takes, how many a run has, of which DAG, the most runs that are asked for, and how long their retries may take.
     body_seconds: float = 10
+    bodies: int = 2
     dag: str = "flightdeck_ledger"
     runs: float = float("inf")
     patience: float = 240

@@ -32,6 +32,8 @@ OF_TASKS = ("without_new_seconds", "target_seconds", "retry_seconds", "stray_sec
 def result(verdict: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a verdict."""
     kept = {name: verdict[name] for name in ("fault", "title", "at", "broken", "versions")}
+    if verdict.get("times", 1) > 1:
+        kept["times"] = verdict["times"]
     for name, fields in (*((layer, OF_LAYER) for layer in LAYERS), ("tasks", OF_TASKS), ("turns", OF_TURNS)):
         if name not in verdict:
             continue

@@ -139,7 +139,7 @@ class Runs:
 
     def __init__(self, cluster: Cluster, ledger: str, fault: Fault) -> None:
         self.cluster, self.dag, self.most = cluster, fault.dag, fault.runs
-        self.conf = {"url": ledger, "seconds": fault.body_seconds, "bodies": 2}
+        self.conf = {"url": ledger, "seconds": fault.body_seconds, "bodies": fault.bodies}
         self.names: list[str] = []
         self.ended: set[str] = set()
         self.stopped = threading.Event()
@@ -216,42 +216,47 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
         yield probes, runs, ledger
 
 
-def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
-    """One run of a fault: the verdict, with everything that was measured."""
+def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1) -> dict[str, Any]:
+    """One run of a fault, or so many in a row: the verdict, with everything that was measured, or the worst of it."""
     wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300)
     broken: list[str] = []
     record = turns.recorded(cluster) if isinstance(fault, turns.TurnFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
         time.sleep(WARM_SECONDS)
         wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 60)
-        begun = time.time()
-        with kept(broken):
-            fault.break_it(cluster, undo)
-            time.sleep(fault.hold)
-        with kept(broken):
-            undo.close()
-        healed = 0.0
-        with kept(broken):
-            healed = wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal)
-        time.sleep(CALM_SECONDS)
-        ended = time.time()
+        healed, spans = 0.0, []
+        for _ in range(times):
+            begun = time.time()
+            with kept(broken):
+                fault.break_it(cluster, undo)
+                time.sleep(fault.hold)
+            with kept(broken):
+                undo.close()
+            with kept(broken):
+                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal))
+            time.sleep(CALM_SECONDS)
+            spans.append((begun, time.time()))
+            if broken:
+                break
         runs.stop()
         with kept(broken):
             wait("all runs have ended", runs.unfinished, fault.patience)
         probes.stop()
         states, read, rows, written = runs.states(), probes.read(), list(probes.rows), list(ledger.rows)
         committed = commits()
+    begun, ended = spans[0][0], spans[-1][1]
     verdict: dict[str, Any] = {
         "fault": fault.name,
         "title": fault.title,
         "at": begun,
+        "times": len(spans),
         "healed_seconds": round(healed, 1),
         "broken": broken,
         "versions": cluster.versions(),
     }
     for layer in ("http", "metastore", "broker"):
         attempts = [row for row in rows if row["layer"] == layer]
-        seconds = checker.outage(attempts, begun, ended)
+        seconds = max(checker.outage(attempts, *span) for span in spans)
         verdict[layer] = {"outage_seconds": round(seconds, 1), "target_seconds": getattr(fault, layer)}
         if getattr(fault, layer) is not None and seconds > getattr(fault, layer):
             broken.append(f"{layer}: {seconds:.1f} s without an answer")
@@ -261,10 +266,10 @@ def once(cluster: Cluster, fault: Fault, output: Path) -> dict[str, Any]:
             if found.lost or found.unexpected:
                 broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
     if isinstance(fault, turns.TurnFault):
-        seen = checker.turns(committed, begun, ended)
+        seen, least = checker.turns(committed, begun, ended), 1 + fault.changes * len(spans)
         verdict["turns"] = {**asdict(seen), "target_seconds": fault.gap}
-        if seen.stale or seen.gap_seconds > fault.gap or seen.epochs < fault.turns or not seen.commits:
-            broken.append(f"turns: {asdict(seen)}, of {fault.turns} at least")
+        if seen.stale or seen.gap_seconds > fault.gap or seen.epochs < least or not seen.commits:
+            broken.append(f"turns: {asdict(seen)}, of {least} at least")
     tasks = checker.tasks(written, states)
     idle, stray = checker.without_new(written, begun), checker.stray(written, begun)
     verdict["tasks"] = {
@@ -307,6 +312,7 @@ def main() -> int:
         "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
     )
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--in-a-row", type=int, default=1, help="how often a run hurts schedulers that take turns, while probes go on")
     parser.add_argument("--minutes", type=float, default=0, help="in random order, and again, for so long")
     parser.add_argument("--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed")
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
@@ -321,6 +327,8 @@ def main() -> int:
         parser.error(
             f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run"
         )
+    if given.in_a_row > 1 and faults is not turns.FAULTS:
+        parser.error("--in-a-row is for a cluster whose schedulers take turns: what the others measure, they measure from one begin")
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
     runs = broken = failed = 0
@@ -328,7 +336,7 @@ def main() -> int:
         print(f"{time.strftime('%H:%M:%S')} {fault.name} {fault.title}", flush=True)
         runs += 1
         try:
-            verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}")
+            verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", given.in_a_row)
         except Exception as error:
             # One that cannot be judged does not end a night of runs; a cluster that does not come back does.
             print(f"{fault.name}: no verdict, {type(error).__name__}: {error}", flush=True)

@@ -97,12 +97,13 @@ def other(cluster: Cluster) -> str:
 
 @dataclass
 class TurnFault(Fault):
-    """A fault, the longest time between two commits of schedulers that is allowed, and how many turns there are at least."""
+    """A fault, the longest time between two commits of schedulers that is allowed, and how often the turn changes at least."""
 
     gap: float = 60
-    turns: int = 2
-    # One worker for all.
+    changes: int = 1
+    # One worker for all, which has to catch up before the next one in a row.
     body_seconds: float = 3
+    bodies: int = 1
 
     def problem(self, cluster: Cluster) -> str:
         """As ever, and one scheduler acts while all others stand by."""
@@ -153,7 +154,7 @@ FAULTS = [
     TurnFault("F28f", "it is lost together with the metastore's leader", together(kill_host(holder), kill_host(leader)), 90, **_STORE),
     TurnFault("F28g", "it is cut off while the metastore's leader is lost", together(cut_off(holder), kill_host(leader)), 90, **_STORE),
     # Its holder may be faster than the other one when the metastore is back, and keep its turn.
-    TurnFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, turns=1, **_STORE),
+    TurnFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, changes=0, **_STORE),
     TurnFault("F28i", "the turn runs out while its holder lives", run_out, 0, probe_not_on=schedulers),
     TurnFault("F28j", "the scheduler is handed over", hand_over, 0, probe_not_on=schedulers, guards=True),
 ]
