@@ -34,9 +34,17 @@ OPTION_FILE = "/etc/airflow/mysql.cnf"
 CONNECT_ARGS = "flightdeck_metastore.connect_args"
 
 _SCHEMES = {
-    "postgresql": {"sync": "postgresql+psycopg2", "async": "postgresql+asyncpg", "results": "db+postgresql+psycopg2"},
-    "mysql": {"sync": "mysql+mysqldb", "async": "mysql+aiomysql", "results": "db+mysql+mysqldb"},
+    "postgresql": {
+        "sync": "postgresql+psycopg2",
+        "migrations": "postgresql+psycopg2",
+        "async": "postgresql+asyncpg",
+        "results": "db+postgresql+psycopg2",
+    },
+    "mysql": {"sync": "mysql+mysqldb", "migrations": "mysql+mysqldb", "async": "mysql+aiomysql", "results": "db+mysql+mysqldb"},
 }
+# CLIENT_MULTI_STATEMENTS and CLIENT_MULTI_RESULTS: Airflow's migrations send several statements at once. Debian's driver would ask for
+# both, but takes the version of its client library (MariaDB's connector, 3.3) for that of an old MySQL.
+_SEVERAL_STATEMENTS = str((1 << 16) | (1 << 17))
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 # libpq's options that asyncpg understands in a DSN; it takes any other one for a setting of the session.
 _DSN_OPTIONS = (
@@ -118,9 +126,10 @@ def url_fault(url: str, engine: str) -> str:
 
 
 def driver_url(url: str, use: str, authority: str) -> str:
-    """``url`` as the driver for ``use`` (sync, async or results) takes it. ``authority`` is the path of who vouches for the server.
+    """``url`` as the driver for ``use`` (sync, migrations, async or results) takes it.
 
-    What the URL says itself goes over what is set here. Raises KeyError for another ``use``.
+    ``authority`` is the path of who vouches for the server. What the URL says itself goes over what is set here. Raises KeyError
+    for another ``use``.
     """
     parts = urlsplit(url)
     own = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -150,8 +159,11 @@ def _postgresql_options(own: Mapping[str, str], use: str, authority: str) -> dic
 
 def _mysql_options(own: Mapping[str, str], use: str, _authority: str) -> dict[str, str]:
     common = {"charset": "utf8mb4", "connect_timeout": "5"}
-    # aiomysql has its TLS from CONNECT_ARGS, and other names for the other options.
-    return common if use == "async" else {**common, "read_default_file": OPTION_FILE, **own}
+    if use == "async":
+        # aiomysql has its TLS from CONNECT_ARGS, and other names for the other options.
+        return common
+    several = {"client_flag": _SEVERAL_STATEMENTS} if use == "migrations" else {}
+    return {**common, "read_default_file": OPTION_FILE, **several, **own}
 
 
 def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
@@ -180,7 +192,7 @@ def secret_files(settings: Mapping[str, Any], authority: str) -> list[dict[str, 
 def owner(settings: Mapping[str, Any], authority: str) -> dict[str, Any]:
     """The description of what migrations connect as."""
     secret = "metastore_owner_url" if settings["airflow_metastore_owner_url"] else "metastore_url"
-    return _described("owner", secret, "sync", authority)
+    return _described("owner", secret, "migrations", authority)
 
 
 def _described(file: str, secret: str, use: str, authority: str) -> dict[str, Any]:

@@ -136,6 +136,13 @@ def test_mysql_takes_its_encryption_from_files():
     assert options(_metastore.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
 
 
+def test_migrations_may_send_several_statements_at_once_and_nobody_else():
+    assert options(_metastore.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
+    for use in ("sync", "async", "results"):
+        assert "client_flag" not in options(_metastore.driver_url(MYSQL, use, PRIVATE))
+    assert _metastore.driver_url(URL, "migrations", PRIVATE) == _metastore.driver_url(URL, "sync", PRIVATE)
+
+
 def model(**changes):
     return _cluster.build(EXTERNAL, defaults(**{"airflow_metastore_url": URL, **changes}))
 
