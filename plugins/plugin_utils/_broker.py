@@ -240,6 +240,7 @@ def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
         extra.update(dict.fromkeys(_QUORUM, "quorum"), broker_heartbeat=30)
         # Airflow never delays messages: keep the 28 helper queues cheap.
         extra["broker_native_delayed_delivery_queue_type"] = "classic"
+        # A control queue that no node of RabbitMQ deletes by mistake.
         extra["worker_consumer"] = "flightdeck_worker:Consumer"
     else:
         extra["task_publish_retry_policy"] = {"max_retries": None, **_PATIENCE}

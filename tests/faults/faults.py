@@ -449,7 +449,7 @@ FAULTS = [
     Fault(
         "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, patience=900
     ),
-    # A round of a scheduler is tens of questions and takes half a minute then: it goes on, as slowly as the network.
+    # Every step of a scheduler asks the metastore many times: it goes on, as slowly as the network.
     Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None),
     Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
     Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
