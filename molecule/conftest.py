@@ -29,14 +29,15 @@ def host_named(cluster: Access) -> Callable[[str], Host]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that take ``member`` run once per host of the group that they are marked with."""
+    """Tests that take ``member`` run once per host of the group that they are marked with, or on its first ``hosts``."""
     if "member" in metafunc.fixturenames:
         group = metafunc.definition.get_closest_marker("group")
         assert group, "a test that takes member names its group"
-        metafunc.parametrize("member", [host["name"] for host in access().model["hosts_of"][group.args[0]]])
+        hosts = access().model["hosts_of"][group.args[0]][: group.kwargs.get("hosts")]
+        metafunc.parametrize("member", [host["name"] for host in hosts])
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers."""
-    config.addinivalue_line("markers", "group(name): the inventory group whose hosts the test runs on")
+    config.addinivalue_line("markers", "group(name, hosts): the inventory group whose hosts, all or the first so many, the test runs on")
     config.addinivalue_line("markers", "thorough: runs in make test-all only, because it takes minutes")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster import Cluster, inventory, wait
-from cluster_access import ansible, recap
+from cluster_access import ansible, recap, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -186,7 +186,9 @@ def outlive_token(cluster: Cluster, _undo: Undo) -> None:
 
 def close_sessions(cluster: Cluster, _undo: Undo) -> None:
     """All sessions with the brokers end."""
-    cluster.run(cluster.queue_leader(), "rabbitmqctl", "--quiet", "close_all_connections", "--vhost=airflow", "a fault")
+    command = ["rabbitmqctl", "--quiet", "close_all_connections", "--vhost=airflow", "a fault"]
+    # It fails in the middle when a session ends by itself meanwhile.
+    wait_until("all sessions are closed", lambda: cluster.run(cluster.queue_leader(), *command) is not None, 30)
 
 
 def alarm(cluster: Cluster, undo: Undo) -> None:
