@@ -13,14 +13,22 @@ QUERIES: dict[str, dict[str, str]] = {
         # Not SELECT @@name, which fails on a server that has no such variable any more.
         "explicit_defaults_for_timestamp": "SHOW VARIABLES LIKE 'explicit_defaults_for_timestamp'",
         "character_set_database": "SHOW VARIABLES LIKE 'character_set_database'",
+        "log_bin": "SHOW VARIABLES LIKE 'log_bin'",
+        "log_bin_trust_function_creators": "SHOW VARIABLES LIKE 'log_bin_trust_function_creators'",
+        # 1 when the tables are Airflow 2's, whose task instances have no identifier of their own.
+        "airflow_2": """
+            SELECT count(*) FROM information_schema.tables AS made
+            WHERE table_schema = database() AND table_name = 'task_instance' AND NOT EXISTS (
+                SELECT 1 FROM information_schema.columns AS found
+                WHERE found.table_schema = made.table_schema AND found.table_name = made.table_name AND found.column_name = 'id')""",
     },
 }
 _WANTED = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "utf8mb4"}
 _VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
 
 
-def problem(engine: str, least: str, said: Mapping[str, str]) -> str:
-    """Why the server is refused, with the code of the problem; empty when it is not.
+def problem(engine: str, least: str, major: int, said: Mapping[str, str]) -> str:
+    """Why the server is refused for Airflow ``major``, with the code of the problem; empty when it is not.
 
     ``said`` holds the last column of the first row that answers each of the QUERIES of ``engine``, or nothing.
     """
@@ -35,6 +43,12 @@ def problem(engine: str, least: str, said: Mapping[str, str]) -> str:
     if wrong:
         wanted = ", ".join(f"{name} = {value}" for name, value in _WANTED.items())
         return f"FD178 the server of airflow_metastore_url: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the database."
+    trust = "log_bin_trust_function_creators"
+    if major > 2 and said.get("airflow_2") == "1" and (said["log_bin"], said[trust]) == ("ON", "OFF"):
+        state = f"found {trust} = OFF, a binary log and the tables of Airflow 2; expected ON while they are migrated"
+        reason = "A migration makes functions, and MySQL cannot take back one that ends in the middle"
+        remedy = f"SET GLOBAL {trust} = 1 as the server's administrator, and 0 afterwards"
+        return f"FD178 the server of airflow_metastore_url: {state}. {reason}. {remedy}."
     return ""
 
 

@@ -10,7 +10,7 @@ module: metastore_server
 short_description: See whether a database server can be Airflow's metastore
 version_added: 0.1.0
 description:
-  - Logs in by each URL and asks the server for its version and for the settings that Airflow needs. Writes nothing.
+  - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration need. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the drivers.
 author: Flightdeck contributors (@flightdeck)
 attributes:
@@ -30,6 +30,10 @@ options:
     description: Oldest version that the release supports.
     type: str
     required: true
+  major:
+    description: Major version of Airflow that will use the server.
+    type: int
+    required: true
   urls:
     description: SQLAlchemy URLs of the accounts that have to be able to log in.
     type: list
@@ -42,6 +46,7 @@ EXAMPLES = r"""
   flightdeck.airflow.metastore_server:
     engine: postgresql
     least_version: "14"
+    major: 3
     urls: ["{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"]
   vars:
     ansible_python_interpreter: /opt/airflow/current/bin/python
@@ -73,11 +78,12 @@ def main() -> None:
         argument_spec={
             "engine": {"type": "str", "choices": ["postgresql", "mysql"], "required": True},
             "least_version": {"type": "str", "required": True},
+            "major": {"type": "int", "required": True},
             "urls": {"type": "list", "elements": "str", "required": True, "no_log": True},
         },
         supports_check_mode=True,
     )
-    engine = module.params["engine"]
+    engine, least, major = (module.params[name] for name in ("engine", "least_version", "major"))
     said: dict[str, str] = {}
     for url in module.params["urls"]:
         try:
@@ -87,7 +93,7 @@ def main() -> None:
             reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
             found = f"FD178 the server of airflow_metastore_url: found no login ({reason}); expected a server that answers"
             module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
-        if problem := _metastore_server.problem(engine, module.params["least_version"], said):
+        if problem := _metastore_server.problem(engine, least, major, said):
             module.fail_json(msg=problem)
     module.exit_json(changed=False, version=said.get("version", ""))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import outside_database
 import pytest
-import testinfra
 from cluster_access import ansible
 from outside_database import as_airflow, as_root, by_the_async_engine
 from test_idempotence import SITE
 from test_secrets import secret_texts
 
-OUTSIDE = {"postgresql": "pg1", "mysql": "mysql1"}
 ENCRYPTION = {
     "postgresql": "SELECT CASE WHEN ssl THEN 'yes' ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     "mysql": "SHOW STATUS LIKE 'Ssl_cipher'",
@@ -24,8 +23,7 @@ def engine(cluster):
 
 @pytest.fixture
 def server(engine, cluster):
-    # Not of the cluster, so not among its containers.
-    return testinfra.get_host(f"docker://{cluster.containers['master1'].replace('master1', OUTSIDE[engine])}")
+    return outside_database.server(cluster, engine)
 
 
 def test_tasks_and_results_are_in_it(engine, server):

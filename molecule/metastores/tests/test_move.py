@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import outside_database
 import pytest
 from cluster_access import ansible, recap
 from test_idempotence import SITE
 
 HERE = Path(__file__).parent
+PLAYBOOKS = HERE.parents[2] / "playbooks"
 MYSQL = str(HERE.parent / "inventory_mysql")
 # What runs on both. This file is not among it.
 SHARED = [str(HERE.parents[1] / "shared/tests"), str(HERE / "test_database.py")]
@@ -43,7 +45,7 @@ def test_a_cluster_begins_anew_in_mysql():
     again = recap(ansible(SITE, program="ansible-playbook", timeout=600))
     assert again
     assert [host for host, (_ok, changed) in again.items() if changed] == []
-    ansible(str(HERE.parents[2] / "playbooks/verify.yml"), program="ansible-playbook", timeout=600)
+    ansible(str(PLAYBOOKS / "verify.yml"), program="ansible-playbook", timeout=600)
 
 
 def test_everything_holds_there_as_well():
@@ -53,3 +55,23 @@ def test_everything_holds_there_as_well():
         command, capture_output=True, text=True, check=False, cwd=HERE.parents[2], env={**os.environ, "FLIGHTDECK_INVENTORY": MYSQL}
     )
     assert done.returncode == 0, done.stdout[-8000:]
+
+
+@pytest.mark.usefixtures("on_mysql")
+def test_tables_of_airflow_2_are_migrated_where_migrations_may_make_functions(cluster):
+    server = outside_database.server(cluster, "mysql")
+    runs = "SELECT count(*) FROM dag_run"
+    ansible(str(PLAYBOOKS / "stop.yml"), program="ansible-playbook", timeout=600)
+    before = outside_database.as_root(server, "mysql", runs)
+    down = {"airflow_db_command": ["downgrade", "--to-version", "2.11.2", "--yes"]}
+    ansible(str(PLAYBOOKS / "airflow_db.yml"), "-e", json.dumps(down), program="ansible-playbook", timeout=600)
+    columns = "SHOW COLUMNS FROM task_instance LIKE 'id'"
+    with pytest.raises(RuntimeError, match=r"FD178 .*log_bin_trust_function_creators = OFF"):
+        ansible(SITE, program="ansible-playbook", timeout=600)
+    assert outside_database.as_root(server, "mysql", columns) == []
+    # As docs/metastores.md tells it.
+    server.check_output("mysql --execute='SET GLOBAL log_bin_trust_function_creators = 1'")
+    ansible(SITE, program="ansible-playbook", timeout=1200)
+    server.check_output("mysql --execute='SET GLOBAL log_bin_trust_function_creators = 0'")
+    assert int(outside_database.as_root(server, "mysql", runs)[0]) >= int(before[0]) > 0
+    ansible(str(PLAYBOOKS / "verify.yml"), program="ansible-playbook", timeout=600)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import testinfra
+from cluster_access import Access
 from testinfra.host import Host
 
+_SERVERS = {"postgresql": "pg1", "mysql": "mysql1"}
 _CLIENTS = {
     "postgresql": "runuser --user postgres -- psql --no-align --tuples-only --quiet --dbname=airflow --command=%s",
     "mysql": "mysql --skip-column-names --batch --database=airflow --execute=%s",
@@ -25,6 +28,11 @@ async def ask():
         return (await connection.execute(text(sys.argv[1]))).first()[-1]
 print("ANSWER", asyncio.run(ask()))
 """
+
+
+def server(cluster: Access, engine: str) -> Host:
+    """The host of the server, which is not of the cluster, and so not among its containers."""
+    return testinfra.get_host(f"docker://{cluster.containers['master1'].replace('master1', _SERVERS[engine])}")
 
 
 def as_root(host: Host, engine: str, query: str) -> list[str]:
