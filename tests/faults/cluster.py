@@ -20,7 +20,7 @@ SERVICES = (
 )
 
 
-def wait(what: str, check: Callable[[], str], seconds: float) -> float:
+def wait(what: str, check: Callable[[], str], seconds: float, every: float = 0.5) -> float:
     """Wait until ``check`` has nothing to complain about; returns the seconds that it took."""
 
     def complaint() -> str:
@@ -34,7 +34,7 @@ def wait(what: str, check: Callable[[], str], seconds: float) -> float:
     while problem := complaint():
         if time.monotonic() - begun > seconds:
             raise AssertionError(f"{what}: not within {seconds:.0f} s: {problem}")
-        time.sleep(0.5)
+        time.sleep(every)
     return time.monotonic() - begun
 
 

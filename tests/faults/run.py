@@ -36,6 +36,8 @@ from faults import FAULTS, Fault, Undo
 WARM_SECONDS = 10
 WARM_TASKS = 4
 CALM_SECONDS = 10
+# Between two looks at every service: a look takes seconds of a processor, which the cluster needs to come back.
+LOOK_SECONDS = 3
 # Runs without a verdict, one after the other, after which the rest is left.
 FAILED_AT_ONCE = 3
 PERIOD = 0.2
@@ -218,7 +220,7 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
 
 def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1) -> dict[str, Any]:
     """One run of a fault, or so many in a row: the verdict, with everything that was measured, or the worst of it."""
-    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300)
+    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, LOOK_SECONDS)
     broken: list[str] = []
     record = turns.recorded(cluster) if isinstance(fault, turns.TurnFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
@@ -233,7 +235,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1) -> dict[s
             with kept(broken):
                 undo.close()
             with kept(broken):
-                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal))
+                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, LOOK_SECONDS))
             time.sleep(CALM_SECONDS)
             spans.append((begun, time.time()))
             if broken:

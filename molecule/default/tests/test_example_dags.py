@@ -153,12 +153,12 @@ def deployed(examples: Path, session: requests.Session, tmp_path_factory: pytest
     deploy("--extra-vars", f"airflow_dags_dir={folder}")
     try:
         wanted = {dag for dags in RUN.values() for dag in dags}
-        wait_until("the dag processors read the examples", lambda: wanted <= known(session), seconds=180, every=2.0)
+        wait_until("the dag processors read the examples", lambda: wanted <= known(session), seconds=300, every=2.0)
         yield
     finally:
         deploy()
     # Also ends what the schedules of the examples would start.
-    wait_until("the examples are gone", lambda: known(session) == {CANARY}, seconds=180, every=2.0)
+    wait_until("the examples are gone", lambda: known(session) == {CANARY}, seconds=300, every=2.0)
 
 
 def test_each_example_is_run_or_left_out_for_a_reason(examples: Path) -> None:
@@ -170,7 +170,12 @@ def test_each_example_is_run_or_left_out_for_a_reason(examples: Path) -> None:
 @pytest.mark.usefixtures("deployed")
 def test_the_examples_succeed(session: requests.Session) -> None:
     """All at once: the cluster has to put up with it."""
-    assert session.get(f"{api()}/importErrors", timeout=30).json()["import_errors"] == []
+
+    def readable() -> bool:
+        return bool(session.get(f"{api()}/importErrors", timeout=30).json()["import_errors"] == [])
+
+    # One that took too long to read on a busy machine is read again.
+    wait_until("every example can be read", readable, seconds=90, every=2.0)
     runs: dict[str, str] = {}
     for dag in (dag for dags in RUN.values() for dag in dags):
         session.patch(f"{api()}/dags/{dag}", params={"update_mask": "is_paused"}, json={"is_paused": False}, timeout=30).raise_for_status()
@@ -187,7 +192,7 @@ def test_the_examples_succeed(session: requests.Session) -> None:
         return all(state in ("success", "failed") for state in states.values())
 
     try:
-        wait_until("the examples end", finished, seconds=240, every=2.0)
+        wait_until("the examples end", finished, seconds=420, every=2.0)
     finally:
         print({dag: state for dag, state in states.items() if state != "success"})
     assert {dag: state for dag, state in states.items() if state != "success"} == {}
@@ -204,4 +209,4 @@ def test_an_asset_starts_the_dag_that_consumes_it(session: requests.Session) -> 
 
     before = consumed()
     session.post(f"{api()}/dags/asset_produces_1/dagRuns", json={"logical_date": None}, timeout=30).raise_for_status()
-    wait_until("asset_consumes_1 ran", lambda: consumed() - before, seconds=90, every=2.0)
+    wait_until("asset_consumes_1 ran", lambda: consumed() - before, seconds=180, every=2.0)

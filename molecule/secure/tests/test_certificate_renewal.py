@@ -10,6 +10,7 @@ from pathlib import Path
 
 import requests
 from cluster_access import ansible, recap
+from load import TIMEOUT
 
 ROOT = Path(__file__).parents[3]
 # More than a certificate lives: each is due.
@@ -42,7 +43,7 @@ def test_a_renewal_fails_no_request(cluster):
         while not stop.wait(0.2):
             count += 1
             try:
-                answer = requests.get(f"{cluster.url}/api/v2/version", timeout=10)
+                answer = requests.get(f"{cluster.url}/api/v2/version", timeout=TIMEOUT)
                 if answer.status_code != 200:
                     failures.append(f"{time.strftime('%H:%M:%S')} status {answer.status_code}")
             except requests.RequestException as error:

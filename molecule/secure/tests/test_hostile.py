@@ -258,4 +258,5 @@ def test_slow_clients_are_sent_away_and_nobody_waits_for_them(cluster):
         time.sleep(2)
     print(f"all gone after {time.monotonic() - started:.0f} s; others waited {max(waits):.2f} s at most")
     assert open_ones == []
-    assert max(waits) < 5
+    # The limit for a request: what somebody would wait who waits for the slow ones.
+    assert max(waits) < 10

@@ -250,7 +250,7 @@ def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
 
 def test_tasks_that_take_too_long_keep_their_tokens():
     before = Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text()
-    with Load(now(), seconds=90) as load:
+    with Load(now(), seconds=120) as load:
         load.stopped.set()
     wait_until("the tasks run", lambda: load.states() == {"success", "running"}, 60)
     with pytest.raises(RuntimeError, match=r"FD163 after 10 s there were still running tasks"):

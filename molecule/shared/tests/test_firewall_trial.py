@@ -18,7 +18,10 @@ table inet flightdeck {
     }
 }
 """
-GUARD_SECONDS = 5
+# The trial has to outlast the module's end and one command.
+GUARD_SECONDS = 10
+# By hand: all rules but the one without which the host's own services lose each other.
+EMPTY = "nft 'flush chain inet flightdeck input; add rule inet flightdeck input iif lo accept'"
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def test_rules_that_nobody_confirms_are_taken_back(name, host_named):
     wait_until("the timer brings the rules back", lambda: host.check_output(TABLE) == before, GUARD_SECONDS + 10)
 
 
-@pytest.mark.parametrize("damage", ["nft flush chain inet flightdeck input", "systemctl stop flightdeck-firewall"])
+@pytest.mark.parametrize("damage", [EMPTY, "systemctl stop flightdeck-firewall"], ids=["emptied", "stopped"])
 def test_rules_that_somebody_took_away_are_put_back(name, host_named, damage):
     host = host_named(name)
     before, rules = host.check_output(TABLE), host.check_output("cat /etc/flightdeck/firewall.nft") + "\n"

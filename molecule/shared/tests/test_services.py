@@ -46,20 +46,27 @@ def test_every_service_is_healthy_and_starts_at_boot(cluster, host_named):
             assert host.service(f"{unit}.service").is_enabled
 
 
-def is_lost_race(host, unit):
-    """Whether the service ended because another DAG processor wrote the same new DAG at the same moment.
+def lost_races(host, unit):
+    """How often the service ended because another DAG processor wrote the same new DAG at the same moment.
 
     Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds the DAG written.
     """
-    journal = host.check_output("journalctl --unit=%s.service --output=cat --no-pager", unit)
-    return unit == UNITS["dag_processor"] and "duplicate key value violates unique constraint" in journal
+    if unit != UNITS["dag_processor"]:
+        return 0
+    # An error has several such lines, and a service ends once.
+    found = host.run(
+        "journalctl --unit=%s.service --grep='duplicate key value violates unique constraint'"
+        " --output=json --output-fields=_SYSTEMD_INVOCATION_ID --quiet --no-pager",
+        unit,
+    )
+    return len({json.loads(line)["_SYSTEMD_INVOCATION_ID"] for line in found.stdout.splitlines()})
 
 
 def test_no_service_was_restarted_by_itself(cluster, host_named):
     for name in cluster.model["airflow_hosts"]:
         for unit in units_of(cluster, name):
             restarts = int(properties(host_named(name), unit, "NRestarts")["NRestarts"])
-            assert restarts == 0 or (restarts == 1 and is_lost_race(host_named(name), unit)), f"{unit} on {name}: {restarts}"
+            assert restarts == 0 or restarts <= lost_races(host_named(name), unit), f"{unit} on {name}: {restarts}"
 
 
 @pytest.mark.group("worker")

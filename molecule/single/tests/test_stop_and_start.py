@@ -33,7 +33,7 @@ def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
     body = {"logical_date": None, "conf": {"instances": {"default": 1, "heavy": 1}, "seconds": SECONDS}}
     url = f"{cluster.model['api_url']}/dags/{CANARY}/dagRuns"
     run = requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
-    wait_until("a probe runs on each queue", lambda: probes(cluster, run) == ["running"] * 2, seconds=60, every=1.0)
+    wait_until("a probe runs on each queue", lambda: probes(cluster, run) == ["running"] * 2, seconds=120, every=1.0)
     play("stop.yml")
     host = host_named("node1")
     units = ("airflow-scheduler", "airflow-api-server", "airflow-worker@default", "airflow-worker@heavy")

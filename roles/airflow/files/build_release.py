@@ -9,6 +9,7 @@ sbom.cdx.json (CycloneDX).
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -122,13 +123,18 @@ def main() -> None:
     """Command line."""
     take_environment()
     target, version = Path(sys.argv[1]), sys.argv[2]
-    if not (target / "release.json").exists():
-        shutil.rmtree(target, ignore_errors=True)
-        build(target, version)
     archive = Path(f"{target}.tar.zst")
-    half = archive.with_suffix(".part")
-    run("tar", "--create", "--use-compress-program", "zstd -T0 -3", "--file", half, "--directory", target.parent, target.name)
-    half.rename(archive)
+    # What a play has begun that was killed goes on, and the next play comes here as well.
+    with (HERE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if archive.exists():
+            return
+        if not (target / "release.json").exists():
+            shutil.rmtree(target, ignore_errors=True)
+            build(target, version)
+        half = archive.with_suffix(".part")
+        run("tar", "--create", "--use-compress-program", "zstd -T0 -3", "--file", half, "--directory", target.parent, target.name)
+        half.rename(archive)
 
 
 if __name__ == "__main__":
