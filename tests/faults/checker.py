@@ -72,6 +72,11 @@ def turns(record: Iterable[Row], since: float, until: float) -> Turns:
     return Turns(commits, stale, len(epochs), round(gap, 1))
 
 
+def changes(record: Iterable[Row], since: float, until: float) -> int:
+    """How many turns of ``record`` began in a time."""
+    return sum(row["kind"] == "turn" and since <= row["at"] <= until for row in record)
+
+
 def outage(attempts: Iterable[Row], since: float, until: float) -> float:
     """Longest time without an answer, of all that began at ``since`` or later and before ``until``.
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import requests
 from cluster_access import Access, access, inventory
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 __all__ = ["Cluster", "inventory", "wait"]
 
@@ -53,8 +55,10 @@ class Cluster:
     # Commands.
 
     def session(self) -> requests.Session:
-        """The API as the administrator: a session with a token."""
+        """The API as the administrator: a session with a token. What only reads is repeated when the server fails."""
         session = requests.Session()
+        again = Retry(total=4, backoff_factor=1, status_forcelist=(500, 502, 503, 504), allowed_methods=("GET",), raise_on_status=False)
+        session.mount(self.access.url, HTTPAdapter(max_retries=again))
         self.log_in(session)
         return session
 

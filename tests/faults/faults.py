@@ -39,12 +39,14 @@ class Fault:
     http: float | None = 5
     metastore: float | None = 5
     broker: float | None = 5
-    # Longest time in seconds without a new task, of which two are due every four seconds.
+    # Longest time in seconds without a new task.
     start: float | None = 60
     # Seconds after which a task is tried again that ran where it was lost; 0 when none may be.
     retry: float | None = None
     # Seconds for which a task may go on where it was cut off.
     stray: float | None = None
+    # Seconds between two runs.
+    every: float = 4
     # Seconds that a body takes, how many a run has, of which DAG, the most runs that are asked for, and how long their retries may take.
     body_seconds: float = 10
     bodies: int = 2

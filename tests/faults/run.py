@@ -137,10 +137,10 @@ class Probes:
 
 
 class Runs:
-    """A DAG run every four seconds; one that was not acknowledged is asked for again, under the same name."""
+    """A DAG run every so many seconds; one that was not acknowledged is asked for again, under the same name."""
 
     def __init__(self, cluster: Cluster, ledger: str, fault: Fault) -> None:
-        self.cluster, self.dag, self.most = cluster, fault.dag, fault.runs
+        self.cluster, self.dag, self.most, self.every = cluster, fault.dag, fault.runs, fault.every
         self.conf = {"url": ledger, "seconds": fault.body_seconds, "bodies": fault.bodies}
         self.names: list[str] = []
         self.ended: set[str] = set()
@@ -155,7 +155,7 @@ class Runs:
         return f"{self.cluster.access.url}/api/v2/dags/{self.dag}/dagRuns"
 
     def _trigger(self) -> None:
-        while not self.stopped.wait(4) and len(self.names) < self.most:
+        while not self.stopped.wait(self.every) and len(self.names) < self.most:
             name = f"run-{time.time():.3f}"
             while not self.stopped.is_set():
                 body = {"dag_run_id": name, "logical_date": None, "conf": self.conf}
@@ -225,7 +225,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1) -> dict[s
     record = turns.recorded(cluster) if isinstance(fault, turns.TurnFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
         time.sleep(WARM_SECONDS)
-        wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 60)
+        wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 120)
         healed, spans = 0.0, []
         for _ in range(times):
             begun = time.time()
@@ -268,10 +268,10 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1) -> dict[s
             if found.lost or found.unexpected:
                 broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
     if isinstance(fault, turns.TurnFault):
-        seen, least = checker.turns(committed, begun, ended), 1 + fault.changes * len(spans)
+        seen, changes = checker.turns(committed, begun, ended), [checker.changes(committed, *span) for span in spans]
         verdict["turns"] = {**asdict(seen), "target_seconds": fault.gap}
-        if seen.stale or seen.gap_seconds > fault.gap or seen.epochs < least or not seen.commits:
-            broken.append(f"turns: {asdict(seen)}, of {least} at least")
+        if seen.stale or seen.gap_seconds > fault.gap or min(changes) < fault.changes or not seen.commits:
+            broken.append(f"turns: {asdict(seen)}, changes {changes}")
     tasks = checker.tasks(written, states)
     idle, stray = checker.without_new(written, begun), checker.stray(written, begun)
     verdict["tasks"] = {
@@ -303,7 +303,8 @@ def kept(broken: list[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        broken.append(str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"[:2000])
+        said = getattr(error, "stderr", None) or ""
+        broken.append(str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error} {said}"[:2000])
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster, wait
-from faults import LOSS, SILENCE, Fault, Undo, cut_off, kill_host, kill_process, leader, pause_host, together
+from faults import LOSS, SILENCE, Fault, Undo, cut_off, freeze_process, kill_host, kill_process, leader, pause_host, together
 
 # A constraint trigger that is deferred fires at the end of its transaction. It waits there until all that were recorded before have
 # committed, so that the numbers are in the order of commits.
@@ -102,6 +102,7 @@ class TurnFault(Fault):
     gap: float = 60
     changes: int = 1
     # One worker for all, which has to catch up before the next one in a row.
+    every: float = 10
     body_seconds: float = 3
     bodies: int = 1
 
@@ -127,6 +128,12 @@ def run_out(cluster: Cluster, _undo: Undo) -> None:
         return "" if look(cluster)["epoch"] > epoch else "the turn is still the same"
 
     wait("the turn runs out", problem, 30)
+
+
+def kill_child(cluster: Cluster, _undo: Undo) -> None:
+    """Airflow's scheduler dies, its agent lives."""
+    state = "/run/airflow-scheduler/state.json"
+    cluster.run(holder(cluster), "python3", "-c", f"import json, os; os.kill(json.load(open('{state}'))['pid'], 9)")
 
 
 def hand_over(cluster: Cluster, _undo: Undo) -> None:
@@ -157,4 +164,14 @@ FAULTS = [
     TurnFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, changes=0, **_STORE),
     TurnFault("F28i", "the turn runs out while its holder lives", run_out, 0, probe_not_on=schedulers),
     TurnFault("F28j", "the scheduler is handed over", hand_over, 0, probe_not_on=schedulers, guards=True),
+    # Nobody but the metastore and systemd's watchdog is left to end its scheduler.
+    TurnFault(
+        "F28k",
+        "the turn of a scheduler runs out whose agent is frozen",
+        together(freeze_process(holder, "airflow-scheduler", "main"), run_out),
+        30,
+        probe_not_on=schedulers,
+    ),
+    # Its agent starts it again, and after three times in a row somebody else does.
+    TurnFault("F28l", "the acting scheduler dies and its agent lives", kill_child, 0, probe_not_on=schedulers, changes=0),
 ]

@@ -155,6 +155,11 @@ def test_a_commit_after_one_of_a_later_turn_is_stale(record, stale):
     assert (found.stale, found.commits) == (stale, sum(row["kind"] == "commit" for row in record))
 
 
+def test_turns_that_began_in_a_time():
+    record = [turn(1, "a", 1), commit("a", 2, 3), turn(2, "b", 10), turn(3, "a", 20)]
+    assert [checker.changes(record, *span) for span in ((0, 30), (2, 15), (11, 19))] == [3, 1, 0]
+
+
 def test_the_gap_is_the_longest_time_without_a_commit():
     record = [turn(1, "a", 0), commit("a", 1, 9), commit("a", 1, 12), commit("a", 1, 40), commit("a", 1, 55)]
     assert checker.turns(record, 10, 60).gap_seconds == 28
