@@ -24,7 +24,7 @@ ABOUT = (
     "Seconds are the worst of all runs: the longest time without an answer of the UI and API, the metastore and the broker, and the "
     "longest in which no new task began. Two of them are due every four seconds."
 )
-ABOUT_TURNS = "Seconds are the worst of all runs. Tasks are due every ten seconds."
+ABOUT_TURNS = "Seconds are the worst of all runs."
 OF_TURNS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
 OF_TASKS = ("without_new_seconds", "target_seconds", "retry_seconds", "stray_seconds", "tries", "double_starts", "failed")
 
