@@ -46,7 +46,7 @@ def problem(engine: str, least: str, major: int, said: Mapping[str, str]) -> str
     trust = "log_bin_trust_function_creators"
     if major > 2 and said.get("airflow_2") == "1" and (said["log_bin"], said[trust]) == ("ON", "OFF"):
         state = f"found {trust} = OFF, a binary log and the tables of Airflow 2; expected ON while they are migrated"
-        reason = "A migration makes functions, and MySQL cannot take back one that ends in the middle"
+        reason = "A migration makes a function, and MySQL cannot take back one that ends in the middle"
         remedy = f"SET GLOBAL {trust} = 1 as the server's administrator, and 0 afterwards"
         return f"FD178 the server of airflow_metastore_url: {state}. {reason}. {remedy}."
     return ""

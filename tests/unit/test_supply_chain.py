@@ -10,6 +10,7 @@ import runpy
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,28 @@ def test_a_build_takes_its_environment_from_a_file_and_leaves_none(tmp_path):
     subprocess.run([sys.executable, script, release, "3.3.2"], check=True)
     assert (tmp_path / "releases/1.tar.zst").read_text() == index
     assert not (tmp_path / "environment.json").exists()
+
+
+def test_a_second_build_waits_for_the_first_and_takes_its_archive(tmp_path):
+    """As when the first one's play was killed."""
+    script, release = tmp_path / "build_release.py", tmp_path / "releases/1"
+    script.write_bytes((ROOT / "roles/airflow/files/build_release.py").read_bytes())
+    release.mkdir(parents=True)
+    (release / "release.json").write_text("{}")
+    packer = tmp_path / "bin/tar"
+    packer.parent.mkdir()
+    packer.write_text(f'#!/bin/sh\necho packed >>"$5"\nuntil [ -e {tmp_path}/go ]; do sleep 0.05; done\n')
+    packer.chmod(0o755)
+    builds = []
+    for _ in range(2):
+        environment = tmp_path / "environment.json"
+        environment.write_text(json.dumps({"PATH": f"{packer.parent}:{os.environ['PATH']}"}))
+        builds.append(subprocess.Popen([sys.executable, script, release, "3.3.2"]))
+        while environment.exists():
+            time.sleep(0.01)
+    (tmp_path / "go").touch()
+    assert [build.wait(30) for build in builds] == [0, 0]
+    assert (tmp_path / "releases/1.tar.zst").read_text() == "packed\n"
 
 
 def test_every_locked_package_has_a_hash():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import outside_database
 import pytest
 from cluster_access import ansible
-from outside_database import as_airflow, as_root, by_the_async_engine
+from outside_database import as_airflow, as_root, by_the_async_engine, database_server
 from test_idempotence import SITE
 from test_secrets import secret_texts
 
@@ -23,7 +22,7 @@ def engine(cluster):
 
 @pytest.fixture
 def server(engine, cluster):
-    return outside_database.server(cluster, engine)
+    return database_server(cluster, engine)
 
 
 def test_tasks_and_results_are_in_it(engine, server):

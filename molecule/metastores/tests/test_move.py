@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-import outside_database
 import pytest
 from cluster_access import CANARY, ansible, recap, wait_until
+from outside_database import as_root, database_server
 from test_idempotence import SITE
 
 HERE = Path(__file__).parent
@@ -59,28 +60,28 @@ def test_everything_holds_there_as_well():
 
 @pytest.mark.usefixtures("on_mysql")
 def test_tables_of_airflow_2_are_migrated_where_migrations_may_make_functions(cluster, host_named):
-    server = outside_database.server(cluster, "mysql")
+    ask = partial(as_root, database_server(cluster, "mysql"), "mysql")
     # The way down puts aside what has no logical date, which Airflow 2 does not know. It can be gone once only.
     dated = "--run-id=dated --logical-date=2026-01-01T00:00:00Z"
     host_named("master1").check_output(f"airflow dags trigger {dated} {CANARY}")
     runs = "SELECT count(*) FROM dag_run WHERE run_id = 'dated' AND state = 'success'"
-    wait_until("a run ends", lambda: outside_database.as_root(server, "mysql", runs) == ["1"], 120)
+    wait_until("a run ends", lambda: ask(runs) == ["1"], 120)
     ansible(str(PLAYBOOKS / "stop.yml"), program="ansible-playbook", timeout=600)
     down = {"airflow_db_command": ["downgrade", "--to-version", "2.11.2", "--yes"]}
     ansible(str(PLAYBOOKS / "airflow_db.yml"), "-e", json.dumps(down), program="ansible-playbook", timeout=600)
     # On MySQL the way down pickles the text of conf, where Airflow 2 would have the pickled dictionary: this empty one.
-    server.check_output("mysql --database=airflow --execute=\"UPDATE dag_run SET conf = X'80057D942E'\"")
+    ask("UPDATE dag_run SET conf = X'80057D942E'")
     columns = "SHOW COLUMNS FROM task_instance LIKE 'id'"
     with pytest.raises(RuntimeError, match=r"FD178 .*log_bin_trust_function_creators = OFF"):
         ansible(SITE, program="ansible-playbook", timeout=600)
-    assert outside_database.as_root(server, "mysql", columns) == []
+    assert ask(columns) == []
     tries = "SELECT task_id, map_index, state FROM task_instance WHERE run_id = 'dated' ORDER BY 1, 2"
-    before = outside_database.as_root(server, "mysql", tries)
+    before = ask(tries)
     assert before
     # As docs/metastores.md tells it.
-    server.check_output("mysql --execute='SET GLOBAL log_bin_trust_function_creators = 1'")
+    ask("SET GLOBAL log_bin_trust_function_creators = 1")
     ansible(SITE, program="ansible-playbook", timeout=1200)
-    server.check_output("mysql --execute='SET GLOBAL log_bin_trust_function_creators = 0'")
-    assert outside_database.as_root(server, "mysql", tries) == before
-    assert outside_database.as_root(server, "mysql", "SELECT count(*) FROM task_instance WHERE id IS NULL") == ["0"]
+    ask("SET GLOBAL log_bin_trust_function_creators = 0")
+    assert ask(tries) == before
+    assert ask("SELECT count(*) FROM task_instance WHERE id IS NULL") == ["0"]
     ansible(str(PLAYBOOKS / "verify.yml"), program="ansible-playbook", timeout=600)

@@ -30,7 +30,7 @@ print("ANSWER", asyncio.run(ask()))
 """
 
 
-def server(cluster: Access, engine: str) -> Host:
+def database_server(cluster: Access, engine: str) -> Host:
     """The host of the server, which is not of the cluster, and so not among its containers."""
     return testinfra.get_host(f"docker://{cluster.containers['master1'].replace('master1', _SERVERS[engine])}")
 
