@@ -161,13 +161,13 @@ class ActionModule(ActionBase):
         if version in _options.versions():
             config = settings["airflow_config"]
             problems += _options.check_config(config, version, settings["airflow_config_extra_sections"])
-            # What stands in the environment wins over airflow.cfg.
-            environment: dict[str, dict[str, Any]] = {}
-            for _name, section, option, value in _options.environment_options(settings["airflow_environment"], version):
-                environment.setdefault(section, {})[option] = value
             plain = {section: options for section, options in config.items() if isinstance(options, dict)}
-            effective = _config.overlay(plain, environment)
-            problems += _broker.check_options(effective, settings, max(drains.values(), default=0))
+            drain_seconds = max(drains.values(), default=0)
+            effective = _config.overlay(_broker.config(settings, drain_seconds), plain)
+            # What stands in the environment wins over airflow.cfg.
+            for _name, section, option, value in _options.environment_options(settings["airflow_environment"], version):
+                effective.setdefault(section, {})[option] = value
+            problems += _broker.check_options(effective, settings, drain_seconds)
             problems += _timing.check(effective, int(version.partition(".")[0]))
         places = ("dags_dir", "release_cache", "secrets_file")
         problems += _controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))

@@ -166,16 +166,17 @@ def _check_sqs(settings: Mapping[str, Any], queues: Iterable[str]) -> list[Probl
 
 
 def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_seconds: int) -> list[Problem]:
-    """Options of the user's ``config`` that the broker does not bear, and times that do not fit it.
+    """Options that the broker does not bear, and times that do not fit it.
 
-    ``drain_seconds`` is the longest time that a stopped worker waits for its tasks.
+    ``config`` is what is in force: this module's, what the user has in airflow.cfg, and in the environment. ``drain_seconds`` is the
+    longest time that a stopped worker waits for its tasks.
     """
     broker = of(settings)
     celery, transport = (
         part if isinstance(part, Mapping) else {} for part in map(config.get, ("celery", "celery_broker_transport_options"))
     )
-    given = data(celery.get("extra_celery_config"))
-    problems = _check_extra(given, broker) if isinstance(given, Mapping) else []
+    extra = data(celery.get("extra_celery_config"))
+    problems = _check_extra(extra if isinstance(extra, Mapping) else {}, broker)
     confirms = "confirm_publish" in transport
     where = "airflow_config.celery_broker_transport_options.confirm_publish"
     if confirms and broker.kind != "rabbitmq":
@@ -202,19 +203,24 @@ def _foreign(where: str, broker: Broker) -> Problem:
     return Problem("FD171", where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
 
 
-def _check_extra(given: Mapping[str, Any], broker: Broker) -> list[Problem]:
-    """The user's dictionary in the place of the collection's."""
+def _check_extra(extra: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    """Celery's own options that are in force."""
     where = "airflow_config.celery.extra_celery_config"
-    if broker.kind != "rabbitmq":
-        problems = [_foreign(f"{where}.{name}", broker) for name in _RABBITMQ_ONLY if name in given]
+    problems = []
+    needed = {}
+    if broker.kind == "rabbitmq":
+        needed = dict.fromkeys(_QUORUM, "Celery asks quorum queues for a QoS that they refuse")
+        needed["worker_consumer"] = "a worker may hear no commands any more when a node of RabbitMQ ends"
     else:
-        missing = [name for name in _QUORUM if given.get(name) != "quorum"]
-        remedy = "The dictionary replaces the collection's: add them, or Celery asks quorum queues for a QoS that they refuse."
-        found = f"no {' and no '.join(missing)} of 'quorum'"
-        problems = [Problem("FD138", where, found, "both to be 'quorum'", remedy)] if missing else []
-    if broker.tls and not given.get("broker_use_ssl"):
-        remedy = "The dictionary replaces the collection's: copy it from airflow.cfg, or Celery trusts whoever answers."
-        problems.append(Problem("FD138", where, "no broker_use_ssl", "how the broker proves itself", remedy))
+        problems = [_foreign(f"{where}.{name}", broker) for name in _RABBITMQ_ONLY if name in extra]
+    if broker.tls:
+        needed["broker_use_ssl"] = "Celery trusts whoever answers"
+    for name, reason in needed.items():
+        value = extra.get(name)
+        if not value or (name in _QUORUM and value != "quorum"):
+            remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
+            expected = "'quorum'" if name in _QUORUM else "the collection's value, or one of your own"
+            problems.append(Problem("FD138", f"{where}.{name}", repr(value), expected, remedy))
     return problems
 
 

@@ -6,16 +6,28 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._options import data
+
 Config = dict[str, dict[str, Any]]
+# Airflow's one option that holds options, those of Celery.
+_NESTED = ("celery", "extra_celery_config")
 
 
 def overlay(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
-    """Later layers win, option by option. An option set to None stays, as None."""
+    """Later layers win, option by option, and those within [celery] extra_celery_config too. An option set to None stays, as None."""
     merged: Config = {}
     for layer in layers:
         for section, options in layer.items():
-            merged.setdefault(section, {}).update(options)
+            known = merged.setdefault(section, {})
+            for option, value in options.items():
+                known[option] = _added(known.get(option), value) if (section, option) == _NESTED else value
     return merged
+
+
+def _added(first: Any, second: Any) -> Any:
+    """Both dictionaries, each of which may be JSON text. What is no dictionary takes the place of the other."""
+    below, above = data(first), data(second)
+    return {**below, **above} if isinstance(below, Mapping) and isinstance(above, Mapping) else second
 
 
 def merge_config(*layers: Mapping[str, Mapping[str, Any]]) -> Config:

@@ -120,7 +120,7 @@ GROUPED = {
         "FD135": "airflow_config.core.max_map_length",
         "FD136": "airflow_config.sentry.sentry_dsn",
         "FD137": "after up to 403 s (3 max_failed_heartbeats",
-        "FD138": "airflow_config.celery.extra_celery_config",
+        "FD138": "airflow_config.celery.extra_celery_config.task_default_queue_type: found 'classic'",
     },
     "the broker": {
         "FD159": "group airflow_rabbitmq: found 3 hosts, and airflow_broker is sqs",
@@ -194,7 +194,7 @@ def spoil_the_options(inventory):
             "api": 5,
             "sentry": {"sentry_dsn": "https://hunter2@example.org/1"},
             "workers": {"max_failed_heartbeats": 3},
-            "celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}},
+            "celery": {"extra_celery_config": {"task_default_queue_type": "classic"}},
         },
     )
 

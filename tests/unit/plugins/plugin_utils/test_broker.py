@@ -64,7 +64,7 @@ def celery(node):
 def test_each_broker_makes_a_cluster(hosts, changes, version):
     settings = defaults(**changes, airflow_version=version)
     assert _cluster.check(hosts, settings) == []
-    assert _broker.check_options({}, settings, 600) == []
+    assert _broker.check_options(_broker.config(settings, 600), settings, 600) == []
     model = _cluster.build(hosts, settings)
     for name, node in model["nodes"].items():
         assert _preflight.wanted(model, name)["packages"] is not None
@@ -176,24 +176,18 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
     ("settings", "config", "found"),
     [
         ({}, {}, []),
-        (
-            {},
-            {"celery": {"extra_celery_config": {"task_default_queue_type": "quorum", "task_create_missing_queue_type": "quorum"}}},
-            ["FD138"],
-        ),
-        ({"airflow_tls": False}, {"celery": {"extra_celery_config": {"task_default_queue_type": "quorum"}}}, ["FD138"]),
-        (
-            {"airflow_tls": False},
-            {"celery": {"extra_celery_config": {"task_default_queue_type": "quorum", "task_create_missing_queue_type": "quorum"}}},
-            [],
-        ),
-        ({}, {"celery": {"extra_celery_config": None}}, []),
-        ({}, {"celery": "none"}, []),
+        # What the user gives is added to what the collection has.
+        ({}, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
+        ({}, {"celery": {"extra_celery_config": {"worker_consumer": "mine:Consumer"}}}, []),
+        ({}, {"celery": {"extra_celery_config": {"task_default_queue_type": "classic", "worker_consumer": None}}}, ["FD138"] * 2),
+        ({}, {"celery": {"extra_celery_config": {"broker_use_ssl": False}}}, ["FD138"]),
+        ({"airflow_tls": False}, {"celery": {"extra_celery_config": {"broker_use_ssl": False}}}, []),
+        ({"airflow_tls": False}, {"celery": {"extra_celery_config": None}}, ["FD138"] * 3),
         ({}, {"celery_broker_transport_options": {"confirm_publish": False}}, ["FD138"]),
         ({}, {"celery_broker_transport_options": {"confirm_publish": "True", "x": 1}}, []),
         (REDIS, {"celery_broker_transport_options": {"confirm_publish": True}}, ["FD171"]),
         (REDIS, {"celery": {"extra_celery_config": json.dumps({"broker_use_ssl": {"x": 1}, "broker_heartbeat": 10})}}, ["FD171"]),
-        (REDIS, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, ["FD138"]),
+        (REDIS, {"celery": {"extra_celery_config": '{"worker_max_tasks_per_child": 10}'}}, []),
         (SQS, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
         ({**SQS, "airflow_max_task_seconds": 43200}, {}, ["FD170"]),
         # Acknowledged at the start, a message is not given to anybody else.
@@ -202,7 +196,9 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
     ],
 )
 def test_options_that_do_not_fit_the_broker(settings, config, found):
-    assert [problem.code for problem in _broker.check_options(config, defaults(**settings), 600)] == found
+    chosen = defaults(**settings)
+    effective = _config.overlay(_broker.config(chosen, 600), config)
+    assert [problem.code for problem in _broker.check_options(effective, chosen, 600)] == found
 
 
 def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():

@@ -6,7 +6,7 @@ import configparser
 import subprocess
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import merge_config, render_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import merge_config, overlay, render_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._environment import environment_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +33,17 @@ def test_the_later_layer_wins(first, second):
 def test_none_takes_an_option_out():
     assert merge_config({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}
     assert merge_config({"a": {"b": 1}}, {"a": {"b": None}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("second", "merged"),
+    [({"b": 3}, {"a": 1, "b": 3}), ('{"b": null}', {"a": 1, "b": None}), ({}, {"a": 1, "b": 2}), (None, None), ("no data", "no data")],
+)
+def test_options_of_celery_are_merged_one_by_one(second, merged):
+    first = {"celery": {"extra_celery_config": {"a": 1, "b": 2}}, "core": {"x": {"a": 1}}}
+    found = overlay(first, {"celery": {"extra_celery_config": second}, "core": {"x": {"b": 2}}})
+    assert found == {"celery": {"extra_celery_config": merged}, "core": {"x": {"b": 2}}}
+    assert first["celery"]["extra_celery_config"] == {"a": 1, "b": 2}
 
 
 @given(CONFIGS)
