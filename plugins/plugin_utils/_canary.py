@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import Api, ApiError, quoted
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import Api, ApiError, Deadline, quoted
 
 DAG = "flightdeck_canary"
 RUN_PREFIX = "verify__"
 KEPT_RUNS = 20
 ATTEMPTS = 3
+# Seconds for deleting old runs: the verdict is there already and waits for it.
+CLEAN_SECONDS = 20
 
 _FINISHED = frozenset({"success", "failed"})
 _DAG_PATH = f"/dags/{DAG}"
@@ -212,6 +214,7 @@ class Canary:
 
     def clean(self) -> None:
         """Delete the canary's own runs but for the latest; a failure to do so is no finding about the cluster."""
+        self.api.deadline = Deadline(min(CLEAN_SECONDS, self.api.deadline.left()))
         try:
             runs = self.api.get(f"{_DAG_PATH}/dagRuns?limit=100&order_by=-start_date")["dag_runs"]
             own = [run for run in runs if str(run["dag_run_id"]).startswith(RUN_PREFIX) and run["state"] in _FINISHED]
