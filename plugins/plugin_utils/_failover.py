@@ -50,6 +50,9 @@ def check(hosts: Iterable[Member], settings: Mapping[str, Any]) -> list[Problem]
     if settings["airflow_failover_email_user"] and not settings["airflow_failover_email_starttls"]:
         remedy = "The password would cross the network unencrypted: set it, or leave the user out."
         problems.append(Problem("FD181", "airflow_failover_email_starttls", "false, with airflow_failover_email_user", "true", remedy))
+    if re.match(r"\w+://[^/?#]*@", str(settings["airflow_failover_webhook_url"])):
+        remedy = "Put what proves you into the path or the query, as such services do: no login is sent."
+        problems.append(Problem("FD181", "airflow_failover_webhook_url", "a URL with a login", "one without", remedy))
     return problems
 
 

@@ -147,9 +147,9 @@ def schedulers(cluster: Cluster) -> list[str]:
 
 
 # What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the metastore.
-_HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "start": 90, "heal": 240}
-# The metastore has to be led again before anybody can have a turn: 45 s at worst, then asking, fencing and starting.
-_STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": SILENCE, "start": None, "gap": LOSS + 25}
+_HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "heal": 240}
+# The metastore has to be led again before anybody can have a turn. That and the turn's end pass at the same time.
+_STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": SILENCE}
 FAULTS = [
     TurnFault(
         "F28a", "the acting scheduler is killed", kill_process(holder, "airflow-scheduler", "all"), 0, probe_not_on=schedulers, guards=True

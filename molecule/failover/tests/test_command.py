@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socketserver
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +15,25 @@ from cluster_access import ansible, wait_until
 
 ROOT = Path(__file__).parents[3]
 PYTHON = "/opt/airflow/current/bin/python"
+
+# A client that says who it is, and never its password.
+HOLD = """
+import socket, ssl, struct
+from urllib.parse import urlsplit
+url = urlsplit(open("/etc/airflow/secrets/scheduler_conn").read())
+plain = socket.create_connection((url.hostname, url.port), timeout=120)
+plain.sendall(struct.pack("!ii", 8, 80877103))
+assert plain.recv(1) == b"S"
+trust = ssl.create_default_context(cafile="/etc/airflow/secrets/ca.crt")
+session = trust.wrap_socket(plain, server_hostname=url.hostname)
+said = b"".join(word.encode() + bytes(1) for word in ("user", url.username, "database", url.path[1:], ""))
+session.sendall(struct.pack("!ii", 8 + len(said), 196608) + said)
+assert session.recv(1) == b"R"
+print("asked for the password", flush=True)
+while session.recv(4096):
+    pass
+print("ended", flush=True)
+"""
 
 
 @pytest.fixture
@@ -150,6 +170,24 @@ def test_the_agents_account_can_do_nothing_else(statement, host_named, scheduler
     assert re.search("permission denied|must be|not allowed", refused.stderr, re.IGNORECASE), refused.stderr
 
 
+def test_nobody_is_admitted_beside_a_scheduler_that_acts(roles, ask, host_named):
+    holder, _standby = roles
+    statement = f"SELECT scheduler_lease.admit('{holder}', {ask('metadata')[1]['epoch']})"
+    refused = sql(host_named(holder), "scheduler_lease", statement)
+    assert "a scheduler has a session" in refused.stderr
+    assert ask("status")[0] == 0
+
+
+def test_a_session_that_is_being_admitted_does_not_outlive_its_turn(cluster, roles, ask):
+    """It is in no list of sessions, and its check of the login may be over."""
+    holder, standby = roles
+    command = ["docker", "exec", cluster.containers[holder], PYTHON, "-c", HOLD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as session:
+        assert session.stdout.readline() == "asked for the password\n"
+        assert ask("switchover", standby)[0] == 0
+        assert session.communicate(timeout=5)[0] == "ended\n"
+
+
 def test_metadata_are_not_cleared_under_who_acts(roles, ask):
     code, found = ask("clear_metadata", "--yes")
     assert (code, found["status"]) == (2, "critical")
@@ -209,8 +247,9 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
     assert [host_named(host).check_output(left) for host in schedulers] == [""] * len(schedulers)
     with pytest.raises(RuntimeError, match="FD182"):
         play("--limit", schedulers[0])
-    with pytest.raises(RuntimeError, match="FD182"):
-        ansible(str(ROOT / "playbooks/rotate_secrets.yml"), program="ansible-playbook")
+    for name in ("rotate_secrets.yml", "start.yml"):
+        with pytest.raises(RuntimeError, match="FD182"):
+            ansible(str(ROOT / "playbooks" / name), program="ansible-playbook")
     play()
     wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
     assert sum(bool(processes(host_named(host))) for host in schedulers) == 1

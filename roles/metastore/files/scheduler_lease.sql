@@ -66,7 +66,8 @@ BEGIN
   END IF;
 END$$;
 
--- Takes the turn when nobody has it, it has run out, or it was mine: I might have died in the middle of it.
+-- Takes the turn when nobody has it, it has run out, or it was mine: I might have died in the middle of it. Who asks has no scheduler, so
+-- one who has the turn gives it up when another is wished for.
 CREATE OR REPLACE FUNCTION scheduler_lease.acquire(me text, now_doing text) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -76,6 +77,10 @@ BEGIN
   PERFORM scheduler_lease.note(me, now_doing);
   IF present.holder <> me AND scheduler_lease.fresh(present.renewed_at, scheduler_lease.ttl())
      OR coalesce(scheduler_lease.wanted(), me) <> me THEN
+    IF present.holder = me THEN
+      PERFORM scheduler_lease.bar();
+      UPDATE scheduler_lease.lease SET holder = NULL RETURNING holder INTO present.holder;
+    END IF;
     RETURN jsonb_build_object('epoch', NULL, 'holder', present.holder);
   END IF;
   UPDATE scheduler_lease.lease
@@ -96,7 +101,8 @@ END$$;
 
 -- Ends the sessions of all schedulers, mine of an earlier turn included, and says which it saw. A session that is being admitted belongs
 -- to nobody yet; it may have passed its check before the logins were taken, and holds the lock on its transaction from before that.
--- Locks are looked at first: who is admitted in between is seen as a session. Those in stubborn are ended, too.
+-- Locks are looked at first: who is admitted in between is seen as a session. Those in stubborn are ended, too, and sessions of users that
+-- are gone: they may have been schedulers'.
 CREATE OR REPLACE FUNCTION scheduler_lease.fence(me text, my_epoch bigint, stubborn integer[]) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -106,7 +112,8 @@ BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, 'fences');
   SELECT array_agg(DISTINCT pid) INTO starting FROM pg_locks WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock';
   PERFORM pg_stat_clear_snapshot();
-  SELECT array_agg(pid) INTO sessions FROM pg_stat_activity WHERE starts_with(usename::text, 'airflow_sched_');
+  SELECT array_agg(pid) INTO sessions FROM pg_stat_activity
+    WHERE starts_with(usename::text, 'airflow_sched_') OR (usesysid IS NOT NULL AND usename IS NULL);
   SELECT array_agg(pid) INTO starting FROM unnest(starting) AS pid
     WHERE pid NOT IN (SELECT known.pid FROM pg_stat_activity AS known WHERE usesysid IS NOT NULL OR backend_type <> 'client backend');
   PERFORM pg_terminate_backend(pid) FROM unnest(sessions) AS pid;
@@ -114,23 +121,29 @@ BEGIN
   RETURN jsonb_build_object('sessions', coalesce(to_jsonb(sessions), '[]'), 'starting', coalesce(to_jsonb(starting), '[]'));
 END$$;
 
--- Lets my user log in, nobody else's, and says whose scheduler acted before.
+-- Lets my user log in, nobody else's, and says whose scheduler acted before. Fails while a scheduler has a session.
 CREATE OR REPLACE FUNCTION scheduler_lease.admit(me text, my_epoch bigint) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   present scheduler_lease.lease := scheduler_lease.locked();
 BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, 'acts');
+  IF EXISTS (SELECT FROM pg_stat_activity WHERE starts_with(usename::text, 'airflow_sched_')) THEN
+    RAISE EXCEPTION 'a scheduler has a session: it has to be fenced first' USING ERRCODE = 'AL002';
+  END IF;
   EXECUTE format('ALTER ROLE %I LOGIN', (SELECT login FROM scheduler_lease.node WHERE host = me));
   UPDATE scheduler_lease.lease SET acted = me, wished = nullif(wished, me);
   RETURN jsonb_build_object('before', present.acted);
 END$$;
 
--- Keeps the turn, and says which other host is wished for.
+-- Keeps the turn, and says which other host is wished for. Sessions of other schedulers have been seen to be gone; should a server that
+-- was promoted since have admitted one by logins that were not the latest, it ends.
 CREATE OR REPLACE FUNCTION scheduler_lease.renew(me text, my_epoch bigint, now_doing text) RETURNS jsonb
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM scheduler_lease.held(me, my_epoch), scheduler_lease.note(me, now_doing);
+  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE starts_with(usename::text, 'airflow_sched_') AND usename <> (SELECT login FROM scheduler_lease.node WHERE host = me);
   RETURN jsonb_build_object('wished', nullif(scheduler_lease.wanted(), me));
 END$$;
 

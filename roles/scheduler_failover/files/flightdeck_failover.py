@@ -24,7 +24,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 VERSION = "0.1.0"
 SECRETS = Path("/etc/airflow/secrets")
@@ -244,6 +244,8 @@ class Agent:
         self.notify("WATCHDOG=1")
         if self.ending:
             self.done = True
+            if self.holder == self.host:
+                self._leave()
             return 0
         sent = self.clock()
         if sent < self.rest_until:
@@ -255,6 +257,7 @@ class Agent:
             return POLL
         self.epoch = answer["epoch"]
         say(5, f"turn {self.epoch} is mine{f', it was that of {self.holder}' if self.holder else ''}")
+        self.holder = self.host
         self.state, self.suspects, self.fencing_since = FENCES, None, sent
         self.deadline = sent + TTL - MARGIN
         return 0
@@ -285,11 +288,14 @@ class Agent:
         before = self.metastore.call("admit", self.host, self.epoch)["before"]
         self._confirmed(sent)
         self.state, self.started_at, self.wished = ACTS, sent, ""
-        self.child.start()
         say(5, f"the scheduler starts, turn {self.epoch}")
+        try:
+            self.child.start()
+        except OSError as error:
+            # Counts like one that ends at once.
+            say(3, f"it cannot: {error}")
         if before not in (None, self.host):
             self.moved(before, self.epoch)
-        self.holder = self.host
         return 1
 
     def _confirmed(self, sent: float) -> None:
@@ -330,11 +336,13 @@ class Agent:
         raise SystemExit(0 if self.ending else 1)
 
     def _ended(self, code: int) -> float:
-        """The scheduler ended by itself. It starts again here, unless it has failed too often."""
+        """The scheduler ended by itself. It starts again here, unless this service stops or it has failed too often."""
         say(4, f"the scheduler ended with {code}")
         now = self.clock()
         self.failures = self.failures + 1 if now - self.started_at < SHORT_LIFE else 1
-        if self.failures < FAILURES:
+        if self.ending:
+            self._leave()
+        elif self.failures < FAILURES:
             self.child.kill()
             self.alarm(0)
             self.state = STANDS_BY
@@ -358,9 +366,8 @@ class Agent:
         """Nothing of the scheduler is left: another may have the turn. When that cannot be said, it runs out."""
         self.child.kill()
         self.alarm(0)
-        self.state = STANDS_BY
+        self.state, self.holder = STANDS_BY, ""
         self.metastore.call("release", self.host, self.epoch)
-        self.holder = ""
         say(5, f"turn {self.epoch} is given back")
 
     def status(self) -> Answer:
@@ -412,15 +419,22 @@ def alert(settings: Mapping[str, Any], before: str, epoch: int) -> None:
     """Tell people that another host acts."""
     cluster, host = settings["cluster"], settings["host"]
     subject = f"Airflow {cluster}: the scheduler of {host} acts"
-    try:
-        if settings["email"]["to"]:
-            send_email(settings, subject, f"{subject} with turn {epoch}, before it was that of {before}.\n")
-        if settings["webhook_url"]:
-            event = {"event": "scheduler_moved", "cluster": cluster, "from": before, "to": host, "epoch": epoch, "text": subject}
-            urllib.request.build_opener().open(Post(settings["webhook_url"], event), timeout=10).close()
-    except (OSError, ValueError) as error:
-        # Its text may hold the URL, which is a secret.
-        say(3, f"people could not be told that this host acts: {type(error).__name__}")
+    event = {"event": "scheduler_moved", "cluster": cluster, "from": before, "to": host, "epoch": epoch, "text": subject}
+
+    def email() -> None:
+        send_email(settings, subject, f"{subject} with turn {epoch}, before it was that of {before}.\n")
+
+    def webhook() -> None:
+        urllib.request.build_opener().open(Post(settings["webhook_url"], event), timeout=10).close()
+
+    for wanted, tell in ((settings["email"]["to"], email), (settings["webhook_url"], webhook)):
+        if not wanted:
+            continue
+        try:
+            tell()
+        except Exception as error:
+            # Its text may hold the URL or the password, which are secrets.
+            say(3, f"{tell.__name__}: people could not be told that this host acts: {type(error).__name__}")
 
 
 def start(settings: Mapping[str, Any], metastore: Metastore) -> int:
@@ -442,6 +456,8 @@ def start(settings: Mapping[str, Any], metastore: Metastore) -> int:
     signal.signal(signal.SIGTERM, end)
     path = Path(os.environ["RUNTIME_DIRECTORY"]) / "state.json"
     told: Answer = {}
+    # systemd may have given up waiting for what an earlier agent left.
+    agent.child.kill()
     notify("READY=1")
     while not agent.done:
         pause = agent.step()
@@ -543,7 +559,7 @@ def send_test_email(settings: Mapping[str, Any], _metastore: Asked, _given: argp
         raise RefusedError("airflow_failover_email_to is empty")
     try:
         send_email(settings, f"Airflow {settings['cluster']}: test", f"Sent by flightdeck-failover on {settings['host']}.\n")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RefusedError(f"the e-mail was not sent: {error}") from error
     return OK, {"to": to}, [f"sent to {', '.join(to)}"]
 
@@ -559,7 +575,8 @@ def switchover(_settings: Mapping[str, Any], metastore: Asked, given: argparse.N
 
     def acts() -> bool:
         seen = metastore.call("look")
-        return seen["holder"] == given.host and any(node["host"] == given.host and node["doing"] == ACTS for node in seen["nodes"])
+        here = any(node["host"] == given.host and node["there"] and node["doing"] == ACTS for node in seen["nodes"])
+        return bool(seen["lives"] and seen["holder"] == given.host and here)
 
     begun = time.monotonic()
     if not acts():
@@ -600,9 +617,18 @@ def answer(settings: Mapping[str, Any], metastore: Asked, given: argparse.Namesp
         return UNKNOWN, {"summary": str(error)}, [f"the metastore does not answer: {error}"]
 
 
+class Parser(argparse.ArgumentParser):
+    """A command that nobody knows says nothing about the cluster."""
+
+    def error(self, message: str) -> NoReturn:
+        """What is wrong with the arguments."""
+        self.print_usage(sys.stderr)
+        self.exit(UNKNOWN, f"{self.prog}: {message}\n")
+
+
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="flightdeck-failover", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="flightdeck-failover", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("start", help="run the agent; for airflow-scheduler.service")
@@ -615,7 +641,8 @@ def main() -> int:
         settings = json.loads((SECRETS / "scheduler_failover").read_text())
         metastore = Metastore((SECRETS / "scheduler_lease").read_text())
     except OSError as error:
-        print(f"{error}: run this as root, on a host that may have a turn", file=sys.stderr)
+        summary = f"{error}: run this as root, on a host that may have a turn"
+        print(json.dumps({"status": WORDS[UNKNOWN], "summary": summary}) if given.json else summary)
         return UNKNOWN
     if given.command == "start":
         return start(settings, metastore)

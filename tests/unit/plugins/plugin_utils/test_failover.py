@@ -51,6 +51,8 @@ def test_turns_need_a_metastore_of_the_collections_own():
 def test_an_email_needs_a_server_and_a_sender(given):
     assert codes(hosts(), airflow_failover_email_to=["b@example.org"], **given) == {"FD181"}
     assert codes(hosts(), **given) == set()
+    for url, found in (("https://user:pw@example.org/hook", {"FD181"}), ("https://example.org/@team?by=a@b", set())):
+        assert codes(hosts(), airflow_failover_webhook_url=url) == found
 
 
 @pytest.mark.parametrize(("host", "login"), [("master1", "airflow_sched_master1"), ("a_b", "airflow_sched_a_b")])

@@ -52,13 +52,13 @@ class Server:
         self.commits = []
 
     def lives(self):
-        return self.holder is not None and self.renewed_at + self.TTL >= self.clock()
+        return self.holder is not None and abs(self.clock() - self.renewed_at) <= self.TTL
 
     def there(self, host):
-        return self.seen_at.get(host) is not None and self.seen_at[host] + self.PRESENCE >= self.clock()
+        return self.seen_at.get(host) is not None and abs(self.clock() - self.seen_at[host]) <= self.PRESENCE
 
     def wanted(self):
-        return self.wished if self.there(self.wished) and self.wished_at + self.PATIENCE >= self.clock() else None
+        return self.wished if self.there(self.wished) and abs(self.clock() - self.wished_at) <= self.PATIENCE else None
 
     def note(self, me, doing):
         if me not in self.seen_at:
@@ -78,7 +78,10 @@ class Server:
         before = self.holder
         others = before is not None and before != me and self.lives()
         if others or self.wanted() not in (None, me):
-            return {"epoch": None, "holder": before}
+            if before == me:
+                self.bar()
+                self.holder = None
+            return {"epoch": None, "holder": self.holder}
         self.epoch, self.holder, self.renewed_at, self.wished = self.epoch + 1, me, self.clock(), None
         self.bar()
         return {"epoch": self.epoch, "holder": before}
@@ -95,6 +98,8 @@ class Server:
     def admit(self, me, epoch):
         self.held(me, epoch)
         self.note(me, "acts")
+        if any(admitted for _host, _epoch, admitted in self.sessions.values()):
+            raise failover.RefusedError("a scheduler has a session: it has to be fenced first")
         self.login[me] = True
         before, self.acted = self.acted, me
         self.wished = None if self.wished == me else self.wished
@@ -103,6 +108,7 @@ class Server:
     def renew(self, me, epoch, doing):
         self.held(me, epoch)
         self.note(me, doing)
+        self.sessions = {pid: session for pid, session in self.sessions.items() if session[0] == me or not session[2]}
         return {"wished": None if self.wanted() == me else self.wanted()}
 
     def release(self, me, epoch):
@@ -445,6 +451,71 @@ def test_who_is_stopped_gives_the_turn_back(pair, clock, server):
     assert server.login == {"m1": False, "m2": True}
 
 
+def test_who_is_stopped_when_its_scheduler_just_died_gives_the_turn_back(pair, clock):
+    first, second = acting(pair, clock)
+    # As when the kernel killed the scheduler for its memory, and systemd then stops what is left of the service.
+    first.child.code, first.agent.ending = -9, True
+    took = run(clock, pair, 60, until=lambda: second.acts)
+    assert first.agent.done
+    assert took <= failover.POLL + failover.FENCE + 2
+
+
+def test_who_is_stopped_between_two_schedulers_gives_the_turn_back(pair, clock, server):
+    first, _second = acting(pair, clock)
+    first.child.code = 1
+    first.agent.step()
+    assert (first.agent.state, server.holder) == (failover.STANDS_BY, "m1")
+    first.agent.ending = True
+    first.agent.step()
+    assert (first.agent.done, server.holder) == (True, None)
+
+
+def test_a_scheduler_that_cannot_be_started_counts_as_one_that_failed(pair, clock, monkeypatch):
+    first, second = pair
+
+    def start():
+        first.child.starts += 1
+        first.child.code = 0
+        raise OSError("no room")
+
+    monkeypatch.setattr(first.child, "start", start)
+    run(clock, [first], 10)
+    run(clock, pair, 120, until=lambda: second.acts)
+    assert second.acts
+    assert first.child.starts == failover.FAILURES
+
+
+def test_who_has_the_turn_and_no_scheduler_makes_room_for_who_is_wished_for(pair, clock, server):
+    first, second = acting(pair, clock)
+    server.wish("m2")
+    first.child.code = 1
+    took = run(clock, pair, 60, until=lambda: second.acts)
+    assert took <= failover.POLL + failover.FENCE + 4
+    assert server.login == {"m1": False, "m2": True}
+
+
+def test_nobody_is_admitted_while_a_scheduler_has_a_session(pair, clock, server):
+    first, _second = pair
+    run(clock, [first], 10, until=lambda: first.agent.state == failover.FENCES)
+    server.sessions = {1: ("m2", 0, True)}
+    with pytest.raises(failover.RefusedError, match="has to be fenced first"):
+        server.admit("m1", server.epoch)
+    run(clock, [first], 20, until=lambda: first.acts)
+    assert (first.acts, server.sessions) == (True, {})
+
+
+def test_a_clock_that_is_put_back_ends_a_turn_at_worst(pair, clock, server):
+    first, second = acting(pair, clock)
+    server.renewed_at += 3600
+    assert not server.lives()
+    run(clock, [second], 20, until=lambda: second.acts)
+    assert (second.acts, server.epoch) == (True, 2)
+    with pytest.raises(SystemExit):
+        for _ in range(100):
+            first.agent.step()
+            clock.now += 0.5
+
+
 def test_who_is_stopped_while_the_metastore_is_away_ends_all_the_same(pair, clock):
     first, _second = acting(pair, clock)
     first.line.fault = "lost"
@@ -586,6 +657,23 @@ def test_a_switchover_to_a_host_that_is_not_there_is_refused(pair, clock, server
     assert server.wished is None
     assert "does not act" in ask(server, "switchover", "m2")[2][0]
     assert server.wished == "m2"
+    # One that acted, and is gone.
+    clock.now += 60
+    assert "not heard of" in ask(server, "switchover", "m1")[2][0]
+
+
+def test_a_typo_is_nothing_that_monitoring_should_shout_about(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["flightdeck-failover", "statsu"])
+    with pytest.raises(SystemExit) as ended:
+        failover.main()
+    assert ended.value.code == failover.UNKNOWN
+
+
+def test_without_its_secrets_it_says_so_in_the_form_that_was_asked_for(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(failover, "SECRETS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["flightdeck-failover", "--json", "status"])
+    assert failover.main() == failover.UNKNOWN
+    assert json.loads(capsys.readouterr().out)["status"] == "unknown"
 
 
 def test_nobody_to_tell_is_said(server):
@@ -614,8 +702,24 @@ def test_people_and_programs_are_told(monkeypatch):
     assert got[0] == {"event": "scheduler_moved", "cluster": "prod", "from": "m1", "to": "m2", "epoch": 7, "text": sent[0][0]}
 
 
-def test_a_webhook_that_fails_is_not_shown(capsys):
-    failover.alert({"cluster": "prod", "host": "m2", "email": {"to": []}, "webhook_url": "http://127.0.0.1:1/secret"}, "m1", 7)
+def test_an_email_that_fails_keeps_no_webhook_back(monkeypatch, capsys):
+    opened = []
+
+    def fail(*_arguments):
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(failover, "send_email", fail)
+    monkeypatch.setattr(failover, "Post", lambda url, _event: opened.append(url) or fail())
+    failover.alert({"cluster": "prod", "host": "m2", "email": {"to": ["a@example.org"]}, "webhook_url": "http://x/"}, "m1", 7)
+    assert opened == ["http://x/"]
+    said = capsys.readouterr().err
+    assert said.count("RuntimeError") == 2
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/secret", "http://user:secret@127.0.0.1/"])
+def test_a_webhook_that_fails_is_not_shown(capsys, url):
+    failover.alert({"cluster": "prod", "host": "m2", "email": {"to": []}, "webhook_url": url}, "m1", 7)
     said = capsys.readouterr().err
     assert "could not be told" in said
     assert "secret" not in said
