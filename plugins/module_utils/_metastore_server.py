@@ -27,28 +27,28 @@ _WANTED = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "u
 _VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
 
 
-def problem(engine: str, least: str, major: int, said: Mapping[str, str]) -> str:
-    """Why the server is refused for Airflow ``major``, with the code of the problem; empty when it is not.
+def problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str:
+    """Why the server is refused for Airflow ``major``, with the code of the problem; empty when it is not. Its URL is that of ``variable``.
 
     ``said`` holds the last column of the first row that answers each of the QUERIES of ``engine``, or nothing.
     """
     version = said["version"]
     if "mariadb" in version.lower():
         remedy = "Airflow does not support it: its row locks and migrations are not those of MySQL."
-        return f"FD169 the server of airflow_metastore_url: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
+        return f"FD169 the server of {variable}: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
     found = _VERSION[engine].match(version)
     if not found or _numbers(*found.groups("0")) < _numbers(*least.split(".")):
-        return f"FD178 the server of airflow_metastore_url: found {version[:80]}; expected {engine} {least} or newer. Upgrade the server."
+        return f"FD178 the server of {variable}: found {version[:80]}; expected {engine} {least} or newer. Upgrade the server."
     wrong = [f"{name} = {said[name]}" for name, value in _WANTED.items() if said.get(name, value) not in ("", value)]
     if wrong:
         wanted = ", ".join(f"{name} = {value}" for name, value in _WANTED.items())
-        return f"FD178 the server of airflow_metastore_url: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the database."
+        return f"FD178 the server of {variable}: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the database."
     trust = "log_bin_trust_function_creators"
     if major > 2 and said.get("airflow_2") == "1" and (said["log_bin"], said[trust]) == ("ON", "OFF"):
         state = f"found {trust} = OFF, a binary log and the tables of Airflow 2; expected ON while they are migrated"
         reason = "A migration makes a function, and MySQL cannot take back one that ends in the middle"
         remedy = f"SET GLOBAL {trust} = 1 as the server's administrator, and 0 afterwards"
-        return f"FD178 the server of airflow_metastore_url: {state}. {reason}. {remedy}."
+        return f"FD178 the server of {variable}: {state}. {reason}. {remedy}."
     return ""
 
 

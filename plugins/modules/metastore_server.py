@@ -35,9 +35,8 @@ options:
     type: int
     required: true
   urls:
-    description: SQLAlchemy URLs of the accounts that have to be able to log in.
-    type: list
-    elements: str
+    description: SQLAlchemy URLs of the accounts that have to be able to log in, each under the name of the variable that says it.
+    type: dict
     required: true
 """
 
@@ -47,7 +46,8 @@ EXAMPLES = r"""
     engine: postgresql
     least_version: "14"
     major: 3
-    urls: ["{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"]
+    urls:
+      airflow_metastore_url: "{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"
   vars:
     ansible_python_interpreter: /opt/airflow/current/bin/python
 """
@@ -79,21 +79,21 @@ def main() -> None:
             "engine": {"type": "str", "choices": ["postgresql", "mysql"], "required": True},
             "least_version": {"type": "str", "required": True},
             "major": {"type": "int", "required": True},
-            "urls": {"type": "list", "elements": "str", "required": True, "no_log": True},
+            "urls": {"type": "dict", "required": True, "no_log": True},
         },
         supports_check_mode=True,
     )
     engine, least, major = (module.params[name] for name in ("engine", "least_version", "major"))
     said: dict[str, str] = {}
-    for url in module.params["urls"]:
+    for variable, url in module.params["urls"].items():
         try:
             said = ask(url, _metastore_server.QUERIES[engine])
         except Exception as error:
             # The text of a driver's error can hold the URL.
             reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
-            found = f"FD178 the server of airflow_metastore_url: found no login ({reason}); expected a server that answers"
+            found = f"FD178 the server of {variable}: found no login ({reason}); expected a server that answers"
             module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
-        if problem := _metastore_server.problem(engine, least, major, said):
+        if problem := _metastore_server.problem(variable, engine, least, major, said):
             module.fail_json(msg=problem)
     module.exit_json(changed=False, version=said.get("version", ""))
 

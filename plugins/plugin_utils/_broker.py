@@ -66,7 +66,7 @@ def of(settings: Mapping[str, Any]) -> Broker:
     kind, url = str(settings["airflow_broker"]), str(settings["airflow_broker_url"] or "")
     if kind == "sqs" or url:
         private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings["airflow_broker_ca"] else ""
-        return Broker(kind, True, url.startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITIES)
+        return Broker(kind, True, url.lower().startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITIES)
     return Broker(kind, False, bool(settings["airflow_tls"]), f"{SECRETS_DIR}/{AUTHORITY}")
 
 
@@ -108,10 +108,13 @@ def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
         return [_contradiction("airflow_broker_url", "a URL, and airflow_broker is sqs", "nothing", remedy)]
     schemes = _SCHEMES[broker.kind]
     fault = url_fault(url, schemes)
+    if not fault and re.search("[?#;]", url):
+        # kombu takes what follows for options that replace the proof of the broker, or for another URL.
+        fault = "'?', '#' or ';' in it"
     if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
         fault = "a database that is no number"
     expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
-    remedy = f"Correct the URL, or airflow_broker, which is {broker.kind}."
+    remedy = f"Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is {broker.kind}."
     return [Problem("FD168", "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
 
 
@@ -207,10 +210,9 @@ def _check_extra(extra: Mapping[str, Any], broker: Broker) -> list[Problem]:
     """Celery's own options that are in force."""
     where = "airflow_config.celery.extra_celery_config"
     problems = []
-    needed = {}
+    needed = {"worker_consumer": "a message that comes again when it is too old ends a task that runs"}
     if broker.kind == "rabbitmq":
-        needed = dict.fromkeys(_QUORUM, "Celery asks quorum queues for a QoS that they refuse")
-        needed["worker_consumer"] = "a worker may hear no commands any more when a node of RabbitMQ ends"
+        needed |= dict.fromkeys(_QUORUM, "Celery asks quorum queues for a QoS that they refuse")
     else:
         problems = [_foreign(f"{where}.{name}", broker) for name in _RABBITMQ_ONLY if name in extra]
     if broker.tls:
@@ -237,6 +239,7 @@ def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
         "broker_connection_max_retries": None,
         # A worker that reconnects with running tasks would never raise its prefetch again.
         "worker_enable_prefetch_count_reduction": False,
+        "worker_consumer": "flightdeck_worker:Consumer",
     }
     transport: dict[str, Any] = {"confirm_publish": True}
     # Below the 4 s that one connection attempt may take, a broker failover would fail every publish.
@@ -246,8 +249,6 @@ def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
         extra.update(dict.fromkeys(_QUORUM, "quorum"), broker_heartbeat=30)
         # Airflow never delays messages: keep the 28 helper queues cheap.
         extra["broker_native_delayed_delivery_queue_type"] = "classic"
-        # A control queue that no node of RabbitMQ deletes by mistake.
-        extra["worker_consumer"] = "flightdeck_worker:Consumer"
     else:
         extra["task_publish_retry_policy"] = {"max_retries": None, **_PATIENCE}
         transport = {"connect_retries_timeout": 60, **_PATIENCE}
@@ -296,8 +297,9 @@ def secrets(settings: Mapping[str, Any], balancer: str) -> list[dict[str, Any]]:
     url: dict[str, Any] = {"file": "broker_url", "secret": "broker_url"}
     if broker.kind == "sqs":
         endpoint = urlsplit(str(settings["airflow_sqs_endpoint_url"]))
+        key = str(settings["airflow_sqs_access_key_id"])
+        url = {"file": "broker_url", "user": key, **({"secret": "sqs_secret_access_key"} if key else {})}
         url |= {"scheme": "sqs", "host": endpoint.hostname or "", "port": endpoint.port or 0, "path": "", "query": {}}
-        url |= {"user": str(settings["airflow_sqs_access_key_id"]), "secret": "sqs_secret_access_key"}
     elif not broker.external:
         amqp = {"scheme": "amqps" if broker.tls else "amqp", "path": "airflow"}
         redis = {"scheme": "rediss" if broker.tls else "redis", "path": "0"}

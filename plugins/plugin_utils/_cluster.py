@@ -236,8 +236,8 @@ def _ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
     }
     if settings["airflow_pgbouncer"]:
         wanted["haproxy"] += ("pgbouncer_port",)
-    if _metastore.is_external(settings):
-        wanted["haproxy"] = tuple(name for name in wanted["haproxy"] if name != "haproxy_metastore_port")
+    elsewhere = {"haproxy_metastore_port": _metastore.is_external(settings), "haproxy_broker_port": _broker.of(settings).external}
+    wanted["haproxy"] = tuple(name for name in wanted["haproxy"] if not elsewhere.get(name))
     names = [f"airflow_{name}" for group, ports in wanted.items() if group in host.groups for name in ports]
     ports = [(name, int(settings[name])) for name in names]
     if "webserver" in host.groups:

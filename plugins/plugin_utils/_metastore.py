@@ -162,8 +162,11 @@ def _mysql_options(own: Mapping[str, str], use: str, _authority: str) -> dict[st
     if use == "async":
         # aiomysql has its TLS from CONNECT_ARGS, and other names for the other options.
         return common
-    several = {"client_flag": _SEVERAL_STATEMENTS} if use == "migrations" else {}
-    return {**common, "read_default_file": OPTION_FILE, **several, **own}
+    if use == "migrations":
+        # What bounds a query must not end a migration in the middle.
+        bounded = {name: value for name, value in own.items() if name not in ("read_timeout", "write_timeout")}
+        return {**common, "read_default_file": OPTION_FILE, "client_flag": _SEVERAL_STATEMENTS, **bounded}
+    return {**common, "read_default_file": OPTION_FILE, **own}
 
 
 def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
@@ -176,7 +179,15 @@ def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
         "authority": own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES,
         # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
         "result_tables": external and not settings["airflow_result_backend_url"],
+        "logins": _logins(settings, own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES) if external else [],
     }
+
+
+def _logins(settings: Mapping[str, Any], authority: str) -> list[dict[str, Any]]:
+    """Descriptions of all URLs that are given, with the name of the variable."""
+    uses = {"metastore_owner_url": "migrations", "metastore_url": "sync", "result_backend_url": "sync"}
+    given = {name: use for name, use in uses.items() if settings[f"airflow_{name}"]}
+    return [{"variable": f"airflow_{name}", **_described(name, name, use, authority)} for name, use in given.items()]
 
 
 def secret_files(settings: Mapping[str, Any], authority: str) -> list[dict[str, Any]]:

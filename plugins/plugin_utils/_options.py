@@ -41,6 +41,10 @@ OWNED = {
     "database.sql_alchemy_conn_async": _URLS,
     "celery.broker_url": "Set airflow_broker_url, or leave it out: the collection makes this URL from the inventory.",
     "celery.result_backend": _URLS,
+    **dict.fromkeys(
+        ("celery.ssl_active", "celery.ssl_cacert", "celery.ssl_cert", "celery.ssl_key", "celery.ssl_mutual_tls"),
+        "Set airflow_tls, or airflow_broker_ca for the broker of somebody else.",
+    ),
     "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
     "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",

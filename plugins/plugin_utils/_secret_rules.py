@@ -108,6 +108,8 @@ def plain_secrets(text: str) -> list[str]:
             continue
         for match in _GIVEN.finditer(line):
             value = re.sub(r"(^|\s)#.*", "", match["value"]).strip().strip("\"'")
+            # Of a URL only the password is secret.
+            value = re.sub(r"^\w+://[^:@/]*:(?=\{\{)", "", value)
             if value and not value.startswith(("!vault", "{{")) and value not in ("null", "~"):
                 found.add(f"airflow_{match[1]}")
     return sorted(found)

@@ -131,7 +131,7 @@ GROUPED = {
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
 ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD169", "FD172", "FD178", "FD179", "FD180", "FD182", "FD183"}
-ELSEWHERE |= {"FD184", "FD185", "FD186", "FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
+ELSEWHERE |= {"FD184", "FD185", "FD186", "FD187", "FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
 def spoil_the_inventory(inventory):

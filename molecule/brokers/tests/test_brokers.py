@@ -1,4 +1,4 @@
-"""Tasks go through Redis, then through a RabbitMQ of somebody else, then through SQS, on the same hosts; none is lost, none runs twice."""
+"""Tasks go through Redis, a RabbitMQ and a Redis of somebody else, and SQS, on the same hosts; none is lost, none runs twice."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from cluster_access import recap, service, wait_until
 from outside import make_authority, make_server, play, run_in, using
 
 INVENTORIES = Path(__file__).parents[1]
-OUTSIDE = "fd-brokers-outside"
+OUTSIDE, ADDRESS = "fd-brokers-outside", "172.31.89.99"
 WORKERS = ("master1", "worker1")
 UNIT = "airflow-worker@default.service"
 DAG = "flightdeck_sleep"
 # The longest that the inventory allows; half of what a message may be held.
 LONG = 60
+# Longer than scheduler.task_queued_timeout of inventory_external.
+TOO_OLD = 35
 PASSWORD = "hunter2/hunter2@hunter2"
 KEY = "hunter3/hunter3+hunter3"
 LOG_IN = """
@@ -90,12 +92,15 @@ def asked(cluster, command, password=None):
     return tried(cluster.containers["worker1"], ASK, stdin=f"{url}\n{command}\n")
 
 
+def said_by_workers(host_named, since):
+    """Their journals since a time."""
+    command = ("journalctl --unit=%s --output=cat --no-pager --since=%s", UNIT, f"@{since:.0f}")
+    return "".join(host_named(name).check_output(*command) for name in WORKERS)
+
+
 def given_twice(host_named, since):
     """Ids of messages that workers received more than once since a time."""
-    said = ""
-    for name in WORKERS:
-        said += host_named(name).check_output("journalctl --unit=%s --output=cat --no-pager --since=%s", UNIT, f"@{since:.0f}")
-    ids = re.findall(r"\[([0-9a-f-]{36})\] received", said)
+    ids = re.findall(r"\[([0-9a-f-]{36})\] received", said_by_workers(host_named, since))
     assert ids
     return sorted({one for one in ids if ids.count(one) > 1})
 
@@ -118,9 +123,13 @@ def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
     wait_until("they are queued", lambda: asked(cluster, "LLEN default") == "3", 60, every=1.0)
     store = host_named("store")
     store.check_output("systemctl kill --signal=KILL redis-server.service")
+    wait_until("it is back", lambda: asked(cluster, "LLEN default") == "3", 60, every=1.0)
     # A run whose task is sent while Redis is away waits for it.
+    service("store", "redis-server.service", "stopped")
     waiting.append(runs.start(tasks=2, seconds=0))
-    wait_until("it is back", lambda: asked(cluster, "LLEN default") == "4", 60, every=1.0)
+    wait_until("its task is to be sent", lambda: any(task["state"] == "queued" for task in runs.tasks(waiting[-1])), 60, every=1.0)
+    service("store", "redis-server.service", "started")
+    wait_until("it is sent", lambda: asked(cluster, "LLEN default") == "4", 60, every=1.0)
     for name in WORKERS:
         service(name, UNIT, "started")
     assert [runs.end(run) for run in waiting] == [{("success", 1)}] * 4
@@ -135,7 +144,9 @@ def test_running_tasks_outlive_a_restart_of_redis(cluster, runs, host_named):
     wait_until("nothing is held", lambda: asked(cluster, "ZCARD unacked_index") == "0", 60, every=1.0)
 
 
-def test_a_long_task_is_given_to_one_worker_by_redis(runs, host_named):
+def test_a_long_task_is_given_to_one_worker_by_redis(cluster, runs, host_named):
+    for name in WORKERS:
+        assert cluster.model["nodes"][name]["airflow"]["config"]["celery_broker_transport_options"]["visibility_timeout"] == 2 * LONG
     since = time.time()
     assert runs.end(runs.start(tasks=1, seconds=LONG)) == {("success", 1)}
     assert given_twice(host_named, since) == []
@@ -157,25 +168,46 @@ def test_the_password_of_redis_is_not_rotated():
         play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
 
 
+def write(path, *lines):
+    """A file outside of the cluster."""
+    run_in(OUTSIDE, "sh", "-c", f"mkdir --parents $(dirname {path}); cat > {path}; chmod 0644 {path}", stdin="\n".join(lines) + "\n")
+
+
 @pytest.fixture(scope="module")
-def rabbitmq(tmp_path_factory):
-    """A RabbitMQ of somebody else, with an authority of its own: what an inventory has to know of it."""
-    address = "172.31.89.99"
-    authority = make_authority(tmp_path_factory.mktemp("authority"))
-    certificate, key = make_server(authority, [address])
-    run_in(OUTSIDE, "mkdir", "--parents", "/etc/rabbitmq/tls")
-    for name, text in (("server.crt", certificate), ("server.key", key)):
-        run_in(OUTSIDE, "sh", "-c", f"cat > /etc/rabbitmq/tls/{name}; chmod 0644 /etc/rabbitmq/tls/{name}", stdin=text)
-    settings = ["listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000"]
-    settings += [f"ssl_options.{kind}file = /etc/rabbitmq/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
-    run_in(OUTSIDE, "sh", "-c", "cat > /etc/rabbitmq/rabbitmq.conf", stdin="\n".join(settings) + "\n")
+def authority(tmp_path_factory):
+    """Who proves the brokers of somebody else."""
+    path = make_authority(tmp_path_factory.mktemp("authority"))
+    for name, text in zip(("server.crt", "server.key"), make_server(path, [ADDRESS]), strict=True):
+        write(f"/etc/tls/{name}", text)
+    return path.read_text()
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(authority):
+    """A RabbitMQ of somebody else: what an inventory has to know of it."""
+    files = [f"ssl_options.{kind}file = /etc/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
+    write("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000", *files)
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "rabbitmq-server")
     run_in(OUTSIDE, "rabbitmqctl", "await_startup", "--timeout", "120")
     run_in(OUTSIDE, "rabbitmqctl", "add_vhost", "team")
     run_in(OUTSIDE, "rabbitmqctl", "add_user", "team", stdin=f"{PASSWORD}\n")
     run_in(OUTSIDE, "rabbitmqctl", "set_permissions", "--vhost", "team", "team", ".*", ".*", ".*")
-    url = f"amqps://team:{quote(PASSWORD, safe='')}@{address}:5671/team"
-    return {"FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority.read_text()}
+    url = f"amqps://team:{quote(PASSWORD, safe='')}@{ADDRESS}:5671/team"
+    return {"FLIGHTDECK_BROKER": "rabbitmq", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority}
+
+
+@pytest.fixture(scope="module")
+def redis(authority):
+    """A Redis of somebody else: what an inventory has to know of it."""
+    run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "redis-server")
+    tls = ["port 0", "tls-port 6380", "tls-auth-clients no", "tls-cert-file /etc/tls/server.crt", "tls-key-file /etc/tls/server.key"]
+    tls.append("tls-ca-cert-file /etc/tls/server.crt")
+    write(
+        "/etc/redis/redis.conf", "bind 0.0.0.0", "supervised systemd", "daemonize no", "dir /var/lib/redis", f"requirepass {PASSWORD}", *tls
+    )
+    run_in(OUTSIDE, "systemctl", "restart", "redis-server.service")
+    url = f"rediss://:{quote(PASSWORD, safe='')}@{ADDRESS}:6380/3"
+    return {"FLIGHTDECK_BROKER": "redis", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority}
 
 
 def deployed(*arguments):
@@ -185,6 +217,37 @@ def deployed(*arguments):
     again = play("site.yml")
     assert [host for host, (_ok, changed) in recap(again).items() if changed] == []
     return said
+
+
+def outlives(runs, host_named, cut):
+    """A task goes on when its message comes to a worker again, with a token that has run out."""
+    since = time.time()
+    run = runs.start(tasks=1, seconds=LONG)
+    wait_until("it runs", lambda: runs.sleeping(run), 60, every=1.0)
+    wait_until("its token has run out", lambda: time.time() > since + TOO_OLD, 60, every=1.0)
+    cut()
+    assert runs.end(run) == {("success", 1)}
+    assert "its token ran out" in said_by_workers(host_named, since)
+
+
+def cut_by_rabbitmq():
+    """All sessions end. One that ends by itself meanwhile makes the command fail: it is asked again."""
+
+    def problem():
+        try:
+            run_in(OUTSIDE, "rabbitmqctl", "close_all_connections", "--vhost", "team", "test")
+        except RuntimeError as error:
+            return str(error)
+        return ""
+
+    wait_until("the sessions end", lambda: not problem(), 30, every=1.0)
+
+
+def cut_by_redis():
+    """All sessions end."""
+    run_in(
+        OUTSIDE, "env", f"REDISCLI_AUTH={PASSWORD}", "redis-cli", "--tls", "--insecure", "-p", "6380", "CLIENT", "KILL", "TYPE", "normal"
+    )
 
 
 def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
@@ -204,8 +267,30 @@ def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
         assert "ACCESS_REFUSED" in wrong, wrong
         with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
             play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
+        outlives(runs, host_named, cut_by_rabbitmq)
+    # One that cannot be used is told before a service is touched.
+    started = [begun_at(host_named(name)) for name in WORKERS]
+    with using(INVENTORIES / "inventory_external", **{**rabbitmq, "FLIGHTDECK_BROKER_URL": url.replace("hunter2", "hunter1")}):
+        with pytest.raises(RuntimeError, match=r"FD187 the broker of airflow_broker_url") as refused:
+            play("site.yml")
+        assert "hunter1" not in str(refused.value)
+    assert [begun_at(host_named(name)) for name in WORKERS] == started
     # The load balancer has no way to a broker any more.
     assert "listen broker" not in host_named("store").file("/etc/haproxy/haproxy.cfg").content_string
+
+
+def begun_at(host):
+    """When the worker of a host was started."""
+    return host.check_output("systemctl show --property=ActiveEnterTimestampMonotonic --value %s", UNIT)
+
+
+def test_tasks_go_through_a_redis_of_somebody_else(redis, host_named):
+    with using(INVENTORIES / "inventory_external", **redis) as cluster:
+        assert "hunter2" not in deployed()
+        assert "hunter2" not in json.dumps(cluster.model)
+        runs = Runs(cluster)
+        assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+        outlives(runs, host_named, cut_by_redis)
 
 
 @pytest.fixture(scope="module")
@@ -230,15 +315,19 @@ def attributes(client, *names):
 
 
 def test_tasks_go_through_sqs(sqs, host_named):
-    with using(INVENTORIES / "inventory_sqs", FLIGHTDECK_SQS_KEY=KEY) as cluster:
+    for name in WORKERS:
+        profile = f"[flightdeck]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {KEY}\n"
+        keep = "install -d -m 0700 -o airflow -g airflow /var/lib/airflow/.aws && cd /var/lib/airflow/.aws && umask 0077"
+        run_in(f"fd-brokers-{name}", "sh", "-c", f"{keep} && cat > credentials && chown airflow: credentials", stdin=profile)
+    with using(INVENTORIES / "inventory_sqs") as cluster:
         # The queue would give a running task to a second worker.
-        with pytest.raises(RuntimeError, match=r"gives\s+a\s+message\s+to\s+a\s+second\s+worker"):
-            play("site.yml", "-e", "airflow_restart_timeout_seconds=60")
+        started = [begun_at(host_named(name)) for name in WORKERS]
+        with pytest.raises(RuntimeError, match=r"FD187 .*gives\s+a\s+message\s+to\s+a\s+second\s+worker"):
+            play("site.yml")
+        assert [begun_at(host_named(name)) for name in WORKERS] == started
         queue = sqs.get_queue_url(QueueName="airflow")["QueueUrl"]
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "120"})
-        said = deployed()
-        assert "hunter3" not in said
-        assert "hunter3" not in json.dumps(cluster.model)
+        deployed()
         runs = Runs(cluster)
         since = time.time()
         several, long = runs.start(tasks=4, seconds=2), runs.start(tasks=1, seconds=LONG)
@@ -254,6 +343,13 @@ def test_tasks_go_through_sqs(sqs, host_named):
         play("playbooks/stop.yml", "--limit", ",".join(WORKERS))
         play("playbooks/start.yml")
         assert runs.end(run) == {("success", 1)}
+    with using(INVENTORIES / "inventory_sqs", FLIGHTDECK_SQS_KEY=KEY) as cluster:
+        for name in WORKERS:
+            run_in(f"fd-brokers-{name}", "rm", "--recursive", "/var/lib/airflow/.aws")
+        said = play("site.yml", "-vvv", "--diff")
+        assert "hunter3" not in said
+        assert "hunter3" not in json.dumps(cluster.model)
+        assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
 
 
 def test_the_way_back_is_the_same(runs):

@@ -16,17 +16,17 @@ from cluster_access import ansible, wait_until
 ROOT = Path(__file__).parents[3]
 PYTHON = "/opt/airflow/current/bin/python"
 
-# A client that says who it is, and never its password.
+# A client that says whose scheduler it is, and never its password. Past PgBouncer, as agents go.
 HOLD = """
 import socket, ssl, struct
 from urllib.parse import urlsplit
-url = urlsplit(open("/etc/airflow/secrets/scheduler_conn").read())
+user, url = (urlsplit(open(f"/etc/airflow/secrets/{name}").read()) for name in ("scheduler_conn", "scheduler_lease"))
 plain = socket.create_connection((url.hostname, url.port), timeout=120)
 plain.sendall(struct.pack("!ii", 8, 80877103))
 assert plain.recv(1) == b"S"
 trust = ssl.create_default_context(cafile="/etc/airflow/secrets/ca.crt")
 session = trust.wrap_socket(plain, server_hostname=url.hostname)
-said = b"".join(word.encode() + bytes(1) for word in ("user", url.username, "database", url.path[1:], ""))
+said = b"".join(word.encode() + bytes(1) for word in ("user", user.username, "database", url.path[1:], ""))
 session.sendall(struct.pack("!ii", 8 + len(said), 196608) + said)
 assert session.recv(1) == b"R"
 print("asked for the password", flush=True)

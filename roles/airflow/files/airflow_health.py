@@ -12,6 +12,7 @@ import datetime
 import json
 import logging
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
+ENVIRONMENT = Path("/etc/airflow/environment")
 AUTHORITY = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
@@ -213,6 +215,8 @@ def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str
     from botocore.exceptions import BotoCoreError, ClientError
     from kombu import Connection
 
+    # Who has no key in the URL has it by the worker's home, a profile or the machine's role.
+    os.environ.update(environment(ENVIRONMENT.read_text()))
     section = "celery_broker_transport_options"
     options = {name: data(config, section, name) for name in ("predefined_queues", "client-config")}
     options.update(region=config.get(section, "region"), is_secure=config.getboolean(section, "is_secure"))
@@ -229,6 +233,12 @@ def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str
         # A restart would not help.
         raise UnknownError(f"queue {queue} gives a message to a second worker after {held} s; set its visibility timeout to {wanted} s")
     return f"runs; queue {queue} answers, {answer['ApproximateNumberOfMessages']} messages wait"
+
+
+def environment(text: str) -> dict[str, str]:
+    """Variables of a file that systemd and a shell read."""
+    found = re.findall(r'^(\w+)="((?:\\.|[^"\\])*)"$', text, re.MULTILINE)
+    return {name: re.sub(r"\\(.)", r"\1", value) for name, value in found}
 
 
 def read_config() -> configparser.RawConfigParser:

@@ -34,18 +34,18 @@ GOOD = {
 )
 def test_versions(engine, least, version, code):
     said = {name: GOOD.get(name, version) for name in QUERIES[engine]}
-    assert problem(engine, least, 3, said)[:5] == code
+    assert problem("airflow_metastore_url", engine, least, 3, said)[:5] == code
 
 
 @pytest.mark.parametrize("change", [{"explicit_defaults_for_timestamp": "OFF"}, {"character_set_database": "latin1"}])
 def test_settings_without_which_airflow_does_not_work(change):
-    found = problem("mysql", "8.0", 3, {"version": "8.4.6", **GOOD, **change})
+    found = problem("airflow_metastore_url", "mysql", "8.0", 3, {"version": "8.4.6", **GOOD, **change})
     assert found.startswith("FD178")
     assert f"found {next(iter(change))} = {next(iter(change.values()))}; expected" in found
 
 
 def test_a_setting_that_the_server_does_not_know_any_more_is_no_reason():
-    assert problem("mysql", "8.0", 3, {"version": "9.7.4-2", **GOOD, "explicit_defaults_for_timestamp": ""}) == ""
+    assert problem("airflow_metastore_url", "mysql", "8.0", 3, {"version": "9.7.4-2", **GOOD, "explicit_defaults_for_timestamp": ""}) == ""
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_a_setting_that_the_server_does_not_know_any_more_is_no_reason():
     ],
 )
 def test_tables_of_airflow_2_on_a_server_that_refuses_functions(major, change, refused):
-    found = problem("mysql", "8.0", major, {"version": "8.4.6", **GOOD, "airflow_2": "1", **change})
+    found = problem("airflow_metastore_url", "mysql", "8.0", major, {"version": "8.4.6", **GOOD, "airflow_2": "1", **change})
     assert found[:5] == ("FD178" if refused else "")
     assert ("SET GLOBAL log_bin_trust_function_creators = 1" in found) == refused

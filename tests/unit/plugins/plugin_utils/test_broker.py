@@ -40,7 +40,9 @@ def parts(hosts, name="worker1", **changes):
     """The model, the node's configuration, and the content of its URL."""
     model = _cluster.build(hosts, defaults(**changes))
     node = model["nodes"][name]["airflow"]
-    values = {"broker_password": "p@ss/word", "broker_url": changes.get("airflow_broker_url", ""), "sqs_secret_access_key": "se/cr+et"}
+    # As the action has them: without those that are given and empty.
+    given = {name: changes[f"airflow_{name}"] for name in ("broker_url", "sqs_secret_access_key") if f"airflow_{name}" in changes}
+    values = {"broker_password": "p@ss/word", "digest_key": "k", **given}
     url = next(secret for secret in node["secrets"] if secret["file"] == "broker_url")
     return model, node, _secrets.content(url, values)
 
@@ -87,6 +89,9 @@ def test_each_broker_makes_a_cluster(hosts, changes, version):
         (without("rabbitmq"), {"airflow_broker_url": "redis://redis.example.org"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://user:pass word@mq.example.org"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://"}, ["FD168"]),
+        (without("rabbitmq"), {"airflow_broker_url": "amqps://u:p@mq.example.org/team?verify=verify_peer"}, ["FD168"]),
+        (without("rabbitmq"), {"airflow_broker_url": "amqps://u:p;w@mq.example.org/team"}, ["FD168"]),
+        (without("rabbitmq"), {**REDIS, "airflow_broker_url": "rediss://redis.example.org/0?ssl_cert_reqs=CERT_NONE"}, ["FD168"]),
         (without("rabbitmq"), {**REDIS, "airflow_broker_url": "redis://redis.example.org/airflow"}, ["FD168"]),
         (without("rabbitmq"), {**OTHER, "airflow_broker_ca": "/etc/ssl/ca.pem"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqp://mq.example.org", "airflow_broker_ca": CERTIFICATE}, ["FD159"]),
@@ -131,7 +136,7 @@ def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
         "ssl_cert_reqs": "required",
         "ssl_check_hostname": True,
     }
-    assert not [name for name in options["extra_celery_config"] if "queue_type" in name or "heartbeat" in name or "consumer" in name]
+    assert not [name for name in options["extra_celery_config"] if "queue_type" in name or "heartbeat" in name]
     # The longest task, and the time that a worker that stops waits for it.
     assert transport["visibility_timeout"] == 604800 + 600
     assert "confirm_publish" not in transport
@@ -154,6 +159,10 @@ def test_a_broker_of_somebody_else_is_reached_by_its_own_url():
     _model, node, _url = parts(without("rabbitmq"), **OTHER, airflow_broker_ca=CERTIFICATE)
     assert celery(node)[0]["extra_celery_config"]["broker_use_ssl"]["ca_certs"] == "/etc/airflow/secrets/broker_ca.crt"
     assert {"file": "broker_ca.crt", "secret": "broker_ca"} in node["secrets"]
+    capitals = celery(parts(without("rabbitmq"), airflow_broker_url="AMQPS://u:p@mq.example.org/team")[1])[0]
+    assert "broker_use_ssl" in capitals["extra_celery_config"]
+    # No load balancer listens where another one does.
+    assert codes(without("rabbitmq"), **OTHER, airflow_haproxy_broker_port=8080) == []
     plain = celery(parts(without("rabbitmq"), airflow_broker_url="amqp://u:p@mq.example.org/team")[1])[0]
     assert "broker_use_ssl" not in plain["extra_celery_config"]
 
@@ -166,6 +175,7 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
     assert (transport["region"], transport["is_secure"], transport["visibility_timeout"]) == ("eu-central-1", True, 43200)
     assert options["worker_enable_remote_control"] is False
     assert model["broker"]["remote_control"] is False
+    assert "sqs_secret_access_key" not in json.dumps(model)
     keys = {"airflow_sqs_access_key_id": "AKIA", "airflow_sqs_secret_access_key": "se/cr+et"}
     _model, node, url = parts(without("rabbitmq"), **SQS, **keys, airflow_sqs_endpoint_url="http://192.0.2.99:9324")
     assert url == "sqs://AKIA:se%2Fcr%2Bet@192.0.2.99:9324/"
@@ -183,6 +193,7 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
         ({}, {"celery": {"extra_celery_config": {"broker_use_ssl": False}}}, ["FD138"]),
         ({"airflow_tls": False}, {"celery": {"extra_celery_config": {"broker_use_ssl": False}}}, []),
         ({"airflow_tls": False}, {"celery": {"extra_celery_config": None}}, ["FD138"] * 3),
+        (SQS, {"celery": {"extra_celery_config": {"worker_consumer": None}}}, ["FD138"]),
         ({}, {"celery_broker_transport_options": {"confirm_publish": False}}, ["FD138"]),
         ({}, {"celery_broker_transport_options": {"confirm_publish": "True", "x": 1}}, []),
         (REDIS, {"celery_broker_transport_options": {"confirm_publish": True}}, ["FD171"]),

@@ -138,6 +138,9 @@ def test_mysql_takes_its_encryption_from_files():
 
 def test_migrations_may_send_several_statements_at_once_and_nobody_else():
     assert options(_metastore.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
+    bounded = f"{MYSQL}?read_timeout=60&write_timeout=60"
+    assert options(_metastore.driver_url(bounded, "sync", PRIVATE))["read_timeout"] == "60"
+    assert not [name for name in options(_metastore.driver_url(bounded, "migrations", PRIVATE)) if "write" in name or "read_t" in name]
     for use in ("sync", "async", "results"):
         assert "client_flag" not in options(_metastore.driver_url(MYSQL, use, PRIVATE))
     assert _metastore.driver_url(URL, "migrations", PRIVATE) == _metastore.driver_url(URL, "sync", PRIVATE)

@@ -13,6 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._environment import environment_file
+from hypothesis import given
+from hypothesis import strategies as st
 
 PATH = Path(__file__).parents[5] / "roles/airflow/files/airflow_health.py"
 SPEC = importlib.util.spec_from_file_location("airflow_health", PATH)
@@ -45,6 +48,11 @@ def test_a_process_that_has_just_ended_is_unhealthy():
         process.wait()
     with pytest.raises(health.UnhealthyError, match="just ended"):
         health.started_at(process.pid)
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{0,6}", fullmatch=True), st.from_regex(r"[ -~äß€]{0,12}", fullmatch=True), max_size=3))
+def test_the_environment_of_the_services_is_read_as_it_was_written(variables):
+    assert health.environment(f"# Managed\n{environment_file(variables)}") == variables
 
 
 def test_only_failures_in_a_row_count(tmp_path, monkeypatch):

@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""See whether a broker that the collection does not manage can carry Airflow's tasks."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: broker_server
+short_description: See whether a broker can carry Airflow's tasks
+version_added: 0.1.0
+description:
+  - Logs in as Celery will, and asks for the queues that are there. A queue that is not there yet is none of its business where Celery
+    makes it. Writes nothing.
+  - Must run with the Python of the release (C(ansible_python_interpreter)), which has the clients.
+author: Flightdeck contributors (@flightdeck)
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Changes nothing that could be shown.
+options:
+  kind:
+    description: What the broker is.
+    type: str
+    choices: [rabbitmq, redis, sqs]
+    required: true
+  url:
+    description: URL of the broker, as Celery takes it.
+    type: str
+    required: true
+  proof:
+    description: How the broker proves itself, Celery's C(broker_use_ssl). Empty means not at all.
+    type: dict
+    default: {}
+  options:
+    description: Options of kombu's transport, Airflow's C([celery_broker_transport_options]).
+    type: dict
+    default: {}
+  queues:
+    description: Names of the queues that carry tasks.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: See whether the broker can carry tasks
+  flightdeck.airflow.broker_server:
+    kind: rabbitmq
+    url: "{{ airflow_secrets.broker_url }}"
+    proof: {ca_certs: /etc/ssl/certs/ca-certificates.crt, cert_reqs: 2}
+    queues: [default]
+  vars:
+    ansible_python_interpreter: /opt/airflow/current/bin/python
+"""
+
+RETURN = r"""
+queues:
+  description: The queues that are there.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Seconds that one attempt to connect may take, as the workers have it.
+CONNECT_SECONDS = 4
+
+
+class RefusedError(Exception):
+    """What was found, what was expected, and what mends it."""
+
+
+def rabbitmq(connection: Any, queues: Iterable[str], _options: Mapping[str, Any]) -> list[str]:
+    """The queues that are there, each a durable quorum queue."""
+    from amqp.exceptions import NotFound, PreconditionFailed
+
+    found = []
+    for name in queues:
+        # An answer of this kind closes the channel.
+        try:
+            connection.channel().queue_declare(name, passive=True)
+        except NotFound:
+            continue
+        try:
+            # As Celery does; of one that is like this nothing changes.
+            connection.channel().queue_declare(name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+        except PreconditionFailed as error:
+            remedy = "Stop who uses it and delete it: Celery makes it anew"
+            raise RefusedError(f"queue {name} is another kind of queue ({error.reply_text}); expected a quorum queue. {remedy}") from error
+        found.append(name)
+    return found
+
+
+def redis(connection: Any, queues: Iterable[str], _options: Mapping[str, Any]) -> list[str]:
+    """The queues that have messages."""
+    return [name for name in queues if connection.default_channel.client.llen(name)]
+
+
+def sqs(connection: Any, queues: Iterable[str], options: Mapping[str, Any]) -> list[str]:
+    """The queues, each of which holds a message for long enough."""
+    wanted = int(options["visibility_timeout"])
+    for name in queues:
+        address = options["predefined_queues"][name]["url"]
+        asked = connection.default_channel.sqs(name).get_queue_attributes(QueueUrl=address, AttributeNames=["VisibilityTimeout"])
+        held = int(asked["Attributes"]["VisibilityTimeout"])
+        if held < wanted:
+            found = f"queue {name} gives a message to a second worker after {held} s; expected {wanted} s"
+            raise RefusedError(f"{found}. Set its visibility timeout, or airflow_sqs_visibility_timeout_seconds")
+    return list(queues)
+
+
+KINDS = {"rabbitmq": rabbitmq, "redis": redis, "sqs": sqs}
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "kind": {"type": "str", "choices": list(KINDS), "required": True},
+            "url": {"type": "str", "required": True, "no_log": True},
+            "proof": {"type": "dict", "default": {}},
+            "options": {"type": "dict", "default": {}},
+            "queues": {"type": "list", "elements": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    kind, url, proof, options, queues = (module.params[name] for name in ("kind", "url", "proof", "options", "queues"))
+    variable = "airflow_sqs_queues" if kind == "sqs" else "airflow_broker_url"
+    try:
+        from kombu import Connection
+
+        # Not as long as a running worker would try.
+        patience = {**options, "connect_retries_timeout": 3 * CONNECT_SECONDS, "max_retries": 1}
+        with Connection(url, ssl=proof or False, transport_options=patience, connect_timeout=CONNECT_SECONDS) as connection:
+            if kind != "sqs":
+                connection.ensure_connection(max_retries=1, timeout=3 * CONNECT_SECONDS)
+            found = KINDS[kind](connection, queues, options)
+    except RefusedError as refused:
+        module.fail_json(msg=f"FD187 the broker of {variable}: found that {refused}.")
+    except Exception as error:
+        # The text of a client's error can hold the URL.
+        reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
+        expected = "a broker that lets this host in and answers"
+        remedy = "Mend the broker, the variable, or the way from this host to it"
+        module.fail_json(msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. {remedy}.")
+    module.exit_json(changed=False, queues=found)
+
+
+if __name__ == "__main__":
+    main()
