@@ -35,6 +35,10 @@ options:
     description: How the broker proves itself, Celery's C(broker_use_ssl). Empty means not at all.
     type: dict
     default: {}
+  authority:
+    description: Certificates in PEM that prove the broker, in the place of the file that O(proof) names. Empty means that file.
+    type: str
+    default: ""
   options:
     description: Options of kombu's transport, Airflow's C([celery_broker_transport_options]).
     type: dict
@@ -66,12 +70,15 @@ queues:
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 # Seconds that one attempt to connect may take, as the workers have it.
 CONNECT_SECONDS = 4
+# What amqp and redis call the file with the authority.
+AUTHORITIES = ("ca_certs", "ssl_ca_certs")
 
 
 class RefusedError(Exception):
@@ -127,12 +134,17 @@ def main() -> None:
             "kind": {"type": "str", "choices": list(KINDS), "required": True},
             "url": {"type": "str", "required": True, "no_log": True},
             "proof": {"type": "dict", "default": {}},
+            "authority": {"type": "str", "default": ""},
             "options": {"type": "dict", "default": {}},
             "queues": {"type": "list", "elements": "str", "required": True},
         },
         supports_check_mode=True,
     )
     kind, url, proof, options, queues = (module.params[name] for name in ("kind", "url", "proof", "options", "queues"))
+    if module.params["authority"]:
+        path = Path(module.tmpdir, "authority.crt")
+        path.write_text(module.params["authority"], encoding="utf-8")
+        proof = {name: str(path) if name in AUTHORITIES else value for name, value in proof.items()}
     variable = "airflow_sqs_queues" if kind == "sqs" else "airflow_broker_url"
     try:
         from kombu import Connection

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import socketserver
+import threading
+
 import pytest
 from cluster_access import ansible
 from outside_database import as_airflow, as_root, by_the_async_engine, database_server
@@ -13,6 +18,32 @@ ENCRYPTION = {
     "mysql": "SHOW STATUS LIKE 'Ssl_cipher'",
 }
 DENIED = {"postgresql": "permission denied", "mysql": "command denied"}
+
+
+# What a server says that has no encryption: to PostgreSQL's question, and MySQL's first packet, without the flag for TLS.
+_MYSQL = b"\x0a9.0.0\0" + bytes(4) + b"12345678\0" + b"\xff\xf7" + b"\x21\x02\0" + b"\xff\xdf" + b"\x15" + bytes(10) + b"123456789012\0"
+_MYSQL += b"mysql_native_password\0"
+GREETINGS = {"postgresql": (b"", b"N"), "mysql": (len(_MYSQL).to_bytes(3, "little") + b"\0" + _MYSQL, b"")}
+
+
+@contextlib.contextmanager
+def plain_server(address, greeting):
+    """Port of a server on this machine, and what it was told: it says the first part of a greeting, then hears, then says the other one."""
+    said = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.settimeout(10)
+            self.request.sendall(greeting[0])
+            with contextlib.suppress(OSError):
+                said.append(self.request.recv(4096))
+                self.request.sendall(greeting[1])
+                said.append(self.request.recv(4096))
+
+    with socketserver.ThreadingTCPServer((address, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], said
+        server.shutdown()
 
 
 @pytest.fixture
@@ -48,6 +79,28 @@ def test_every_connection_is_encrypted(engine, host_named, host, file):
     code, cipher, errors = as_airflow(host_named(host), file, ENCRYPTION[engine])
     assert code == 0, errors
     assert cipher.strip()
+
+
+@pytest.mark.parametrize("impostor", ["has another name", "is proved by somebody else", "offers no encryption"])
+def test_nobody_passes_for_the_server(engine, cluster, host_named, server, impostor):
+    """Neither the server under a name that is not in its certificate, nor with an authority that did not sign it, nor in plain text."""
+    host = host_named("master1")
+    if impostor == "has another name":
+        # That of its container leads to it, and its certificate has only the address.
+        code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", host=server.backend.name)
+    elif impostor == "is proved by somebody else":
+        theirs = {"sslrootcert": "/etc/airflow/secrets/ca.crt"}
+        if engine == "mysql":
+            theirs = {"read_default_file": "/tmp/impostor.cnf"}
+            host.check_output("sed s,ssl-ca=.*,ssl-ca=/etc/airflow/secrets/ca.crt, /etc/airflow/mysql.cnf > /tmp/impostor.cnf")
+        code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", query=theirs)
+    else:
+        network = cluster.model["nodes"]["master1"]["address"].rpartition(".")[0]
+        with plain_server(f"{network}.1", GREETINGS[engine]) as (port, said):
+            code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", host=f"{network}.1", port=port)
+        assert b"airflow" not in b"".join(said)
+    assert code != 0
+    assert re.search("OperationalError.*(certificate|SSL)", errors), errors
 
 
 def test_the_async_engine_gets_there_encrypted(engine, host_named):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import testinfra
 from cluster_access import Access
 from testinfra.host import Host
@@ -11,11 +14,13 @@ _CLIENTS = {
     "postgresql": "runuser --user postgres -- psql --no-align --tuples-only --quiet --dbname=airflow --command=%s",
     "mysql": "mysql --skip-column-names --batch --database=airflow --execute=%s",
 }
-# The URL by its file, never as an argument.
+# The URL by its file, never as an argument; parts of it in the place of its own.
 _LOGIN = """
-import sys
-from sqlalchemy import create_engine, text
-url = open("/etc/airflow/secrets/" + sys.argv[1]).read().removeprefix("db+")
+import json, sys
+from sqlalchemy import create_engine, make_url, text
+url = make_url(open("/etc/airflow/secrets/" + sys.argv[1]).read().removeprefix("db+"))
+parts = json.loads(sys.argv[3])
+url = url.update_query_dict(parts.pop("query", {})).set(**parts)
 with create_engine(url).begin() as connection:
     print(connection.execute(text(sys.argv[2])).first()[-1])
 """
@@ -48,9 +53,12 @@ def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
     return done.rc, done.stdout, done.stderr
 
 
-def as_airflow(host: Host, file: str, query: str) -> tuple[int, str, str]:
-    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, last column of the first row, errors."""
-    return _python(host, _LOGIN, file, query)
+def as_airflow(host: Host, file: str, query: str, **parts: Any) -> tuple[int, str, str]:
+    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, last column of the first row, errors.
+
+    ``parts`` of the URL (host, port, query) take the place of its own.
+    """
+    return _python(host, _LOGIN, file, query, json.dumps(parts))
 
 
 def by_the_async_engine(host: Host, query: str) -> str:

@@ -195,12 +195,14 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     app = Celery(broker=url, set_as_current=False)
     app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
     app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")
+    connection = app.connection_for_write()
     try:
-        with app.connection_for_write() as connection:
+        with connection:
             connection.ensure_connection(max_retries=1, timeout=5)
             answers = app.control.inspect(destination=[node], timeout=5, limit=1, connection=connection).active_queues()
-    except (OperationalError, OSError) as error:
-        raise UnknownError("the broker does not answer") from error
+    except (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors) as error:
+        # Or refuses a password that the service, which was started before, does not use.
+        raise UnknownError(f"the broker does not answer: {type(error).__name__}") from error
     queues = [active["name"] for active in (answers or {}).get(node, [])]
     if queue not in queues:
         raise UnhealthyError(f"does not consume from queue {queue}")
@@ -286,7 +288,9 @@ def check_in_time(unit: str) -> str:
     thread.start()
     thread.join(WATCH_SECONDS)
     for problem in problems:
-        raise problem
+        if isinstance(problem, (UnknownError, UnhealthyError)):
+            raise problem
+        raise UnknownError(f"the check failed: {type(problem).__name__}: {problem}") from problem
     if not said:
         raise UnknownError(f"no result within {WATCH_SECONDS} s")
     return said[0]

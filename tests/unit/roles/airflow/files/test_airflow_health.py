@@ -87,6 +87,15 @@ def test_an_unknown_unit_is_refused():
         health.check("nginx")
 
 
+def test_a_check_that_breaks_restarts_nothing(monkeypatch, capsys):
+    def check(_unit):
+        raise RuntimeError("what nobody thought of")
+
+    monkeypatch.setattr(health, "check", check)
+    assert health.watch("airflow-scheduler", 1) == 0
+    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: what nobody thought of\n"
+
+
 def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
     answers = {"airflow-scheduler": ["no heartbeat yet", "heartbeat 0 s ago"], "airflow-api-server": ["answers 200"]}
     asked = []
