@@ -28,11 +28,15 @@ LONG = 60
 TOO_OLD = 35
 PASSWORD = "hunter2/hunter2@hunter2"
 KEY = "hunter3/hunter3+hunter3"
+# As Celery does, by what is deployed, but for the file of the authority.
 LOG_IN = """
-import sys
+import configparser, json, sys
 from kombu import Connection
-proof = {"ca_certs": sys.argv[1], "cert_reqs": 2, "server_hostname": None}
-Connection(sys.stdin.read().strip(), ssl=proof).ensure_connection(max_retries=1, timeout=5)
+config = configparser.RawConfigParser()
+config.read("/etc/airflow/airflow.cfg")
+proof = json.loads(config.get("celery", "extra_celery_config"))["broker_use_ssl"]
+proof[next(name for name in proof if name.endswith("ca_certs"))] = sys.argv[1]
+Connection(sys.stdin.read().strip(), ssl=proof, transport_options={"max_retries": 1}).default_channel
 """
 ASK = """
 import sys, redis
@@ -221,6 +225,15 @@ def deployed(*arguments):
     return said
 
 
+def proves_itself(cluster, url, refusal):
+    """By its own authority, not by the cluster's, and by its address, not by another name of it; and it wants the password."""
+    container, secrets = cluster.containers["worker1"], "/etc/airflow/secrets"
+    assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
+    assert "certificate verify failed" in tried(container, LOG_IN, f"{secrets}/ca.crt", stdin=url)
+    assert "is not valid for" in tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace(ADDRESS, OUTSIDE))
+    assert refusal in tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace("hunter2", "hunter1"))
+
+
 def outlives(runs, host_named, cut):
     """A task goes on when its message comes to a worker again, with a token that has run out."""
     since = time.time()
@@ -261,12 +274,8 @@ def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
         assert re.search(r"^default\s+\S*quorum", queues, re.MULTILINE), queues
         runs = Runs(cluster)
         assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
-        # It proves itself by its own authority, not by the cluster's, and wants the password.
-        container, secrets, url = cluster.containers["worker1"], "/etc/airflow/secrets", rabbitmq["FLIGHTDECK_BROKER_URL"]
-        assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
-        assert "certificate verify failed" in tried(container, LOG_IN, f"{secrets}/ca.crt", stdin=url)
-        wrong = tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace("hunter2", "hunter1"))
-        assert "ACCESS_REFUSED" in wrong, wrong
+        url = rabbitmq["FLIGHTDECK_BROKER_URL"]
+        proves_itself(cluster, url, "ACCESS_REFUSED")
         with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
             play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
         outlives(runs, host_named, cut_by_rabbitmq)
@@ -294,6 +303,7 @@ def test_tasks_go_through_a_redis_of_somebody_else(redis, host_named):
         assert "hunter2" not in json.dumps(cluster.model)
         runs = Runs(cluster)
         assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+        proves_itself(cluster, redis["FLIGHTDECK_BROKER_URL"], "invalid username-password pair")
         outlives(runs, host_named, cut_by_redis)
 
 
