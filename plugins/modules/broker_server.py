@@ -69,8 +69,9 @@ queues:
   returned: success
 """
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -124,6 +125,15 @@ def sqs(connection: Any, queues: Iterable[str], options: Mapping[str, Any]) -> l
     return list(queues)
 
 
+@contextlib.contextmanager
+def proven(proof: Mapping[str, Any], authority: str) -> Iterator[dict[str, Any]]:
+    """The proof with a file of its own for ``authority``, as long as it is needed."""
+    with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
+        file.write(authority)
+        file.flush()
+        yield {name: file.name if authority and name in AUTHORITIES else value for name, value in proof.items()}
+
+
 KINDS = {"rabbitmq": rabbitmq, "redis": redis, "sqs": sqs}
 
 
@@ -141,17 +151,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     kind, url, proof, options, queues = (module.params[name] for name in ("kind", "url", "proof", "options", "queues"))
-    if module.params["authority"]:
-        path = Path(module.tmpdir, "authority.crt")
-        path.write_text(module.params["authority"], encoding="utf-8")
-        proof = {name: str(path) if name in AUTHORITIES else value for name, value in proof.items()}
     variable = "airflow_sqs_queues" if kind == "sqs" else "airflow_broker_url"
     try:
         from kombu import Connection
 
         # Not as long as a running worker would try.
         patience = {**options, "connect_retries_timeout": 3 * CONNECT_SECONDS, "max_retries": 1}
-        with Connection(url, ssl=proof or False, transport_options=patience, connect_timeout=CONNECT_SECONDS) as connection:
+        with (
+            proven(proof, module.params["authority"]) as proof,
+            Connection(url, ssl=proof or False, transport_options=patience, connect_timeout=CONNECT_SECONDS) as connection,
+        ):
             if kind != "sqs":
                 connection.ensure_connection(max_retries=1, timeout=3 * CONNECT_SECONDS)
             found = KINDS[kind](connection, queues, options)

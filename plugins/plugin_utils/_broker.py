@@ -210,20 +210,31 @@ def _check_extra(extra: Mapping[str, Any], broker: Broker) -> list[Problem]:
     """Celery's own options that are in force."""
     where = "airflow_config.celery.extra_celery_config"
     problems = []
-    needed = {"worker_consumer": "a message that comes again when it is too old ends a task that runs"}
+    needed = {"worker_consumer": "a worker fails tasks whose messages come again, and may hear no commands any more"}
     if broker.kind == "rabbitmq":
         needed |= dict.fromkeys(_QUORUM, "Celery asks quorum queues for a QoS that they refuse")
     else:
         problems = [_foreign(f"{where}.{name}", broker) for name in _RABBITMQ_ONLY if name in extra]
-    if broker.tls:
-        needed["broker_use_ssl"] = "Celery trusts whoever answers"
     for name, reason in needed.items():
         value = extra.get(name)
         if not value or (name in _QUORUM and value != "quorum"):
-            remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
             expected = "'quorum'" if name in _QUORUM else "the collection's value, or one of your own"
-            problems.append(Problem("FD138", f"{where}.{name}", repr(value), expected, remedy))
+            problems.append(_taken_away(f"{where}.{name}", repr(value), expected, reason))
+    proof = extra.get("broker_use_ssl")
+    if broker.tls and not (isinstance(proof, Mapping) and _proves(proof, _proof(broker))):
+        expected = "the collection's, to which you may add"
+        problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery trusts whoever answers"))
     return problems
+
+
+def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
+    remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
+    return Problem("FD138", where, found, expected, remedy)
+
+
+def _proves(given: Mapping[str, Any], proof: Mapping[str, Any]) -> bool:
+    """Whether everything of the collection's ``proof`` is there; another file with authorities is another proof."""
+    return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in proof.items())
 
 
 def _hold_seconds(settings: Mapping[str, Any], drain_seconds: int) -> int:

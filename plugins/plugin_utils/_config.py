@@ -25,9 +25,11 @@ def overlay(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
 
 
 def _added(first: Any, second: Any) -> Any:
-    """Both dictionaries, each of which may be JSON text. What is no dictionary takes the place of the other."""
+    """Both dictionaries and those in them; each may be JSON text. What is no dictionary takes the place of the other."""
     below, above = data(first), data(second)
-    return {**below, **above} if isinstance(below, Mapping) and isinstance(above, Mapping) else second
+    if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
+        return second
+    return {**below, **{name: _added(below.get(name), value) for name, value in above.items()}}
 
 
 def merge_config(*layers: Mapping[str, Mapping[str, Any]]) -> Config:

@@ -87,17 +87,17 @@ def test_nobody_passes_for_the_server(engine, cluster, host_named, server, impos
     host = host_named("master1")
     if impostor == "has another name":
         # That of its container leads to it, and its certificate has only the address.
-        code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", host=server.backend.name)
+        code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"host": server.backend.name})
     elif impostor == "is proved by somebody else":
         theirs = {"sslrootcert": "/etc/airflow/secrets/ca.crt"}
         if engine == "mysql":
             theirs = {"read_default_file": "/tmp/impostor.cnf"}
             host.check_output("sed s,ssl-ca=.*,ssl-ca=/etc/airflow/secrets/ca.crt, /etc/airflow/mysql.cnf > /tmp/impostor.cnf")
-        code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", query=theirs)
+        code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"query": theirs})
     else:
         network = cluster.model["nodes"]["master1"]["address"].rpartition(".")[0]
         with plain_server(f"{network}.1", GREETINGS[engine]) as (port, said):
-            code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", host=f"{network}.1", port=port)
+            code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"host": f"{network}.1", "port": port})
         assert b"airflow" not in b"".join(said)
     assert code != 0
     assert re.search("OperationalError.*(certificate|SSL)", errors), errors

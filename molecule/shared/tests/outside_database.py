@@ -53,12 +53,12 @@ def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
     return done.rc, done.stdout, done.stderr
 
 
-def as_airflow(host: Host, file: str, query: str, **parts: Any) -> tuple[int, str, str]:
+def as_airflow(host: Host, file: str, query: str, parts: dict[str, Any] | None = None) -> tuple[int, str, str]:
     """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, last column of the first row, errors.
 
     ``parts`` of the URL (host, port, query) take the place of its own.
     """
-    return _python(host, _LOGIN, file, query, json.dumps(parts))
+    return _python(host, _LOGIN, file, query, json.dumps(parts or {}))
 
 
 def by_the_async_engine(host: Host, query: str) -> str:

@@ -41,7 +41,7 @@ JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProces
 
 
 class UnknownError(Exception):
-    """What the check needs (metastore or broker) does not answer, or somebody stops the service: no reason to restart it."""
+    """What the check needs does not answer, somebody stops the service, or the check itself breaks: no reason to restart the service."""
 
 
 class UnhealthyError(Exception):
@@ -191,7 +191,7 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     if url.startswith("sqs:"):
         return check_sqs(url, queue, config)
     # Redis knows none of its own.
-    timeouts = {"socket_connect_timeout": 4, "socket_timeout": 10} if url.startswith("redis") else {}
+    timeouts = {"socket_connect_timeout": 4, "socket_timeout": 10} if url.lower().startswith("redis") else {}
     app = Celery(broker=url, set_as_current=False)
     app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
     app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")

@@ -25,7 +25,7 @@ class Consumer(consumer.Consumer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if str(self.app.conf.broker_url).startswith("amqp"):
+        if str(self.app.conf.broker_url).lower().startswith("amqp"):
             self._rename_control_queue()
 
     def _rename_control_queue(self) -> None:
@@ -41,7 +41,8 @@ class Consumer(consumer.Consumer):
         """What is done with a message.
 
         A broker gives the messages of running tasks to somebody else when a session ends. Airflow refuses those, unless the token in them
-        has run out by then: that counts as a failure of the task, which goes on. A task that still waits is sent anew with another token.
+        has run out by then: that counts as a failure of the task, which goes on. A task that still waits is sent anew with another token;
+        a callback is not, so it is not dropped.
         """
         handle: Callable[[Any], Any] = super().create_task_handler(*arguments, **options)
 
@@ -56,11 +57,12 @@ class Consumer(consumer.Consumer):
 
 
 def too_old(message: Any) -> float:
-    """Seconds since the token in a message ran out; 0 when it did not, or there is none, as on Airflow 2."""
+    """Seconds since the token for a task in a message ran out; 0 when it did not, or there is none, as on Airflow 2."""
     try:
-        (workload, *_others), _keywords, _embedded = message.decode()
-        claims = json.loads(workload)["token"].split(".")[1]
-        return max(0.0, time.time() - float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]))
+        (text, *_others), _keywords, _embedded = message.decode()
+        workload = json.loads(text)
+        claims = workload["token"].split(".")[1]
+        return 0.0 if "ti" not in workload else max(0.0, time.time() - float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]))
     except Exception:
         # Whatever is wrong with it, Celery knows what to say.
         return 0.0

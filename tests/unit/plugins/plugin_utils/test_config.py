@@ -37,7 +37,14 @@ def test_none_takes_an_option_out():
 
 @pytest.mark.parametrize(
     ("second", "merged"),
-    [({"b": 3}, {"a": 1, "b": 3}), ('{"b": null}', {"a": 1, "b": None}), ({}, {"a": 1, "b": 2}), (None, None), ("no data", "no data")],
+    [
+        ({"b": 3}, {"a": 1, "b": 3}),
+        ({"b": {"c": 1}}, {"a": 1, "b": {"c": 1}}),
+        ('{"b": null}', {"a": 1, "b": None}),
+        ({}, {"a": 1, "b": 2}),
+        (None, None),
+        ("no data", "no data"),
+    ],
 )
 def test_options_of_celery_are_merged_one_by_one(second, merged):
     first = {"celery": {"extra_celery_config": {"a": 1, "b": 2}}, "core": {"x": {"a": 1}}}

@@ -64,10 +64,11 @@ def message(*content):
 @pytest.mark.parametrize(
     ("content", "done"),
     [
-        ([json.dumps({"token": token(exp=time.time() + 60)})], "handled"),
-        ([json.dumps({"token": token(exp=time.time() - 60)})], "dropped"),
-        ([json.dumps({"token": token()})], "handled"),
-        ([json.dumps({"token": "no token"})], "handled"),
+        ([json.dumps({"ti": {}, "token": token(exp=time.time() + 60)})], "handled"),
+        ([json.dumps({"ti": {}, "token": token(exp=time.time() - 60)})], "dropped"),
+        ([json.dumps({"callback": {}, "token": token(exp=time.time() - 60)})], "handled"),
+        ([json.dumps({"ti": {}, "token": token()})], "handled"),
+        ([json.dumps({"ti": {}, "token": "no token"})], "handled"),
         ([json.dumps({"ti": {}})], "handled"),
         # Airflow 2.
         ([["airflow", "tasks", "run"]], "handled"),
@@ -81,7 +82,7 @@ def test_only_a_message_whose_token_has_run_out_is_dropped(worker, content, done
 
 
 def test_only_with_rabbitmq_the_control_queue_has_another_name_each_time(worker):
-    redis, rabbitmq = app(), app("amqps://127.0.0.1//")
+    redis, rabbitmq = app(), app("AMQPS://127.0.0.1//")
     for one in (redis, rabbitmq):
         worker.Consumer(one)
     assert redis.control.mailbox.get_queue("a") == "a"
