@@ -39,18 +39,18 @@ def test_none_takes_an_option_out():
     ("second", "merged"),
     [
         ({"b": 3}, {"a": 1, "b": 3}),
-        ({"b": {"c": 1}}, {"a": 1, "b": {"c": 1}}),
+        ({"b": {"d": 1}}, {"a": 1, "b": {"c": 2, "d": 1}}),
         ('{"b": null}', {"a": 1, "b": None}),
-        ({}, {"a": 1, "b": 2}),
+        ({}, {"a": 1, "b": {"c": 2}}),
         (None, None),
         ("no data", "no data"),
     ],
 )
 def test_options_of_celery_are_merged_one_by_one(second, merged):
-    first = {"celery": {"extra_celery_config": {"a": 1, "b": 2}}, "core": {"x": {"a": 1}}}
+    first = {"celery": {"extra_celery_config": {"a": 1, "b": {"c": 2}}}, "core": {"x": {"a": 1}}}
     found = overlay(first, {"celery": {"extra_celery_config": second}, "core": {"x": {"b": 2}}})
     assert found == {"celery": {"extra_celery_config": merged}, "core": {"x": {"b": 2}}}
-    assert first["celery"]["extra_celery_config"] == {"a": 1, "b": 2}
+    assert first["celery"]["extra_celery_config"] == {"a": 1, "b": {"c": 2}}
 
 
 @given(CONFIGS)
