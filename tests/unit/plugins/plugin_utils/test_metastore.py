@@ -196,3 +196,12 @@ def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
 
 def test_every_supported_airflow_has_its_servers():
     assert set(_metastore.LEAST) == set(_cluster.SUPPORTED_VERSIONS)
+
+
+def test_every_login_that_is_given_is_tried_under_the_name_of_its_variable():
+    assert _cluster.build(reference(), defaults())["metastore"]["logins"] == []
+    tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["metastore"]["logins"]}
+    assert list(tried) == ["airflow_metastore_url", "airflow_result_backend_url"]
+    values = {"result_backend_url": URL}
+    # As a client of Python's takes it, without what Celery writes before it.
+    assert _secrets.content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")
