@@ -78,8 +78,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 # Seconds that one attempt to connect may take, as the workers have it.
 CONNECT_SECONDS = 4
-# What amqp and redis call the file with the authority.
-AUTHORITIES = ("ca_certs", "ssl_ca_certs")
 
 
 class RefusedError(Exception):
@@ -131,7 +129,7 @@ def proven(proof: Mapping[str, Any], authority: str) -> Iterator[dict[str, Any]]
     with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
         file.write(authority)
         file.flush()
-        yield {name: file.name if authority and name in AUTHORITIES else value for name, value in proof.items()}
+        yield {name: file.name if authority and name.endswith("ca_certs") else value for name, value in proof.items()}
 
 
 KINDS = {"rabbitmq": rabbitmq, "redis": redis, "sqs": sqs}

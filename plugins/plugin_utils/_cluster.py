@@ -384,6 +384,7 @@ class _Model:
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,
             "database_owner": self.database_owner(self.members("webserver")[0]),
+            "database_logins": self.database_logins(self.members("webserver")[0]),
             "nodes": {host.name: self.node(host) for host in self.hosts},
         }
 
@@ -625,6 +626,13 @@ class _Model:
             return _metastore.owner(self.set, self.database["authority"])
         url = self.metastore_url(host, OWNER, "metastore_owner_password")
         return {**url, "file": "owner", "port": self.set["airflow_haproxy_metastore_port"]}
+
+    def database_logins(self, host: Host) -> list[dict[str, Any]]:
+        """What is tried on ``host`` before a migration, where the server is somebody else's."""
+        if not self.database["external"]:
+            return []
+        results = any("result_backend" in secrets_of(component, self.major) for component in host.components)
+        return _metastore.logins(self.set, self.database["authority"], results)
 
     def secret_files(self, host: Host) -> list[dict[str, Any]]:
         """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""

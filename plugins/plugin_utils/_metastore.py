@@ -179,13 +179,12 @@ def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
         "authority": own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES,
         # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
         "result_tables": external and not settings["airflow_result_backend_url"],
-        "logins": _logins(settings, own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES) if external else [],
     }
 
 
-def _logins(settings: Mapping[str, Any], authority: str) -> list[dict[str, Any]]:
-    """Descriptions of all URLs that are given, with the name of the variable."""
-    uses = {"metastore_owner_url": "migrations", "metastore_url": "sync", "result_backend_url": "sync"}
+def logins(settings: Mapping[str, Any], authority: str, results: bool) -> list[dict[str, Any]]:
+    """Descriptions of the URLs that are given, with the name of the variable; that of ``results`` only where they are used."""
+    uses = {"metastore_owner_url": "migrations", "metastore_url": "sync", **({"result_backend_url": "sync"} if results else {})}
     given = {name: use for name, use in uses.items() if settings[f"airflow_{name}"]}
     return [{"variable": f"airflow_{name}", **_described(name, name, use, authority)} for name, use in given.items()]
 

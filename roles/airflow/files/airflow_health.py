@@ -195,14 +195,12 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     app = Celery(broker=url, set_as_current=False)
     app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
     app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")
-    connection = app.connection_for_write()
     try:
-        with connection:
+        with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
             answers = app.control.inspect(destination=[node], timeout=5, limit=1, connection=connection).active_queues()
-    except (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors) as error:
-        # Or refuses a password that the service, which was started before, does not use.
-        raise UnknownError(f"the broker does not answer: {type(error).__name__}") from error
+    except (OperationalError, OSError) as error:
+        raise UnknownError("the broker does not answer") from error
     queues = [active["name"] for active in (answers or {}).get(node, [])]
     if queue not in queues:
         raise UnhealthyError(f"does not consume from queue {queue}")
@@ -252,6 +250,17 @@ def read_config() -> configparser.RawConfigParser:
 
 def check(unit: str, since: datetime.datetime | None = None) -> str:
     """One line about a healthy ``unit``, whose heartbeat, if it has one, is later than ``since``. Raises UnhealthyError or UnknownError."""
+    try:
+        return look(unit, since)
+    except (UnhealthyError, UnknownError):
+        raise
+    except Exception as problem:
+        # Such as a broker that refuses a password which the service, started before, does not use.
+        raise UnknownError(f"the check failed: {type(problem).__name__}: {problem}") from problem
+
+
+def look(unit: str, since: datetime.datetime | None) -> str:
+    """As ``check``. Raises whatever goes wrong."""
     config = read_config()
     if unit in ("airflow-api-server", "airflow-webserver"):
         return check_web(unit, config)
@@ -288,9 +297,7 @@ def check_in_time(unit: str) -> str:
     thread.start()
     thread.join(WATCH_SECONDS)
     for problem in problems:
-        if isinstance(problem, (UnknownError, UnhealthyError)):
-            raise problem
-        raise UnknownError(f"the check failed: {type(problem).__name__}: {problem}") from problem
+        raise problem
     if not said:
         raise UnknownError(f"no result within {WATCH_SECONDS} s")
     return said[0]

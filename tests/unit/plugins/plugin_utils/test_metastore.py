@@ -199,9 +199,11 @@ def test_every_supported_airflow_has_its_servers():
 
 
 def test_every_login_that_is_given_is_tried_under_the_name_of_its_variable():
-    assert _cluster.build(reference(), defaults())["metastore"]["logins"] == []
-    tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["metastore"]["logins"]}
+    assert _cluster.build(reference(), defaults())["database_logins"] == []
+    tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["database_logins"]}
     assert list(tried) == ["airflow_metastore_url", "airflow_result_backend_url"]
+    # A host without Celery need not get to the results.
+    assert len(_metastore.logins(defaults(airflow_metastore_url=URL, airflow_result_backend_url=URL), PRIVATE, False)) == 1
     values = {"result_backend_url": URL}
     # As a client of Python's takes it, without what Celery writes before it.
     assert _secrets.content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")
