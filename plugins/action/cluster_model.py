@@ -164,11 +164,17 @@ class ActionModule(ActionBase):
             plain = {section: options for section, options in config.items() if isinstance(options, dict)}
             drain_seconds = max(drains.values(), default=0)
             effective = _config.overlay(_broker.config(settings, drain_seconds), plain)
-            # What stands in the environment wins over airflow.cfg.
-            for _name, section, option, value in _options.environment_options(settings["airflow_environment"], version):
-                effective.setdefault(section, {})[option] = value
-            problems += _broker.check_options(effective, settings, drain_seconds)
-            problems += _timing.check(effective, int(version.partition(".")[0]))
+            major = int(version.partition(".")[0])
+            # Most hosts have the same environment.
+            faults: dict[str, list[Problem]] = {}
+            found = []
+            for name, values in given.values.items():
+                environment = values.get("airflow_environment", {})
+                if (key := repr(environment)) not in faults:
+                    there = _options.with_environment(effective, environment, version)
+                    faults[key] = [*_broker.check_options(there, settings, drain_seconds), *_timing.check(there, major)]
+                found += [(name, problem) for problem in faults[key]]
+            problems += on_hosts(found, everybody=len(given.values))
         places = ("dags_dir", "release_cache", "secrets_file")
         problems += _controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))
         certificate, key = (str(settings[f"airflow_web_{name}_file"]) for name in ("certificate", "key"))

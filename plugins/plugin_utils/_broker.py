@@ -175,9 +175,7 @@ def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_
     longest time that a stopped worker waits for its tasks.
     """
     broker = of(settings)
-    celery, transport = (
-        part if isinstance(part, Mapping) else {} for part in map(config.get, ("celery", "celery_broker_transport_options"))
-    )
+    celery, transport = _section(config, "celery"), _section(config, "celery_broker_transport_options")
     extra = data(celery.get("extra_celery_config"))
     problems = _check_extra(extra if isinstance(extra, Mapping) else {}, broker)
     confirms = "confirm_publish" in transport
@@ -187,6 +185,11 @@ def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_
     elif confirms and str(transport["confirm_publish"]).lower() not in ("true", "t", "1"):
         remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
         problems.append(Problem("FD138", where, repr(transport["confirm_publish"]), "true", remedy))
+    # A host's environment alone can make them differ.
+    queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings["airflow_config"]))
+    if queued != known and broker.group == "rabbitmq":
+        where, remedy = "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "Set it there: it is RabbitMQ's message-ttl, too."
+        problems.append(Problem("FD138", where, queued, "what airflow_config has", remedy))
     late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
     needed = _hold_seconds(settings, drain_seconds)
     if broker.kind == "sqs" and late and int(settings["airflow_sqs_visibility_timeout_seconds"]) < needed:
@@ -200,6 +203,12 @@ def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_
             )
         )
     return problems
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Options of a section; none when it is no dictionary, which another check says."""
+    section = config.get(name)
+    return section if isinstance(section, Mapping) else {}
 
 
 def _foreign(where: str, broker: Broker) -> Problem:

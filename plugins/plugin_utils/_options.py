@@ -25,7 +25,7 @@ _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _ENVIRONMENT = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 # A URL with a user and a password, and names under which a password would stand.
 _CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-_SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|secret_id|secret_key|token|api_key|private_key)$", re.IGNORECASE)
+SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|secret_id|secret_key|secret_access_key|token|api_key|private_key)$", re.IGNORECASE)
 _BOOLEANS = ("t", "true", "1", "f", "false", "0")
 
 # Options that follow from the cluster, and what to set instead.
@@ -167,6 +167,14 @@ def environment_options(environment: Mapping[str, Any], version: str) -> Iterato
             yield str(name), sections.get(section, section), match[2].lower(), value
 
 
+def with_environment(config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str) -> dict[str, dict[str, Any]]:
+    """The options in force: what stands in the environment wins over airflow.cfg, and is added to nothing there."""
+    found = {section: dict(options) for section, options in config.items()}
+    for _name, section, option, value in environment_options(environment, version):
+        found.setdefault(section, {})[option] = value
+    return found
+
+
 def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem("FD130", where, found, expected, remedy)
 
@@ -266,7 +274,7 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
     """A problem when ``value`` is a secret in clear. A dictionary of arguments is one only when it holds something like a password."""
     sensitive = "sensitive" in words
     structured = "json" in words
-    by_name = bool(_SECRET_NAME.search(option)) and not isinstance(value, bool)
+    by_name = bool(SECRET_NAME.search(option)) and not isinstance(value, bool)
     if str(value) == "" or not ((sensitive and not structured) or by_name or _holds_secret(data(value))):
         return None
     if sensitive:
@@ -278,7 +286,7 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
 
 def _holds_secret(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any((_SECRET_NAME.search(str(key)) and entry) or _holds_secret(entry) for key, entry in value.items())
+        return any((SECRET_NAME.search(str(key)) and entry) or _holds_secret(entry) for key, entry in value.items())
     if isinstance(value, (list, tuple)):
         return any(_holds_secret(entry) for entry in value)
     return isinstance(value, str) and bool(_CREDENTIALS.search(value))

@@ -103,7 +103,8 @@ def plain_secrets(text: str) -> list[str]:
     if text.startswith("$ANSIBLE_VAULT;"):
         return []
     found = set()
-    for line in text.splitlines():
+    # The value of a block begins on its next line.
+    for line in re.sub(r"(:[ \t]*)[>|][-+\d]*[ \t]*\n[ \t]+", r"\1", text).splitlines():
         if line.lstrip().startswith("#"):
             continue
         for match in _GIVEN.finditer(line):

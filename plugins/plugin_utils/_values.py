@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._options import SECRET_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem
 
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
@@ -44,7 +45,12 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     "airflow_admin_user": (r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "1 to 64 letters, digits, '.', '_', '@', '+' or '-'", "Choose another."),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
-    "airflow_failover_email_host": (r"[A-Za-z0-9.:_-]*", "the name or address of a mail server", "Without a port: it has a variable."),
+    # One colon would be that of a port.
+    "airflow_failover_email_host": (
+        r"[A-Za-z0-9._-]*|[0-9A-Fa-f.:]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*",
+        "the name or address of a mail server",
+        "Give its port as airflow_failover_email_port.",
+    ),
     **{
         f"airflow_{component}_memory_max": (
             r"infinity|[1-9]\d*[KMGT]?|(100|[1-9]?\d)(\.\d+)?%",
@@ -189,6 +195,9 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
             problems += _check_form(name, str(value))
         elif name in _URLS:
             fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else ""
+            # The clients ask for queues by host and port.
+            if not fault and name == "airflow_sqs_endpoint_url" and urlsplit(str(value)).path.strip("/"):
+                fault = "a path"
             problems += [_url_problem(name, fault, _URLS[name])] if fault else []
         elif name in _PATHS_ON_HOST or name in _PATHS_ON_CONTROLLER:
             problems += _check_path(name, str(value))
@@ -343,6 +352,12 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
         ):
             remedy = "Every user of the host can read the environment of a process: store the connection in Airflow or a secrets backend."
             problems.append(_environment(where, "a connection with a password", "no secret", remedy))
+        # Names of Airflow's options are looked at with all others of Airflow.
+        elif text and SECRET_NAME.search(str(variable)) and not str(variable).startswith("AIRFLOW__"):
+            remedy = "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose path stands here."
+            if str(variable).startswith("AWS_"):
+                remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
+            problems.append(_environment(where, "a secret in clear", "no secret", remedy))
     return problems
 
 

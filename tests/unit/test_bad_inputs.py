@@ -265,6 +265,16 @@ def test_validate_needs_no_host_and_changes_nothing(inventory):
     assert "FD131" in output
 
 
+def test_the_environment_of_some_hosts_is_looked_at_with_their_options(inventory):
+    environment = {"AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": "{}", "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "3"}
+    environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"] = "3600"
+    (inventory / "group_vars/airflow_worker.yml").write_text(yaml.safe_dump({"airflow_environment": environment}))
+    output = refused(inventory, "FD137")
+    workers = sorted(yaml.safe_load((inventory / "hosts.yml").read_text())["all"]["children"]["airflow_worker"]["hosts"])
+    for name in ("extra_celery_config.worker_consumer", "extra_celery_config.broker_use_ssl", "TASK_QUEUED_TIMEOUT"):
+        assert any("FD138" in line and f"{name} of hosts {', '.join(workers)}" in line for line in output.splitlines()), name
+
+
 def test_an_inventory_without_hosts_is_refused(tmp_path):
     empty = tmp_path / "hosts"
     empty.touch()

@@ -107,6 +107,8 @@ def test_no_message_holds_the_value(name, value):
         ("airflow_admin_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162", []),
         ("airflow_admin_password: \"{{ lookup('env', 'X') }}\"", []),
         ("airflow_admin_password: '{{ vault_x }}'", []),
+        ("airflow_broker_url: >-\n  {{ vault_x }}\nairflow_admin_user: me", []),
+        ("airflow_admin_password: |\n    hunter2\n", ["airflow_admin_password"]),
         ("airflow_broker_url: amqps://u:hunter2@mq.example.org/team", ["airflow_broker_url"]),
         ("airflow_broker_url: 'amqps://u:{{ vault_x }}@mq.example.org/team'", []),
         ("# airflow_admin_password: hunter2", []),

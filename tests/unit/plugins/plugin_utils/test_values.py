@@ -36,6 +36,7 @@ GOOD = {
     "airflow_worker_memory_max": ["infinity", "4G", "512M", "80%", "99.5%", "1073741824"],
     "airflow_url": ["", "https://airflow.example.org", "http://192.0.2.1:8080/airflow", "http://[2001:db8::1]:8080"],
     "airflow_package_index_url": ["https://user:secret@packages.example.org/simple", "file:///srv/wheels", ""],
+    "airflow_sqs_endpoint_url": ["", "https://sqs.example.org", "http://192.0.2.1:9324/"],
     "airflow_package_proxy": ["http://proxy:3128", ""],
     "airflow_home": ["/var/lib/airflow", "/srv/airflow", "/home/airflow/home"],
     "airflow_uv_cache_dir": ["/root/.cache/uv"],
@@ -51,7 +52,10 @@ GOOD = {
     "airflow_environment": [
         {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": None, "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
         {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
+        # Names of options are looked at where all options are.
+        {"VAULT_TOKEN_FILE": "/etc/token", "AWS_PROFILE": "team", "EMPTY_PASSWORD": None, "AIRFLOW__CORE__FERNET_KEY_SECRET": "x"},
     ],
+    "airflow_failover_email_host": ["", "mail", "smtp.example.org", "192.0.2.9", "2001:db8::9", "::1", "::ffff:192.0.2.9"],
     "airflow_postgresql_config": [{"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}],
 }
 BAD = {
@@ -115,7 +119,12 @@ BAD = {
         {"PYTHONPATH": "/srv/lib"},
         {"AIRFLOW_CONN_DB": "postgres://me:hunter2@db/x"},
         {"AIRFLOW_CONN_DB": '{"conn_type": "http", "password": "hunter2"}'},
+        {"AWS_SECRET_ACCESS_KEY": "hunter2"},
+        {"AWS_SESSION_TOKEN": "hunter2"},
+        {"db_password": "hunter2"},
     ],
+    "airflow_sqs_endpoint_url": ["https://gateway.example.org/sqs", "https://u:hunter2@sqs.example.org"],
+    "airflow_failover_email_host": ["smtp.example.org:587", "192.0.2.9:25", "a b", "user@mail"],
     "airflow_postgresql_config": [
         {"port": 5433},
         {"Listen_Addresses": "*"},
