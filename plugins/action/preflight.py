@@ -30,7 +30,8 @@ class ActionModule(ActionBase):
             own = variables["hostvars"][name]
             hosts[name] = {**own["ansible_facts"], "preflight": own[arguments["facts"]]["preflight"]}
         mark = _preflight.mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
-        problems, warnings = _preflight.check(hosts, variables["airflow_cluster"], mark, deploy=bool(arguments["deploy"]))
+        limit = str(variables.get("ansible_limit") or "")
+        problems, warnings = _preflight.check(hosts, variables["airflow_cluster"], mark, limit, deploy=bool(arguments["deploy"]))
         if problems:
             raise AnsibleActionFail(report(problems))
         if warnings:

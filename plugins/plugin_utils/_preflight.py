@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _stores
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._ha import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts
@@ -213,9 +214,9 @@ def _database(node: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def check(
-    hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], own_mark: str, deploy: bool = True
+    hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], own_mark: str, limit: str = "", deploy: bool = True
 ) -> tuple[list[Problem], list[str]]:
-    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``.
+    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit`` is that of the run.
 
     Without ``deploy`` only what makes every playbook wrong counts.
     """
@@ -240,6 +241,7 @@ def check(
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
+        problems += _check_mode(seen, cluster, limit)
         problems += on_hosts(_stores.check(_stores.survey(seen, cluster), seen, cluster))
         skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
         problems += skew
@@ -536,6 +538,19 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, An
             remedy = f"{reason}: use one release in the whole group."
             problems.append(Problem("FD203", f"group airflow_{group}", shown, "one Debian release", remedy))
     return problems
+
+
+def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], limit: str) -> list[Problem]:
+    """Whether a run for some hosts would change how their schedulers act."""
+    singleton = cluster["scheduler_mode"] == "singleton"
+    other = [
+        name for name, facts in hosts.items() if (facts["flightdeck_scheduler_alone"] if singleton else AGENT in facts["flightdeck_files"])
+    ]
+    if not limit or not other:
+        return []
+    found = f"{cluster['scheduler_mode']}, --limit {limit}, and the other mode on {', '.join(other)}"
+    remedy = "Schedulers outside of this run would go on as before: run without --limit."
+    return [Problem("FD182", "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
 
 
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:

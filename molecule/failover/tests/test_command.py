@@ -245,11 +245,14 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
     assert all(processes(host_named(host)) for host in schedulers)
     left = "ls /usr/local/sbin/flightdeck-failover /etc/airflow/secrets/scheduler_* 2>/dev/null || true"
     assert [host_named(host).check_output(left) for host in schedulers] == [""] * len(schedulers)
-    with pytest.raises(RuntimeError, match="FD182"):
+    # Before a host is touched.
+    with pytest.raises(RuntimeError, match=r"nothing\s+was\s+changed\s+on\s+any\s+host:\s+FD182"):
         play("--limit", schedulers[0])
     for name in ("rotate_secrets.yml", "start.yml"):
         with pytest.raises(RuntimeError, match="FD182"):
             ansible(str(ROOT / "playbooks" / name), program="ansible-playbook")
     play()
     wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
+    with pytest.raises(RuntimeError, match=r"nothing\s+was\s+changed\s+on\s+any\s+host:\s+FD182"):
+        play("--limit", schedulers[0], "-e", "airflow_scheduler_mode=active_active")
     assert sum(bool(processes(host_named(host))) for host in schedulers) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _preflight
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
 from hypothesis import given
@@ -42,7 +43,7 @@ def looked(model, name, **changes):
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
     facts = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4}
-    facts["flightdeck_postgresql_data"] = True
+    facts |= {"flightdeck_postgresql_data": True, "flightdeck_scheduler_alone": False, "flightdeck_files": []}
     facts["python"] = {"version": {"major": 3, "minor": 11}}
     facts |= changes.pop("facts", {})
     return {**facts, "preflight": {**good, **changes}}
@@ -73,6 +74,24 @@ def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
     facts = {name: looked(model, name, releases={"installed": [f"{version}-0"], "current": ""}) for name in model["nodes"]}
     facts[host] |= thirteen
     problems, _warnings = _preflight.check(facts, model, OWN)
+    assert [problem.code for problem in problems] == codes
+
+
+@pytest.mark.parametrize(
+    ("mode", "there", "limit", "codes"),
+    [
+        ("singleton", {"flightdeck_scheduler_alone": True}, "node1", ["FD182"]),
+        ("singleton", {"flightdeck_scheduler_alone": True}, "", []),
+        ("singleton", {"flightdeck_files": [AGENT]}, "node1", []),
+        ("active_active", {"flightdeck_files": [AGENT]}, "node1", ["FD182"]),
+        ("active_active", {"flightdeck_files": [AGENT]}, "", []),
+        ("active_active", {"flightdeck_scheduler_alone": True}, "node1", []),
+    ],
+)
+def test_the_mode_of_schedulers_changes_on_all_hosts_or_none(mode, there, limit, codes):
+    model = cluster(airflow_scheduler_mode=mode)
+    found = {name: looked(model, name, facts=there) for name in model["nodes"]}
+    problems, _warnings = _preflight.check(found, model, OWN, limit)
     assert [problem.code for problem in problems] == codes
 
 
