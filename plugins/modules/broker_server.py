@@ -48,6 +48,10 @@ options:
     type: list
     elements: str
     required: true
+  user:
+    description: Account of the services, as which to ask. What it cannot read, such as a file with AWS credentials, they cannot either.
+    type: str
+    required: true
 """
 
 EXAMPLES = r"""
@@ -57,6 +61,7 @@ EXAMPLES = r"""
     url: "{{ airflow_secrets.broker_url }}"
     proof: {ca_certs: /etc/ssl/certs/ca-certificates.crt, cert_reqs: 2}
     queues: [default]
+    user: airflow
   vars:
     ansible_python_interpreter: /opt/airflow/current/bin/python
 """
@@ -70,6 +75,8 @@ queues:
 """
 
 import contextlib
+import os
+import pwd
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -132,6 +139,24 @@ def proven(proof: Mapping[str, Any], authority: str) -> Iterator[dict[str, Any]]
         yield {name: file.name if authority and name.endswith("ca_certs") else value for name, value in proof.items()}
 
 
+@contextlib.contextmanager
+def acting_as(user: str) -> Iterator[None]:
+    """Root's files are out of reach, and home is that of ``user``."""
+    account = pwd.getpwnam(user)
+    before = (os.getgroups(), os.getegid(), os.geteuid(), os.environ.get("HOME", ""))
+    os.initgroups(user, account.pw_gid)
+    os.setegid(account.pw_gid)
+    os.seteuid(account.pw_uid)
+    os.environ["HOME"] = account.pw_dir
+    try:
+        yield
+    finally:
+        os.seteuid(before[2])
+        os.setegid(before[1])
+        os.setgroups(before[0])
+        os.environ["HOME"] = before[3]
+
+
 KINDS = {"rabbitmq": rabbitmq, "redis": redis, "sqs": sqs}
 
 
@@ -145,6 +170,7 @@ def main() -> None:
             "authority": {"type": "str", "default": ""},
             "options": {"type": "dict", "default": {}},
             "queues": {"type": "list", "elements": "str", "required": True},
+            "user": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -156,6 +182,7 @@ def main() -> None:
         # Not as long as a running worker would try.
         patience = {**options, "connect_retries_timeout": 3 * CONNECT_SECONDS, "max_retries": 1}
         with (
+            acting_as(module.params["user"]),
             proven(proof, module.params["authority"]) as proof,
             Connection(url, ssl=proof or False, transport_options=patience, connect_timeout=CONNECT_SECONDS) as connection,
         ):

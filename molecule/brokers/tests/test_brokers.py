@@ -332,10 +332,15 @@ def test_tasks_go_through_sqs(sqs, host_named):
     for name in WORKERS:
         profile = f"[flightdeck]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {KEY}\n"
         keep = "install -d -m 0700 -o airflow -g airflow /var/lib/airflow/.aws && cd /var/lib/airflow/.aws && umask 0077"
-        run_in(f"fd-brokers-{name}", "sh", "-c", f"{keep} && cat > credentials && chown airflow: credentials", stdin=profile)
+        run_in(f"fd-brokers-{name}", "sh", "-c", f"{keep} && cat > credentials", stdin=profile)
     with using(INVENTORIES / "inventory_sqs") as cluster:
-        # The queue would give a running task to a second worker.
         started = [begun_at(host_named(name)) for name in WORKERS]
+        # Root alone could read the profile.
+        with pytest.raises(RuntimeError, match=r"FD187 .*could\s+not\s+be\s+found"):
+            play("site.yml")
+        for name in WORKERS:
+            run_in(f"fd-brokers-{name}", "chown", "airflow:", "/var/lib/airflow/.aws/credentials")
+        # The queue would give a running task to a second worker.
         with pytest.raises(RuntimeError, match=r"FD187 .*gives\s+a\s+message\s+to\s+a\s+second\s+worker"):
             play("site.yml")
         assert [begun_at(host_named(name)) for name in WORKERS] == started
