@@ -478,11 +478,11 @@ def judge(seen: Answer) -> tuple[int, str]:
     """Exit code for what ``look`` returned, and the reason."""
     holder = seen["holder"]
     others = [node["host"] for node in seen["nodes"] if node["there"] and node["host"] != holder]
-    doing = next((node["doing"] for node in seen["nodes"] if node["host"] == holder), "")
+    doing = next((node["doing"] for node in seen["nodes"] if node["host"] == holder and node["there"]), "was not heard of lately")
     if not seen["lives"]:
         return CRITICAL, f"nobody acts{f', {holder} was the last' if holder else ''}"
     if doing != ACTS:
-        return WARNING, f"{holder} has the turn and {doing or 'is gone'}"
+        return WARNING, f"{holder} has the turn and {doing}"
     if seen["wished"]:
         return WARNING, f"{holder} acts, {seen['wished']} is wished for"
     if not others:
@@ -521,13 +521,14 @@ def clear_metadata(_settings: Mapping[str, Any], metastore: Asked, given: argpar
     return OK, {}, ["it is nobody's turn; the next agent that asks takes it"]
 
 
-def is_scheduler_running(_settings: Mapping[str, Any], metastore: Asked, _given: argparse.Namespace) -> Result:
+def is_scheduler_running(settings: Mapping[str, Any], metastore: Asked, given: argparse.Namespace) -> Result:
     """whether a scheduler acts, and where"""
     seen = metastore.call("look")
     text = judge(seen)[1]
     running = {node["host"]: bool(node["there"] and node["doing"] == ACTS and node["host"] == seen["holder"]) for node in seen["nodes"]}
     lines = [f"{host}: {'running' if runs else 'not running'}" for host, runs in running.items()]
-    return (OK if any(running.values()) else CRITICAL), {"running": running, "summary": text}, lines
+    found = running.get(settings["host"], False) if given.here else any(running.values())
+    return (OK if found else CRITICAL), {"running": running, "summary": text}, lines
 
 
 def test_connection(settings: Mapping[str, Any], metastore: Asked, _given: argparse.Namespace) -> Result:
@@ -634,6 +635,7 @@ def main() -> int:
     commands.add_parser("start", help="run the agent; for airflow-scheduler.service")
     added = {name: commands.add_parser(name, help=function.__doc__) for name, function in COMMANDS.items()}
     added["clear_metadata"].add_argument("--yes", action="store_true", help="really")
+    added["is_scheduler_running"].add_argument("--here", action="store_true", help="only that of this host counts")
     added["switchover"].add_argument("host", help="its name in the inventory")
     added["switchover"].add_argument("--wait", type=float, default=120, metavar="SECONDS", help="how long to wait for it")
     given = parser.parse_args()

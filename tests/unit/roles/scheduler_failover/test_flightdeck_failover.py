@@ -609,7 +609,8 @@ def test_somebody_acts_once_all_is_well_again(events):
 
 
 def ask(server, *arguments, host="m1"):
-    given = argparse.Namespace(command=arguments[0], host=(*arguments, "")[1], wait=0.1, yes="--yes" in arguments)
+    given = argparse.Namespace(command=arguments[0], host=(*arguments, "")[1], wait=0.1)
+    given.yes, given.here = "--yes" in arguments, "--here" in arguments
     mail = {"to": [], "from": "airflow@example.org", "host": "127.0.0.1", "port": 25, "starttls": False, "user": "", "password": ""}
     return failover.answer({"host": host, "cluster": "airflow", "email": mail, "webhook_url": ""}, Line(server), given)
 
@@ -623,10 +624,21 @@ def test_the_state_is_told_by_exit_codes_that_monitoring_knows(pair, clock, serv
         "m1: acts, 4 s ago, may log in",
         "m2: stands by, 1 s ago",
     ]
+    assert [ask(server, "is_scheduler_running", "--here", host=host)[0] for host in ("m1", "m2")] == [failover.OK, failover.CRITICAL]
     run(clock, [first], 20)
     assert ask(server, "status")[:1] == (failover.WARNING,)
     assert ask(server, "test_connection")[0] == failover.WARNING
-    clock.now += 60
+    # Its turn has not run out.
+    clock.now += 20
+    assert ask(server, "status")[::2] == (
+        failover.WARNING,
+        [
+            "m1 has the turn and was not heard of lately (turn 1)",
+            *ask(server, "status")[2][1:],
+        ],
+    )
+    assert ask(server, "is_scheduler_running", "--here")[0] == failover.CRITICAL
+    clock.now += 40
     assert ask(server, "status")[0] == failover.CRITICAL
     assert ask(server, "is_scheduler_running")[0] == failover.CRITICAL
     run(clock, [second], 20)
