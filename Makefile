@@ -11,9 +11,11 @@ MINUTES ?= 60
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
-SCENARIOS := single debian13 airflow2 ha secure default
-# Other brokers, other databases, one scheduler at a time. They would make `make test` longer than CI may take.
-MORE := brokers metastores failover
+STAGES := $(PYTHON) molecule/shared/stages.py
+# docs/testing.md says what each scenario alone shows, and why it is in its list.
+TEST := default ha
+MORE := single debian13 airflow2 secure
+ALL := brokers metastores failover
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -21,32 +23,45 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-all lint unit molecule lock build audit docs browser bench faults soak turns hurt
+.PHONY: help up down test test-more test-all checks lint unit molecule lock build audit docs tools image browser bench faults soak turns hurt
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-up: $(VENV)/ready ## Start the reference cluster in containers, deploy it and run a DAG (PORT=8080)
-	@$(LAB) engine
+up: ## Start the reference cluster in containers, deploy it and run a DAG (PORT=8080)
+	@$(STAGES) begin
 	@$(LAB) check $(PORT)
-	@$(LAB) image bookworm
-	ansible-playbook -i inventories/lab molecule/shared/create.yml
-	ansible-playbook -i inventories/lab site.yml
-	ansible-playbook -i inventories/lab playbooks/verify.yml
+	@$(MAKE) --jobs=2 timed-up-tools timed-image
+	@$(STAGES) run hosts ansible-playbook -i inventories/lab molecule/shared/create.yml
+	@$(STAGES) run deployment ansible-playbook -i inventories/lab site.yml
+	@$(STAGES) run canary ansible-playbook -i inventories/lab playbooks/verify.yml
 	@printf '\nThe cluster is up.\n\n  UI        https://127.0.0.1:%s   (user admin; the browser may import inventories/lab/.airflow_authority.crt)\n' '$(PORT)'
 	@printf '  password  grep admin_password inventories/lab/group_vars/all/airflow_secrets.yml\n'
 	@printf '  state     %s\n' 'source $(VENV)/bin/activate; ansible-playbook -i inventories/lab playbooks/status.yml'
 	@printf '  a host    docker exec -it fd-lab-worker1 bash\n  remove    make down\n\n'
+	@$(STAGES) table
 
-down: $(VENV)/ready ## Remove the containers and the network that `make up` made
-	ansible-playbook -i inventories/lab molecule/shared/destroy.yml
+down: ## Remove the containers and the network that `make up` made
+	@$(LAB) remove lab
 
-test: lint unit ## Lint, unit tests and every scenario that guards the collection
-	@for scenario in $(SCENARIOS); do $(MAKE) molecule SCENARIO=$$scenario; done
+test: ## Lint, unit tests and the scenarios that guard the main promises
+	@$(STAGES) begin
+	@$(MAKE) --jobs=2 timed-image checks
+	@$(MAKE) scenarios SCENARIOS="$(TEST)"
+	@$(STAGES) table
+
+test-more: ## The other scenarios of CI
+	@$(STAGES) begin
+	@$(MAKE) scenarios SCENARIOS="$(MORE)"
+	@$(STAGES) table
 
 test-all: export FLIGHTDECK_THOROUGH := true
-test-all: SCENARIOS += $(MORE)
-test-all: test faults ## All tests, with every fault REPEAT times (hours; REPEAT=3)
+test-all: test test-more ## All tests, with every fault REPEAT times (hours; REPEAT=3)
+	@$(MAKE) scenarios SCENARIOS="$(ALL)"
+	@$(MAKE) faults
+
+checks: timed-tools
+	@$(MAKE) --jobs=2 timed-lint timed-unit
 
 lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelog fragments
 	yamllint --strict .
@@ -62,12 +77,22 @@ unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
 	pytest tests/unit
 
 SCENARIO ?= default
-molecule: $(VENV)/ready browser ## Run one scenario (SCENARIO=default)
+molecule: $(VENV)/ready ## Run one scenario (SCENARIO=default)
 	@$(LAB) engine
-	@mkdir -p .cache
-	@molecule test --scenario-name $(SCENARIO) 2>&1 | tee .cache/$(SCENARIO).log || \
-	  { printf '\nWhat failed in $(SCENARIO), from .cache/$(SCENARIO).log:\n'; \
-	    grep -aE '(FAILED|ERROR) molecule/|E   |fatal: |failed: \[|msg: ' .cache/$(SCENARIO).log | tail -n 40; exit 2; }
+	@$(STAGES) run $(SCENARIO) molecule test --scenario-name $(SCENARIO)
+
+scenarios:
+	@for scenario in $(SCENARIOS); do $(MAKE) molecule SCENARIO=$$scenario; done
+
+timed-%:
+	@$(STAGES) run $* $(MAKE) $*
+
+tools: $(VENV)/ready
+
+up-tools: $(VENV)/up
+
+image:
+	@$(LAB) image bookworm
 
 browser:
 	@command -v chromium >/dev/null || $(LAB) apt chromium
@@ -106,13 +131,18 @@ docs: $(VENV)/ready ## Write docs/variables.md from the argument specs
 	python .config/render_variables.py
 
 lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew, and write the reference of its options
-	uv pip compile requirements.in --output-file requirements.lock --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --python-version 3.11 --python-platform linux --upgrade --quiet
+	uv pip compile requirements.in --output-file requirements.lock --upgrade $(LOCK)
+	uv pip compile requirements-up.in --output-file requirements-up.lock --constraint requirements.lock $(LOCK)
 	python .config/lock_airflow.py
 	python .config/reference_options.py
 
-$(VENV)/ready: requirements.lock
-	@echo "setting up $(VENV)"
-	@$(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { $(LAB) apt python3-venv && $(PYTHON) -m venv --clear $(VENV); }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+LOCK := --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --python-platform linux --quiet
+
+# What `make up` needs comes first and alone.
+$(VENV)/up: requirements-up.lock
+	@$(LAB) tools $(VENV) $<
+	@touch $@
+
+$(VENV)/ready: requirements.lock $(VENV)/up
+	@$(LAB) tools $(VENV) $<
 	@touch $@

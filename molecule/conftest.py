@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,3 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers."""
     config.addinivalue_line("markers", "group(name, hosts): the inventory group whose hosts, all or the first so many, the test runs on")
     config.addinivalue_line("markers", "thorough: runs in make test-all only, because it takes minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The shared tests come first, on the cluster as it was deployed; that nothing is left to do is shown at the end.
+
+    What is thorough is left out, unless it is asked for.
+    """
+    items.sort(key=lambda item: (item.path.stem == "test_idempotence", "shared" not in item.path.parts))
+    if os.environ.get("FLIGHTDECK_THOROUGH"):
+        return
+    thorough = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=thorough)
+    items[:] = [item for item in items if item not in thorough]

@@ -2,14 +2,17 @@
 
     lab.py engine             find a Docker engine, install and start Debian's where there is none
     lab.py image CODENAME...  build the image flightdeck-CODENAME where it is missing
+    lab.py tools VENV LOCK    install the Python packages of a lock into a virtual environment, made where it is missing
     lab.py apt PACKAGE...     install Debian packages (root)
     lab.py check PORT         can a cluster be started here, with this port for its UI?
+    lab.py remove LAB         remove the containers and the network of a lab
 
 Standard library only: it runs before the virtual environment exists. Mirrors, proxies and certificates are those of the machine.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -18,10 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+UV_LOCK = ROOT / "roles/airflow/files/locks/uv.txt"
+
 FREE_GB = 8
-# What the roles install. Downloaded into the image, not installed: nine hosts share one download.
+# What the roles install. Downloaded into the image, not installed: that is the roles' job. What these packages depend on is installed,
+# once for all hosts.
 PACKAGES = (
     "etcd-client",
     "etcd-server",
@@ -39,14 +47,18 @@ PACKAGES = (
     "redis-server",
     "zstd",
 )
-# The last for faults that set one service's clock wrong.
-BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,libfaketime"
+# Makes a database cluster when it is installed, with settings that the role has to write first.
+NOT_BEFORE_ITS_ROLE = "postgresql"
+# What an installed Debian has, and libfaketime for faults that set one service's clock wrong.
+BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,libfaketime"
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # Units that make no sense in a container, or that run apt behind the tests' back.
 MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service systemd-udev-trigger.service "
     "systemd-timesyncd.service systemd-logind.service dev-hugepages.mount sys-fs-fuse-connections.mount systemd-firstboot.service"
 )
+# Package lists of the machine that are younger need no update. Seconds.
+LISTS_AGE = 3600
 # Mounts must be shared, or systemd ignores its sandboxing options without a word. On cgroup v1, systemd 257 starts only with
 # this word on its "kernel" command line, which in a container is its own.
 ENTRYPOINT = """#!/bin/sh
@@ -64,10 +76,10 @@ def say(text: str) -> None:
     print(f"lab: {text}", flush=True)
 
 
-def run(*command: str, stdin: str | None = None) -> str:
+def run(*command: str, stdin: str | None = None, environment: dict[str, str] | None = None) -> str:
     """Output of a command. Raises LabError with the end of what it said."""
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed: apt-get install it, or run as root so that it can be done for you") from error
     if done.returncode:
@@ -86,11 +98,22 @@ def apt_install(*packages: str) -> None:
     if os.geteuid():
         raise LabError(f"{', '.join(packages)} must be installed: run as root, or let an administrator install it")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
-    for command in (["apt-get", "update", "--quiet"], install):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"{' '.join(command[:2])} failed; is there a reachable mirror in the apt sources?\n{done.stderr[-800:]}")
+
+    def apt(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    # Two of us may run at once, and for its lists apt does not wait.
+    with Path(tempfile.gettempdir(), "flightdeck-apt.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install = ("install", "--yes", "--no-install-recommends", *packages)
+        lists = Path("/var/cache/apt/pkgcache.bin")
+        fresh = lists.exists() and time.time() - lists.stat().st_mtime < LISTS_AGE
+        if fresh and not apt(*install).returncode:
+            return
+        for done in (apt("update"), apt(*install)):
+            if done.returncode:
+                raise LabError(f"{' '.join(done.args[:2])} failed; is there a reachable mirror in the apt sources?\n{done.stderr[-800:]}")
 
 
 def forget_dead(pid_file: Path, name: str) -> None:
@@ -111,7 +134,8 @@ def engine() -> None:
         raise LabError("no Docker engine answers: start one, join the group docker, or run as root so that Debian's is installed")
     if not shutil.which("dockerd"):
         say("installing Debian's Docker engine")
-        apt_install("docker.io", "iptables")
+        # With what the images will need, because each call of apt costs seconds.
+        apt_install("docker.io", "iptables", "mmdebstrap")
     say("starting the Docker engine")
     if Path("/run/systemd/system").is_dir():
         run("systemctl", "start", "docker")
@@ -165,58 +189,97 @@ def certificates(target: Path) -> None:
         (target / f"machine-{number:03d}.crt").write_text(certificate, encoding="ascii")
 
 
-def base_image(codename: str, folder: Path) -> str:
-    """A plain Debian image: pulled where a registry answers, else made by debootstrap from the machine's mirror."""
+def pulled(codename: str) -> str:
+    """Debian's image from the registry; empty where none answers."""
     official = f"debian:{RELEASES[codename]}"
     pull = subprocess.run(["timeout", "300", "docker", "pull", "--quiet", official], capture_output=True, text=True, check=False)
-    if not pull.returncode:
-        return official
-    name = f"flightdeck-raw-{codename}"
-    if run("docker", "images", "--quiet", name).strip():
-        return name
-    if not shutil.which("debootstrap"):
-        apt_install("debootstrap")
-    if os.geteuid():
-        raise LabError("no registry has debian images for this engine, and debootstrap needs root: run as root")
-    root = folder / "root"
-    say(f"no registry answers: bootstrapping {codename} from the machine's mirror")
-    script = "/usr/share/debootstrap/scripts/sid"
-    run("debootstrap", "--variant=minbase", f"--include={BASE}", codename, str(root), mirrors()[0], script)
-    tar = subprocess.Popen(["tar", "--create", "--directory", str(root), "."], stdout=subprocess.PIPE)
-    done = subprocess.run(["docker", "import", "-", name], stdin=tar.stdout, capture_output=True, text=True, check=False)
-    if tar.wait() or done.returncode:
-        raise LabError(f"docker import failed: {done.stderr}")
-    return name
+    return "" if pull.returncode else official
+
+
+def sources(codename: str) -> list[str]:
+    """Lines of sources.list that name the machine's mirrors."""
+    main, security = mirrors()
+    archives = [(main, codename), (main, f"{codename}-updates"), *([(security, f"{codename}-security")] if security else [])]
+    return [f"deb {url} {suite} main" for url, suite in archives]
 
 
 def provision_script(codename: str) -> str:
-    """What turns a plain Debian image into a host."""
-    main, security = mirrors()
-    archives = [(main, codename), (main, f"{codename}-updates"), *([(security, f"{codename}-security")] if security else [])]
-    sources = "\n".join(f"deb {url} {suite} main" for url, suite in archives)
+    """What turns a plain Debian into a host."""
+    lines = "\n".join(sources(codename))
     return f"""set -eu
 export DEBIAN_FRONTEND=noninteractive
 rm -f /etc/apt/apt.conf.d/docker-clean /etc/apt/sources.list.d/*
 cat > /etc/apt/sources.list <<'END'
-{sources}
+{lines}
 END
 cat > /etc/apt/apt.conf.d/90machine <<'END'
 {apt_settings()}
 APT::Keep-Downloaded-Packages "true";
 END
+# A container is thrown away: what a power failure would do to its packages is no matter.
+echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/lab
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 0755 /usr/sbin/policy-rc.d
 apt-get update --quiet
 apt-get install --yes --quiet --no-install-recommends {BASE.replace(",", " ")}
 update-ca-certificates > /dev/null 2>&1
 apt-get dist-upgrade --yes --quiet
-rm /usr/sbin/policy-rc.d
-apt-get install --yes --quiet --no-install-recommends --download-only {" ".join(PACKAGES)}
+apt-get clean
+packages="{" ".join(PACKAGES)}"
+apt-get install --yes --quiet --no-install-recommends --download-only $packages
+apt-get install --simulate --no-install-recommends $packages | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p' | sort > /tmp/needed
+printf '%s\\n' $packages | sort > /tmp/named
+dependencies=$(comm -23 /tmp/needed /tmp/named | grep -v '^{NOT_BEFORE_ITS_ROLE}')
+apt-get install --yes --quiet --no-install-recommends --no-remove $dependencies
+apt-mark auto $dependencies > /dev/null
+rm /usr/sbin/policy-rc.d /tmp/needed /tmp/named
 systemctl mask {MASKED}
+systemctl disable ssh.service
+apt-cache gencaches --quiet
 rm -f /etc/machine-id; : > /etc/machine-id
 cat > /usr/local/sbin/start-host <<'END'
 {ENTRYPOINT}END
 chmod 0755 /usr/local/sbin/start-host
 """
+
+
+def from_registry(codename: str, base: str, folder: Path, script: str) -> None:
+    """Make the image from the registry's ``base`` by running ``script`` in it."""
+    container = f"flightdeck-{codename}-build-{os.getpid()}"
+    try:
+        run("docker", "create", "--interactive", "--name", container, base, "/bin/sh", "-s")
+        run("docker", "cp", f"{folder}/ca/.", f"{container}:/usr/local/share/ca-certificates/")
+        run("docker", "start", "--attach", "--interactive", container, stdin=script)
+        run("docker", "commit", *changes(codename), container, f"flightdeck-{codename}")
+    finally:
+        subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)
+
+
+def from_mirror(codename: str, folder: Path, script: str) -> None:
+    """Make the image from the machine's Debian mirror."""
+    if os.geteuid():
+        raise LabError("no registry has debian images for this engine, and mmdebstrap needs root: run as root")
+    if not shutil.which("mmdebstrap"):
+        apt_install("mmdebstrap")
+    say(f"no registry answers: bootstrapping {codename} from the machine's mirror")
+    (folder / "provision.sh").write_text(script, encoding="utf-8")
+    (folder / "apt.conf").write_text(apt_settings(), encoding="utf-8")
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--quiet", f"--include={BASE}"]
+    command += ["--skip=cleanup/apt,cleanup/reproducible", "--dpkgopt=force-unsafe-io", f"--aptopt={folder}/apt.conf"]
+    command += [f"--customize-hook=copy-in {folder}/ca/. /usr/local/share/ca-certificates" for _ in range(any((folder / "ca").iterdir()))]
+    command += [f'--customize-hook=chroot "$1" /bin/sh -s < {folder}/provision.sh', codename, "-", *sources(codename)]
+    with (folder / "log").open("w+", encoding="utf-8") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as bootstrap:
+        load = ["docker", "import", *changes(codename), "-", f"flightdeck-{codename}"]
+        done = subprocess.run(load, stdin=bootstrap.stdout, capture_output=True, text=True, check=False)
+        if bootstrap.wait() or done.returncode:
+            subprocess.run(["docker", "rmi", f"flightdeck-{codename}"], capture_output=True, check=False)
+            log.seek(0)
+            raise LabError(f"mmdebstrap {codename} | docker import failed:\n{log.read()[-1500:]}{done.stderr}")
+
+
+def changes(codename: str) -> list[str]:
+    """Options that say what a container of the image runs."""
+    lines = ('CMD ["/usr/local/sbin/start-host"]', "ENV container=docker", f"LABEL flightdeck.image={codename}")
+    return [word for line in lines for word in ("--change", line)]
 
 
 def image(codename: str) -> None:
@@ -229,20 +292,56 @@ def image(codename: str) -> None:
     check_disk()
     started = time.monotonic()
     say(f"building the image {name}")
-    container = f"{name}-build-{os.getpid()}"
+    script = provision_script(codename)
     with tempfile.TemporaryDirectory(prefix="flightdeck-", dir="/var/tmp") as temporary:
         folder = Path(temporary)
-        try:
-            base = base_image(codename, folder)
-            run("docker", "create", "--interactive", "--name", container, base, "/bin/sh", "-s")
-            certificates(folder / "ca")
-            run("docker", "cp", f"{folder}/ca/.", f"{container}:/usr/local/share/ca-certificates/")
-            run("docker", "start", "--attach", "--interactive", container, stdin=provision_script(codename))
-            changes = ["--change", 'CMD ["/usr/local/sbin/start-host"]', "--change", "ENV container=docker"]
-            run("docker", "commit", *changes, "--change", "LABEL flightdeck.image=" + codename, container, name)
-        finally:
-            subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)
+        # mmdebstrap's apt is not root everywhere.
+        folder.chmod(0o755)
+        certificates(folder / "ca")
+        if base := pulled(codename):
+            from_registry(codename, base, folder, script)
+        else:
+            from_mirror(codename, folder, script)
     say(f"image {name} built in {time.monotonic() - started:.0f} s")
+
+
+def bare_environment() -> dict[str, str]:
+    """This process's environment with what pip's configuration says of the index, in uv's variables, which does not read it."""
+    found = dict(os.environ)
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
+    settings = dict(re.findall(r"^(?:global|install|:env:)\.([\w-]+)='(.*)'$", listed, re.MULTILINE))
+    for name, setting in {"UV_DEFAULT_INDEX": "index-url", "SSL_CERT_FILE": "cert"}.items():
+        if settings.get(setting):
+            found.setdefault(name, settings[setting])
+    if settings.get("timeout") or settings.get("default-timeout"):
+        found.setdefault("UV_HTTP_TIMEOUT", settings.get("timeout") or settings["default-timeout"])
+    return found
+
+
+def tools(folder: Path, lock: Path) -> None:
+    """Have the packages of ``lock``, by their hashes, in the virtual environment ``folder``."""
+    python = folder / "bin/python"
+    if not (folder / "bin/uv").exists():
+        say(f"making {folder}")
+        make = [sys.executable, "-m", "venv", "--clear", str(folder)]
+        if subprocess.run(make, capture_output=True, check=False).returncode:
+            apt_install("python3-venv")
+            run(*make)
+        pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        run(*pip, "install", "--require-hashes", "--requirement", str(UV_LOCK))
+    install = [str(folder / "bin/uv"), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "--requirement", str(lock)]
+    run(*install, environment=bare_environment())
+    # All but the collections, of which few are used.
+    run(str(python), "-m", "compileall", "-q", "-j", "0", "-x", "ansible_collections", str(next(folder.glob("lib/python*/site-packages"))))
+
+
+def remove(lab: str) -> None:
+    """Remove the containers of a lab, all at once, and its network. Images and the package cache stay."""
+    containers = run("docker", "ps", "--all", "--quiet", "--filter", f"label=flightdeck.lab={lab}").split()
+    with ThreadPoolExecutor(max(len(containers), 1)) as pool:
+        list(pool.map(lambda container: run("docker", "rm", "--force", "--volumes", container), containers))
+    for network in run("docker", "network", "ls", "--quiet", "--filter", f"label=flightdeck.lab={lab}").split():
+        run("docker", "network", "rm", network)
 
 
 def check_disk() -> None:
@@ -278,6 +377,10 @@ def main() -> int:
                     image(codename)
             case ["check", port]:
                 check(int(port))
+            case ["tools", folder, lock]:
+                tools(Path(folder), Path(lock))
+            case ["remove", lab]:
+                remove(lab)
             case ["apt", *packages] if packages:
                 apt_install(*packages)
             case _:

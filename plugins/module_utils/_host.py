@@ -36,9 +36,9 @@ AGENT = "/usr/local/sbin/flightdeck-failover"
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
 # Seconds that a command may take.
-_COMMAND_SECONDS = 10
+_COMMAND_SECONDS = 60
 # Seconds that all look-ups of names together may take.
-_RESOLVE_SECONDS = 5.0
+_RESOLVE_SECONDS = 20.0
 
 
 _SCHEDULER = f"{_systemd.UNIT_DIR}/airflow-scheduler.service"
@@ -299,11 +299,13 @@ STORES = {"etcd": etcd, "rabbitmq": rabbitmq}
 
 
 def without_candidate(packages: Iterable[str]) -> list[str]:
-    """Packages that are not installed and that apt could not install. Nothing when apt has no lists yet: the roles fetch them."""
+    """Packages that are not installed and that apt could not install. Nothing when apt has no lists yet (roles fetch them) or no answer."""
     missing = [name for name in packages if not glob.glob(f"/var/lib/dpkg/info/{name}.list")]
     if not missing or not glob.glob("/var/lib/apt/lists/*_Packages*"):
         return []
-    return parse_policy(run("apt-cache", "policy", *missing), missing)
+    # Asked together with a package that every host has: without an answer for that one, apt gave none.
+    text = run("apt-cache", "policy", "dpkg", *missing)
+    return parse_policy(text, missing) if text.startswith("dpkg:") else []
 
 
 def parse_policy(text: str, names: Iterable[str]) -> list[str]:

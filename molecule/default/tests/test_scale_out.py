@@ -13,6 +13,16 @@ from cluster_access import ansible, recap
 ROOT = Path(__file__).parents[3]
 MORE = str(ROOT / "molecule/default/inventory_scale_out")
 OTHERS_TASKS = 40
+# Components that two hosts had once, with a secret of theirs, and a file that is not ours.
+UNIT = """[Service]
+Environment=FLIGHTDECK_DIGEST=0
+ExecStart=/usr/bin/sleep infinity
+Restart=always
+[Install]
+WantedBy=multi-user.target
+"""
+HAD = {"worker1": "airflow-triggerer", "db1": "airflow-worker@gpu"}
+SECRET, OTHER = "/etc/airflow/secrets/scheduler_lease", "/etc/airflow/secrets/not_ours"
 
 
 def play(playbook, *arguments):
@@ -61,12 +71,24 @@ def test_a_run_for_one_backing_host_goes_on_without_airflow_hosts(cluster, host_
     assert processes(cluster, host_named) == before
 
 
-def test_it_leaves_and_nobody_else_notices(cluster, host_named):
+def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
+    """A worker that leaves the inventory, and components that hosts have no more."""
     before = processes(cluster, host_named)
+    for name, unit in HAD.items():
+        host = host_named(name)
+        host.check_output("mkdir --parents /etc/airflow/secrets")
+        host.check_output("printf %%s %s > %s", UNIT, f"/etc/systemd/system/{unit}.service")
+        host.check_output(f"systemctl daemon-reload && systemctl enable --now {unit}.service")
+        host.check_output(f"touch {SECRET} {OTHER}")
     # As an operator does it: running tasks finish, then the machine goes, and its line in the inventory.
     play("playbooks/stop.yml", "--limit", "worker3")
-    subprocess.run(["docker", "rm", "--force", "fd-default-worker3"], check=True, capture_output=True)
+    subprocess.run(["docker", "rm", "--force", "--volumes", "fd-default-worker3"], check=True, capture_output=True)
     without = recap(ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=600))
-    # The load balancer's firewall does not admit it any more; that is all.
-    assert [host for host, (_ok, changed) in without.items() if changed] == ["lb1"]
+    # The load balancer's firewall does not admit the worker any more; the components' units and secrets go; that is all.
+    assert {host: changed for host, (_ok, changed) in without.items() if changed} == {"lb1": 1, **dict.fromkeys(HAD, 2)}
     assert processes(cluster, host_named) == before
+    for name, unit in HAD.items():
+        host = host_named(name)
+        assert not host.file(f"/etc/systemd/system/{unit}.service").exists
+        assert (host.file(SECRET).exists, host.file(OTHER).exists) == (False, True)
+        host.check_output(f"rm {OTHER}; rmdir --ignore-fail-on-non-empty /etc/airflow/secrets")

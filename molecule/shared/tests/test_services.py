@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight
 from cluster_access import wait_until
-from test_secrets import NEEDED_3, authorities
 
-SECRETS = Path(_secrets.SECRETS_DIR)
 UNITS = {
     "scheduler": "airflow-scheduler",
     "dag_processor": "airflow-dag-processor",
@@ -95,63 +92,6 @@ def test_a_killed_scheduler_comes_back(member, host_named):
     host.check_output("systemctl kill --signal=KILL airflow-scheduler.service")
     wait_until("systemd starts it again", lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before), 30)
     wait_until("it is healthy", lambda: host.run("airflow-health airflow-scheduler").rc == 0, 120, every=2)
-
-
-# systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any protection.
-EXPOSURE = {"webserver": 14, "scheduler": 14, "dag_processor": 16, "triggerer": 16, "worker": 48}
-
-
-def test_services_are_shut_in(cluster, host_named):
-    for name in cluster.model["airflow_hosts"]:
-        host = host_named(name)
-        for component in cluster.model["nodes"][name]["components"]:
-            for unit in units_of(cluster, name, component):
-                measured = host.run("systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit)
-                assert measured.rc == 0, measured.stdout[-200:]
-
-
-def test_the_walls_are_real(cluster, host_named):
-    """In the mounts that the processes see: systemd leaves out silently what it cannot do in a container."""
-    for name in cluster.model["airflow_hosts"]:
-        host = host_named(name)
-        for component in cluster.model["nodes"][name]["components"]:
-            for unit in units_of(cluster, name, component):
-                pid = properties(host, unit, "MainPID")["MainPID"]
-                status = host.check_output("cat /proc/%s/status", pid)
-                for line in ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"):
-                    assert line in status, unit
-                seen = host.check_output("cat /proc/%s/mountinfo", pid)
-                # Source and options of what is mounted on top at each place.
-                mounts = {fields[4]: (fields[3], fields[5].split(",")) for fields in map(str.split, seen.splitlines())}
-                assert "systemd-private" in mounts["/tmp"][0], unit
-                if component == "worker":
-                    assert "ro" in mounts["/usr"][1], unit
-                else:
-                    assert "ro" in mounts["/"][1], unit
-                    assert "rw" in mounts["/var/lib/airflow"][1], unit
-                    assert "inaccessible" in mounts["/root"][0], unit
-
-
-def test_a_service_sees_its_own_secrets_only(cluster, host_named):
-    modern, tls = cluster.model["version"]["major"] >= 3, cluster.model["tls"]["enabled"]
-    for name in cluster.model["airflow_hosts"] if modern else []:
-        for component in cluster.model["nodes"][name]["components"]:
-            needed = NEEDED_3[component] | authorities(cluster)
-            # A certificate is no secret.
-            needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
-            needed |= {"server.key"} if tls and component == "webserver" else set()
-            if component == "scheduler" and "turns" in cluster.model["nodes"][name]:
-                # Its own logins stand in the place of the common ones.
-                needed = {secret for secret in needed if not secret.startswith("sql_")} | {"scheduler_lease", "scheduler_failover"}
-            for unit in units_of(cluster, name, component):
-                pid = properties(host_named(name), unit, "MainPID")["MainPID"]
-                mounts = map(str.split, host_named(name).check_output("cat /proc/%s/mountinfo", pid).splitlines())
-                # What is mounted there as itself; the others are an empty file.
-                seen = {fields[4] for fields in mounts if fields[4] == fields[3]}
-                assert {path.name for path in map(Path, seen) if path.parent == SECRETS} == needed
-                # Nor by way of another process of the same account.
-                looking = host_named(name).run("setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/", pid)
-                assert ("Permission denied" in looking.stderr) == (component != "worker"), unit
 
 
 def test_the_operators_command_runs_as_the_service_account(cluster, host_named):
