@@ -305,7 +305,7 @@ def image(codename: str) -> None:
     say(f"image {name} built in {time.monotonic() - started:.0f} s")
 
 
-def bare_environment() -> dict[str, str]:
+def index_environment() -> dict[str, str]:
     """This process's environment with what pip's configuration says of the index, in uv's variables, which does not read it."""
     found = dict(os.environ)
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
@@ -330,7 +330,7 @@ def tools(folder: Path, lock: Path) -> None:
         pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         run(*pip, "install", "--require-hashes", "--requirement", str(UV_LOCK))
     install = [str(folder / "bin/uv"), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "--requirement", str(lock)]
-    run(*install, environment=bare_environment())
+    run(*install, environment=index_environment())
     # All but the collections, of which few are used.
     run(str(python), "-m", "compileall", "-q", "-j", "0", "-x", "ansible_collections", str(next(folder.glob("lib/python*/site-packages"))))
 

@@ -70,3 +70,24 @@ def test_no_rights(monkeypatch):
         lab.engine()
     with pytest.raises(lab.LabError, match="chromium must be installed: run as root"):
         lab.apt_install("chromium")
+
+
+def test_uv_gets_what_pip_is_configured_with(monkeypatch):
+    """uv reads none of pip's files, and a machine that has a mirror has often told pip alone."""
+    for name in ("UV_DEFAULT_INDEX", "SSL_CERT_FILE", "UV_HTTP_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"INDEX_URL": "https://mirror.example.org/simple", "CERT": "/etc/own.crt", "DEFAULT_TIMEOUT": "99"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    found = lab.index_environment()
+    assert found["UV_DEFAULT_INDEX"] == "https://mirror.example.org/simple"
+    assert found["SSL_CERT_FILE"] == "/etc/own.crt"
+    assert found["UV_HTTP_TIMEOUT"] == "99"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://other.example.org/simple")
+    assert lab.index_environment()["UV_DEFAULT_INDEX"] == "https://other.example.org/simple"
+
+
+def test_what_roles_install_is_not_installed_before_them():
+    """A role that forgets a package would find it there."""
+    script = lab.provision_script("bookworm")
+    installs = [line for line in script.splitlines() if "apt-get install" in line and "-only" not in line and "--simulate" not in line]
+    assert not [package for package in lab.PACKAGES for line in installs if package in line.split()]

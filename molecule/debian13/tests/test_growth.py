@@ -1,4 +1,4 @@
-"""One metastore and one broker become three of each by inventory, with all that is in them, and then one host may be lost."""
+"""One metastore becomes three by inventory, with all that is in it, and then one host may be lost."""
 
 from __future__ import annotations
 
@@ -51,11 +51,10 @@ def leader_of(cluster):
 def test_adding_hosts_alone_is_refused_for_a_metastore():
     with pytest.raises(RuntimeError, match=r"FD208[^┃]*grow_metastore") as refused:
         play("site.yml")
-    # The controller has made a certificate for lb1, which would be a server of more names; the hosts were looked at and left as they are.
-    assert {host: changed for host, (_ok, changed) in recap(str(refused.value)).items() if changed} == {"lb1": 1}
+    assert {host: changed for host, (_ok, changed) in recap(str(refused.value)).items() if changed} == {}
 
 
-def test_one_of_each_becomes_three(cluster, host_named):
+def test_one_metastore_becomes_three(cluster, host_named):
     play("playbooks/stop.yml")
     known = runs(host_named)
     broker = host_named("mq1").check_output("systemctl show --property=MainPID rabbitmq-server.service")
@@ -63,7 +62,7 @@ def test_one_of_each_becomes_three(cluster, host_named):
     assert host_named("mq1").check_output("systemctl show --property=MainPID rabbitmq-server.service") == broker
     assert known
     assert runs(host_named) == known
-    wait_until("every queue has three members", lambda: in_step(cluster), 60, every=1.0)
+    assert in_step(cluster)
     wait_until("the new hosts follow", lambda: sorted(members(cluster).values()) == ["leader", "quorum_standby", "quorum_standby"], 60)
     assert members(cluster)["db1"] == "leader"
     play("playbooks/start.yml")
