@@ -321,8 +321,7 @@ class Node:
             return
 
         def missing() -> str:
-            path = f"queues/{_rabbitmq_api.quoted(self.p['vhost'])}?columns=name,type,members"
-            status, queues = self.api.call(path)
+            status, queues = self.api.call(_rabbitmq_api.queues_path(self.p["vhost"]))
             lacking = _rabbitmq_api.without_replica(queues, self.p["node"]) if status == 200 else []
             if not lacking:
                 return ""
