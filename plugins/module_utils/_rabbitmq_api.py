@@ -36,7 +36,8 @@ class Api:
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
         except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
-            raise UnreachableError(f"the management API on port {self.port} of this host does not answer: {error}") from None
+            reason = getattr(error, "reason", error)
+            raise UnreachableError(f"the management API on port {self.port} of this host does not answer: {reason}") from None
         try:
             return status, json.loads(body) if body else None
         except ValueError:

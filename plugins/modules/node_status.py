@@ -129,21 +129,26 @@ class _Node:
         return rows
 
     def rabbitmq(self, part: dict[str, Any]) -> list[status.Row]:
-        api = _rabbitmq_api.Api(int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout)
         try:
-            answers = []
-            for path in ("nodes?columns=name,running,partitions", _rabbitmq_api.queues_path(part["vhost"])):
-                code, answer = api.call(path)
-                if code == 401:
-                    problem = "it refuses the password of the inventory: rabbitmq_admin_password was changed and not deployed, run site.yml"
-                    return [status.row("rabbitmq", status.FAILED, problem)]
-                if code != 200:
-                    return [status.row("rabbitmq", status.FAILED, f"the management API answers {code} to /api/{path.partition('?')[0]}")]
-                answers.append(answer)
-            nodes, queues = answers
-            return status.rabbitmq_rows(part["nodes"], nodes, api.alarms(), queues, self.queues)
+            return self.broker(part)
         except _rabbitmq_api.UnreachableError as error:
-            return [status.row("rabbitmq", status.FAILED, self.stopped("rabbitmq-server.service") or f"unit is active, but {error}")]
+            paused = f"unit is active, but {error}; it still starts, or has paused itself because most others are out of reach"
+            return [status.row("rabbitmq", status.FAILED, self.stopped("rabbitmq-server.service") or paused)]
+
+    def broker(self, part: dict[str, Any]) -> list[status.Row]:
+        """What the management API says. Raises UnreachableError."""
+        api = _rabbitmq_api.Api(int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout)
+        answers = []
+        for path in ("nodes?columns=name,running,partitions", _rabbitmq_api.queues_path(part["vhost"])):
+            code, answer = api.call(path)
+            if code != 200:
+                problem = f"the management API answers {code} to /api/{path.partition('?')[0]}"
+                if code == 401:
+                    problem = "the management API refuses rabbitmq_admin_password, which was changed and not deployed; run site.yml"
+                return [status.row("rabbitmq", status.FAILED, problem)]
+            answers.append(answer)
+        nodes, queues = answers
+        return status.rabbitmq_rows(part["nodes"], nodes, api.alarms(), queues, self.queues)
 
     def stopped(self, unit: str) -> str:
         """Why ``unit`` does not run; empty when it does, or systemd does not say."""

@@ -88,7 +88,7 @@ def test_a_password_that_was_not_deployed(api):
     api.says = answers(VERSIONS[0], "whole")
     ((_, state, detail),) = look(api.server_port, "a newer one, not deployed")
     assert state == "failed"
-    assert "refuses the password of the inventory" in detail
+    assert "refuses rabbitmq_admin_password, which was changed and not deployed" in detail
     assert "newer" not in detail
 
 
