@@ -1,4 +1,4 @@
-"""What the services of one host say about themselves: parsers and probes, without Ansible. Standard library only; read-only."""
+"""What the services of one host say about themselves: parsers and probes, without Ansible. Read-only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitmq_api
 
 Row = dict[str, str]
 
@@ -65,33 +67,30 @@ def unit_detail(values: Mapping[str, str]) -> str:
     return f"since {since}" + (f", restarted {restarts} times by systemd" if restarts not in ("", "0") else "")
 
 
-def rabbitmqctl_problem(text: str, code: int) -> str:
-    """The error in a long answer of rabbitmqctl, whose diagnostics are better not shown: a hash of the cookie is among them."""
-    errors = [line.strip() for line in text.splitlines() if line.strip().lower().startswith("error")]
-    return errors[0][:300] if errors else f"rabbitmqctl exited with {code}"
-
-
 def rabbitmq_rows(
-    nodename: str, expected: Sequence[str], status: Mapping[str, Any], queues: Sequence[Mapping[str, Any]], wanted: Sequence[str] = ()
+    expected: Sequence[str],
+    nodes: Sequence[Mapping[str, Any]],
+    alarms: str,
+    queues: Sequence[Mapping[str, Any]],
+    wanted: Sequence[str] = (),
 ) -> list[Row]:
     """Membership, partitions, alarms and quorum queues as this node sees them.
 
-    ``status`` is ``rabbitmqctl cluster_status`` and ``queues`` is ``list_queues``, both in JSON; ``wanted`` are the queues of the workers.
+    ``nodes`` and ``queues`` are answers of the management API, ``alarms`` are those of this node, ``wanted`` the queues of the workers.
     """
-    running = set(status.get("running_nodes", []))
-    members = set(status.get("disk_nodes", [])) | set(status.get("ram_nodes", []))
+    running = _rabbitmq_api.running(nodes)
     problems = []
     absent = sorted(set(expected) - running)
     if absent:
         problems.append(f"not running or not in the cluster: {', '.join(absent)}")
-    foreign = sorted(members - set(expected))
+    foreign = sorted({node["name"] for node in nodes} - set(expected))
     if foreign:
         problems.append(f"members that the inventory does not have: {', '.join(foreign)}")
-    if status.get("partitions"):
-        problems.append(f"network partition: {json.dumps(status['partitions'], sort_keys=True)}")
-    alarms = [alarm for alarm in status.get("alarms", []) if not isinstance(alarm, Mapping) or alarm.get("node", nodename) == nodename]
+    partitions = {node["name"]: node["partitions"] for node in nodes if node.get("partitions")}
+    if partitions:
+        problems.append(f"network partition: {json.dumps(partitions, sort_keys=True)}")
     if alarms:
-        problems.append(f"alarms: {json.dumps(alarms, sort_keys=True)}")
+        problems.append(f"alarms: {alarms}")
     rows = [
         row("rabbitmq", FAILED, "; ".join(problems))
         if problems
@@ -102,8 +101,7 @@ def rabbitmq_rows(
 
 
 def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> Row:
-    # RabbitMQ 3.10 names the type by its Erlang module, later ones by a word.
-    quorum = [queue for queue in queues if str(queue.get("type", "")).endswith(("quorum", "quorum_queue"))]
+    quorum = [queue for queue in queues if queue.get("type") == "quorum"]
     size = min(3, len(expected))
     kinds = {str(queue["name"]): queue in quorum for queue in queues}
     problems = [f"{name} {'is no quorum queue' if name in kinds else 'does not exist'}" for name in wanted if not kinds.get(name)]

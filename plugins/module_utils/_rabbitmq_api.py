@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -34,8 +35,9 @@ class Api:
                 status, body = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
-        except (OSError, urllib.error.URLError) as error:
-            raise UnreachableError(f"the management API on port {self.port} of this host does not answer: {error}") from None
+        except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise UnreachableError(f"the management API on port {self.port} of this host does not answer: {reason}") from None
         try:
             return status, json.loads(body) if body else None
         except ValueError:
@@ -48,6 +50,23 @@ class Api:
             return ""
         reason = body.get("reason", "") if isinstance(body, dict) else ""
         return f"{check}: {reason or f'status {status}'}"
+
+    def alarms(self) -> str:
+        """The alarms of this node, or empty. Raises UnreachableError."""
+        status, body = self.call("health/checks/local-alarms")
+        found = body.get("alarms") if isinstance(body, dict) else None
+        if status == 200 or isinstance(found, list):
+            return ", ".join(sorted(str(alarm.get("resource")) for alarm in found or []))
+        return f"unknown, the management API answers {status}"
+
+
+# Without statistics, which are up to 5 s old. An answer with them says some fields twice, first as they are and then as they were.
+_QUEUES = "disable_stats=true&enable_queue_totals=true"
+
+
+def queues_path(vhost: str) -> str:
+    """The path of all queues of ``vhost``, with type, members, those of them that are online, and messages."""
+    return f"queues/{quoted(vhost)}?{_QUEUES}"
 
 
 def running(nodes: Iterable[Mapping[str, Any]]) -> set[str]:

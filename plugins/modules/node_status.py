@@ -10,9 +10,10 @@ module: node_status
 short_description: Look at every service that a host of the cluster should run
 version_added: 0.1.0
 description:
-  - Reads systemd, the services' own health checks, RabbitMQ's cluster status, HAProxy's statistics, and greets PostgreSQL, Redis and
-    the broker as a client would. One execution for all services of a host.
-  - Changes nothing, needs no password, and fails only when it cannot look; findings are rows.
+  - Reads systemd, the services' own health checks, RabbitMQ's management API on the loopback address, HAProxy's statistics, and greets
+    PostgreSQL, Redis and the broker as a client would. One execution for all services of a host.
+  - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it cannot look;
+    findings are rows.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -35,6 +36,10 @@ options:
     type: list
     elements: str
     default: []
+  rabbitmq_admin_password:
+    description: Password of the management API's user, on a host with RabbitMQ.
+    type: str
+    default: ''
   health_command:
     description: Command that checks one Airflow component, exits 0 when it is healthy and says why not in a line of text.
     type: path
@@ -55,6 +60,7 @@ EXAMPLES = r"""
     node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
     major: "{{ airflow_cluster.version.major }}"
     queues: "{{ airflow_cluster.queues | list }}"
+    rabbitmq_admin_password: "{{ airflow_secrets.rabbitmq_admin_password }}"
   register: __status
 """
 
@@ -66,13 +72,12 @@ rows:
   returned: always
 """
 
-import json
 import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status as status
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitmq_api, _systemd
 
 _PROPERTIES = "MainPID,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStartTimestamp"
 
@@ -82,6 +87,7 @@ class _Node:
         self.node: dict[str, Any] = params["node"]
         self.major: int = params["major"]
         self.queues: list[str] = params["queues"]
+        self.rabbitmq_admin_password: str = params["rabbitmq_admin_password"]
         self.health_command: str = params["health_command"]
         self.haproxy_socket: str = params["haproxy_socket"]
         self.timeout: int = params["timeout_seconds"]
@@ -123,14 +129,33 @@ class _Node:
         return rows
 
     def rabbitmq(self, part: dict[str, Any]) -> list[status.Row]:
-        code, out, err = self.command("rabbitmqctl", "-q", "cluster_status", "--formatter", "json")
-        if code:
-            return [status.row("rabbitmq", status.FAILED, status.rabbitmqctl_problem(err or out, code))]
-        fields = ("name", "type", "members", "online", "messages")
-        code, listed, err = self.command("rabbitmqctl", "-q", "list_queues", "-p", part["vhost"], "--formatter", "json", *fields)
-        if code:
-            return [status.row("rabbitmq", status.FAILED, status.rabbitmqctl_problem(err or listed, code))]
-        return status.rabbitmq_rows(part["nodename"], part["nodes"], json.loads(out), json.loads(listed), self.queues)
+        try:
+            return self.broker(part)
+        except _rabbitmq_api.UnreachableError as error:
+            paused = f"unit is active, but {error}; it still starts, or has paused itself because most others are out of reach"
+            return [status.row("rabbitmq", status.FAILED, self.stopped("rabbitmq-server.service") or paused)]
+
+    def broker(self, part: dict[str, Any]) -> list[status.Row]:
+        """What the management API says. Raises UnreachableError."""
+        api = _rabbitmq_api.Api(int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout)
+        answers = []
+        for path in ("nodes?columns=name,running,partitions", _rabbitmq_api.queues_path(part["vhost"])):
+            code, answer = api.call(path)
+            if code != 200:
+                problem = f"the management API answers {code} to /api/{path.partition('?')[0]}"
+                if code == 401:
+                    problem = "the management API refuses rabbitmq_admin_password, which was changed and not deployed; run site.yml"
+                return [status.row("rabbitmq", status.FAILED, problem)]
+            answers.append(answer)
+        nodes, queues = answers
+        return status.rabbitmq_rows(part["nodes"], nodes, api.alarms(), queues, self.queues)
+
+    def stopped(self, unit: str) -> str:
+        """Why ``unit`` does not run; empty when it does, or systemd does not say."""
+        try:
+            return status.unit_problem(_systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit))
+        except OSError:
+            return ""
 
     def redis(self, part: dict[str, Any]) -> list[status.Row]:
         problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("authority", ""))
@@ -215,6 +240,7 @@ def main() -> None:
             "node": {"type": "dict", "required": True},
             "major": {"type": "int", "required": True},
             "queues": {"type": "list", "elements": "str", "default": []},
+            "rabbitmq_admin_password": {"type": "str", "default": "", "no_log": True},
             "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
             "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "timeout_seconds": {"type": "int", "default": 30},

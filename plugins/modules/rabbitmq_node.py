@@ -10,10 +10,10 @@ module: rabbitmq_node
 short_description: Run one node of a RabbitMQ cluster
 version_added: 0.1.0
 description:
-  - Starts the node, lets a node without data wait for the seed before its first start (it would form a cluster of its own otherwise),
-    loads changed definitions without a restart, adds the node's copies of existing quorum queues, and proves that the node is in the
-    seed's cluster. Everything in one execution, through the management API on the loopback address; an unchanged node costs no call of
-    C(rabbitmqctl).
+  - Starts the node, lets a node without data wait for the seed before its first start (the seed itself starts only when no other node can
+    be reached), loads changed definitions without a restart, adds the node's copies of existing quorum queues, and proves that the node
+    is in the seed's cluster. Everything in one execution, through the management API on the loopback address; an unchanged node costs no
+    call of C(rabbitmqctl).
   - A restart is a second execution with O(state=restarted), to be throttled to one node at a time. It first waits until all members
     run and no queue would lose its quorum, moves the leaders away, and returns when the node serves again.
   - A needed restart is found by comparing the files with the start of the process, so it survives an interrupted run.
@@ -111,6 +111,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitm
 
 UNIT = "rabbitmq-server.service"
 DATA = "/var/lib/rabbitmq/mnesia"
+SCHEMA = "schema.DAT"
 STAMP = "/var/lib/rabbitmq/.airflow-definitions-loaded"
 CERTIFICATE_STAMP = "/var/lib/rabbitmq/.airflow-certificate-read"
 COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
@@ -171,6 +172,18 @@ class Node:
         except OSError as error:
             return f"{self.p['seed_address']}:{self.p['port']} says: {error}. Is {self.p['seed_node']} part of this run?"
         return ""
+
+    def others_serving(self) -> list[str]:
+        """The other nodes whose AMQP port is open."""
+        found = []
+        for name in self.p["nodes"]:
+            try:
+                if name != self.p["node"]:
+                    socket.create_connection((name.partition("@")[2], self.p["port"]), timeout=5).close()
+                    found.append(name)
+            except OSError:
+                continue
+        return found
 
     def not_serving(self) -> str:
         """Why the node does not serve, or empty."""
@@ -239,7 +252,7 @@ class Node:
             self.stamp(CERTIFICATE_STAMP, "server.crt was read when this file was written\n")
 
     def ensure_started(self, unit: _service_state.Unit) -> None:
-        """Enable and start the service; a node without data waits for the seed first."""
+        """Enable and start the service."""
         if unit.stale_definition:
             self.act("read unit files", "systemctl", "daemon-reload")
         if not unit.enabled:
@@ -247,12 +260,18 @@ class Node:
         if unit.active:
             return
         if not self.module.check_mode:
-            blank = not (os.path.isdir(os.path.join(DATA, self.p["node"])))
-            if blank and self.p["node"] != self.p["seed_node"]:
-                self.wait(f"the seed {self.p['seed_node']} before the first start", self.seed_closed)
+            if not os.path.exists(os.path.join(DATA, self.p["node"], SCHEMA)):
+                self.prepare_first_start()
             if unit.failed:
                 self.module.run_command(["systemctl", "reset-failed", UNIT])
         self.act("start", "systemctl", "start", UNIT)
+
+    def prepare_first_start(self) -> None:
+        """Let a node without data wait for the seed; fail when it is the seed of a new cluster and there is one already."""
+        if self.p["node"] != self.p["seed_node"]:
+            self.wait(f"the seed {self.p['seed_node']} before the first start", self.seed_closed)
+        elif others := self.others_serving():
+            self.fail(f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run without --limit")
 
     def ensure_cookie(self, active: bool) -> None:
         """Bring the cookie to the file and, when the node runs, into the node first: its tools read the file."""
@@ -302,8 +321,7 @@ class Node:
             return
 
         def missing() -> str:
-            path = f"queues/{_rabbitmq_api.quoted(self.p['vhost'])}?columns=name,type,members"
-            status, queues = self.api.call(path)
+            status, queues = self.api.call(_rabbitmq_api.queues_path(self.p["vhost"]))
             lacking = _rabbitmq_api.without_replica(queues, self.p["node"]) if status == 200 else []
             if not lacking:
                 return ""

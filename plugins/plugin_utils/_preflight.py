@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -152,21 +152,53 @@ def _ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
     return ports
 
 
-def _names(cluster: Mapping[str, Any], name: str) -> dict[str, str]:
-    """Names that a host must resolve, with what for. What will stand in /etc/hosts needs no look-up."""
-    node = cluster["nodes"][name]
-    names: dict[str, str] = {}
+def _node_host(nodename: str) -> str:
+    """The part of a RabbitMQ node's name that every node, itself included, has to resolve."""
+    return nodename.partition("@")[2]
+
+
+def _named(cluster: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """What a host has to resolve names for, with the names and addresses."""
+    addresses = {group: [str(host["address"]) for host in hosts] for group, hosts in cluster["hosts_of"].items()}
     if "rabbitmq" in node:
-        peers = [peer.partition("@")[2] for peer in node["rabbitmq"]["nodes"]]
-        names.update({peer: "a peer of RabbitMQ" for peer in peers if peer != name})
+        share = node["rabbitmq"]
+        yield "its RabbitMQ node", [_node_host(share["nodename"])]
+        peers = [_node_host(peer) for peer in share["nodes"]]
+        yield "a peer of RabbitMQ", peers + (addresses["rabbitmq"] if len(peers) > 1 else [])
+    if "metastore" in node:
+        yield "a client of PostgreSQL", addresses["haproxy"]
+    if "metastore" in node and node["metastore"]["patroni"]:
+        yield "a metastore server", addresses["metastore"]
+    if "etcd" in node or ("metastore" in node and node["metastore"]["patroni"]):
+        yield "a member of etcd", addresses["etcd"]
     if "haproxy" in node:
         servers = [server for listener in node["haproxy"]["listeners"] for server in listener["servers"]]
-        names.update({str(server["address"]): "a server behind HAProxy" for server in servers})
-    if "airflow" in node and "haproxy" not in node:
-        names[str(cluster["hosts_of"]["haproxy"][0]["address"])] = "the load balancer"
-    known = {entry["name"] for entry in cluster["hosts_entries"]} if cluster["manage_hosts_file"] else set()
-    known |= {name, node["address"]}
-    return {each: why for each, why in names.items() if not is_address(each) and each not in known}
+        yield "a server behind HAProxy", [str(server["address"]) for server in servers]
+    # A virtual IP takes the place of the first load balancer.
+    elif "airflow" in node and not any("keepalived" in other for other in cluster["nodes"].values()):
+        yield "the load balancer", addresses["haproxy"][:1]
+    if "webserver" in node["components"]:
+        yield "a load balancer", addresses["haproxy"]
+        yield "a host with logs of tasks", addresses["worker"] + addresses["triggerer"]
+
+
+def _names(cluster: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Names that a host must resolve, its own among them, with what for. What will stand in /etc/hosts needs no look-up."""
+    written = [entry for entry in cluster["hosts_entries"] if cluster["manage_hosts_file"] and is_address(entry["address"])]
+    known = {entry["name"] for entry in written}
+    names: dict[str, str] = {}
+    for purpose, needed in _named(cluster, cluster["nodes"][name]):
+        for each in needed:
+            if not is_address(each) and each not in known:
+                names.setdefault(each, purpose)
+    return names
+
+
+def _own_names(node: Mapping[str, Any]) -> set[str]:
+    """Names for which a host itself may have a loopback address. etcd and Patroni listen on theirs, and tell it to the others."""
+    told = "etcd" in node or ("metastore" in node and node["metastore"]["patroni"])
+    own = {_node_host(node["rabbitmq"]["nodename"])} if "rabbitmq" in node else set()
+    return own - {node["address"]} if told else own | {node["address"]}
 
 
 def groups_of(node: Mapping[str, Any]) -> list[str]:
@@ -323,7 +355,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     # Another account cannot see whose they are.
     if looked["root"]:
         problems += _check_listeners(looked["listeners"], _ports(cluster, name), groups_of(node), str(cluster["account"]))
-    problems += _check_names(looked["names"], _names(cluster, name))
+    problems += _check_names(name, looked["names"], cluster)
     if looked["foreign"]:
         problems.append(
             Problem(
@@ -458,16 +490,20 @@ def _any_match(text: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
-def _check_names(found: Mapping[str, list[str]], names: Mapping[str, str]) -> list[Problem]:
+def _check_names(name: str, found: Mapping[str, list[str]], cluster: Mapping[str, Any]) -> list[Problem]:
+    own = _own_names(cluster["nodes"][name])
+    hosts = {entry["name"] for entry in cluster["hosts_entries"] if is_address(entry["address"])}
     problems = []
-    for name, purpose in names.items():
-        addresses = found.get(name, [])
+    for each, purpose in _names(cluster, name).items():
+        addresses = found.get(each, [])
         loopback = [address for address in addresses if _is_loopback(address)]
-        if addresses and not loopback:
+        if addresses and (each in own or not loopback):
             continue
         found_text = f"the loopback address {loopback[0]}" if loopback else "no address"
-        remedy = "Correct DNS or /etc/hosts, or set airflow_manage_hosts_file: true."
-        problems.append(Problem("FD209", f"name {name} of {purpose}", found_text, "the address of that host", remedy))
+        # What we write is the name of a host with its address.
+        cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
+        remedy = f"Correct DNS or /etc/hosts, or {cure}."
+        problems.append(Problem("FD209", f"name {each} of {purpose}", found_text, "the address of that host", remedy))
     return problems
 
 

@@ -24,15 +24,17 @@ def _has_data(store: str, facts: Mapping[str, Any]) -> bool:
 def survey(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What is known of each store by those of its ``hosts`` that were looked at.
 
-    ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the others still count some of these;
-    ``joining`` are those of which a running etcd has to be told before they start; ``source`` is a host to ask.
+    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the others still
+    count some of these; ``joining`` are those of which a running etcd has to be told before they start; ``source`` is a host to ask.
     """
     found = {}
     for store in TITLES:
-        seen = [name for name in _members(store, cluster) if name in hosts and "error" not in hosts[name]["preflight"]]
+        members = _members(store, cluster)
+        seen = [name for name in members if name in hosts and "error" not in hosts[name]["preflight"]]
         origins = [name for name in seen if _has_data(store, hosts[name])]
         empty = [name for name in seen if name not in origins] if origins else []
-        found[store] = {"origins": origins, "empty": empty, "lost": {}, "joining": [], "source": origins[0] if origins else ""}
+        new = bool(members) and not origins
+        found[store] = {"new": new, "origins": origins, "empty": empty, "lost": {}, "joining": [], "source": origins[0] if origins else ""}
         said = {name: hosts[name]["preflight"]["stores"][store]["members"] for name in origins} if store != "metastore" else {}
         if store == "rabbitmq":
             nodes = {name: str(cluster["nodes"][name]["rabbitmq"]["nodename"]) for name in empty}

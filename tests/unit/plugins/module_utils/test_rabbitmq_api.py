@@ -35,3 +35,7 @@ def test_a_closed_port_is_unreachable() -> None:
 
 def test_quoted() -> None:
     assert _rabbitmq_api.quoted("a/b ü") == "a%2Fb%20%C3%BC"
+
+
+def test_the_path_of_queues() -> None:
+    assert _rabbitmq_api.queues_path("a/b") == "queues/a%2Fb?disable_stats=true&enable_queue_totals=true"

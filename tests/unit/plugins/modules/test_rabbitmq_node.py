@@ -1,9 +1,10 @@
-"""The cookie of a running node, which hears nobody who has another one."""
+"""The cookie of a running node, which hears nobody who has another one, and the first start of a node without data."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -57,3 +58,37 @@ def test_a_node_that_does_not_take_it_keeps_what_it_has(file, cookie):
 def test_one_that_is_stopped_gets_the_file(file):
     rabbitmq_node.Node(Broker(file, "old")).ensure_cookie(active=False)
     assert file.read_text() == "new"
+
+
+def first(port, node, seed):
+    """A node without data; its peer is this machine, with ``port``."""
+    broker = SimpleNamespace(check_mode=False, fail_json=Broker.fail_json.__get__(object()))
+    api = {"management_port": 15672, "admin_user": "admin", "admin_password": "secret"}
+    cluster = {"nodes": ["rabbit@mq1", "rabbit@localhost"], "seed_node": seed, "seed_address": "127.0.0.1", "port": port}
+    broker.params = {"node": node, "timeout_seconds": 0, **api, **cluster}
+    return rabbitmq_node.Node(broker)
+
+
+@pytest.fixture
+def open_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield unused.getsockname()[1]
+
+
+def test_the_seed_begins_a_cluster_only_where_there_is_none(open_port, closed_port):
+    first(closed_port, "rabbit@mq1", "rabbit@mq1").prepare_first_start()
+    with pytest.raises(RuntimeError, match="would begin a new cluster, but rabbit@localhost can be reached; run without --limit"):
+        first(open_port, "rabbit@mq1", "rabbit@mq1").prepare_first_start()
+
+
+def test_others_wait_for_the_seed(open_port, closed_port):
+    first(open_port, "rabbit@mq1", "rabbit@localhost").prepare_first_start()
+    with pytest.raises(RuntimeError, match="waited 0 s for the seed rabbit@localhost before the first start"):
+        first(closed_port, "rabbit@mq1", "rabbit@localhost").prepare_first_start()

@@ -10,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster import defaults, reference, single
+from test_cluster import VIP, available, defaults, reference, single
 
 OWN = _preflight.mark("airflow", "a key")
 PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1}
@@ -202,18 +202,73 @@ def test_brokers_of_two_debians_form_no_cluster():
     ("addresses", "says"), [(["127.0.1.1"], "the loopback address 127.0.1.1"), ([], "no address"), (["::1"], "::1"), (["192.0.2.42"], None)]
 )
 def test_names_of_peers(addresses, says):
-    problems = check(cluster(reference()), mq1={"names": {"mq2": addresses, "mq3": ["192.0.2.143"]}})
+    problems = check(cluster(reference()), mq1={"names": {"mq1": ["127.0.1.1"], "mq2": addresses, "mq3": ["192.0.2.143"]}})
     assert [problem.code for problem in problems] == (["FD209"] if says else [])
     assert all(says in str(problem) and "name mq2" in problem.where for problem in problems)
 
 
+@pytest.mark.parametrize("hosts", [single(), reference()])
+@pytest.mark.parametrize(("addresses", "says"), [([], "no address"), (["127.0.1.1"], None), (["192.0.2.42"], None)])
+def test_a_broker_resolves_its_own_name(hosts, addresses, says):
+    """Debian gives a host's own name a loopback address, with which Erlang can work; without any, RabbitMQ does not start."""
+    broker = next(host.name for host in hosts if "rabbitmq" in host.groups)
+    model = cluster(hosts)
+    names = {**looked(model, broker)["preflight"]["names"], broker: addresses}
+    problems = check(model, **{broker: {"names": names}})
+    assert [problem.code for problem in problems] == (["FD209"] if says else [])
+    for problem in problems:
+        assert f"name {broker} of its RabbitMQ node of host {broker}: found {says}" in str(problem)
+        assert "airflow_manage_hosts_file: true" in problem.remedy
+    assert check(cluster(hosts, airflow_manage_hosts_file=True), **{broker: {"names": {}}}) == []
+
+
+def named(hosts):
+    """The same hosts, with names as their addresses."""
+    return [_cluster.Host(host.name, host.groups, f"{host.name}.example.org", host.queues) for host in hosts]
+
+
+def names_of(hosts, name, **changes):
+    return [each.removesuffix(".example.org") for each in _preflight.wanted(cluster(hosts, **changes), name)["names"]]
+
+
 def test_only_names_that_are_needed_and_not_written_by_us_are_looked_up():
-    assert _preflight.wanted(cluster(reference()), "mq1")["names"] == ["mq2", "mq3"]
-    assert _preflight.wanted(cluster(reference()), "worker1")["names"] == []
-    assert _preflight.wanted(cluster(reference(), airflow_manage_hosts_file=True), "mq1")["names"] == []
-    named = [_cluster.Host(host.name, host.groups, f"{host.name}.example.org", host.queues) for host in reference()]
-    assert _preflight.wanted(cluster(named), "worker1")["names"] == ["lb1.example.org"]
-    assert "master1.example.org" in _preflight.wanted(cluster(named), "lb1")["names"]
+    assert _preflight.wanted(cluster(reference()), "mq1")["names"] == ["mq1", "mq2", "mq3"]
+    assert names_of(reference(), "worker1") == names_of(reference(), "lb1") == []
+    assert names_of(reference(), "mq1", airflow_manage_hosts_file=True) == []
+    assert names_of(named(reference()), "worker1") == ["lb1"]
+    # Servers behind it; clients that PostgreSQL admits by name; whose logs are shown and who sends requests here.
+    assert names_of(named(reference()), "lb1") == ["db1", "master1", "master2", "mq1", "mq2", "mq3"]
+    assert names_of(named(reference()), "db1") == ["lb1"]
+    assert names_of(named(reference()), "master1") == ["lb1", "master1", "master2", "worker1", "worker2"]
+    # The names of nodes and the addresses at which the first of them is waited for.
+    assert names_of(named(reference()), "mq2") == ["mq1", "mq1", "mq2", "mq2", "mq3", "mq3"]
+    assert names_of(named(available()), "db1") == ["db1", "db1", "db2", "db2", "db3", "db3", "lb1", "lb2"]
+    assert names_of(named(single()), "node1") == ["node1", "node1"]
+
+
+def test_a_virtual_ip_is_no_name():
+    assert names_of(named(available()), "worker1") == ["lb1"]
+    assert names_of(named(available()), "worker1", **VIP) == []
+
+
+def test_our_part_of_the_hosts_file_needs_addresses():
+    """An entry without an IP address resolves nothing, and what helps is another one."""
+    model = cluster(named(reference()), airflow_manage_hosts_file=True)
+    assert "mq2" in _preflight.wanted(model, "mq1")["names"]
+    (problem,) = check(model, worker1={"names": {"lb1.example.org": []}})
+    assert (problem.code, problem.remedy) == ("FD209", "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.")
+
+
+@pytest.mark.parametrize(("name", "says"), [("db1", "the loopback address 127.0.1.1"), ("lb1", None)])
+def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, says):
+    """HAProxy reaches a server on its own host by any address; etcd and Patroni listen on the one that they tell the others."""
+    hosts = [
+        _cluster.Host(host.name, host.groups | {"webserver"} if host.name == "lb1" else host.groups, host.address) for host in available()
+    ]
+    model = cluster(named(hosts))
+    names = {**looked(model, name)["preflight"]["names"], f"{name}.example.org": ["127.0.1.1"]}
+    problems = check(model, **{name: {"names": names}})
+    assert [problem.found for problem in problems] == ([says] if says else [])
 
 
 @pytest.mark.parametrize("hosts", [single(), reference()])

@@ -86,6 +86,15 @@ def test_a_first_deployment_may_leave_one_host_for_later():
     assert problems(found(empty=STORES, without=("db3",))) == []
 
 
+@pytest.mark.parametrize(
+    ("empty", "without", "new"),
+    [(STORES, (), True), (STORES, ("db3",), True), (("db1", "db2"), (), False), (("db1",), ("db3",), False), ((), (), False)],
+)
+def test_a_store_is_new_when_none_of_its_members_has_data(empty, without, new):
+    known = _stores.survey(found(empty=empty, without=without), MODEL)
+    assert {store: known[store]["new"] for store in known} == dict.fromkeys(_stores.TITLES, new)
+
+
 def test_two_more_members_of_etcd_join():
     model = _cluster.build([*available(), host("db4", 134, "etcd"), host("db5", 135, "etcd")], defaults())
     facts = found(empty=("db4", "db5"), etcd=ALL, model=model)
@@ -96,7 +105,7 @@ def test_two_more_members_of_etcd_join():
 def test_a_store_with_one_member_has_nobody_who_counts_on_it():
     model = _cluster.build(reference(), defaults())
     known = _stores.survey({name: looked(model, name) for name in model["nodes"]}, model)
-    assert known["metastore"] == {"origins": [], "empty": [], "lost": {}, "joining": [], "source": ""}
+    assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "source": ""}
 
 
 def test_what_a_host_is_asked_for():
