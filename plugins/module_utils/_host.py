@@ -36,7 +36,7 @@ AGENT = "/usr/local/sbin/flightdeck-failover"
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
 # Seconds that a command may take.
-_COMMAND_SECONDS = 10
+_COMMAND_SECONDS = 60
 # Seconds that all look-ups of names together may take.
 _RESOLVE_SECONDS = 5.0
 

@@ -46,7 +46,7 @@ options:
   timeout_seconds:
     description: Limit for each command and each connection.
     type: int
-    default: 30
+    default: 60
 """
 
 EXAMPLES = r"""
@@ -217,7 +217,7 @@ def main() -> None:
             "queues": {"type": "list", "elements": "str", "default": []},
             "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
             "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
-            "timeout_seconds": {"type": "int", "default": 30},
+            "timeout_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
