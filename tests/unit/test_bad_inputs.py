@@ -37,7 +37,7 @@ def run(inventory, *arguments, playbook="site.yml"):
         "ANSIBLE_SSH_ARGS": "-o ConnectTimeout=1",
     }
     command = [PLAYBOOK, "-i", str(inventory), str(ROOT / playbook), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

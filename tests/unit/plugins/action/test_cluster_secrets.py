@@ -29,6 +29,6 @@ def test_the_file_is_kept_out_of_git_whatever_else_is(tmp_path, before, after):
     command = [Path(sys.executable).parent / "ansible-playbook", "-i", str(inventory), str(ROOT / "site.yml")]
     command += ["--limit", "db1", "--tags", "none"]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    subprocess.run(command, capture_output=True, cwd=ROOT, env=environment, timeout=60, check=False)
+    subprocess.run(command, capture_output=True, cwd=ROOT, env=environment, timeout=600, check=False)
     assert (ignore.parent / "airflow_secrets.yml").exists()
     assert ignore.read_text() == after

@@ -26,6 +26,8 @@ SPEC = importlib.util.spec_from_file_location("airflow_health", PATH)
 health = importlib.util.module_from_spec(SPEC)
 sys.modules[SPEC.name] = health
 SPEC.loader.exec_module(health)
+# The kernel counts in ticks.
+TICK = datetime.timedelta(seconds=0.05)
 
 
 def test_a_process_is_as_old_as_it_is_however_late_somebody_looks():
@@ -35,17 +37,17 @@ def test_a_process_is_as_old_as_it_is_however_late_somebody_looks():
         time.sleep(0.5)
         started = health.started_at(process.pid)
         process.kill()
-    tick = datetime.timedelta(seconds=0.05)
-    assert before - tick <= started <= after + tick
+    assert before - TICK <= started <= after + TICK
 
 
 def test_a_process_may_have_a_name_with_spaces_and_parentheses(tmp_path):
     program = tmp_path / "a ) 1 ("
     program.symlink_to("/bin/sleep")
+    before = datetime.datetime.now(datetime.UTC)
     with subprocess.Popen([program, "30"]) as process:
         started = health.started_at(process.pid)
         process.kill()
-    assert abs((datetime.datetime.now(datetime.UTC) - started).total_seconds()) < 5
+    assert before - TICK <= started <= datetime.datetime.now(datetime.UTC) + TICK
 
 
 def test_a_process_that_has_just_ended_is_unhealthy():
@@ -107,7 +109,7 @@ def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
 
     monkeypatch.setattr(health, "check", check)
     monkeypatch.setattr(health, "POLL_SECONDS", 0)
-    assert health.wait(answers, seconds=5) == 0
+    assert health.wait(answers, seconds=60) == 0
     assert asked == ["airflow-scheduler", "airflow-api-server", "airflow-scheduler"]
     assert capsys.readouterr().out == "airflow-scheduler: heartbeat 0 s ago\nairflow-api-server: answers 200\n"
 
