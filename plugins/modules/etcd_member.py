@@ -42,7 +42,7 @@ options:
   timeout_seconds:
     description: Bound of the wait until the cluster takes it in.
     type: int
-    default: 300
+    default: 600
 """
 
 EXAMPLES = r"""
@@ -109,7 +109,7 @@ def main() -> None:
             "name": text,
             "peer_url": text,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "timeout_seconds": {"type": "int", "default": 300},
+            "timeout_seconds": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )

@@ -51,7 +51,7 @@ options:
   timeout_seconds:
     description: Limit for each command and each connection.
     type: int
-    default: 30
+    default: 60
 """
 
 EXAMPLES = r"""
@@ -243,7 +243,7 @@ def main() -> None:
             "rabbitmq_admin_password": {"type": "str", "default": "", "no_log": True},
             "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
             "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
-            "timeout_seconds": {"type": "int", "default": 30},
+            "timeout_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )

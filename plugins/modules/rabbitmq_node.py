@@ -64,7 +64,7 @@ options:
   timeout_seconds:
     description: Bound of each wait, for the seed, for health before a restart and for the node after a start.
     type: int
-    default: 300
+    default: 600
 """
 
 EXAMPLES = r"""
@@ -409,7 +409,7 @@ def main() -> None:
             "certificate": {"type": "path", "default": ""},
             "restart_on": {"type": "list", "elements": "path", "default": []},
             "absent_users": {"type": "list", "elements": "str", "default": ["guest"]},
-            "timeout_seconds": {"type": "int", "default": 300},
+            "timeout_seconds": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )

@@ -47,7 +47,7 @@ options:
   timeout:
     description: Seconds that the units may take until they are healthy, together.
     type: int
-    default: 180
+    default: 600
 """
 
 EXAMPLES = r"""
@@ -147,7 +147,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["restarted", "healthy", "recovered"], "default": "restarted"},
             "up_urls": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "int", "default": 180},
+            "timeout": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )

@@ -259,6 +259,8 @@ def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
         "broker_connection_max_retries": None,
         # A worker that reconnects with running tasks would never raise its prefetch again.
         "worker_enable_prefetch_count_reduction": False,
+        # A process of the worker's pool that has not begun within Celery's own 4 s is killed, on a busy host again and again.
+        "worker_proc_alive_timeout": 60,
         "worker_consumer": "flightdeck_worker:Consumer",
     }
     transport: dict[str, Any] = {"confirm_publish": True}

@@ -33,6 +33,9 @@ OPTIONAL = ("etcd", "redis")
 SUPPORTED_VERSIONS = ("2.11.2", "3.3.2")
 LOOPBACK = "127.0.0.1"
 DAGS_DIR = "dags"
+# Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy host: its DAGs
+# would be taken for gone, and tasks fail.
+IMPORT_SECONDS, FILE_SECONDS = 120, 180
 # What these services prove to their clients; other hosts are clients only.
 SERVERS = ("etcd", "metastore", *_broker.GROUPS, "haproxy", "webserver")
 # Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
@@ -567,7 +570,8 @@ class _Model:
         return {
             "stats": {"port": self.set["airflow_haproxy_stats_port"], "user": "admin", "secret": "haproxy_stats_password"},
             "metrics_port": self.set["airflow_haproxy_metrics_port"],
-            "hard_stop_after": "15m",
+            # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query ends its service.
+            "hard_stop_after": "45m",
             "listeners": listeners,
         }
 
@@ -667,6 +671,7 @@ class _Model:
             "core": {
                 "executor": "CeleryExecutor",
                 "dags_folder": f"{home}/{DAGS_DIR}/current",
+                "dagbag_import_timeout": IMPORT_SECONDS,
                 "load_examples": False,
                 "hostname_callable": "flightdeck_node.address",
             },
@@ -696,7 +701,11 @@ class _Model:
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.set["airflow_webserver_workers"]},
             # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
             "api_auth": {"jwt_leeway": 30},
-            "dag_processor": {"refresh_interval": 30, "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles"},
+            "dag_processor": {
+                "refresh_interval": 30,
+                "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles",
+                "dag_file_processor_timeout": FILE_SECONDS,
+            },
             **{section: dict(options) for section, options in _timing.SETTINGS.items()},
         }
         return merge_config(settings, tls)
@@ -708,6 +717,7 @@ class _Model:
             tls |= {"web_server_ssl_cert": certificate, "web_server_ssl_key": key}
         return {
             "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
+            "core": {"dag_file_processor_timeout": FILE_SECONDS},
             "scheduler": {"scheduler_zombie_task_threshold": 300, "standalone_dag_processor": True, "dag_dir_list_interval": 30},
             "webserver": {
                 "base_url": self.url(),

@@ -25,7 +25,7 @@ def run(folder, plays, *arguments, web="here", **variables):
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"here": LOCAL, "gone": unreachable}, "children": groups}}))
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     command = [PLAYBOOK, "-i", str(folder / "hosts.yml"), str(folder / "plays.yml"), "-e", json.dumps(variables), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
     return done.stdout + done.stderr
 
 

@@ -108,7 +108,7 @@ def test_a_second_build_waits_for_the_first_and_takes_its_archive(tmp_path):
         while environment.exists():
             time.sleep(0.01)
     (tmp_path / "go").touch()
-    assert [build.wait(30) for build in builds] == [0, 0]
+    assert [build.wait(300) for build in builds] == [0, 0]
     assert (tmp_path / "releases/1.tar.zst").read_text() == "packed\n"
 
 

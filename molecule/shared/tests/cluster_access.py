@@ -20,6 +20,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 CANARY = "flightdeck_canary"
+# Bounds are those of a machine that has nothing else to do; one that is half as fast, and busy, has this many times as long.
+BUSY = 3
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ def inventory() -> str:
 
 
 def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
-    """Output of an Ansible command against the cluster; raises with all of it when the command fails."""
+    """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too long."""
     command = [program, "-i", inventory(), *arguments]
     # Molecule forces colours, which would hide in what tests search.
     plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=plain)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BUSY * timeout, check=False, env=plain)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -91,11 +93,13 @@ def recap(output: str) -> dict[str, tuple[int, int]]:
     return {host: (int(ok), int(changed)) for host, ok, changed in found}
 
 
-def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5) -> None:
+def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5, *, promised: bool = False) -> None:
     """Wait for ``check`` to be true; fails with ``what`` was waited for.
 
-    What comes back may refuse connections, or answer with half of what it knows, for a while.
+    What comes back may refuse connections, or answer with half of what it knows, for a while. A machine that is busy has more than
+    ``seconds``, unless these are what users are ``promised``.
     """
+    seconds *= 1 if promised else BUSY
     end = time.monotonic() + seconds
     while True:
         problem: object = ""

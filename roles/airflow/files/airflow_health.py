@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import dataclasses
 import datetime
 import json
 import logging
@@ -30,10 +31,17 @@ AUTHORITY = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
+# How long a webserver, and a worker by way of the broker, may take to answer.
+ANSWER_SECONDS = 10.0
 # A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all others.
 LOG_ROOM = 16 << 20
 # How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy for all of them.
-WATCH_SECONDS = 25
+WATCH_SECONDS = 60
+# A service is slow, not broken, when it waited for a processor for this part of the time since the check before. In its start it may also
+# have used one for that part: it has nothing else to show yet.
+WAITED, STARTED = 0.25, 0.1
+# A service that is slow has this many times as long as one that gets nothing done.
+PATIENCE = 6
 # What the agent of a scheduler that takes turns says of itself. It may have left that behind.
 AGENT = "flightdeck-failover"
 TURN = Path("/run/airflow-scheduler/state.json")
@@ -45,7 +53,9 @@ class UnknownError(Exception):
 
 
 class UnhealthyError(Exception):
-    """The service does not do its work."""
+    """The service does not do its work; its last heartbeat was at ``beat``, if that is known."""
+
+    beat = ""
 
 
 class NoRoomError(UnhealthyError):
@@ -74,14 +84,21 @@ def about(pid: int, what: str) -> str:
         raise UnhealthyError("its process has just ended") from error
 
 
+def stat(pid: int) -> list[str]:
+    """What the kernel counts for process ``pid``, after its name, which may hold spaces: its parent is [1], its start [19].
+
+    Raises UnhealthyError when it has just ended.
+    """
+    return about(pid, "stat").rpartition(")")[2].split()
+
+
 def started_at(pid: int) -> datetime.datetime:
     """When process ``pid`` started.
 
     Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
     """
-    # The name in parentheses may hold spaces; the start time is field 22, in clock ticks since the machine started.
-    ticks = int(about(pid, "stat").rpartition(")")[2].split()[19])
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    # In clock ticks since the machine started.
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
 
 
@@ -96,7 +113,7 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
     try:
-        with urllib.request.build_opener(*handlers).open(url, timeout=10) as answer:
+        with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:
             return f"answers {answer.status}"
     except OSError as error:
         raise UnhealthyError(f"no answer on port {port}: {error}") from error
@@ -156,7 +173,9 @@ def check_heartbeat(job: Sequence[datetime.datetime] | None, started: datetime.d
         raise UnhealthyError(f"no heartbeat since {since:%H:%M:%S} UTC")
     age = (datetime.datetime.now(datetime.UTC) - utc(job[1])).total_seconds()
     if age > HEARTBEAT_SECONDS:
-        raise UnhealthyError(f"last heartbeat {age:.0f} s ago")
+        late = UnhealthyError(f"last heartbeat {age:.0f} s ago")
+        late.beat = utc(job[1]).isoformat()
+        raise late
     return f"heartbeat {max(age, 0):.0f} s ago"
 
 
@@ -191,14 +210,15 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     if url.startswith("sqs:"):
         return check_sqs(url, queue, config)
     # Redis knows none of its own.
-    timeouts = {"socket_connect_timeout": 4, "socket_timeout": 10} if url.lower().startswith("redis") else {}
+    timeouts = {"socket_connect_timeout": 4, "socket_timeout": ANSWER_SECONDS} if url.lower().startswith("redis") else {}
     app = Celery(broker=url, set_as_current=False)
     app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
     app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
-            answers = app.control.inspect(destination=[node], timeout=5, limit=1, connection=connection).active_queues()
+            worker = app.control.inspect(destination=[node], timeout=ANSWER_SECONDS, limit=1, connection=connection)
+            answers = worker.active_queues()
     except (OperationalError, OSError) as error:
         raise UnknownError("the broker does not answer") from error
     queues = [active["name"] for active in (answers or {}).get(node, [])]
@@ -274,12 +294,95 @@ def look(unit: str, since: datetime.datetime | None) -> str:
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 
-def count_failure(unit: str, failed: bool) -> int:
-    """Failures of ``unit`` in a row, kept for as long as the machine runs."""
-    path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
-    count = int(path.read_text() or 0) + 1 if failed and path.exists() else int(failed)
-    path.write_text(str(count))
-    return count
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What the watchdog knows of a service from one check to the next. Times in seconds."""
+
+    # When, since the machine started, its main process then, and that one's start.
+    at: float = 0.0
+    process: str = ""
+    began: float = 0.0
+    # What each of its processes used of a processor and waited for one, since its start.
+    shares: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    beat: str = ""
+    # Whether this process has ever been healthy, and its failed checks in a row: all, and those since it last got something done.
+    well: bool = False
+    failed: int = 0
+    stuck: int = 0
+
+
+def record_of(unit: str) -> Record:
+    """``unit`` now, as far as the kernel knows it: without a heartbeat and without failures."""
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    shown = subprocess.run(
+        ["systemctl", "show", "--property=MainPID", "--value", f"{unit}.service"], capture_output=True, text=True, check=False
+    ).stdout
+    main = int(shown or 0)
+    try:
+        began = int(stat(main)[19]) / os.sysconf("SC_CLK_TCK")
+        # What a worker's other processes do is the tasks' work.
+        pids = [main] if unit.startswith("airflow-worker@") else family(main)
+        return Record(at=now, process=f"{main} {began:.2f}", began=began, shares={str(pid): share(pid) for pid in pids})
+    except UnhealthyError:
+        return Record(at=now)
+
+
+def family(main: int) -> list[int]:
+    """``main`` and the processes below it."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int(stat(int(folder.name))[1])
+        except UnhealthyError:
+            continue
+    found = [main]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def share(pid: int) -> tuple[float, float]:
+    """Seconds for which the main thread of process ``pid`` had a processor, and for which it waited for one. Stopped is not waiting."""
+    try:
+        used, waited, _slices = map(int, about(pid, "schedstat").split())
+    except UnhealthyError:
+        # It ended, or the kernel does not count.
+        return 0.0, 0.0
+    return used / 1e9, waited / 1e9
+
+
+def progress(before: Record, now: Record) -> str:
+    """What a service whose check failed got done between two checks; empty when that is nothing."""
+    if before.beat and now.beat and before.beat != now.beat:
+        return "its heartbeat moves"
+    seconds = max(now.at - before.at, 0.001)
+    grown = [[new - old for new, old in zip(after, before.shares.get(pid, (0.0, 0.0)), strict=True)] for pid, after in now.shares.items()]
+    used, waited = (max(column) / seconds for column in zip(*grown, strict=True)) if grown else (0.0, 0.0)
+    if waited >= WAITED:
+        return f"it waited for a processor {min(waited, 1):.0%} of the time"
+    if not now.well and used >= STARTED:
+        return f"it starts, with {min(used, 1):.0%} of a processor"
+    return ""
+
+
+def judge(before: Record, now: Record, failure: UnhealthyError | None) -> tuple[Record, str]:
+    """The record that is kept after a check, and what the service got done although the check failed."""
+    if failure is None:
+        return dataclasses.replace(now, well=True), ""
+    if now.process != before.process and now.process:
+        # It has not done anything yet, and had less time.
+        before = Record(at=now.began)
+    now = dataclasses.replace(now, well=before.well, beat=failure.beat)
+    done = progress(before, now)
+    return dataclasses.replace(now, failed=before.failed + 1, stuck=0 if done else before.stuck + 1), done
+
+
+def kept(path: Path) -> Record:
+    """The record of the check before; an empty one when there is none, or one of another version of this program."""
+    try:
+        return Record(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return Record()
 
 
 def check_in_time(unit: str) -> str:
@@ -304,10 +407,14 @@ def check_in_time(unit: str) -> str:
 
 
 def watch(unit: str, failures: int) -> int:
-    """Exit code for the watchdog: 1 at every ``failures``-th bad check in a row, and at once when the service does harm."""
+    """Exit code for the watchdog: 1 when ``unit`` is to be restarted.
+
+    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``PATIENCE`` times
+    as many.
+    """
+    failure: UnhealthyError | None = None
     try:
         print(f"{unit}: {check_in_time(unit)}")
-        failed = False
     except UnknownError as problem:
         print(f"{unit}: {problem}")
         return 0
@@ -315,12 +422,14 @@ def watch(unit: str, failures: int) -> int:
         print(f"{unit}: {problem}")
         return 1
     except UnhealthyError as problem:
-        print(f"{unit}: {problem}")
-        failed = True
-    if count_failure(unit, failed) < failures:
-        return 0
-    count_failure(unit, failed=False)
-    return 1
+        failure = problem
+    path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
+    now, done = judge(kept(path), record_of(unit), failure)
+    if failure:
+        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {PATIENCE * failures}' if done else f'{now.stuck} of {failures}'})")
+    restart = now.stuck >= failures or now.failed >= PATIENCE * failures
+    path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
+    return int(restart)
 
 
 def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
@@ -349,7 +458,7 @@ def main() -> int:
     parser.add_argument("unit", nargs="+", help="name of a service, for example airflow-scheduler or airflow-worker@default")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
-    mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth failure in a row, and start counting anew then")
+    mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth bad check in a row without any progress")
     mode.add_argument("--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts")
     parser.add_argument("--anew", action="store_true", help="only heartbeats from now on count, as after an outage of the metastore")
     arguments = parser.parse_args()

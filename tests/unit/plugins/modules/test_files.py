@@ -31,7 +31,7 @@ def execute(tmp_path, *flags, **parameters):
     }
     command = [Path(sys.executable).parent / "ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "flightdeck.airflow.files"]
     command += ["-e", f"ansible_python_interpreter={sys.executable}", "-a", json.dumps(parameters), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
     path = tmp_path.parent / "results/localhost"
     assert path.exists(), done.stdout + done.stderr
     # The stored result lacks these two.

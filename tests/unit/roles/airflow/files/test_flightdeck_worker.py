@@ -64,19 +64,20 @@ def message(*content):
 @pytest.mark.parametrize(
     ("content", "done"),
     [
-        ([json.dumps({"ti": {}, "token": token(exp=time.time() + 60)})], "handled"),
-        ([json.dumps({"ti": {}, "token": token(exp=time.time() - 60)})], "dropped"),
-        ([json.dumps({"callback": {}, "token": token(exp=time.time() - 60)})], "handled"),
-        ([json.dumps({"ti": {}, "token": token()})], "handled"),
-        ([json.dumps({"ti": {}, "token": "no token"})], "handled"),
-        ([json.dumps({"ti": {}})], "handled"),
+        # By the clock of the test, not of the collection.
+        (lambda now: [json.dumps({"ti": {}, "token": token(exp=now + 600)})], "handled"),
+        (lambda now: [json.dumps({"ti": {}, "token": token(exp=now - 60)})], "dropped"),
+        (lambda now: [json.dumps({"callback": {}, "token": token(exp=now - 60)})], "handled"),
+        (lambda _now: [json.dumps({"ti": {}, "token": token()})], "handled"),
+        (lambda _now: [json.dumps({"ti": {}, "token": "no token"})], "handled"),
+        (lambda _now: [json.dumps({"ti": {}})], "handled"),
         # Airflow 2.
-        ([["airflow", "tasks", "run"]], "handled"),
-        ([], "handled"),
+        (lambda _now: [["airflow", "tasks", "run"]], "handled"),
+        (lambda _now: [], "handled"),
     ],
 )
 def test_only_a_message_whose_token_has_run_out_is_dropped(worker, content, done):
-    received = message(*content)
+    received = message(*content(time.time()))
     worker.Consumer(app()).create_task_handler()(received)
     assert received.done == [done]
 
