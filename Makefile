@@ -63,6 +63,7 @@ unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
 
 SCENARIO ?= default
 molecule: $(VENV)/ready browser ## Run one scenario (SCENARIO=default)
+	@command -v ssh >/dev/null || $(LAB) apt openssh-client
 	@$(LAB) engine
 	@mkdir -p .cache
 	@molecule test --scenario-name $(SCENARIO) 2>&1 | tee .cache/$(SCENARIO).log || \
