@@ -78,6 +78,7 @@ unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
 
 SCENARIO ?= default
 molecule: $(VENV)/ready ## Run one scenario (SCENARIO=default)
+	@command -v ssh >/dev/null || $(LAB) apt openssh-client
 	@$(LAB) engine
 	@$(STAGES) run $(SCENARIO) molecule test --scenario-name $(SCENARIO)
 

@@ -1,13 +1,16 @@
 """Measure the collection on the nine hosts of the lab `bench`, side by side with the hand-written script, and write docs/performance.md.
 
-    python benchmarks/run.py
+    python benchmarks/run.py             all of it
+    python benchmarks/run.py --only ssh  print what SSH costs, and write nothing
 
-Takes about 25 minutes on two processors; nothing else should run meanwhile. The script and the cold deployment take turns, and the page has
-their medians, because either of them moves by 20 per cent from one run to the next; every other figure is one run. Read the ratios.
+Takes about 40 minutes on two processors; nothing else should run meanwhile. The script and the cold deployment take turns, as do the two
+ways to reach the hosts, and the page has their medians, because each moves by 20 per cent from one run to the next; every other figure is
+one run. Read the ratios.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import os
 import platform
@@ -24,8 +27,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 INVENTORY = HERE / "inventory"
+# The same five hosts as root through `docker exec`, and over SSH as a plain user whom sudo asks for a password.
+FIVE, FIVE_SSH = HERE / "inventory_five", HERE / "inventory_ssh"
 WORKERS = (2, 4, 8, 16)
 TURNS = 3
+SSH_COSTS = 1.15
 
 
 @dataclass
@@ -34,6 +40,8 @@ class Result:
 
     script: list[float] = field(default_factory=list)
     cold: list[float] = field(default_factory=list)
+    five: list[float] = field(default_factory=list)
+    five_ssh: list[float] = field(default_factory=list)
     setup: float = 0.0
     again: float = 0.0
     join: float = 0.0
@@ -53,16 +61,16 @@ def timed(*command: str | Path, quiet: bool = True) -> tuple[float, str]:
     return seconds, done.stdout or ""
 
 
-def playbook(path: str, *arguments: str | Path, more: Path | None = None) -> tuple[float, str]:
+def playbook(path: str, *arguments: str | Path, more: Path | None = None, inventory: Path = INVENTORY) -> tuple[float, str]:
     """Run a playbook of the repository on the bench."""
-    inventories = ["-i", str(INVENTORY)] + (["-i", str(more)] if more else [])
+    inventories = ["-i", str(inventory)] + (["-i", str(more)] if more else [])
     return timed("ansible-playbook", *inventories, path, *arguments)
 
 
-def first_run() -> float:
+def first_run(inventory: Path = INVENTORY) -> float:
     """Seconds that verify.yml takes until the canary's run has succeeded; what it looks at afterwards is not part of a deployment."""
     started = time.monotonic()
-    command = ["ansible-playbook", "-i", str(INVENTORY), "playbooks/verify.yml"]
+    command = ["ansible-playbook", "-i", str(inventory), "playbooks/verify.yml"]
     seconds = 0.0
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
@@ -74,10 +82,26 @@ def first_run() -> float:
     return seconds
 
 
-def fresh() -> None:
+def fresh(inventory: Path = INVENTORY) -> None:
     """Bare containers."""
-    playbook("molecule/shared/destroy.yml")
-    playbook("molecule/shared/create.yml")
+    playbook("molecule/shared/destroy.yml", inventory=inventory)
+    playbook("molecule/shared/create.yml", inventory=inventory)
+
+
+def cold(cache: Path, inventory: Path = INVENTORY) -> float:
+    """Seconds from bare containers to the first finished run, with nothing cached on the controller."""
+    shutil.rmtree(cache, ignore_errors=True)
+    fresh(inventory)
+    seconds, _ = playbook("site.yml", "-e", f"airflow_release_cache={cache}", inventory=inventory)
+    return seconds + first_run(inventory)
+
+
+def measure_ssh(folder: Path, result: Result) -> None:
+    """What it costs to reach the hosts over SSH."""
+    for _ in range(TURNS):
+        for inventory, seconds in ((FIVE, result.five), (FIVE_SSH, result.five_ssh)):
+            seconds.append(cold(folder / "cache", inventory))
+            playbook("molecule/shared/destroy.yml", inventory=inventory)
 
 
 def more_workers(folder: Path, total: int) -> Path:
@@ -85,9 +109,7 @@ def more_workers(folder: Path, total: int) -> Path:
     lines = ["all:", "  children:", "    airflow_worker:", "      hosts:"]
     for number in range(3, total + 1):
         name = f"worker{number}"
-        lines.append(
-            f'        {name}: {{ansible_host: "fd-{{{{ lab_name }}}}-{name}", airflow_address: "{{{{ lab_subnet }}}}.{200 + number}"}}'
-        )
+        lines.append(f'        {name}: {{airflow_address: "{{{{ lab_subnet }}}}.{200 + number}"}}')
     path = folder / f"workers{total}.yml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -101,10 +123,7 @@ def measure(folder: Path) -> Result:
         fresh()
         seconds, _ = timed(HERE / "baseline.sh", ROOT)
         result.script.append(seconds)
-        shutil.rmtree(folder / "cache", ignore_errors=True)
-        fresh()
-        seconds, _ = playbook("site.yml", *cache)
-        result.cold.append(seconds + first_run())
+        result.cold.append(cold(folder / "cache"))
     playbook("site.yml", *cache)
     result.again, _ = playbook("site.yml", *cache)
     result.setup, _ = timed("ansible", "all", "-i", INVENTORY, "-m", "ansible.builtin.setup")
@@ -123,6 +142,7 @@ def measure(folder: Path) -> Result:
         playbook("site.yml", *cache, more=more)
         result.growth[total], _ = playbook("site.yml", *cache, more=more)
     playbook("molecule/shared/destroy.yml")
+    measure_ssh(folder, result)
     return result
 
 
@@ -150,6 +170,11 @@ def plot(result: Result) -> str:
     return "\n".join([*parts, "</svg>\n"])
 
 
+def pairs(some: list[float], others: list[float]) -> str:
+    """Two rows of seconds side by side, in the order in which they were measured."""
+    return ", ".join(f"{one:.0f} against {other:.0f} s" for one, other in zip(some, others, strict=True))
+
+
 def page(result: Result) -> str:
     """The page docs/performance.md."""
     slope = (result.growth[16] - result.growth[2]) / 14
@@ -158,8 +183,9 @@ def page(result: Result) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     growth = "\n".join(f"| {workers} | {seconds:.0f} s |" for workers, seconds in sorted(result.growth.items()))
 
-    script, cold = statistics.median(result.script), statistics.median(result.cold)
-    turns = ", ".join(f"{own:.0f} against {other:.0f} s" for own, other in zip(result.cold, result.script, strict=True))
+    script, own = statistics.median(result.script), statistics.median(result.cold)
+    docker, ssh = statistics.median(result.five), statistics.median(result.five_ssh)
+    turns = pairs(result.cold, result.script)
 
     def verdict(met: bool) -> str:
         return "met" if met else "missed"
@@ -172,8 +198,11 @@ Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.
 | what | measured | target | |
 |---|---|---|---|
 | the hand-written script, bare containers to a successful DAG run | {script:.0f} s | | |
-| the same with `site.yml` and the canary of `verify.yml`, nothing cached on the controller | {cold:.0f} s, \
-{cold / script:.2f} times the script | at most 1.5 times | {verdict(cold <= 1.5 * script)} |
+| the same with `site.yml` and the canary of `verify.yml`, nothing cached on the controller | {own:.0f} s, \
+{own / script:.2f} times the script | at most 1.5 times | {verdict(own <= 1.5 * script)} |
+| five of the hosts the same way, as root through `docker exec` | {docker:.0f} s | | |
+| the same over SSH, as a user whom sudo asks for a password | {ssh:.0f} s, {ssh / docker:.2f} times | at most {SSH_COSTS} times | \
+{verdict(ssh <= SSH_COSTS * docker)} |
 | one `ansible all -m setup` on the nine hosts | {result.setup:.1f} s | | |
 | second `site.yml`, nothing to change | {result.again:.0f} s, {result.again / result.setup:.1f} times `setup` | at most 12 times | \
 {verdict(result.again <= 12 * result.setup)} |
@@ -183,7 +212,8 @@ at most 60 s | {verdict(result.join <= 60)} |
 
 The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the release once and copies it, and does
 everything else at once, without a second run, checks, secrets or health in mind. It encrypts nothing, so `airflow_tls` is off in this
-measurement. Both take turns from bare containers, and the table has the medians: {turns}.
+measurement. Both take turns from bare containers, and the table has the medians: {turns}. So do SSH and
+`docker exec`: {pairs(result.five_ssh, result.five)}.
 
 ## Growth
 
@@ -199,8 +229,17 @@ measurement. Both take turns from bare containers, and the table has the medians
 
 def main() -> None:
     """Measure and write."""
+    parser = argparse.ArgumentParser(description="Measure the collection.")
+    parser.add_argument("--only", choices=["ssh"], help="measure this alone, print it, and write no page")
+    only = parser.parse_args().only
     folder = Path(tempfile.mkdtemp(prefix="flightdeck-bench-"))
     try:
+        if only:
+            result = Result()
+            measure_ssh(folder, result)
+            ratio = statistics.median(result.five_ssh) / statistics.median(result.five)
+            print(f"SSH against docker exec: {pairs(result.five_ssh, result.five)}; medians {ratio:.2f} to 1")
+            return
         result = measure(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

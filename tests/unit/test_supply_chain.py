@@ -7,6 +7,8 @@ import json
 import os
 import re
 import runpy
+import shutil
+import stat
 import subprocess
 import sys
 import tarfile
@@ -139,3 +141,18 @@ def test_the_archive_has_no_link_out_of_itself(builds):
     with tarfile.open(next(builds[0].glob("*.tar.gz"))) as archive:
         for member in archive:
             assert not member.name.startswith(("/", "..")) and not member.linkname.startswith(("/", "..")), member.name
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="packs with zstd")
+def test_the_archive_of_a_release_is_for_root_alone(tmp_path):
+    release, archive = tmp_path / "release", tmp_path / "release.tar.zst"
+    release.mkdir()
+    (release / "release.json").write_text("{}")
+    # Left by a build that was killed, readable for all.
+    half = tmp_path / "release.tar.part"
+    half.write_text("half")
+    half.chmod(0o644)
+    BUILD["pack"](release, archive)
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    listed = subprocess.run(["tar", "--list", "--use-compress-program", "zstd -d", "--file", archive], capture_output=True, check=True)
+    assert listed.stdout.decode().split() == ["release/", "release/release.json"]

@@ -112,6 +112,16 @@ def build(target: Path, version: str) -> None:
     (target / "release.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
+def pack(target: Path, archive: Path) -> None:
+    """Leave ``archive`` of the directory ``target``, for root alone."""
+    half = archive.with_suffix(".part")
+    half.unlink(missing_ok=True)
+    # tar keeps the mode of a file that is there.
+    half.touch(mode=0o600)
+    run("tar", "--create", "--use-compress-program", "zstd -T0 -3", "--file", half, "--directory", target.parent, target.name)
+    half.rename(archive)
+
+
 def take_environment() -> None:
     """Where packages come from. It may hold a login, which must neither stand in a command line nor stay on the disk."""
     file = HERE / "environment.json"
@@ -121,6 +131,8 @@ def take_environment() -> None:
 
 def main() -> None:
     """Command line."""
+    # Others run what is built, whatever the account that became root is used to.
+    os.umask(0o022)
     take_environment()
     target, version = Path(sys.argv[1]), sys.argv[2]
     archive = Path(f"{target}.tar.zst")
@@ -132,9 +144,7 @@ def main() -> None:
         if not (target / "release.json").exists():
             shutil.rmtree(target, ignore_errors=True)
             build(target, version)
-        half = archive.with_suffix(".part")
-        run("tar", "--create", "--use-compress-program", "zstd -T0 -3", "--file", half, "--directory", target.parent, target.name)
-        half.rename(archive)
+        pack(target, archive)
 
 
 if __name__ == "__main__":

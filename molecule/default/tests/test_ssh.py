@@ -1,0 +1,51 @@
+"""The hosts are reached as most are: over SSH, as a user who is not root and whom sudo asks for a password."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from cluster_access import ansible
+
+USER = "operator"
+# Where the host that builds releases is.
+HOST = "master1"
+ARCHIVE = "/root/test-release.tar.zst"
+LEFT = f"/home/{USER}/.ansible/tmp/ansible-tmp-1-2-3"
+
+
+@pytest.fixture
+def archive(host_named):
+    """The digest of a file that only root may read."""
+    host = host_named(HOST)
+    host.check_output("install --mode 0600 /dev/null %s && head --bytes 64M /dev/urandom > %s", ARCHIVE, ARCHIVE)
+    yield host.check_output("sha256sum %s", ARCHIVE).split()[0]
+    host.check_output("rm %s", ARCHIVE)
+
+
+def test_nothing_but_the_key_and_the_password_opens_a_host(host_named):
+    host = host_named(HOST)
+    assert host.run("runuser -u %s -- sudo --non-interactive true", USER).failed
+    settings = host.check_output("/usr/sbin/sshd -T")
+    assert "permitrootlogin no" in settings and "passwordauthentication no" in settings
+    plain = ansible(HOST, "-m", "ansible.builtin.command", "-a", "id --user", "-e", "ansible_become=false")
+    assert plain.splitlines()[-1] == host.check_output("id --user %s", USER)
+
+
+def test_an_archive_travels_as_a_file(archive, host_named, tmp_path):
+    host = host_named(HOST)
+    host.check_output("install --directory --owner %s %s && install --owner %s /dev/null %s/test-release.tar.zst", USER, LEFT, USER, LEFT)
+    dest = tmp_path / "release.tar.zst"
+    said = ansible(HOST, "-vvv", "-m", "flightdeck.airflow.release_archive", "-a", json.dumps({"path": ARCHIVE, "dest": str(dest)}))
+    assert hashlib.sha256(dest.read_bytes()).hexdigest() == archive
+    assert "release_archive.py" in said and "slurp" not in said
+    left = host.check_output("find /home/%s/.ansible -type f", USER)
+    assert not left, left
+    assert host.check_output("stat --format '%%U %%a' %s", ARCHIVE) == "root 600"
+
+
+def test_no_archive_stays_on_a_host_after_a_deployment(cluster, host_named):
+    for name in cluster.model["nodes"]:
+        # Not every host has all of these.
+        assert not host_named(name).run("find /home/%s /root /opt/airflow -name '*.tar.zst*'", USER).stdout, name
