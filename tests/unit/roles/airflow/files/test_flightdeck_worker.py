@@ -64,7 +64,7 @@ def message(*content):
 @pytest.mark.parametrize(
     ("content", "done"),
     [
-        ([json.dumps({"ti": {}, "token": token(exp=time.time() + 60)})], "handled"),
+        ([json.dumps({"ti": {}, "token": token(exp=time.time() + 86400)})], "handled"),
         ([json.dumps({"ti": {}, "token": token(exp=time.time() - 60)})], "dropped"),
         ([json.dumps({"callback": {}, "token": token(exp=time.time() - 60)})], "handled"),
         ([json.dumps({"ti": {}, "token": token()})], "handled"),
