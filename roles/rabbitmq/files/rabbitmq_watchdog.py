@@ -8,6 +8,7 @@ A node that was frozen, with its machine or alone, goes on where it was while th
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -24,8 +25,11 @@ TURN_SECONDS = 45
 # Between two restarts, so that one that does not help is not repeated all the time.
 PAUSE_SECONDS = 300
 COMMAND_SECONDS = 20
+# For a node that answers its clients and not rabbitmqctl: on a busy machine that program, an Erlang VM each time, takes longer than this.
+SLOW_SECONDS = 600
+AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 # Reasons for which there is nothing left to stop in order.
-NO_ANSWER, NO_BROKER = "it does not answer", "it runs no broker"
+NO_ANSWER, NO_BROKER, ONLY_CLIENTS = "it does not answer", "it runs no broker", "it answers its clients only"
 
 
 def ask(*command: str) -> str:
@@ -37,15 +41,30 @@ def ask(*command: str) -> str:
         return ""
 
 
-def look(node: str) -> tuple[str, float]:
-    """Why ``node`` should start anew, and for how many seconds that must be so; empty when it should not."""
+def answers(port: int) -> bool:
+    """Whether the node reacts to a client on ``port`` of this host, if only by refusing one without encryption. A frozen one does not."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=COMMAND_SECONDS) as client:
+            client.sendall(AMQP_HEADER)
+            client.recv(1)
+    except ConnectionResetError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def look(node: str, port: int) -> tuple[str, float]:
+    """Why ``node``, whose clients use ``port``, should be restarted, and for how many seconds that must be so; empty when it should not."""
     # One that starts waits for the others for as long as it takes.
     if subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False).stdout.strip() != "active":
         return "", 0
     if said := ask("cluster_status", "--formatter", "json"):
         return problem(json.loads(said), node)
     # One that has paused itself in a minority answers this; when it is none any more, its start may hang for good.
-    return (NO_BROKER, MAJORITY_SECONDS) if ask("ping") else (NO_ANSWER, MINORITY_SECONDS)
+    if ask("ping"):
+        return NO_BROKER, MAJORITY_SECONDS
+    return (ONLY_CLIENTS, SLOW_SECONDS) if answers(port) else (NO_ANSWER, MINORITY_SECONDS)
 
 
 def problem(status: dict[str, Any], node: str) -> tuple[str, float]:
@@ -76,13 +95,13 @@ def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple
 def main() -> None:
     """One look."""
     state = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {"restarted": -PAUSE_SECONDS}
-    found = look(sys.argv[1])
+    found = look(sys.argv[1], int(sys.argv[2]))
     restart, state = decide(found, state, time.monotonic())
     STATE.write_text(json.dumps(state), encoding="utf-8")
     if found[0]:
         print(f"{found[0]}, {'restarting it' if restart else 'waiting'}", flush=True)
     if restart:
-        hang = found[0] in (NO_ANSWER, NO_BROKER)
+        hang = found[0] in (NO_ANSWER, NO_BROKER, ONLY_CLIENTS)
         how = ["kill", "--kill-whom=all", "--signal=SIGKILL"] if hang else ["try-restart", "--no-block"]
         subprocess.run(["systemctl", *how, UNIT], check=True)
 

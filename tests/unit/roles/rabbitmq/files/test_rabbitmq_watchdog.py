@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,29 @@ def test_another_reason_begins_anew():
     assert not restart
     _restart, state = watchdog.decide(("", 0), state, 1110)
     assert state == {"restarted": 0.0}
+
+
+@pytest.mark.parametrize(("says", "alive"), [(b"AMQP", True), (b"", True), (None, False)], ids=["greets", "hangs up", "is frozen"])
+def test_a_node_that_answers_its_clients_is_slow_and_not_frozen(monkeypatch, says, alive):
+    """A frozen one accepts connections all the same: the kernel does that."""
+    monkeypatch.setattr(watchdog, "COMMAND_SECONDS", 0.5 if says is None else 60)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            client = server.accept()[0]
+            with client:
+                client.recv(8)
+                if says is None:
+                    client.recv(1)
+                client.sendall(says or b"")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        assert watchdog.answers(server.getsockname()[1]) == alive
+        thread.join(60)
+
+
+def test_a_node_without_a_listener_does_not_answer():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert not watchdog.answers(port)
