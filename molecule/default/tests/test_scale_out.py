@@ -38,6 +38,18 @@ def processes(cluster, host_named):
     return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
 
 
+def check_processes(before, cluster, host_named):
+    """Each process is the one it was; what ended says why."""
+    after = processes(cluster, host_named)
+    ended = {}
+    for name in before:
+        if before[name] != after[name]:
+            restarts = host_named(name).run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'").stdout
+            services = host_named(name).run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'").stdout
+            ended[name] = f"{before[name]}\n{after[name]}\n{restarts}\n{services}"
+    assert not ended, "\n".join(ended.values())
+
+
 @pytest.fixture(scope="module", autouse=True)
 def machine():
     """A bare third worker."""
@@ -54,21 +66,21 @@ def test_a_worker_joins(cluster, host_named):
     others = sum(ok for host, (ok, _changed) in deployed.items() if host != "worker3")
     print(f"first task of worker3 after {seconds:.0f} s, {others} task executions on other hosts")
     assert others <= OTHERS_TASKS
-    assert {host: pids for host, pids in processes(cluster, host_named).items() if host in before} == before
+    check_processes(before, cluster, host_named)
 
 
 def test_nothing_is_left_to_do_on_the_others(cluster, host_named):
     before = processes(cluster, host_named)
     everything = recap(play("site.yml"))
     assert [host for host, (_ok, changed) in everything.items() if changed] == []
-    assert processes(cluster, host_named) == before
+    check_processes(before, cluster, host_named)
 
 
 def test_a_run_for_one_backing_host_goes_on_without_airflow_hosts(cluster, host_named):
     before = processes(cluster, host_named)
     alone = recap(play("site.yml", "--limit", "db1"))
     assert [host for host, (_ok, changed) in alone.items() if changed] == []
-    assert processes(cluster, host_named) == before
+    check_processes(before, cluster, host_named)
 
 
 def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
@@ -86,7 +98,7 @@ def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
     without = recap(ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=600))
     # The load balancer's firewall does not admit the worker any more; the components' units and secrets go; that is all.
     assert {host: changed for host, (_ok, changed) in without.items() if changed} == {"lb1": 1, **dict.fromkeys(HAD, 2)}
-    assert processes(cluster, host_named) == before
+    check_processes(before, cluster, host_named)
     for name, unit in HAD.items():
         host = host_named(name)
         assert not host.file(f"/etc/systemd/system/{unit}.service").exists

@@ -50,6 +50,6 @@ def test_a_client_that_is_gone_is_forgotten(host_named, layer):
         try:
             client.communicate()
             assert held()
-            wait_until("the load balancer forgets it", lambda: not held(), FORGOTTEN_SECONDS)
+            wait_until("the load balancer forgets it", lambda: not held(), FORGOTTEN_SECONDS, promised=True)
         finally:
             host_named(LOST).check_output("nft delete table inet gone")
