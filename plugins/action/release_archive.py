@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 from typing import Any
@@ -57,9 +58,14 @@ class ActionModule(ActionBase):
         return folder
 
     def _receive(self, path: str, dest: str, sha256: str, host: str) -> None:
-        """Under another name until it is whole: a run that is killed must not leave half an archive for the other hosts."""
-        half = f"{dest}.{host}"
+        """Under another name until it is whole: a run that is killed must not leave half an archive for the other hosts.
+
+        Its workers may outlive it, so each process has a name of its own, and takes away what earlier ones have left.
+        """
         os.makedirs(os.path.dirname(dest), exist_ok=True)
+        for left in glob.glob(f"{glob.escape(dest)}.{glob.escape(host)}.*"):
+            os.unlink(left)
+        half = f"{dest}.{host}.{os.getpid()}"
         self._connection.fetch_file(path, half)
         if digest(half) != sha256:
             os.unlink(half)

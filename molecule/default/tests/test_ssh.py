@@ -6,12 +6,24 @@ import hashlib
 import json
 
 import pytest
-from cluster_access import ansible
+from cluster_access import ansible, wait_until
 
 USER = "operator"
 # Where the host that builds releases is.
 HOST = "master1"
 ARCHIVE = "/root/test-release.tar.zst"
+TABLE = "nft --stateless list table inet flightdeck"
+# As ours, but that no new connection gets in.
+SHUT = """table inet flightdeck
+delete table inet flightdeck
+table inet flightdeck {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        iif lo accept
+        ct state established,related accept
+    }
+}
+"""
 LEFT = f"/home/{USER}/.ansible/tmp/ansible-tmp-1-2-3"
 
 
@@ -49,3 +61,16 @@ def test_no_archive_stays_on_a_host_after_a_deployment(cluster, host_named):
     for name in cluster.model["nodes"]:
         # Not every host has all of these.
         assert not host_named(name).run("find /home/%s /root /opt/airflow -name '*.tar.zst*'", USER).stdout, name
+
+
+def test_rules_that_keep_ansible_out_are_taken_back(cluster, host_named):
+    # Nothing else depends on a worker, while nobody reaches it.
+    name = cluster.model["hosts_of"]["worker"][-1]["name"]
+    host = host_named(name)
+    before = host.check_output(TABLE)
+    arguments = json.dumps({"rules": SHUT, "guard_seconds": 60})
+    with pytest.raises(RuntimeError, match="airflow_firewall_ssh_ports"):
+        ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments)
+    assert "dport" not in host.check_output(TABLE)
+    wait_until("the earlier rules are back", lambda: host.check_output(TABLE) == before, 90)
+    assert "pong" in ansible(name, "-m", "ansible.builtin.ping")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cluster_access import ansible, wait_until
+from cluster_access import ansible, through_docker, wait_until
 
 TABLE = "nft --stateless list table inet flightdeck"
 # Drops everything from other hosts, SSH and Ansible included, but for what these tests come in by.
@@ -32,27 +32,34 @@ def name(cluster):
     return cluster.model["hosts_of"]["worker"][-1]["name"]
 
 
-def test_rules_that_nobody_confirms_are_taken_back(name, host_named):
+@pytest.fixture
+def firewall(name, cluster):
+    """Run the module on the host from inside: the rules here keep SSH out."""
+    return lambda arguments: ansible(
+        name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments), *through_docker(cluster.containers[name])
+    )
+
+
+def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
     host = host_named(name)
     before = host.check_output(TABLE)
     arguments = {"rules": SHUT, "guard_seconds": GUARD_SECONDS, "confirm": False}
-    ansible(name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments))
+    firewall(arguments)
     assert "dport" not in host.check_output(TABLE)
     assert "dport" in host.check_output("cat /etc/flightdeck/firewall.nft")
     # A second run that comes in over the old connection: what it would bring back is not the first one's trial.
-    ansible(name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments))
+    firewall(arguments)
     wait_until("the timer brings the rules back", lambda: host.check_output(TABLE) == before, GUARD_SECONDS + 10)
 
 
 @pytest.mark.parametrize("damage", [EMPTY, "systemctl stop flightdeck-firewall"], ids=["emptied", "stopped"])
-def test_rules_that_somebody_took_away_are_put_back(name, host_named, damage):
+def test_rules_that_somebody_took_away_are_put_back(name, host_named, firewall, damage):
     host = host_named(name)
     before, rules = host.check_output(TABLE), host.check_output("cat /etc/flightdeck/firewall.nft") + "\n"
     host.check_output(damage)
-    arguments = json.dumps({"rules": rules})
-    assert "CHANGED" in ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments)
+    assert "CHANGED" in firewall({"rules": rules})
     assert host.check_output(TABLE) == before
-    assert "CHANGED" not in ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments)
+    assert "CHANGED" not in firewall({"rules": rules})
     assert host.service("flightdeck-firewall").is_running
 
 

@@ -105,11 +105,13 @@ def test_the_archive_comes_whole(archive, tmp_path):
 def test_what_a_killed_run_left_is_no_obstacle(archive, tmp_path):
     dest = tmp_path / "cache/release.tar.zst"
     dest.parent.mkdir()
-    half = dest.with_name(f"{dest.name}.localhost")
+    half = dest.with_name(f"{dest.name}.localhost.1")
     half.write_bytes(b"half")
+    other = dest.with_name(f"{dest.name}.localhost2.1")
+    other.write_bytes(b"of another host")
     assert not fetch(archive, dest)["failed"]
     assert dest.read_bytes() == CONTENT
-    assert not half.exists()
+    assert (half.exists(), other.exists()) == (False, True)
 
 
 def test_check_mode_transfers_nothing(archive, tmp_path):
