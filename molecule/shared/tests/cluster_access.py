@@ -61,8 +61,8 @@ def inventory() -> str:
 def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
     """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too long."""
     command = [program, "-i", inventory(), *arguments]
-    # Molecule forces colours, which would hide in what tests search.
-    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+    # Molecule forces colours, which would hide in what tests search, and has the details elsewhere.
+    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_VERBOSE_TO_STDERR": "false"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUSY * timeout, check=False, env=plain)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
