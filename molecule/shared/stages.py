@@ -75,6 +75,8 @@ def run(name: str, command: list[str]) -> int:
     # Its descriptors stay open for a make that shares its parent's jobs.
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else dict(os.environ)
     stage, parts = Stage(name, time.time()), Parts()
+    # Of stages that run at once each line has the name.
+    prefix = f"{name}: " if os.environ.get("FLIGHTDECK_PREFIX") else ""
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
@@ -82,7 +84,7 @@ def run(name: str, command: list[str]) -> int:
         ) as process,
     ):
         for line in process.stdout or ():
-            print(line, end="", flush=True)
+            print(f"{prefix}{line}", end="", flush=True)
             plain = COLOURS.sub("", line)
             kept.write(plain)
             parts.line(plain, time.time())

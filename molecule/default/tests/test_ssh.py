@@ -68,9 +68,10 @@ def test_rules_that_keep_ansible_out_are_taken_back(cluster, host_named):
     name = cluster.model["hosts_of"]["worker"][-1]["name"]
     host = host_named(name)
     before = host.check_output(TABLE)
-    arguments = json.dumps({"rules": SHUT, "guard_seconds": 60})
+    # Sooner than the rules come back, the connection is given up.
+    arguments = json.dumps({"rules": SHUT, "guard_seconds": 40})
     with pytest.raises(RuntimeError, match="airflow_firewall_ssh_ports"):
-        ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments)
+        ansible(name, "-m", "flightdeck.airflow.firewall", "-a", arguments, "-e", "ansible_ssh_timeout=10")
     assert "dport" not in host.check_output(TABLE)
     wait_until("the earlier rules are back", lambda: host.check_output(TABLE) == before, 90)
     assert "pong" in ansible(name, "-m", "ansible.builtin.ping")
