@@ -110,4 +110,4 @@ def test_the_cluster_works_with_two_brokers(cluster, host_named):
 
 
 def test_nothing_is_left_to_do():
-    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+    assert [host for host, (_ok, changed) in recap(play("site.yml", "--check", "--diff")).items() if changed] == []
