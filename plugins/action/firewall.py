@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One execution when there is nothing to do. Raises AnsibleConnectionFailure when the new rules keep Ansible out."""
+        """One execution when there is nothing to do. Raises AnsibleActionFail when the new rules keep Ansible out."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         compared = self._step(task_vars, "compared")
         result.update(compared)
@@ -35,7 +35,8 @@ class ActionModule(ActionBase):
                 applied = self._step(task_vars, "confirmed", in_force=applied["in_force"])
             except AnsibleConnectionFailure as error:
                 seconds = self._task.args.get("guard_seconds", 60)
-                raise AnsibleConnectionFailure(
+                # The host was reached before, so it is no host that is down, which tasks may ignore.
+                raise AnsibleActionFail(
                     f"No new connection under the new firewall rules; the earlier ones come back {seconds} s after the change. Look at "
                     f"airflow_firewall_ssh_ports and airflow_firewall_ssh_sources. {error}"
                 ) from error
