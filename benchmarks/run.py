@@ -3,7 +3,7 @@
     python benchmarks/run.py             all of it
     python benchmarks/run.py --only ssh  print what SSH costs, and write nothing
 
-Takes about 40 minutes on two processors; nothing else should run meanwhile. The script and the cold deployment take turns, as do the two
+Takes about 40 minutes on two processors; nothing else should run meanwhile. The script and the cold deployment alternate, as do the two
 ways to reach the hosts, and the page has their medians, because each moves by 20 per cent from one run to the next; every other figure is
 one run. Read the ratios.
 """
@@ -212,7 +212,7 @@ at most 60 s | {verdict(result.join <= 60)} |
 
 The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the release once and copies it, and does
 everything else at once, without a second run, checks, secrets or health in mind. It encrypts nothing, so `airflow_tls` is off in this
-measurement. Both take turns from bare containers, and the table has the medians: {turns}. So do SSH and
+measurement. Both alternate from bare containers, and the table has the medians: {turns}. So do SSH and
 `docker exec`: {pairs(result.five_ssh, result.five)}.
 
 ## Growth

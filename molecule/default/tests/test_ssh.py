@@ -64,7 +64,7 @@ def test_no_archive_stays_on_a_host_after_a_deployment(cluster, host_named):
 
 
 def test_rules_that_keep_ansible_out_are_taken_back(cluster, host_named):
-    # Nothing else depends on a worker, while nobody reaches it.
+    # Nothing else depends on a worker while it cannot be reached.
     name = cluster.model["hosts_of"]["worker"][-1]["name"]
     host = host_named(name)
     before = host.check_output(TABLE)
