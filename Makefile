@@ -80,6 +80,7 @@ lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelo
 unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
 	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
 	@command -v nft >/dev/null || $(LAB) apt nftables
+	@command -v zstd >/dev/null || $(LAB) apt zstd
 	pytest tests/unit
 
 SCENARIO ?= default

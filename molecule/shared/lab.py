@@ -265,7 +265,7 @@ def from_mirror(codename: str, folder: Path, script: str) -> None:
     (folder / "apt.conf").write_text(apt_settings(), encoding="utf-8")
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--quiet", f"--include={BASE}"]
     command += ["--skip=cleanup/apt,cleanup/reproducible", "--dpkgopt=force-unsafe-io", f"--aptopt={folder}/apt.conf"]
-    command += [f"--customize-hook=copy-in {folder}/ca/. /usr/local/share/ca-certificates" for _ in range(any((folder / "ca").iterdir()))]
+    command += [f"--customize-hook=copy-in {folder}/ca/. /usr/local/share/ca-certificates"]
     command += [f'--customize-hook=chroot "$1" /bin/sh -s < {folder}/provision.sh', codename, "-", *sources(codename)]
     with (folder / "log").open("w+", encoding="utf-8") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as bootstrap:
         load = ["docker", "import", *changes(codename), "-", f"flightdeck-{codename}"]
@@ -297,6 +297,8 @@ def image(codename: str) -> None:
         folder = Path(temporary)
         # mmdebstrap's apt is not root everywhere.
         folder.chmod(0o755)
+        # Empty on a machine without certificates.
+        (folder / "ca").mkdir()
         certificates(folder / "ca")
         if base := pulled(codename):
             from_registry(codename, base, folder, script)
