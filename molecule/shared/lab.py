@@ -126,6 +126,23 @@ def forget_dead(pid_file: Path, name: str) -> None:
         pid_file.unlink(missing_ok=True)
 
 
+def stale_rules(table: str, bridges: set[str]) -> list[tuple[str, list[str]]]:
+    """Bridge and rule of each masquerading rule of Docker's in ``table``, output of ``iptables-save``, for a bridge not in ``bridges``."""
+    rule = re.compile(r"^-A (POSTROUTING -s \S+ ! -o (br-[0-9a-f]{12}) -j MASQUERADE)$", re.MULTILINE)
+    return [(bridge, text.split()) for text, bridge in rule.findall(table) if bridge not in bridges]
+
+
+def forget_bridges() -> None:
+    """Delete bridges, and their rules, of networks that a killed engine no longer knows: they hide the hosts of a new one from each other."""
+    if not shutil.which("iptables-save"):
+        return
+    bridges = {f"br-{network}" for network in run("docker", "network", "ls", "--quiet").split()}
+    for bridge, rule in stale_rules(run("iptables-save", "--table", "nat"), bridges):
+        run("iptables", "--table", "nat", "--delete", *rule)
+        if Path("/sys/class/net", bridge).exists():
+            run("ip", "link", "delete", bridge)
+
+
 def engine() -> None:
     """Have a Docker engine that answers."""
     if answers():
@@ -153,6 +170,7 @@ def engine() -> None:
                 "the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log or journalctl -u docker)"
             )
         time.sleep(0.5)
+    forget_bridges()
 
 
 def mirrors(apt: Path = Path("/etc/apt")) -> tuple[str, str]:

@@ -91,3 +91,15 @@ def test_what_roles_install_is_not_installed_before_them():
     script = lab.provision_script("bookworm")
     installs = [line for line in script.splitlines() if "apt-get install" in line and "-only" not in line and "--simulate" not in line]
     assert not [package for package in lab.PACKAGES for line in installs if package in line.split()]
+
+
+def test_rules_of_bridges_that_are_gone_are_stale():
+    table = """*nat
+-A POSTROUTING -s 172.31.87.0/24 ! -o br-5f1c038f1069 -j MASQUERADE
+-A POSTROUTING -s 172.31.87.0/24 ! -o br-6099d5d53495 -j MASQUERADE
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A POSTROUTING -s 10.0.0.0/8 ! -o eth7 -j MASQUERADE
+COMMIT
+"""
+    stale = "POSTROUTING -s 172.31.87.0/24 ! -o br-6099d5d53495 -j MASQUERADE".split()
+    assert lab.stale_rules(table, {"br-5f1c038f1069"}) == [("br-6099d5d53495", stale)]
