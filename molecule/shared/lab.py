@@ -357,6 +357,9 @@ def tools(folder: Path, lock: Path) -> None:
 
 def remove(lab: str) -> None:
     """Remove the containers of a lab, all at once, and its network. Images and the package cache stay."""
+    if not answers() and not shutil.which("dockerd"):
+        return
+    engine()
     containers = run("docker", "ps", "--all", "--quiet", "--filter", f"label=flightdeck.lab={lab}").split()
     with ThreadPoolExecutor(max(len(containers), 1)) as pool:
         list(pool.map(lambda container: run("docker", "rm", "--force", "--volumes", container), containers))
@@ -366,16 +369,16 @@ def remove(lab: str) -> None:
 
 def check_disk() -> None:
     """Raises LabError when the images and containers would not fit."""
-    where = run("docker", "info", "--format", "{{.DockerRootDir}}").strip()
+    where = run("docker", "info", "--format", "{{.DockerRootDir}}").strip() if answers() else "/var/lib/docker"
     free = shutil.disk_usage(where if os.path.isdir(where) else "/").free / 1e9
     if free < FREE_GB:
         raise LabError(f"{where} has {free:.1f} GB free, {FREE_GB} are needed: make room, or move Docker's data-root")
 
 
 def check(port: int) -> None:
-    """Raises LabError when the disk is too small or ``port`` is taken by somebody else."""
+    """Raises LabError when the disk is too small or ``port`` is taken. A machine without an engine is no fault."""
     check_disk()
-    if run("docker", "ps", "--quiet", "--filter", "label=flightdeck.lab=lab").strip():
+    if answers() and run("docker", "ps", "--quiet", "--filter", "label=flightdeck.lab=lab").strip():
         return
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,6 +6,8 @@ import importlib.util
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +27,7 @@ Suites: bookworm bookworm-updates
 @pytest.fixture
 def docker(monkeypatch):
     """An engine without containers whose data lies in /."""
+    monkeypatch.setattr(lab, "answers", lambda: True)
     monkeypatch.setattr(lab, "run", lambda *command, **_more: "/\n" if command[1] == "info" else "")
 
 
@@ -42,6 +45,16 @@ def test_a_taken_port():
         other.listen()
         with pytest.raises(lab.LabError, match=r"is taken .*choose another: make up PORT="):
             lab.check(other.getsockname()[1])
+
+
+def test_a_machine_without_an_engine_passes_and_has_nothing_to_remove():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    bare = {"PATH": "/nowhere", "HOME": os.environ["HOME"]}
+    for words in (["check", str(port)], ["remove", "lab"]):
+        done = subprocess.run([sys.executable, str(PATH), *words], env=bare, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_mirror(tmp_path):
