@@ -133,7 +133,7 @@ def stale_rules(table: str, bridges: set[str]) -> list[tuple[str, list[str]]]:
 
 
 def forget_bridges() -> None:
-    """Delete bridges, and their rules, of networks that a killed engine no longer knows: they hide the hosts of a new one from each other."""
+    """Delete the bridges and rules that a killed engine left: they hide the hosts of a new network from each other."""
     if not shutil.which("iptables-save"):
         return
     bridges = {f"br-{network}" for network in run("docker", "network", "ls", "--quiet").split()}

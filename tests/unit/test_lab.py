@@ -114,5 +114,5 @@ def test_rules_of_bridges_that_are_gone_are_stale():
 -A POSTROUTING -s 10.0.0.0/8 ! -o eth7 -j MASQUERADE
 COMMIT
 """
-    stale = "POSTROUTING -s 172.31.87.0/24 ! -o br-6099d5d53495 -j MASQUERADE".split()
+    stale = ["POSTROUTING", "-s", "172.31.87.0/24", "!", "-o", "br-6099d5d53495", "-j", "MASQUERADE"]
     assert lab.stale_rules(table, {"br-5f1c038f1069"}) == [("br-6099d5d53495", stale)]
