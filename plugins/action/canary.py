@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             password = str(variables["airflow_secrets"]["admin_password"])
             authority = str(variables["airflow_certificates"].get("authority", ""))
         except KeyError as error:
-            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.cluster_model first") from error
+            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first") from error
         if self._task.check_mode:
             result.update(changed=False, skipped=True, rows=[], msg="The canary runs tasks, which check mode does not")
             return result

@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         try:
             cluster, name = variables["airflow_cluster"], variables["inventory_hostname"]
         except KeyError as error:
-            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.cluster_model first") from error
+            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first") from error
         before = time.time()
         try:
             found = self._execute_module(module_name=MODULE, module_args=wanted(cluster, name), task_vars=task_vars)

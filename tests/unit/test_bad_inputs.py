@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 # What every other playbook begins with: it reaches no host.
-MODEL = "playbooks/model.yml"
+MODEL = "playbooks/phases/model.yml"
 
 
 def copied(folder):
@@ -367,13 +367,13 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
     shutil.rmtree(inventory)
     shutil.copytree(ROOT / "inventories/single", inventory)
     (inventory / "group_vars/all/ansible.yml").write_text("---\nansible_connection: local\nansible_python_interpreter: /nowhere/python\n")
-    returncode, output = run(inventory, playbook="playbooks/cluster_model.yml")
+    returncode, output = run(inventory, playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
     assert "FD213 hosts node1: found no look at the host possible" in output
     (inventory / "group_vars/all/ansible.yml").write_text(f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n")
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         change(inventory, airflow_haproxy_web_port=foreign.getsockname()[1])
-        returncode, output = run(inventory, "--check", "-e", "__preflight_deploy=true", playbook="playbooks/cluster_model.yml")
+        returncode, output = run(inventory, "--check", "-e", "__preflight_deploy=true", playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
     expected = "FD213 account" if os.geteuid() else f"(pid {os.getpid()}"
     if "FD201" not in output:

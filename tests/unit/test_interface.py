@@ -88,6 +88,15 @@ def test_no_variable_of_ours_is_used_without_a_default():
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 
 
+VERBS = """airflow_db deploy_dags grow_metastore replace_host rotate_secrets site start status stop switchover validate
+verify""".split()
+
+
+def test_playbooks_are_what_an_operator_types():
+    """Parts that are no use alone are in playbooks/phases."""
+    assert sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")) == VERBS
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_is_documented(name):
     module = importlib.import_module(f"ansible_collections.flightdeck.airflow.plugins.modules.{name}")
@@ -143,8 +152,11 @@ def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
         "LC_ALL": "C.UTF-8",
     }
     subprocess.run(install, check=True, capture_output=True, env=environment)
-    (tmp_path / "use.yml").write_text("---\n- ansible.builtin.import_playbook: flightdeck.airflow.site\n")
     inventory = tmp_path / "ansible_collections/flightdeck/airflow/inventories/prod"
+    # What operators type, and the phase that a playbook of their own begins with.
+    names = [path.stem for path in sorted((ROOT / "playbooks").glob("*.yml"))] + ["phases.preflight"]
+    plays = [{"ansible.builtin.import_playbook": f"flightdeck.airflow.{name}"} for name in names]
+    (tmp_path / "use.yml").write_text(yaml.safe_dump(plays))
     check = [bin_dir / "ansible-playbook", "--syntax-check", "-i", str(inventory), str(tmp_path / "use.yml")]
     done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -109,7 +109,7 @@ def test_only_a_deployment_brings_settings_to_a_unit(action):
 
 def test_secrets_go_after_the_restarts_and_units_before():
     """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old processes read old secrets."""
-    plays = yaml.safe_load((ROOT / "playbooks/airflow.yml").read_text())
+    plays = yaml.safe_load((ROOT / "playbooks/phases/airflow.yml").read_text())
     (play,) = (play for play in plays if play["name"] == "Start Airflow")
     entries = [[task.get("ansible.builtin.import_role", {}).get("tasks_from") for task in play[part]] for part in ("tasks", "post_tasks")]
     assert (entries[0][-1], entries[1]) == ("leftover_units", ["leftover_files"])
@@ -117,7 +117,7 @@ def test_secrets_go_after_the_restarts_and_units_before():
 
 @pytest.mark.parametrize(("limit", "builder"), [(["lb1", "db1"], None), (["db1", "worker1", "master1"], "master1")])
 def test_one_airflow_host_of_those_that_run_builds_the_release_and_a_run_without_any_goes_on(limit, builder):
-    plays = yaml.safe_load((ROOT / "playbooks/backing_services.yml").read_text())
+    plays = yaml.safe_load((ROOT / "playbooks/phases/backing_services.yml").read_text())
     condition = next(task["when"] for play in plays for task in play["tasks"] if task["name"] == "Build the Airflow release")
     known = {"airflow_cluster": {"airflow_hosts": ["master1", "worker1"]}, "ansible_play_hosts_all": limit}
     builds = [
@@ -140,7 +140,7 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
 
 def test_plays_over_the_whole_cluster_name_every_group():
     """In one order: some tasks run on the first host only."""
-    plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text()) if "hosts" in play]
+    plays = [play for path in (ROOT / "playbooks").glob("**/*.yml") for play in yaml.safe_load(path.read_text()) if "hosts" in play]
     found = {
         play["name"]: play["hosts"] for play in plays if play["hosts"].count("airflow_") > len(GROUPS) / 2 and "!" not in play["hosts"]
     }

@@ -39,7 +39,7 @@ def run(folder, plays, *arguments, web="here", **variables):
     ],
 )
 def test_no_answer_is_not_that_all_tasks_are_finished(tmp_path, host, arguments, found):
-    _stopping, waiting, going_on = yaml.safe_load((ROOT / "playbooks/pause_scheduling.yml").read_text())
+    _stopping, waiting, going_on = yaml.safe_load((ROOT / "playbooks/phases/pause_scheduling.yml").read_text())
     saying = {**going_on, "tasks": [{"ansible.builtin.debug": {"msg": "left: <{{ __unfinished }}>"}}]}
     cluster = {"database_host": host, "drain_timeout_seconds": 0}
     variables = {"__airflow_python": sys.executable, "__airflow_environment": {}, "airflow_cluster": cluster}
