@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
@@ -138,11 +141,42 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
     assert found == [("build.yml", False, True)]
 
 
-def test_plays_over_the_whole_cluster_name_every_group():
-    """In one order: some tasks run on the first host only."""
-    plays = [play for path in (ROOT / "playbooks").glob("**/*.yml") for play in yaml.safe_load(path.read_text()) if "hosts" in play]
-    found = {
-        play["name"]: play["hosts"] for play in plays if play["hosts"].count("airflow_") > len(GROUPS) / 2 and "!" not in play["hosts"]
-    }
-    assert len(found) > 5
-    assert {name: hosts for name, hosts in found.items() if hosts != ":".join(f"airflow_{group}" for group in GROUPS)} == {}
+def plays():
+    """Every play of the collection, with its file."""
+    for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
+        for play in yaml.safe_load(path.read_text()) or ():
+            if "hosts" in play:
+                yield path, play
+
+
+def test_no_play_lists_the_groups_of_the_cluster():
+    """A new service would have to be added to every list. Plays over the cluster run on the groups that the model phase makes."""
+    longest = {f"{path.name}: {play['name']}": play["hosts"].count("airflow_") for path, play in plays()}
+    assert {name for name, count in longest.items() if count > 3} <= {"scheduler_lease.yml: Stop the schedulers that take no turns"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "db1 mq1 mq2 mq3 lb1 master1 master2 worker1 worker2 | master1 master2 worker1 worker2"),
+        (("--check",), "db1 mq1 mq2 mq3 lb1 master1 master2 worker1 worker2 | master1 master2 worker1 worker2"),
+        (("--limit", "worker2,mq1,other"), "mq1 worker2 | worker2"),
+    ],
+)
+def test_the_groups_of_the_model_are_the_hosts_of_the_cluster_in_its_order(tmp_path, arguments, expected):
+    inventory = tmp_path / "inventory"
+    shutil.copytree(ROOT / "inventories/prod", inventory)
+    (inventory / "other.yml").write_text(yaml.safe_dump({"all": {"hosts": {"other": None, "another": None}}}))
+    groups = ["airflow_cluster_hosts", "airflow_component_hosts"]
+    show = {"ansible.builtin.debug": {"msg": "members: {{ ansible_play_hosts | join(' ') }}"}, "run_once": True}
+    model = {"ansible.builtin.import_playbook": str(ROOT / "playbooks/phases/model.yml")}
+    # The model is computed again where a playbook imports site.yml.
+    content = [model, model, *({"hosts": group, "gather_facts": False, "tasks": [show]} for group in groups)]
+    (tmp_path / "plays.yml").write_text(yaml.safe_dump(content))
+    command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, tmp_path / "plays.yml", *arguments]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " | ".join(re.findall(r"members: ([\w ]+)", done.stdout)) == expected
+    assert not re.search("changed: .*item=", done.stdout)
+    assert "WARNING" not in done.stderr
