@@ -12,12 +12,19 @@ ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "variables.md"
 HEAD = """# Variables
 
-Made from `roles/airflow/meta/argument_specs.yml` by `make docs`. Which variables may differ between hosts: [inventory](inventory.md). The
-others belong into `group_vars/all`. Secrets without a default are made on the first run.
+Made from the roles' `meta/argument_specs.yml` by `make docs`. Which variables may differ between
+hosts: [inventory](inventory.md). The others belong into `group_vars/all`. Secrets without a default
+are made on the first run.
 
-| variable | type | default | meaning |
-|---|---|---|---|
 """
+ARGUMENTS = """
+## Arguments of playbooks
+
+What one run of a playbook needs, given with `-e`. They are no settings: leave them out of the
+inventory.
+
+"""
+COLUMNS = "| variable | type | default | meaning |\n|---|---|---|---|\n"
 
 
 def cell(text: str) -> str:
@@ -38,10 +45,16 @@ def row(name: str, option: dict[str, Any]) -> str:
 
 
 def render() -> str:
-    """The whole page."""
-    specs = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options: dict[str, dict[str, Any]] = specs["argument_specs"]["cluster"]["options"]
-    return HEAD + "".join(row(name, option) for name, option in options.items())
+    """The whole page: the settings, then the arguments that entry points of other names read."""
+    paths = [ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "metastore")]
+    specs = [yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"] for path in paths]
+    names = yaml.safe_load((ROOT / "roles/airflow/defaults/main/arguments.yml").read_text(encoding="utf-8"))
+    every: dict[str, dict[str, Any]] = {}
+    for entry_points in specs:
+        for entry_point in entry_points.values():
+            every = {**entry_point["options"], **every}
+    settings = "".join(row(name, option) for name, option in specs[0]["cluster"]["options"].items())
+    return HEAD + COLUMNS + settings + ARGUMENTS + COLUMNS + "".join(row(name, every[name]) for name in names)
 
 
 if __name__ == "__main__":

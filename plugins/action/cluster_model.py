@@ -29,7 +29,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
 
 _ROOT = Path(__file__).parents[2]
-_SPECS = _ROOT / "roles" / "airflow" / "meta" / "argument_specs.yml"
+# Of the roles with entry points that take settings or arguments.
+_SPECS = [_ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "metastore")]
 _RUNTIME = _ROOT / "meta" / "runtime.yml"
 
 
@@ -56,9 +57,10 @@ class ActionModule(ActionBase):
         self._fail_with(
             _controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"])
         )
-        options = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]["cluster"]["options"]
+        specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _SPECS]
+        options = specs[0]["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
-        given = self._read(names, variables["hostvars"], options)
+        given = self._read(names, variables["hostvars"], {**options, **_specs.arguments(specs)})
         settings = self._settings(given, variables, options)
         hosts = [self._host(name, given.values[name], variables, settings) for name in names]
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]

@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
             for name in _secrets.GENERATORS
             if variables.get(f"airflow_{name}")
         }
-        rotation = variables.get("airflow_rotation") or {}
+        rotation = variables.get("__airflow_rotation") or {}
         new = _secrets.missing(given)
         if new:
             # The variables may be older than the file: another run can have written it meanwhile, and nothing is made twice.

@@ -14,7 +14,7 @@ description:
     each queue of the inventory ran at least one task whose log can be read through the API.
   - When a worker got none, it tries again with more tasks, three times in all.
   - Old runs of its own are deleted, the last 20 stay.
-  - Runs on the controller, reads C(airflow_cluster) and C(airflow_secrets), which the playbook M(flightdeck.airflow.cluster_model) sets,
+  - Runs on the controller, reads C(airflow_cluster) and C(airflow_secrets), which the playbook C(flightdeck.airflow.phases.model) sets,
     and needs no connection to any host. Use it with C(run_once).
 author: Flightdeck contributors (@flightdeck)
 attributes:

@@ -34,7 +34,7 @@ options:
 EXAMPLES = r"""
 - name: Check the hosts before anything changes
   flightdeck.airflow.preflight:
-    facts: __preflight_facts
+    facts: preflight_facts
     deploy: true
   run_once: true
 """

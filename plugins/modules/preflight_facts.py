@@ -78,13 +78,13 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the hosts
+- name: Collect what roles and preflight need to know
   flightdeck.airflow.preflight_facts:
-  register: __preflight_facts
+  register: preflight_facts
 
 - name: Check the hosts before anything changes
   flightdeck.airflow.preflight:
-    facts: __preflight_facts
+    facts: preflight_facts
   run_once: true
 """
 

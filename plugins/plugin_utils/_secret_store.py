@@ -11,13 +11,14 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept
 
 _HEADING = "# Secrets of the cluster, made once; only rotate_secrets.yml makes them anew. Keep a copy where you keep backups.\n"
 _PREFIX = "airflow_"
-_ROTATION = "airflow_rotation"
+# State, not a setting: how far a rotation is.
+_ROTATION = "__airflow_rotation"
 
 
 def read(loader: Any, path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """Secrets by name without the prefix, and the state of their rotation. Raises AnsibleActionFail for a foreign file."""
     document = _kept.read(loader, path) or {}
-    if not isinstance(document, dict) or not all(str(name).startswith(_PREFIX) for name in document):
+    if not isinstance(document, dict) or not all(str(name).startswith(_PREFIX) or name == _ROTATION for name in document):
         raise AnsibleActionFail(f"{path} is not a file of airflow_* variables; move it away or set airflow_secrets_file")
     rotation = document.pop(_ROTATION, None) or {}
     return {str(name).removeprefix(_PREFIX): str(value) for name, value in document.items()}, dict(rotation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -13,8 +13,19 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import
 PREFIX = "airflow_"
 # Variables of earlier versions: {name: (what to use instead, or empty; since which version)}. An old name is an error, never an alias.
 REMOVED: dict[str, tuple[str, str]] = {}
-# What the collection itself sets as facts; not the user's.
-INTERNAL = frozenset({"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"})
+# What playbooks and roles of the collection give each other; not the user's.
+INTERNAL = frozenset(
+    {
+        "airflow_cluster",
+        "airflow_secrets",
+        "airflow_certificates",
+        "airflow_component",
+        "airflow_component_action",
+        "airflow_rotating",
+        "airflow_rotation_step",
+        "airflow_unfinished_tasks",
+    }
+)
 
 # What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole cluster.
 PER_HOST = frozenset(
@@ -49,6 +60,24 @@ PER_HOST = frozenset(
 def user_variables(variables: Mapping[str, Any]) -> list[str]:
     """Names in ``variables`` that claim to be ours."""
     return sorted(name for name in variables if name.startswith(PREFIX) and name not in INTERNAL)
+
+
+def arguments(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Options of the arguments that playbooks take for one run, by name: what entry points read that is no setting.
+
+    Arguments:
+        documents: the parsed ``meta/argument_specs.yml`` of the roles whose entry points take arguments.
+
+    """
+    found: dict[str, Any] = {}
+    settings: set[str] = set()
+    for document in documents:
+        for entry_point, spec in document["argument_specs"].items():
+            if entry_point == "cluster":
+                settings |= set(spec["options"])
+            else:
+                found = {**spec["options"], **found}
+    return {name: found[name] for name in user_variables(found) if name not in settings}
 
 
 def check_unknown(names: list[str], options: Mapping[str, Any], removed: Mapping[str, tuple[str, str]] | None = None) -> list[Problem]:

@@ -53,7 +53,7 @@ def refused(inventory, code):
     assert code in output
     assert "nothing was changed on any host" in output
     # No task ran on a host: facts would be the first.
-    assert "Look at the hosts" not in output
+    assert "Check the hosts" not in output
     return output
 
 
@@ -293,6 +293,14 @@ def test_numbers_and_truths_from_the_command_line_are_text(inventory):
     assert returncode == 0, output
 
 
+def test_arguments_of_playbooks_are_checked_as_settings_are(inventory):
+    arguments = ("-e", "airflow_rotate=fernet_key", "-e", "airflow_replace_host=db1")
+    returncode, output = run(inventory, *arguments, playbook="playbooks/validate.yml")
+    assert returncode != 0
+    assert "FD121 variable airflow_rotate" in output
+    assert "Did you mean airflow_replaced_host?" in output
+
+
 def test_secrets_in_clear_are_a_warning(inventory):
     without(inventory, "airflow_metastore")
     url = "postgresql://airflow:hunter2@db.example.org/airflow"
@@ -373,7 +381,7 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
     (inventory / "group_vars/all/ansible.yml").write_text(f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n")
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         change(inventory, airflow_haproxy_web_port=foreign.getsockname()[1])
-        returncode, output = run(inventory, "--check", "-e", "__preflight_deploy=true", playbook="playbooks/phases/preflight.yml")
+        returncode, output = run(inventory, "--check", "-e", "__play_deploys=true", playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
     expected = "FD213 account" if os.geteuid() else f"(pid {os.getpid()}"
     if "FD201" not in output:

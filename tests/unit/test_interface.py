@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _specs
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS
 
 ROOT = Path(__file__).parents[2]
-OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
+SPECS = [yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text()) for role in ("airflow", "metastore")]
+OPTIONS = SPECS[0]["argument_specs"]["cluster"]["options"]
+ARGUMENTS = _specs.arguments(SPECS)
 DEFAULTS: dict[str, object] = {}
 for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
@@ -22,8 +26,6 @@ SECRETS = {f"airflow_{name}" for name in GENERATORS}
 GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
 # They may hold a login.
 GIVEN |= {"airflow_package_extra_index_urls", "airflow_package_index_url", "airflow_package_proxy"}
-# What the collection sets itself.
-INTERNAL = {"airflow_cluster", "airflow_secrets", "airflow_certificates", "airflow_component"}
 
 
 def sources():
@@ -36,11 +38,30 @@ def sources():
 
 
 def test_every_default_is_in_the_spec_and_says_the_same():
-    assert {name: option["default"] for name, option in OPTIONS.items() if "default" in option} == DEFAULTS
+    every = {**OPTIONS, **ARGUMENTS, **SPECS[0]["argument_specs"]["component"]["options"]}
+    assert {name: option["default"] for name, option in every.items() if "default" in option} == DEFAULTS
 
 
 def test_options_without_a_default_are_secrets_or_belong_to_a_host():
     assert set(OPTIONS) - set(DEFAULTS) == SECRETS | {"airflow_address"}
+
+
+def test_what_an_operator_says_for_one_run_is_no_setting():
+    """Nor is anything that a playbook sets: a model is made from settings alone."""
+    path = ROOT / "roles/airflow/defaults/main/arguments.yml"
+    assert set(ARGUMENTS) == set(yaml.safe_load(path.read_text()))
+    assert set(OPTIONS).isdisjoint(set(ARGUMENTS) | _specs.INTERNAL)
+    assert set(DEFAULTS) - set(OPTIONS) - set(ARGUMENTS) <= _specs.INTERNAL
+
+
+def test_an_option_that_several_entry_points_have_has_one_default():
+    found = {}
+    for document in SPECS:
+        for entry_point in document["argument_specs"].values():
+            for name, option in entry_point["options"].items():
+                if "default" in option:
+                    found.setdefault(name, []).append(option["default"])
+    assert {name: defaults for name, defaults in found.items() if any(default != defaults[0] for default in defaults)} == {}
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS | GIVEN))
@@ -49,9 +70,9 @@ def test_a_secret_is_never_shown(name):
     assert "choices" not in OPTIONS[name]
 
 
-@pytest.mark.parametrize("name", sorted(OPTIONS))
+@pytest.mark.parametrize("name", sorted({**OPTIONS, **ARGUMENTS}))
 def test_every_option_is_read_and_described(name):
-    assert OPTIONS[name]["description"].endswith(".")
+    assert {**OPTIONS, **ARGUMENTS}[name]["description"].endswith(".")
     if name in SECRETS:
         return
     short = name.removeprefix("airflow_")
@@ -61,7 +82,7 @@ def test_every_option_is_read_and_described(name):
 
 
 def test_no_variable_of_ours_is_used_without_a_default():
-    known = set(OPTIONS) | INTERNAL
+    known = set(OPTIONS) | set(ARGUMENTS) | _specs.INTERNAL
     unknown = set()
     for path, text in sources().items():
         if path.suffix == ".py":
@@ -72,29 +93,18 @@ def test_no_variable_of_ours_is_used_without_a_default():
                 r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results|lease|sched_)|airflow_release\w*", name
             ):
                 unknown.add((path.relative_to(ROOT).as_posix(), name))
-    groups = {
-        "airflow_etcd",
-        "airflow_metastore",
-        "airflow_rabbitmq",
-        "airflow_redis",
-        "airflow_haproxy",
-        "airflow_webserver",
-        "airflow_scheduler",
-    }
-    groups |= {"airflow_dag_processor", "airflow_triggerer", "airflow_worker"}
+    # The inventory's, and those that the model phase makes.
+    groups = {f"airflow_{group}" for group in GROUPS} | {"airflow_cluster_hosts", "airflow_component_hosts"}
     assert sorted((path, name) for path, name in unknown if name not in groups) == []
 
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 
 
-VERBS = """airflow_db deploy_dags grow_metastore replace_host rotate_secrets site start status stop switchover validate
-verify""".split()
-
-
 def test_playbooks_are_what_an_operator_types():
     """Parts that are no use alone are in playbooks/phases."""
-    assert sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")) == VERBS
+    changing = {"site", "deploy_dags", "stop", "start", "switchover", "replace_host", "grow_metastore", "rotate_secrets", "airflow_db"}
+    assert {path.stem for path in (ROOT / "playbooks").glob("*.yml")} == changing | {"validate", "status", "verify"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -29,7 +29,7 @@ def nested(tasks):
 def named(name, folder):
     """Files that ``name`` may stand for."""
     names = re.findall(r"'(\w+)'", name) if "{{" in name else [name]
-    paths = [folder / f"{Path(each).stem}.yml" for each in names]
+    paths = [(folder / each).with_suffix(".yml") for each in names]
     assert any(path.exists() for path in paths), name
     return [path for path in paths if path.exists()]
 
@@ -61,6 +61,14 @@ def reached(tasks, here):
                     waiting.append((yaml.safe_load(path.read_text()), path.parent))
 
 
+def plays():
+    """Every play of the collection, with its file."""
+    for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
+        for play in yaml.safe_load(path.read_text()) or ():
+            if "hosts" in play:
+                yield path, play
+
+
 def entry_points(role):
     return set(yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"])
 
@@ -85,13 +93,12 @@ def test_every_entry_point_of_the_role_airflow_is_in_its_readme():
 def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
     """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
     found, tasks = [], 0
-    for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
-        for play in yaml.safe_load(path.read_text()) or ():
-            if play.get("strategy", "linear").split(".")[-1] in ("free", "host_pinned"):
-                for task, place in reached(play["tasks"], path.parent):
-                    tasks += 1
-                    if "throttle" in task:
-                        found.append(f"{place.relative_to(ROOT)}: {task['name']}")
+    for path, play in plays():
+        if play.get("strategy", "linear").split(".")[-1] in ("free", "host_pinned"):
+            for task, place in reached(play["tasks"], path.parent):
+                tasks += 1
+                if "throttle" in task:
+                    found.append(f"{place.relative_to(ROOT)}: {task['name']}")
     assert tasks > 100
     assert found == []
 
@@ -99,9 +106,10 @@ def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
 @pytest.mark.parametrize("action", ["stop", "start"])
 def test_only_a_deployment_brings_settings_to_a_unit(action):
     """Stopping and starting must not say that a process has settings which are not on the host."""
-    (task,) = yaml.safe_load((ROOT / "roles/airflow/tasks/component.yml").read_text())
+    tasks = yaml.safe_load((ROOT / "roles/airflow/tasks/component.yml").read_text())
+    task = next(task for task in nested(tasks) if "flightdeck.airflow.unit" in task)
     # Without anything that a unit file is made of.
-    values = {"airflow_action": action, "omit": "omitted", "airflow_component": {"instances": [{"name": "one"}, {"name": "two"}]}}
+    values = {"airflow_component_action": action, "omit": "omitted", "airflow_component": {"instances": [{"name": "one"}, {"name": "two"}]}}
 
     def rendered(text):
         return Templar(DataLoader(), values).template(trust_as_template(text))
@@ -110,18 +118,28 @@ def test_only_a_deployment_brings_settings_to_a_unit(action):
     assert rendered(task["loop"]) == [{"name": "one"}]
 
 
+def used_entry_points(tasks):
+    """Entry points of roles that ``tasks`` use themselves, in their order."""
+    uses = (task.get(action) for task in nested(tasks) for action, kind in ACTIONS.items() if kind == "role")
+    return [role.get("tasks_from", "main") for role in uses if role]
+
+
 def test_secrets_go_after_the_restarts_and_units_before():
     """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old processes read old secrets."""
-    plays = yaml.safe_load((ROOT / "playbooks/phases/airflow.yml").read_text())
-    (play,) = (play for play in plays if play["name"] == "Start Airflow")
-    entries = [[task.get("ansible.builtin.import_role", {}).get("tasks_from") for task in play[part]] for part in ("tasks", "post_tasks")]
-    assert (entries[0][-1], entries[1]) == ("leftover_units", ["leftover_files"])
+    found = 0
+    for path, play in plays():
+        restarts = any("airflow-*.service" in str(task) for task, _place in reached(play.get("tasks", ()), path.parent))
+        before, after = (used_entry_points(play.get(part)) for part in ("tasks", "post_tasks"))
+        if restarts and {"leftover_units", "leftover_files"} & {*before, *after}:
+            found += 1
+            assert "leftover_units" in before and "leftover_files" in after, path
+            assert "leftover_units" not in after and "leftover_files" not in before, path
+    assert found
 
 
 @pytest.mark.parametrize(("limit", "builder"), [(["lb1", "db1"], None), (["db1", "worker1", "master1"], "master1")])
 def test_one_airflow_host_of_those_that_run_builds_the_release_and_a_run_without_any_goes_on(limit, builder):
-    plays = yaml.safe_load((ROOT / "playbooks/phases/backing_services.yml").read_text())
-    condition = next(task["when"] for play in plays for task in play["tasks"] if task["name"] == "Build the Airflow release")
+    [condition] = (task["when"] for _path, play in plays() for task in play.get("tasks", ()) if used_entry_points([task]) == ["build"])
     known = {"airflow_cluster": {"airflow_hosts": ["master1", "worker1"]}, "ansible_play_hosts_all": limit}
     builds = [
         host
@@ -138,15 +156,18 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
         for task in nested(yaml.safe_load(path.read_text())):
             if "block" not in task and re.search(r"__airflow_build_environment|airflow_package_(\w*url|proxy)", str(task)):
                 found.append((path.name, "environment" in task, task.get("no_log", False)))
-    assert found == [("build.yml", False, True)]
+    assert found
+    assert [task for task in found if task[1:] != (False, True)] == []
 
 
-def plays():
-    """Every play of the collection, with its file."""
+def test_private_names_stay_where_they_are_made():
+    """Playbooks have names of their own and give roles what their specs name; no role reads what a playbook keeps for itself."""
+    found = set()
     for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
-        for play in yaml.safe_load(path.read_text()) or ():
-            if "hosts" in play:
-                yield path, play
+        found |= {(path.name, name) for name in re.findall(r"\b__\w+", path.read_text()) if not name.startswith("__play_")}
+    for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("roles/**/*.j2"), *ROOT.glob("plugins/**/*.py")]:
+        found |= {(path.name, name) for name in re.findall(r"\b__play_\w+", path.read_text())}
+    assert found <= {("scheduler_lease.yml", "__metastore_stopped_schedulers")}
 
 
 def test_no_play_lists_the_groups_of_the_cluster():

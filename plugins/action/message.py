@@ -1,0 +1,25 @@
+"""Action of flightdeck.airflow.message: prints lines, whatever the callback of the run shows of tasks without a change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Print the lines between two empty ones."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(argument_spec={"lines": {"type": "list", "elements": "str", "required": True}})
+        display.display("\n".join(["", *arguments["lines"], ""]))
+        result.update(changed=False)
+        return result
