@@ -137,7 +137,7 @@ GROUPED = {
 }
 # Shown by a test of its own below, or by the unit tests of the plugin.
 ELSEWHERE = {f"FD16{number}" for number in range(8)} | {"FD169", "FD172", "FD178", "FD179", "FD180", "FD182", "FD183"}
-ELSEWHERE |= {"FD184", "FD185", "FD186", "FD187", "FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
+ELSEWHERE |= {"FD184", "FD185", "FD186", "FD187", "FD188", "FD140", "FD150", "FD155", "FD105", "FD113", "FD122", "FD124", "FD128", "FD149"}
 
 
 def spoil_the_inventory(inventory):
@@ -293,6 +293,33 @@ def test_numbers_and_truths_from_the_command_line_are_text(inventory):
     assert returncode == 0, output
 
 
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "found"),
+    [
+        ("site.yml", ("--tags", "airflow,webserver"), "webserver; expected airflow, firewall, haproxy, metastore, rabbitmq, redis."),
+        ("site.yml", ("--skip-tags", "tls"), "tls; expected airflow"),
+        ("site.yml", ("--tags", "tagged"), "tagged; expected airflow"),
+        # The deployment within it accepts the tag.
+        ("playbooks/replace_host.yml", ("--tags", "metastore"), "metastore; expected none"),
+        ("playbooks/rotate_secrets.yml", ("--skip-tags", "airflow"), "airflow; expected none"),
+        ("playbooks/validate.yml", ("--tags", "airflow"), "airflow; expected none"),
+    ],
+)
+def test_tags_that_leave_half_of_the_work_undone_are_refused(inventory, playbook, arguments, found):
+    returncode, output = run(inventory, *arguments, playbook=playbook)
+    assert returncode != 0
+    assert f"FD188 --tags and --skip-tags: found {found}" in output
+    assert output.count("TASK [") == 1
+    assert not (inventory / "group_vars/all/airflow_secrets.yml").exists()
+
+
+def test_tags_of_parts_and_of_plays_of_the_user_are_accepted(inventory):
+    change(inventory, airflow_extra_tags=["mine"])
+    for arguments in (("--tags", "airflow,mine"), ("--skip-tags", "firewall")):
+        returncode, output = run(inventory, *arguments, "-e", '{"__play_tags": ["airflow", "firewall"]}', playbook=MODEL)
+        assert returncode == 0, output
+
+
 def test_arguments_of_playbooks_are_checked_as_settings_are(inventory):
     arguments = ("-e", "airflow_rotate=fernet_key", "-e", "airflow_replace_host=db1")
     returncode, output = run(inventory, *arguments, playbook="playbooks/validate.yml")
@@ -353,7 +380,7 @@ def test_a_variable_of_one_group_an_empty_list_and_a_bad_secret_are_told_togethe
 
 def test_a_variable_of_a_host_may_differ(inventory):
     (inventory / "group_vars/airflow_worker.yml").write_text("---\nairflow_worker_concurrency: 3\n")
-    returncode, output = run(inventory, "--limit", "db1", "--tags", "none", playbook=MODEL)
+    returncode, output = run(inventory, "--limit", "db1", playbook=MODEL)
     assert returncode == 0, output
     assert "FD1" not in output
 
@@ -391,7 +418,7 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
 def test_secrets_are_encrypted_when_there_is_a_vault_password(inventory, tmp_path):
     password = tmp_path / "vault"
     password.write_text("vault password")
-    arguments = ("--limit", "db1", "--tags", "none", "--vault-password-file", str(password))
+    arguments = ("--limit", "db1", "--vault-password-file", str(password))
     run(inventory, *arguments, playbook=MODEL)
     paths = [inventory / "group_vars/all/airflow_secrets.yml", inventory / ".airflow_certificates.yml"]
     first = [path.read_text() for path in paths]
@@ -401,7 +428,7 @@ def test_secrets_are_encrypted_when_there_is_a_vault_password(inventory, tmp_pat
 
 
 def test_check_mode_stores_no_secret(inventory):
-    returncode, output = run(inventory, "--limit", "db1", "--tags", "none", "--check", playbook=MODEL)
+    returncode, output = run(inventory, "--limit", "db1", "--check", playbook=MODEL)
     assert returncode == 0, output
     assert not (inventory / "group_vars/all/airflow_secrets.yml").exists()
     assert not (inventory / ".airflow_certificates.yml").exists()
@@ -412,10 +439,10 @@ def twice(tmp_path_factory):
     """An inventory, what a run wrote beside it, and what the second run printed, with everything that Ansible can say."""
     inventory = copied(tmp_path_factory.mktemp("twice"))
     change(inventory, airflow_admin_password="given: by/the user")
-    arguments = ("--limit", "nobody,db1", "--tags", "none", "-vvv")
-    run(inventory, *arguments)
+    arguments = ("--limit", "nobody,db1", "-vvv")
+    run(inventory, *arguments, playbook=MODEL)
     written = {path: path.read_text() for path in inventory.rglob("*airflow*") if path.is_file()}
-    _code, output = run(inventory, *arguments)
+    _code, output = run(inventory, *arguments, playbook=MODEL)
     return inventory, written, output
 
 

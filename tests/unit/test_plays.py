@@ -160,6 +160,21 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
     assert [task for task in found if task[1:] != (False, True)] == []
 
 
+def test_the_tags_that_a_deployment_accepts_are_those_of_its_parts():
+    content = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    accepted = next(tags for part in content if (tags := part.get("vars", {}).get("__play_tags")))
+    used = {tag for path, play in plays() for part in (play, *nested(play["tasks"])) for tag in [part.get("tags", [])] if tag}
+    assert used - {"always"} == set(accepted)
+
+
+def test_every_playbook_checks_its_tags_first():
+    """By way of its first phase, or of the phase that this one begins with."""
+    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+        while "ansible.builtin.import_playbook" in (first := yaml.safe_load(path.read_text())[0]):
+            path = path.parent / first["ansible.builtin.import_playbook"]
+        assert "assert_tags.yml" in first["tasks"][0]["ansible.builtin.import_tasks"], path
+
+
 def test_private_names_stay_where_they_are_made():
     """Playbooks have names of their own and give roles what their specs name; no role reads what a playbook keeps for itself."""
     found = set()
