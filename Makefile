@@ -38,9 +38,7 @@ up: ## Start the reference cluster in containers, deploy it and run a DAG (PORT=
 	@$(STAGES) run hosts ansible-playbook -i inventories/lab molecule/shared/create.yml
 	@$(STAGES) run deployment ansible-playbook -i inventories/lab site.yml
 	@$(STAGES) run canary ansible-playbook -i inventories/lab playbooks/verify.yml
-	@printf '\nThe cluster is up.\n\n  UI        https://127.0.0.1:%s   (user admin; the browser may import inventories/lab/.airflow_authority.crt)\n' '$(PORT)'
-	@printf '  password  grep admin_password inventories/lab/group_vars/all/airflow_secrets.yml\n'
-	@printf '  state     %s\n' 'source $(VENV)/bin/activate; ansible-playbook -i inventories/lab playbooks/status.yml'
+	@printf '\nThe cluster is up.\n\n  state     %s\n' 'source $(VENV)/bin/activate; ansible-playbook -i inventories/lab playbooks/status.yml'
 	@printf '  a host    docker exec -it fd-lab-worker1 bash\n  remove    make down\n\n'
 	@$(STAGES) table
 

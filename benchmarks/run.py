@@ -74,7 +74,7 @@ def first_run(inventory: Path = INVENTORY) -> float:
     seconds = 0.0
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
-            if line.startswith("TASK [Look at the services]"):
+            if line.startswith("PLAY [Collect the status of the cluster]"):
                 seconds = time.monotonic() - started
     if process.returncode or not seconds:
         sys.exit("verify.yml failed")

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
     _broker,
     _cluster,
@@ -27,6 +29,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
     _values,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
+
+display = Display()
 
 _ROOT = Path(__file__).parents[2]
 # Of the roles with entry points that take settings or arguments.
@@ -75,7 +79,8 @@ class ActionModule(ActionBase):
             ]
         )
         if warning:
-            result["warnings"] = [warning]
+            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         result["cluster"] = _cluster.build(hosts, settings)
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
         result["summary"] = f"Cluster {settings['airflow_cluster_name']} is valid: {count}, Airflow {settings['airflow_version']}."

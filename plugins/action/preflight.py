@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _stores
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+
+display = Display()
 
 
 class ActionModule(ActionBase):
@@ -34,8 +38,9 @@ class ActionModule(ActionBase):
         problems, warnings = _preflight.check(hosts, variables["airflow_cluster"], mark, limit, deploy=bool(arguments["deploy"]))
         if problems:
             raise AnsibleActionFail(report(problems))
-        if warnings:
-            result["warnings"] = warnings
+        for warning in warnings:
+            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
         stores = _stores.survey(hosts, variables["airflow_cluster"])
         result["ansible_facts"] = {"flightdeck_postgresql_origins": origins, "flightdeck_stores": stores}

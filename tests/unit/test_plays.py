@@ -210,7 +210,7 @@ def test_the_groups_of_the_model_are_the_hosts_of_the_cluster_in_its_order(tmp_p
     content = [model, model, *({"hosts": group, "gather_facts": False, "tasks": [show]} for group in groups)]
     (tmp_path / "plays.yml").write_text(yaml.safe_dump(content))
     command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, tmp_path / "plays.yml", *arguments]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " | ".join(re.findall(r"members: ([\w ]+)", done.stdout)) == expected

@@ -23,7 +23,7 @@ def run(folder, plays, *arguments, web="here", **variables):
     unreachable = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     groups = {"airflow_scheduler": {"hosts": {"here": None}}, "airflow_webserver": {"hosts": {web: None}}}
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"here": LOCAL, "gone": unreachable}, "children": groups}}))
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1"}
     command = [PLAYBOOK, "-i", str(folder / "hosts.yml"), str(folder / "plays.yml"), "-e", json.dumps(variables), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
     return done.stdout + done.stderr

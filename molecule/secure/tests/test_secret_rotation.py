@@ -118,7 +118,7 @@ def killed(secrets, *more):
     """What the playbook said until it was killed, when the new secrets were on the controller and on none or some of the hosts."""
     command = ["ansible-playbook", "-i", inventory(), PLAYBOOK, *names(secrets), *more]
     said = ""
-    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_DISPLAY_OK_HOSTS": "true"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=plain) as process:
         for line in process.stdout or ():
             said += line

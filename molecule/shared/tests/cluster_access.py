@@ -63,6 +63,9 @@ def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> 
     command = [program, "-i", inventory(), *arguments]
     # Molecule forces colours, which would hide in what tests search, and has the details elsewhere.
     plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_VERBOSE_TO_STDERR": "false"}
+    if "-vvv" in arguments:
+        # Everything that Ansible can print, for tests that search it for secrets.
+        plain |= {"ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUSY * timeout, check=False, env=plain)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
