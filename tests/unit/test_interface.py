@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
 DEFAULTS: dict[str, object] = {}
 for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
-SECRETS = {f"airflow_{name}" for name in GENERATORS}
+SECRETS = {f"airflow_{name}" for name in GENERATED}
 GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
 # They may hold a login.
 GIVEN |= {"airflow_package_extra_index_urls", "airflow_package_index_url", "airflow_package_proxy"}

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}

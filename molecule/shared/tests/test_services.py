@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from cluster_access import wait_until
 
 UNITS = {
@@ -107,7 +107,7 @@ def test_releases_are_compiled_and_rooted(cluster, host_named):
         host = host_named(name)
         release = json.loads(host.check_output("cat /opt/airflow/current/release.json"))
         assert release["version"] == cluster.model["version"]["full"]
-        assert release["heads"]["alembic_version"] == _preflight.HEADS[release["version"]]
+        assert release["heads"]["alembic_version"] == versions.HEADS[release["version"]]
         listed = json.loads(host.check_output("cat /opt/airflow/current/sbom.cdx.json"))["components"]
         assert {item["name"]: item["version"] for item in listed}["apache-airflow"] == release["version"]
         assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]

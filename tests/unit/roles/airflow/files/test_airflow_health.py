@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._environment import environment_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.environment import environment_file
 from hypothesis import given
 from hypothesis import strategies as st
 
