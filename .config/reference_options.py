@@ -1,4 +1,4 @@
-"""Write what airflow.cfg may hold: one file per supported Airflow under plugins/plugin_utils/options.
+"""Write what airflow.cfg may hold: one file per supported Airflow under plugins/plugin_utils/_catalog/options.
 
 Run by ``make lock``, after the locks. Installs each locked Airflow into a throw-away environment and asks the installed packages:
 names of sections and options, types, which are sensitive, which were renamed or removed. No descriptions, no defaults.
@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "roles" / "airflow" / "files" / "locks"
-TARGET = ROOT / "plugins" / "plugin_utils" / "options"
+TARGET = ROOT / "plugins" / "plugin_utils" / "_catalog" / "options"
 VERSIONS = ("2.11.2", "3.3.2")
 PYTHON = "3.11"
 

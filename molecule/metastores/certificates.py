@@ -18,15 +18,15 @@ _AnsibleCollectionFinder(paths=[str(Path(__file__).parents[2] / ".collections")]
 
 def main() -> int:
     """Command line."""
-    from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates
+    from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
-    authority = _certificates.make_authority("of databases", now)
+    authority = certificates.make_authority("of databases", now)
     for server in sys.argv[2:]:
         name, address = server.split("=")
-        pair = _certificates.issue(authority, name, [address], now, 30)
+        pair = certificates.issue(authority, name, [address], now, 30)
         (folder / f"{name}.crt").write_text(pair["certificate"], encoding="ascii")
         (folder / f"{name}.key").write_text(pair["key"], encoding="ascii")
     (folder / "ca.crt").write_text(authority["certificate"], encoding="ascii")

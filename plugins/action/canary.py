@@ -7,8 +7,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import Api, Deadline
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._canary import Canary
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, Deadline
 
 display = Display()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _kept
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
 
 _HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
 
@@ -34,9 +34,9 @@ class ActionModule(ActionBase):
         path = Path(arguments["path"]).expanduser()
         made: dict[str, str] = {}
 
-        def renewed() -> _certificates.Store:
+        def renewed() -> certificates.Store:
             nonlocal made
-            store, made = _certificates.renew(
+            store, made = certificates.renew(
                 self._read(path),
                 str(arguments["cluster"]),
                 plain(arguments["names"]),
@@ -48,10 +48,10 @@ class ActionModule(ActionBase):
 
         store = renewed()
         if made and not self._task.check_mode:
-            with _kept.locked(path):
+            with vault_file.locked(path):
                 # Another run may have been quicker.
                 store = renewed()
-                _kept.write(self._loader, path, store, _HEADER)
+                vault_file.write(self._loader, path, store, _HEADER)
         result["made"] = made
         result["changed"] = bool(made)
         web = self._web(str(arguments.get("web_certificate_file") or ""), str(arguments.get("web_key_file") or ""))
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         return result
 
     def _read(self, path: Path) -> dict[str, Any]:
-        content = _kept.read(self._loader, path) or {}
+        content = vault_file.read(self._loader, path) or {}
         if not isinstance(content, dict) or content.keys() - {"authority", "hosts"}:
             raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
         return dict(plain(content))

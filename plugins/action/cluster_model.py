@@ -15,20 +15,16 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
-    _broker,
-    _cluster,
-    _config,
-    _controller,
-    _inventory,
-    _options,
-    _secret_rules,
-    _secrets,
-    _specs,
-    _timing,
-    _values,
-)
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, timing, types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
 
 display = Display()
 
@@ -58,30 +54,28 @@ class ActionModule(ActionBase):
         """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        self._fail_with(
-            _controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"])
-        )
+        self._fail_with(controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]))
         specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _SPECS]
         options = specs[0]["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
-        given = self._read(names, variables["hostvars"], {**options, **_specs.arguments(specs)})
+        given = self._read(names, variables["hostvars"], {**options, **types.arguments(specs)})
         settings = self._settings(given, variables, options)
         hosts = [self._host(name, given.values[name], variables, settings) for name in names]
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-        warning, clusters = _controller.look_at_inventories(sources, str(settings["airflow_secrets_file"]))
+        warning, clusters = controller.look_at_inventories(sources, str(settings["airflow_secrets_file"]))
         self._fail_with(
             [
                 *self._check_variables(given, settings),
-                *_inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in _cluster.GROUPS]),
-                *_inventory.check_sources(clusters),
-                *_cluster.check(hosts, settings),
+                *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
+                *inventory.check_sources(clusters),
+                *inventory.check(hosts, settings),
                 *self._check_settings(given, settings, hosts),
             ]
         )
         if warning:
             # Not in the result: of a task without a change, Ansible may be told to show nothing.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
-        result["cluster"] = _cluster.build(hosts, settings)
+        result["cluster"] = cluster.build(hosts, settings)
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
         result["summary"] = f"Cluster {settings['airflow_cluster_name']} is valid: {count}, Airflow {settings['airflow_version']}."
         result["changed"] = False
@@ -95,7 +89,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _cluster_hosts(variables: dict[str, Any]) -> list[str]:
         """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit too."""
-        members = [variables["groups"].get(f"airflow_{group}", []) for group in _cluster.GROUPS]
+        members = [variables["groups"].get(f"airflow_{group}", []) for group in services.GROUPS]
         return list(dict.fromkeys(host for group in members for host in group))
 
     @staticmethod
@@ -104,8 +98,8 @@ class ActionModule(ActionBase):
         given = _Given()
         for host in names:
             own = hostvars[host]
-            present = _specs.user_variables(own)
-            given.problems += [(host, problem) for problem in _specs.check_unknown(present, options)]
+            present = types.user_variables(own)
+            given.problems += [(host, problem) for problem in types.check_unknown(present, options)]
             raw = {}
             for name in (name for name in present if name in options):
                 try:
@@ -117,7 +111,7 @@ class ActionModule(ActionBase):
                     problem = Problem("FD125", f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
                     given.problems.append((host, problem))
                     given.bad.add(name)
-            problems, good = _specs.check_types(raw, options)
+            problems, good = types.check_types(raw, options)
             given.problems += [(host, problem) for problem in problems]
             given.bad |= raw.keys() - good.keys()
             given.values[host] = good
@@ -146,31 +140,31 @@ class ActionModule(ActionBase):
         version = str(settings["airflow_version"])
         found = list(given.problems)
         for host, values in given.values.items():
-            problems = _values.check_values(values, version)
-            problems += _values.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
-            if version in _options.versions():
+            problems = values_validation.check_values(values, version)
+            problems += values_validation.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
+            if version in airflow_options.versions():
                 environment = values.get("airflow_environment", {})
-                problems += _options.check_environment(environment, version, settings["airflow_config_extra_sections"])
+                problems += airflow_options_validation.check_environment(environment, version, settings["airflow_config_extra_sections"])
             found += [(host, problem) for problem in problems]
         common = {host: {name: value for name, value in values.items() if name not in given.bad} for host, values in given.values.items()}
-        return on_hosts(found, everybody=len(given.values)) + _specs.check_same(common)
+        return on_hosts(found, everybody=len(given.values)) + types.check_same(common)
 
     @staticmethod
-    def _check_settings(given: _Given, settings: dict[str, Any], hosts: list[_cluster.Host]) -> list[Problem]:
+    def _check_settings(given: _Given, settings: dict[str, Any], hosts: list[hosts_model.Host]) -> list[Problem]:
         """The cluster-wide variables with each other, with Airflow's options and with files on the controller."""
         version = str(settings["airflow_version"])
         drain = "airflow_worker_drain_timeout_seconds"
         drains = {host.name: int(given.values[host.name].get(drain, settings[drain])) for host in hosts if "worker" in host.groups}
-        problems = _values.check_relations(settings, drains)
+        problems = values_validation.check_relations(settings, drains)
         first = next(iter(given.values.values()), {})
-        secrets = {name: str(first[f"airflow_{name}"]) for name in _secrets.GENERATORS if first.get(f"airflow_{name}")}
-        problems += _secret_rules.check_secrets(secrets, str(settings["airflow_admin_user"]))
-        if version in _options.versions():
+        secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
+        problems += secrets_validation.check_secrets(secrets, str(settings["airflow_admin_user"]))
+        if version in airflow_options.versions():
             config = settings["airflow_config"]
-            problems += _options.check_config(config, version, settings["airflow_config_extra_sections"])
+            problems += airflow_options_validation.check_config(config, version, settings["airflow_config_extra_sections"])
             plain = {section: options for section, options in config.items() if isinstance(options, dict)}
             drain_seconds = max(drains.values(), default=0)
-            effective = _config.overlay(_broker.config(settings, drain_seconds), plain)
+            effective = merge.overlay(broker.config(settings, drain_seconds), plain)
             major = int(version.partition(".")[0])
             # Most hosts have the same environment.
             faults: dict[str, list[Problem]] = {}
@@ -178,33 +172,33 @@ class ActionModule(ActionBase):
             for name, values in given.values.items():
                 environment = values.get("airflow_environment", {})
                 if (key := repr(environment)) not in faults:
-                    there = _options.with_environment(effective, environment, version)
-                    faults[key] = [*_broker.check_options(there, settings, drain_seconds), *_timing.check(there, major)]
+                    there = airflow_options_validation.with_environment(effective, environment, version)
+                    faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, major)]
                 found += [(name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
         places = ("dags_dir", "release_cache", "secrets_file")
-        problems += _controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))
+        problems += controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))
         certificate, key = (str(settings[f"airflow_web_{name}_file"]) for name in ("certificate", "key"))
-        problems += _controller.check_web_certificate(certificate, key, datetime.datetime.now(datetime.UTC))
+        problems += controller.check_web_certificate(certificate, key, datetime.datetime.now(datetime.UTC))
         locks: dict[str, str] = {}
         for host in hosts:
             locks.setdefault(str(given.values[host.name].get("airflow_lock_file", settings["airflow_lock_file"])), host.name)
         for path, name in locks.items():
-            problems += _controller.check_files(name, path, version)
+            problems += controller.check_files(name, path, version)
         return problems
 
     @staticmethod
-    def _host(name: str, own: dict[str, Any], variables: dict[str, Any], settings: dict[str, Any]) -> _cluster.Host:
+    def _host(name: str, own: dict[str, Any], variables: dict[str, Any], settings: dict[str, Any]) -> hosts_model.Host:
         def knob(variable: str) -> Any:
             return own.get(variable, settings[variable])
 
         connection = variables["hostvars"][name]
         port = str(connection.get("ansible_port") or 22)
-        return _cluster.Host(
+        return hosts_model.Host(
             name=name,
-            groups=frozenset(group for group in _cluster.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
+            groups=frozenset(group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
             address=str(own.get("airflow_address", connection.get("ansible_host", name))),
-            queues=tuple(_cluster.normalise_queues(knob("airflow_worker_queues"))),
+            queues=tuple(hosts_model.normalise_queues(knob("airflow_worker_queues"))),
             webserver_port=int(knob("airflow_webserver_port")),
             log_port=int(knob("airflow_worker_log_port")),
             drain_timeout_seconds=int(knob("airflow_worker_drain_timeout_seconds")),

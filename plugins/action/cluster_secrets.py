@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept, _secret_store, _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED, GIVEN
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets, secrets_file, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
 
 
 class ActionModule(ActionBase):
@@ -21,30 +23,26 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         path = Path(self._task.args["path"]).expanduser()
-        given = {
-            name: str(self._templar.template(variables[f"airflow_{name}"]))
-            for name in _secrets.GENERATORS
-            if variables.get(f"airflow_{name}")
-        }
+        given = {name: str(self._templar.template(variables[f"airflow_{name}"])) for name in GENERATED if variables.get(f"airflow_{name}")}
         rotation = variables.get("__airflow_rotation") or {}
-        new = _secrets.missing(given)
+        new = secrets.missing(given)
         if new:
             # The variables may be older than the file: another run can have written it meanwhile, and nothing is made twice.
             stored, rotation = self._store(path, new)
             given = {**stored, **given}
             result["changed"] = any(stored[name] == value for name, value in new.items())
-        foreign = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in _secrets.GIVEN}
-        result["secrets"] = {**_secrets.in_force(given, rotation), **{name: value for name, value in foreign.items() if value}}
+        foreign = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in GIVEN}
+        result["secrets"] = {**accounts.in_force(given, rotation), **{name: value for name, value in foreign.items() if value}}
         return result
 
     def _store(self, path: Path, new: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
         """Add ``new`` to the file, except what it already holds, and return all that it holds afterwards."""
         if self._task.check_mode:
-            stored, rotation = _secret_store.read(self._loader, path)
+            stored, rotation = secrets_file.read(self._loader, path)
             return {**new, **stored}, rotation
-        with _kept.locked(path):
-            stored, rotation = _secret_store.read(self._loader, path)
+        with vault_file.locked(path):
+            stored, rotation = secrets_file.read(self._loader, path)
             merged = {**new, **stored}
             if merged != stored:
-                _secret_store.write(self._loader, path, merged, rotation)
+                secrets_file.write(self._loader, path, merged, rotation)
         return merged, rotation

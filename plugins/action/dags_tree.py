@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _dags_tree
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
 
 MODULE = "flightdeck.airflow.dags_tree"
 _SHOWN = 100
@@ -86,25 +86,25 @@ def _prepare(source: str, generated: dict[str, bytes], target_python: str) -> di
 
 def _read(source: str, generated: dict[str, bytes], target_python: str, base: str) -> dict[str, Any]:
     try:
-        tree = _dags_tree.scan(source, generated)
-        errors, warned = _dags_tree.syntax_findings(tree, target_python)
+        tree = dag_archive.scan(source, generated)
+        errors, warned = dag_archive.syntax_findings(tree, target_python)
         for warning in warned:
-            display.warning(f"{_dags_tree.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)")
+            display.warning(f"{dag_archive.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)")
         if errors:
-            raise _dags_tree.TreeError(
-                f"{_dags_tree.VARIABLE}: {len(errors)} Python file(s) in {tree.root} do not compile: {'; '.join(errors[:10])}. "
+            raise dag_archive.TreeError(
+                f"{dag_archive.VARIABLE}: {len(errors)} Python file(s) in {tree.root} do not compile: {'; '.join(errors[:10])}. "
                 "Correct them; nothing was shipped to any host."
             )
         archive = f"{base}.tar.gz"
-        _dags_tree.pack(tree, archive)
-    except _dags_tree.TreeError as error:
+        dag_archive.pack(tree, archive)
+    except dag_archive.TreeError as error:
         return {"error": str(error)}
     return {"digest": tree.digest(), "manifest": tree.manifest(), "archive": archive}
 
 
 def _diff(found: dict[str, Any], after: dict[str, str]) -> dict[str, str]:
     """What Ansible shows with ``--diff``: one line per file that differs."""
-    changes = _dags_tree.compare(found["manifest"], after)
+    changes = dag_archive.compare(found["manifest"], after)
     lines = [f"{word} {path}\n" for word, paths in changes.items() for path in paths]
     more = [f"and {len(lines) - _SHOWN} more\n"] if len(lines) > _SHOWN else []
     return {

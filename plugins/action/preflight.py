@@ -10,8 +10,10 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _preflight, _stores
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import preflight as preflight_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 display = Display()
 
@@ -33,16 +35,16 @@ class ActionModule(ActionBase):
         for name in variables["ansible_play_hosts"]:
             own = variables["hostvars"][name]
             hosts[name] = {**own["ansible_facts"], "preflight": own[arguments["facts"]]["preflight"]}
-        mark = _preflight.mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
+        mark = digests.cluster_mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
         limit = str(variables.get("ansible_limit") or "")
-        problems, warnings = _preflight.check(hosts, variables["airflow_cluster"], mark, limit, deploy=bool(arguments["deploy"]))
+        problems, warnings = preflight_validation.check(hosts, variables["airflow_cluster"], mark, limit, deploy=bool(arguments["deploy"]))
         if problems:
             raise AnsibleActionFail(report(problems))
         for warning in warnings:
             # Not in the result: of a task without a change, Ansible may be told to show nothing.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
-        stores = _stores.survey(hosts, variables["airflow_cluster"])
+        stores = survey.survey(hosts, variables["airflow_cluster"])
         result["ansible_facts"] = {"flightdeck_postgresql_origins": origins, "flightdeck_stores": stores}
         result["changed"] = False
         return result

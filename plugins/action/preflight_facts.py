@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._preflight import wanted
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import decrypts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import wanted
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.secrets import decrypts
 
 MODULE = "flightdeck.airflow.preflight_facts"
 

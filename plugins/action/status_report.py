@@ -11,8 +11,8 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _report
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import WebRequest, trusting
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import WebRequest, trusting
 
 _TIMEOUT_SECONDS = 10
 
@@ -46,14 +46,14 @@ class ActionModule(ActionBase):
             found = hostvars.raw_get(host).get(arguments["from_hosts"]) if host in hostvars else None
             if found is None:
                 not_asked.append(str(host))
-            rows += _report.host_rows(str(host), found)
+            rows += report.host_rows(str(host), found)
         url = _health_url(str(cluster["url"]), int(cluster["version"]["major"]))
         authority = str(variables["airflow_certificates"].get("authority", ""))
         groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
-        rows += _report.health_rows(url, _fetch(url, authority), groups)
-        rows = _report.arranged([*rows, *arguments["rows"]])
+        rows += report.health_rows(url, _fetch(url, authority), groups)
+        rows = report.arranged([*rows, *arguments["rows"]])
         self._print(str(cluster["name"]), rows)
-        good, text = _report.verdict(str(cluster["name"]), rows, not_asked)
+        good, text = report.verdict(str(cluster["name"]), rows, not_asked)
         result.update(changed=False, failed=not good, msg=text)
         if good:
             # Ansible prints the whole result of a failed task, and the table is on the screen already.
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _print(name: str, rows: list[dict[str, str]]) -> None:
-        heading, *lines = _report.table(rows)
+        heading, *lines = report.table(rows)
         display.display(f"\n{heading}", color=C.COLOR_HIGHLIGHT)
         colors = {"ok": C.COLOR_OK, "degraded": C.COLOR_WARN, "failed": C.COLOR_ERROR, "unreachable": C.COLOR_UNREACHABLE}
         for row, line in zip(rows, lines, strict=True):

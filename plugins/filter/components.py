@@ -7,15 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
-    _components,
-    _config,
-    _environment,
-    _leftovers,
-    _release,
-    _secrets,
-    _worker,
-)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import airflow, leftovers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, digests, environment, secrets, worker_units
 
 
 class FilterModule:
@@ -24,18 +17,18 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Names and functions."""
         return {
-            "airflow_cfg": _config.render_config,
-            "component_digest": _components.component_digest,
-            "environment_file": _environment.environment_file,
-            "former_files": _leftovers.former_files,
-            "former_units": _leftovers.former_units,
-            "process_settings": _components.process_settings,
-            "release_id": _release.release_id,
-            "secret_content": _secrets.content,
-            "secret_files": _secrets.secret_files,
-            "secret_mounts": _components.secret_mounts,
-            "secret_versions": _secrets.secret_versions,
-            "with_certificates": _secrets.with_certificates,
-            "worker_concurrency": _worker.worker_concurrency,
-            "worker_instances": _worker.worker_instances,
+            "airflow_cfg": airflow_cfg.render_config,
+            "component_digest": digests.component_digest,
+            "environment_file": environment.environment_file,
+            "former_files": leftovers.former_files,
+            "former_units": leftovers.former_units,
+            "process_settings": digests.process_settings,
+            "release_id": digests.release_id,
+            "secret_content": secrets.content,
+            "secret_files": secrets.secret_files,
+            "secret_mounts": airflow.secret_mounts,
+            "secret_versions": secrets.secret_versions,
+            "with_certificates": secrets.with_certificates,
+            "worker_concurrency": worker_units.worker_concurrency,
+            "worker_instances": worker_units.worker_instances,
         }

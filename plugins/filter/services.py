@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
-    _broker,
-    _firewall,
-    _ha,
-    _preflight,
-    _quote,
-    _rabbitmq,
-    _secrets,
-    _sizes,
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
+    digests,
+    haproxy,
+    nftables,
+    postgresql,
+    rabbitmq,
+    redis,
+    secrets,
+    sizes,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,23 +40,23 @@ class FilterModule:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         """Name of each filter with its function."""
         return {
-            "broker_memory": _checked(_sizes.broker_memory),
-            "certificate_files": _checked(_secrets.certificate_files),
-            "cluster_mark": _checked(_preflight.mark),
-            "database_users": _checked(_secrets.database_users),
-            "firewall_peers": _checked(_firewall.peers),
-            "firewall_ruleset": _checked(_firewall.ruleset),
-            "haproxy_path_regex": _checked(_quote.haproxy_path_regex),
-            "haproxy_quote": _checked(_quote.haproxy_quote),
-            "patroni_change": _checked(_ha.patroni_change),
-            "postgresql_arguments": _checked(_quote.postgresql_arguments),
-            "postgresql_memory": _checked(_sizes.postgresql_memory),
-            "postgresql_name": _checked(_quote.postgresql_name),
-            "postgresql_peer": _checked(_quote.postgresql_peer),
-            "postgresql_value": _checked(_quote.postgresql_value),
-            "rabbitmq_cookie": _checked(_rabbitmq.cookie),
-            "rabbitmq_definitions": _checked(_rabbitmq.definitions),
-            "redis_users": _checked(_broker.redis_users),
-            "resting_users": _checked(_secrets.resting_users),
-            "turn_users": _checked(_secrets.turn_users),
+            "broker_memory": _checked(sizes.broker_memory),
+            "certificate_files": _checked(secrets.certificate_files),
+            "cluster_mark": _checked(digests.cluster_mark),
+            "database_users": _checked(accounts.database_users),
+            "firewall_peers": _checked(firewall.peers),
+            "firewall_ruleset": _checked(nftables.ruleset),
+            "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
+            "haproxy_quote": _checked(haproxy.haproxy_quote),
+            "patroni_change": _checked(ha.patroni_change),
+            "postgresql_arguments": _checked(postgresql.postgresql_arguments),
+            "postgresql_memory": _checked(postgresql.postgresql_memory),
+            "postgresql_name": _checked(postgresql.postgresql_name),
+            "postgresql_peer": _checked(postgresql.postgresql_peer),
+            "postgresql_value": _checked(postgresql.postgresql_value),
+            "rabbitmq_cookie": _checked(secrets_validation.cookie),
+            "rabbitmq_definitions": _checked(rabbitmq.definitions),
+            "redis_users": _checked(redis.redis_users),
+            "resting_users": _checked(accounts.resting_users),
+            "turn_users": _checked(accounts.turn_users),
         }

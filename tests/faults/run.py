@@ -294,7 +294,17 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1) -> dict[s
     output.mkdir(parents=True, exist_ok=True)
     for name, content in (("probes", rows), ("ledger", written), ("states", states), ("turns", committed), ("verdict", verdict)):
         (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    if broken:
+        write_journals(cluster, begun - WARM_SECONDS, output)
     return verdict
+
+
+def write_journals(cluster: Cluster, since: float, output: Path) -> None:
+    """The journal of every host from ``since`` (seconds of the epoch) on, for whoever asks why."""
+    for host in cluster.nodes:
+        with contextlib.suppress(Exception):
+            text = cluster.run(host, "journalctl", "--no-pager", "--output=short-precise", f"--since=@{since:.0f}")
+            (output / f"journal-{host}.txt").write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

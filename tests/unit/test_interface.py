@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _specs
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._secrets import GENERATORS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
 
 ROOT = Path(__file__).parents[2]
 SPECS = [yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text()) for role in ("airflow", "metastore")]
 OPTIONS = SPECS[0]["argument_specs"]["cluster"]["options"]
-ARGUMENTS = _specs.arguments(SPECS)
+ARGUMENTS = types.arguments(SPECS)
 DEFAULTS: dict[str, object] = {}
 for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
-SECRETS = {f"airflow_{name}" for name in GENERATORS}
+SECRETS = {f"airflow_{name}" for name in GENERATED}
 GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
 # They may hold a login.
 GIVEN |= {"airflow_package_extra_index_urls", "airflow_package_index_url", "airflow_package_proxy"}
@@ -50,8 +50,8 @@ def test_what_an_operator_says_for_one_run_is_no_setting():
     """Nor is anything that a playbook sets: a model is made from settings alone."""
     path = ROOT / "roles/airflow/defaults/main/arguments.yml"
     assert set(ARGUMENTS) == set(yaml.safe_load(path.read_text()))
-    assert set(OPTIONS).isdisjoint(set(ARGUMENTS) | _specs.INTERNAL)
-    assert set(DEFAULTS) - set(OPTIONS) - set(ARGUMENTS) <= _specs.INTERNAL
+    assert set(OPTIONS).isdisjoint(set(ARGUMENTS) | types.INTERNAL)
+    assert set(DEFAULTS) - set(OPTIONS) - set(ARGUMENTS) <= types.INTERNAL
 
 
 def test_an_option_that_several_entry_points_have_has_one_default():
@@ -82,7 +82,7 @@ def test_every_option_is_read_and_described(name):
 
 
 def test_no_variable_of_ours_is_used_without_a_default():
-    known = set(OPTIONS) | set(ARGUMENTS) | _specs.INTERNAL
+    known = set(OPTIONS) | set(ARGUMENTS) | types.INTERNAL
     unknown = set()
     for path, text in sources().items():
         if path.suffix == ".py":

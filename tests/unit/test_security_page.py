@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _firewall
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ports
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/security.md"
@@ -23,17 +25,18 @@ def table():
     for path in (ROOT / "roles/airflow/defaults/main").glob("*.yml"):
         settings.update(yaml.safe_load(path.read_text()) or {})
     hosts = [
-        _cluster.Host(group, frozenset({group}), f"192.0.2.{number}", ({"name": "default", "concurrency": 0},))
-        for number, group in enumerate(_cluster.GROUPS, start=1)
+        hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", ({"name": "default", "concurrency": 0},))
+        for number, group in enumerate(services.GROUPS, start=1)
     ]
-    hosts += [_cluster.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
-    model = _cluster.build(hosts, {**settings, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
+    hosts += [hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
+    settings |= {"airflow_firewall": True, "airflow_vip": "192.0.2.100/24"}
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
-    for group in _cluster.GROUPS:
-        node = model["nodes"][group]
-        for rule in _firewall.rules(node, tls=True):
-            peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in rule["peers"])
-            lines.append(f"| `airflow_{group}` | {rule['port']} | {rule['why']} | {peers} |")
+    for group in services.GROUPS:
+        host = next(host for host in hosts if host.name == group)
+        for port in ports.open_ports(host, settings, ports.conditions(hosts, settings)):
+            if port.peers:
+                peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in port.peers)
+                lines.append(f"| `airflow_{group}` | {port.number} | {port.purpose} | {peers} |")
     return "\n".join(lines) + "\n"
 
 

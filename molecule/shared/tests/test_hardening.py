@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
 from test_secrets import NEEDED_3, authorities
 from test_services import properties, units_of
 
-SECRETS = Path(_secrets.SECRETS_DIR)
+SECRETS = Path(paths.SECRETS_DIR)
 
 # systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any protection.
 EXPOSURE = {"webserver": 14, "scheduler": 14, "dag_processor": 16, "triggerer": 16, "worker": 48}

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -25,7 +25,7 @@ def encrypted(cluster):
 def stranger(tmp_path_factory):
     """The certificate of another authority with the same name."""
     path = tmp_path_factory.mktemp("stranger") / "ca.crt"
-    path.write_text(_certificates.make_authority("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
+    path.write_text(certificates.make_authority("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
     return str(path)
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/airflow"
@@ -44,16 +46,16 @@ def variables(version, name, component="", **changes):
         found.update(load(ROOT / f"roles/{component}/vars/main.yml"))
     found.update(changes, airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
     settings = {**found, "airflow_worker_queues": ["default"]}
-    queues = tuple(_cluster.normalise_queues(["default", {"name": "gpu", "concurrency": 1}]))
+    queues = tuple(hosts_model.normalise_queues(["default", {"name": "gpu", "concurrency": 1}]))
     hosts = [
-        _cluster.Host("lb1", frozenset({"haproxy"}), "192.0.2.10"),
-        _cluster.Host("master1", frozenset(MASTER), "192.0.2.11"),
-        _cluster.Host("worker1", frozenset({"worker"}), "192.0.2.21", queues),
-        _cluster.Host("db1", frozenset({"metastore"}), "192.0.2.31"),
-        _cluster.Host("mq1", frozenset({"rabbitmq"}), "192.0.2.41"),
+        hosts_model.Host("lb1", frozenset({"haproxy"}), "192.0.2.10"),
+        hosts_model.Host("master1", frozenset(MASTER), "192.0.2.11"),
+        hosts_model.Host("worker1", frozenset({"worker"}), "192.0.2.21", queues),
+        hosts_model.Host("db1", frozenset({"metastore"}), "192.0.2.31"),
+        hosts_model.Host("mq1", frozenset({"rabbitmq"}), "192.0.2.41"),
     ]
     plain = {key: value for key, value in settings.items() if not (isinstance(value, str) and "{{" in value)}
-    found["airflow_cluster"] = _cluster.build(hosts, plain)
+    found["airflow_cluster"] = cluster.build(hosts, plain)
     if "turns" in found["airflow_cluster"]["nodes"][name]:
         # A fixed name here, too.
         found["airflow_cluster"]["nodes"][name]["turns"] = {"program": "program"}
@@ -92,14 +94,14 @@ def files(version):
     for host in ("master1", "worker1"):
         yield f"{host}-airflow.cfg", template("etc/airflow/airflow.cfg.j2", variables(version, host))
         yield f"{host}-environment", template("etc/airflow/environment.j2", variables(version, host))
-    for component in _cluster.COMPONENTS:
+    for component in services.COMPONENTS:
         for name, text in units(version, "worker1" if component == "worker" else "master1", component):
             yield f"{name}.service", text
     for name, text in units(version, "master1", "scheduler", airflow_scheduler_mode="singleton"):
         yield f"{name}-in-turn.service", text
 
 
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_rendered_files_are_the_golden_ones(version):
     folder = GOLDEN / version
     rendered = dict(files(version))
@@ -113,7 +115,7 @@ def test_rendered_files_are_the_golden_ones(version):
     assert rendered == golden
 
 
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_systemd_understands_every_unit(version, tmp_path):
     paths = []
     helpers = ("airflow.slice", "airflow-watchdog@.service", "airflow-watchdog@.timer", "airflow-restart@.service")
@@ -132,7 +134,7 @@ def test_systemd_understands_every_unit(version, tmp_path):
     assert complaints == []
 
 
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_no_secret_is_rendered_outside_the_secret_files(version):
     values = variables(version, "master1")["airflow_secrets"].values()
     for name, text in files(version):

@@ -6,7 +6,7 @@ import configparser
 import datetime
 import ssl
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from test_golden import template
 
 
@@ -22,7 +22,7 @@ def test_the_option_file_asks_for_verified_encryption():
 
 def test_the_async_engine_verifies_the_name(tmp_path):
     authority = tmp_path / "ca.crt"
-    authority.write_text(_certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"])
+    authority.write_text(certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"])
     module: dict = {}
     exec(template("etc/airflow/python/flightdeck_metastore.py.j2", values(str(authority))), module)
     context = module["connect_args"]["ssl"]

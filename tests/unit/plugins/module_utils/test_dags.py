@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _dags_tree
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
 
 
 @pytest.fixture
@@ -18,12 +18,12 @@ def store(tmp_path: Path) -> _dags.Store:
 
 def ship(store: _dags.Store, source: Path, *, keep: int = 3, check: bool = False) -> dict[str, object]:
     """What the action plugin does: ask, and send the archive where it is missing."""
-    tree = _dags_tree.scan(str(source))
+    tree = dag_archive.scan(str(source))
     found = store.apply(tree.digest(), archive=None, keep=keep, check=check, want_manifest=True)
     if not found["missing"] or check:
         return found
     archive = source.parent / "archive"
-    _dags_tree.pack(tree, str(archive))
+    dag_archive.pack(tree, str(archive))
     return store.apply(tree.digest(), archive=str(archive), keep=keep, check=False, want_manifest=False)
 
 
@@ -56,7 +56,7 @@ def test_the_first_revision_and_a_second_run(store: _dags.Store, source: Path) -
 
 def test_host_and_controller_agree_on_the_manifest(store: _dags.Store, source: Path) -> None:
     ship(store, source)
-    assert _dags.manifest(os.path.realpath(store.link)) == _dags_tree.scan(str(source)).manifest()
+    assert _dags.manifest(os.path.realpath(store.link)) == dag_archive.scan(str(source)).manifest()
 
 
 def test_nobody_but_the_owner_may_write(store: _dags.Store, source: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_an_interrupted_run_left_is_removed(store: _dags.Store, source: Pat
 
 
 def test_an_interrupted_unpacking_is_done_again(store: _dags.Store, source: Path) -> None:
-    digest = _dags_tree.scan(str(source)).digest()
+    digest = dag_archive.scan(str(source)).digest()
     remains = Path(store.revisions) / f".new-{digest}"
     remains.mkdir(parents=True)
     (remains / "half.py").write_text("x")

@@ -6,15 +6,12 @@ import datetime
 import json
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import (
-    _broker,
-    _certificates,
-    _cluster,
-    _config,
-    _preflight,
-    _rotation,
-    _secrets,
-)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, merge, survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, redis, secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker, inventory, rotation
 from test_cluster import codes, defaults, host, reference
 
 SQS = {
@@ -25,7 +22,7 @@ SQS = {
 }
 REDIS = {"airflow_broker": "redis"}
 OTHER = {"airflow_broker_url": "amqps://us%40er:p%2Fw@mq.example.org:5671/team"}
-CERTIFICATE = _certificates.make_authority("other", datetime.datetime.now(datetime.UTC))["certificate"]
+CERTIFICATE = certificates.make_authority("other", datetime.datetime.now(datetime.UTC))["certificate"]
 
 
 def without(group):
@@ -38,13 +35,13 @@ def with_redis():
 
 def parts(hosts, name="worker1", **changes):
     """The model, the node's configuration, and the content of its URL."""
-    model = _cluster.build(hosts, defaults(**changes))
+    model = cluster.build(hosts, defaults(**changes))
     node = model["nodes"][name]["airflow"]
     # As the action has them: without those that are given and empty.
     given = {name: changes[f"airflow_{name}"] for name in ("broker_url", "sqs_secret_access_key") if f"airflow_{name}" in changes}
     values = {"broker_password": "p@ss/word", "digest_key": "k", **given}
     url = next(secret for secret in node["secrets"] if secret["file"] == "broker_url")
-    return model, node, _secrets.content(url, values)
+    return model, node, secrets.content(url, values)
 
 
 def celery(node):
@@ -62,16 +59,16 @@ def celery(node):
         (without("rabbitmq"), SQS),
     ],
 )
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_each_broker_makes_a_cluster(hosts, changes, version):
     settings = defaults(**changes, airflow_version=version)
-    assert _cluster.check(hosts, settings) == []
-    assert _broker.check_options(_broker.config(settings, 600), settings, 600) == []
-    model = _cluster.build(hosts, settings)
+    assert inventory.check(hosts, settings) == []
+    assert broker.check_options(broker_model.config(settings, 600), settings, 600) == []
+    model = cluster.build(hosts, settings)
     for name, node in model["nodes"].items():
-        assert _preflight.wanted(model, name)["packages"] is not None
+        assert survey.wanted(model, name)["packages"] is not None
         if "airflow" in node:
-            assert _config.render_config(node["airflow"]["config"])
+            assert airflow_cfg.render_config(node["airflow"]["config"])
     assert json.dumps(model)
 
 
@@ -117,13 +114,13 @@ def test_what_does_not_go_together_has_its_code(hosts, changes, found):
 
 def test_no_message_repeats_a_login():
     for url in ("http://user:hunter2@mq.example.org", "amqp://user:hunter2@mq.example.org:0", "amqp://user:hunter2@"):
-        problems = _cluster.check(without("rabbitmq"), defaults(airflow_broker_url=url))
+        problems = inventory.check(without("rabbitmq"), defaults(airflow_broker_url=url))
         assert problems
         assert "hunter2" not in "".join(map(str, problems))
 
 
 def test_the_model_has_no_part_of_a_login():
-    model = _cluster.build(without("rabbitmq"), defaults(**OTHER, airflow_sqs_secret_access_key="p%2Fw"))
+    model = cluster.build(without("rabbitmq"), defaults(**OTHER, airflow_sqs_secret_access_key="p%2Fw"))
     assert not [part for part in ("us%40er", "p%2Fw", "mq.example.org") if part in json.dumps(model)]
 
 
@@ -211,22 +208,22 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
 )
 def test_options_that_do_not_fit_the_broker(settings, config, found):
     chosen = defaults(**settings)
-    effective = _config.overlay(_broker.config(chosen, 600), config)
-    assert [problem.code for problem in _broker.check_options(effective, chosen, 600)] == found
+    effective = merge.overlay(broker_model.config(chosen, 600), config)
+    assert [problem.code for problem in broker.check_options(effective, chosen, 600)] == found
 
 
 def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():
     stored = {"broker_password": "x"}
     for settings, found in (({}, []), (SQS, ["FD179"]), (OTHER, ["FD179"]), (REDIS, [])):
-        problems = _rotation.check(["broker_password"], stored, {}, "", _broker.foreign_secrets(defaults(**settings)))
+        problems = rotation.check(["broker_password"], stored, {}, "", broker_model.foreign_secrets(defaults(**settings)))
         assert [problem.code for problem in problems] == found
-    model = _cluster.build(with_redis(), defaults(**REDIS))
-    assert [problem.code for problem in _broker.check_rotation(["fernet_key", "broker_password"], model["broker"])] == ["FD172"]
-    assert _broker.check_rotation(["fernet_key"], model["broker"]) == []
+    model = cluster.build(with_redis(), defaults(**REDIS))
+    assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model["broker"])] == ["FD172"]
+    assert broker.check_rotation(["fernet_key"], model["broker"]) == []
 
 
 def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_lives():
-    text = _broker.redis_users({"user": "airflow", "secret": "broker_password"}, {"broker_password": "pa/ss"})
+    text = redis.redis_users({"user": "airflow", "secret": "broker_password"}, {"broker_password": "pa/ss"})
     strangers, celery_user = text.splitlines()
     assert strangers.endswith(" -@all +ping +role")
     assert "pa/ss" not in text
@@ -235,9 +232,9 @@ def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_l
 
 
 def test_only_redis_hosts_open_its_port():
-    nodes = _cluster.build(with_redis(), defaults(**REDIS, airflow_firewall=True))["nodes"]
+    nodes = cluster.build(with_redis(), defaults(**REDIS, airflow_firewall=True))["nodes"]
     rules = {name: {rule["port"]: rule for rule in node["firewall"]["rules"]} for name, node in nodes.items()}
     assert rules["store1"][6379]["sources"] == ["192.0.2.10"]
     assert rules["lb1"][5673]["why"] == "Redis"
-    outside = _cluster.build(without("rabbitmq"), defaults(**OTHER, airflow_firewall=True))["nodes"]
+    outside = cluster.build(without("rabbitmq"), defaults(**OTHER, airflow_firewall=True))["nodes"]
     assert 5673 not in {rule["port"] for rule in outside["lb1"]["firewall"]["rules"]}

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _canary
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._airflow_api import Api, ApiError, Deadline
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._canary import Canary
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import canary as canary_api
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, ApiError, Deadline
 
 PASSWORD = "s3cret@:/?#%&'\" $\\ü"
 ADDRESSES = {"worker1": "172.30.0.21", "worker2": "172.30.0.22"}
@@ -165,7 +165,7 @@ def test_a_worker_that_never_gets_one_is_named(airflow: Airflow) -> None:
     airflow.takers = [["172.30.0.21"]]
     rows = canary(airflow).run()
     assert [row["state"] for row in rows] == ["ok", "failed"]
-    assert rows[1] == _canary.row("canary default", "worker2", "failed", "ran none of 28 tasks of this queue")
+    assert rows[1] == canary_api.row("canary default", "worker2", "failed", "ran none of 28 tasks of this queue")
 
 
 def test_a_worker_that_is_not_in_the_inventory_is_named(airflow: Airflow) -> None:
@@ -254,17 +254,17 @@ def test_old_runs_of_its_own_are_deleted(airflow: Airflow) -> None:
 )
 def test_the_node_of_a_host_name(hostname: str, name: str) -> None:
     hosts = {**{address: host for host, address in ADDRESSES.items()}, **{host: host for host in ADDRESSES}}
-    assert _canary.node_of(hostname, hosts) == name
+    assert canary_api.node_of(hostname, hosts) == name
 
 
 def test_queues_that_are_done_start_nothing_again() -> None:
     queues = {"default": ["w1", "w2"], "gpu": ["w2"]}
-    assert _canary.instances(queues, queues, 0) == {"default": 4, "gpu": 2}
-    assert _canary.instances(queues, {"gpu": ["w2"]}, 1) == {"default": 0, "gpu": 4}
+    assert canary_api.instances(queues, queues, 0) == {"default": 4, "gpu": 2}
+    assert canary_api.instances(queues, {"gpu": ["w2"]}, 1) == {"default": 0, "gpu": 4}
 
 
 def test_old_runs_that_cannot_be_listed_do_not_hold_up_the_verdict(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_canary, "CLEAN_SECONDS", 0.05)
+    monkeypatch.setattr(canary_api, "CLEAN_SECONDS", 0.05)
     airflow.list_status = 500
     said: list[str] = []
     checked = canary(airflow, seconds=3600)

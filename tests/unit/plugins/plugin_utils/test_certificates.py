@@ -8,7 +8,8 @@ import ssl
 import threading
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import certificates as certificates_validation
 from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,12 +24,12 @@ def later(days):
 
 @pytest.fixture(scope="module")
 def store():
-    made, _reasons = _certificates.renew({}, "prod", NAMES, NOW, days=365, renew_days=60)
+    made, _reasons = certificates.renew({}, "prod", NAMES, NOW, days=365, renew_days=60)
     return made
 
 
 def test_nothing_is_made_twice(store):
-    again, made = _certificates.renew(store, "prod", NAMES, later(300), days=365, renew_days=60)
+    again, made = certificates.renew(store, "prod", NAMES, later(300), days=365, renew_days=60)
     assert made == {}
     assert again == store
 
@@ -42,7 +43,7 @@ def test_nothing_is_made_twice(store):
     ],
 )
 def test_what_is_made_anew_and_why(store, change, reason):
-    again, made = _certificates.renew(store, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
+    again, made = certificates.renew(store, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
     assert reason in made.values()
     assert again["authority"] == store["authority"]
     if "names" in change:
@@ -50,12 +51,12 @@ def test_what_is_made_anew_and_why(store, change, reason):
 
 
 def test_a_new_authority_signs_everything_anew(store):
-    _again, made = _certificates.renew({"hosts": store["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
+    _again, made = certificates.renew({"hosts": store["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
     assert made == {"authority": "there is none", "lb1": "another authority signed it", "db1": "another authority signed it"}
 
 
 def test_a_host_that_left_loses_its_key(store):
-    again, _made = _certificates.renew(store, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
+    again, _made = certificates.renew(store, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
     assert list(again["hosts"]) == ["lb1"]
 
 
@@ -76,16 +77,16 @@ def test_the_authority_signs_hosts_only(store):
     )
 )
 def test_a_certificate_proves_just_its_names(names):
-    authority = _certificates.make_authority("x", NOW)
-    pair = _certificates.issue(authority, "host", names, NOW, days=1)
-    assert _certificates.names_of(pair["certificate"]) == names
-    assert _certificates.reason_to_renew(pair, authority, names, NOW, renew_days=0) == ""
+    authority = certificates.make_authority("x", NOW)
+    pair = certificates.issue(authority, "host", names, NOW, days=1)
+    assert certificates.names_of(pair["certificate"]) == names
+    assert certificates.reason_to_renew(pair, authority, names, NOW, renew_days=0) == ""
 
 
 @pytest.mark.parametrize(("name", "convinced"), [("127.0.0.1", True), ("localhost", True), ("example.org", False)])
 def test_openssl_is_convinced(tmp_path, name, convinced):
-    authority = _certificates.make_authority("x", NOW)
-    pair = _certificates.issue(authority, "host", ["127.0.0.1", "localhost"], NOW, days=1)
+    authority = certificates.make_authority("x", NOW)
+    pair = certificates.issue(authority, "host", ["127.0.0.1", "localhost"], NOW, days=1)
     (tmp_path / "server.pem").write_text(pair["certificate"] + pair["key"])
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(tmp_path / "server.pem")
@@ -113,8 +114,8 @@ def test_openssl_is_convinced(tmp_path, name, convinced):
 
 def test_a_certificate_and_its_key_belong_together(store):
     pair, other = store["hosts"]["lb1"], store["hosts"]["db1"]
-    assert _certificates.mismatch(pair["certificate"] + store["authority"]["certificate"], pair["key"], NOW) == ""
-    assert _certificates.mismatch(pair["certificate"], other["key"], NOW) == "the key belongs to another certificate"
-    assert _certificates.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
-    assert _certificates.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
-    assert _certificates.mismatch(pair["certificate"], pair["key"], later(400)).startswith("the certificate is valid from")
+    assert certificates_validation.mismatch(pair["certificate"] + store["authority"]["certificate"], pair["key"], NOW) == ""
+    assert certificates_validation.mismatch(pair["certificate"], other["key"], NOW) == "the key belongs to another certificate"
+    assert certificates_validation.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
+    assert certificates_validation.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
+    assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith("the certificate is valid from")

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +24,8 @@ def defaults(**changes):
 
 
 def host(name, number, *groups, queues=("default",)):
-    normalised = tuple(_cluster.normalise_queues(list(queues))) if "worker" in groups else ()
-    return _cluster.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
+    normalised = tuple(hosts_model.normalise_queues(list(queues))) if "worker" in groups else ()
+    return hosts_model.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
 
 
 MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
@@ -40,7 +43,7 @@ def reference(workers=2):
 
 
 def single():
-    return [host("node1", 10, *(group for group in _cluster.GROUPS if group not in _cluster.OPTIONAL))]
+    return [host("node1", 10, *(group for group in services.GROUPS if group not in services.OPTIONAL))]
 
 
 def available():
@@ -57,19 +60,19 @@ VIP = {"airflow_vip": "192.0.2.100/24"}
 
 
 def codes(hosts, **changes):
-    return sorted({problem.code for problem in _cluster.check(hosts, defaults(**changes))})
+    return sorted({problem.code for problem in inventory.check(hosts, defaults(**changes))})
 
 
 @pytest.mark.parametrize("hosts", [reference(), single(), reference(100), available()])
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_valid_inventories_have_no_problem(hosts, version):
-    assert _cluster.check(hosts, defaults(airflow_version=version)) == []
+    assert inventory.check(hosts, defaults(airflow_version=version)) == []
 
 
-@pytest.mark.parametrize("group", [group for group in _cluster.GROUPS if group not in _cluster.OPTIONAL])
+@pytest.mark.parametrize("group", [group for group in services.GROUPS if group not in services.OPTIONAL])
 def test_an_empty_group_is_named(group):
-    hosts = [_cluster.Host(one.name, one.groups - {group}, one.address, one.queues) for one in single()]
-    problems = _cluster.check(hosts, defaults())
+    hosts = [hosts_model.Host(one.name, one.groups - {group}, one.address, one.queues) for one in single()]
+    problems = inventory.check(hosts, defaults())
     assert [problem.code for problem in problems] == ["FD101"]
     assert f"airflow_{group}" in str(problems[0])
 
@@ -95,11 +98,11 @@ def test_an_empty_group_is_named(group):
         (single(), {"airflow_haproxy_web_port": 5432}, "FD110"),
         ([*reference(), host("w", 99, "worker", queues=("amq.direct",))], {}, "FD106"),
         (reference(), {"airflow_rabbitmq_management_port": 25672}, "FD110"),
-        ([*reference()[1:], _cluster.Host("lb1", frozenset({"haproxy"}), "192.0.2.9", ssh_port=8080)], {}, "FD110"),
+        ([*reference()[1:], hosts_model.Host("lb1", frozenset({"haproxy"}), "192.0.2.9", ssh_port=8080)], {}, "FD110"),
         (reference(), {"airflow_postgresql_config": {"Max_Connections": "100"}}, "FD129"),
         (reference(), {"airflow_config": {"operators": {"default_queue": "gpu"}}}, "FD114"),
         ([*reference()[:3], host("w", 99, "worker", queues=("gpu",)), *reference()[5:]], {}, "FD114"),
-        ([*reference(), _cluster.Host("w", frozenset({"worker"}), "127.0.0.1", ({"name": "a", "concurrency": 0},))], {}, "FD118"),
+        ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", ({"name": "a", "concurrency": 0},))], {}, "FD118"),
     ],
 )
 def test_bad_inventories_have_their_code(hosts, changes, code):
@@ -109,10 +112,10 @@ def test_bad_inventories_have_their_code(hosts, changes, code):
 def test_one_address_in_two_spellings_is_one_host():
     hosts = [
         *reference(),
-        _cluster.Host("v6", frozenset({"webserver"}), "2001:DB8::1"),
-        _cluster.Host("six", frozenset({"webserver"}), "2001:db8:0::1"),
+        hosts_model.Host("v6", frozenset({"webserver"}), "2001:DB8::1"),
+        hosts_model.Host("six", frozenset({"webserver"}), "2001:db8:0::1"),
     ]
-    assert [problem.code for problem in _cluster.check(hosts, defaults())] == ["FD108"]
+    assert [problem.code for problem in inventory.check(hosts, defaults())] == ["FD108"]
 
 
 def test_enough_connections_are_enough():
@@ -120,7 +123,7 @@ def test_enough_connections_are_enough():
 
 
 def test_a_problem_says_where_what_was_found_what_is_wanted_and_the_remedy():
-    (problem,) = _cluster.check(reference()[:-1], defaults())
+    (problem,) = inventory.check(reference()[:-1], defaults())
     assert str(problem) == (
         "FD102 group airflow_rabbitmq: found 2 hosts; expected 1, 3 or 5. "
         "An even number tolerates no more failures than one host less: add or remove one."
@@ -128,7 +131,7 @@ def test_a_problem_says_where_what_was_found_what_is_wanted_and_the_remedy():
 
 
 def test_the_reference_goes_through_the_load_balancer():
-    model = _cluster.build(reference(), defaults())
+    model = cluster.build(reference(), defaults())
     assert model["url"] == "https://192.0.2.10:8443"
     worker = model["nodes"]["worker1"]["airflow"]
     assert worker["config"]["core"]["execution_api_server_url"] == "https://192.0.2.10:8082/execution/"
@@ -139,14 +142,14 @@ def test_the_reference_goes_through_the_load_balancer():
 
 
 def test_a_host_with_its_own_load_balancer_uses_it():
-    model = _cluster.build(single(), defaults())
+    model = cluster.build(single(), defaults())
     (node,) = model["nodes"].values()
     assert node["airflow"]["config"]["core"]["execution_api_server_url"] == "https://127.0.0.1:8082/execution/"
     assert {secret["host"] for secret in node["airflow"]["secrets"] if "host" in secret} == {"127.0.0.1"}
 
 
 def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
-    model = _cluster.build(reference(), defaults(airflow_version="2.11.2"))
+    model = cluster.build(reference(), defaults(airflow_version="2.11.2"))
     assert [each["name"] for each in model["nodes"]["lb1"]["haproxy"]["listeners"]] == ["web", "metastore", "broker"]
     worker = model["nodes"]["worker1"]["airflow"]
     assert "sql_alchemy_conn" in {secret["file"] for secret in worker["secrets"]}
@@ -157,7 +160,7 @@ def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
 
 def test_the_users_options_win_but_never_over_a_secret():
     mine = {"core": {"parallelism": 64, "executor": "LocalExecutor", "fernet_key_cmd": "cat /tmp/x"}, "metrics": {"statsd_on": True}}
-    config = _cluster.build(reference(), defaults(airflow_config=mine))["nodes"]["master1"]["airflow"]["config"]
+    config = cluster.build(reference(), defaults(airflow_config=mine))["nodes"]["master1"]["airflow"]["config"]
     assert config["core"]["parallelism"] == 64
     assert config["core"]["executor"] == "LocalExecutor"
     assert config["core"]["fernet_key_cmd"] == "cat /etc/airflow/secrets/fernet_key"
@@ -165,14 +168,14 @@ def test_the_users_options_win_but_never_over_a_secret():
 
 
 def test_an_ipv6_address_stands_in_brackets():
-    hosts = [_cluster.Host(one.name, one.groups, "2001:db8::1", one.queues) for one in single()]
-    assert _cluster.build(hosts, defaults())["url"] == "https://[2001:db8::1]:8443"
+    hosts = [hosts_model.Host(one.name, one.groups, "2001:db8::1", one.queues) for one in single()]
+    assert cluster.build(hosts, defaults())["url"] == "https://[2001:db8::1]:8443"
 
 
 @given(st.integers(min_value=1, max_value=12))
 @settings(max_examples=12, deadline=None)
 def test_one_more_worker_changes_no_other_host(workers):
-    before, after = (_cluster.build(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
+    before, after = (cluster.build(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
     same_step = before["db1"]["metastore"]["max_connections"] == after["db1"]["metastore"]["max_connections"]
     changed = [name for name in before if before[name] != after[name]]
     assert changed == ([] if same_step else ["db1"])
@@ -187,11 +190,11 @@ def test_one_more_worker_changes_no_other_host(workers):
     ],
 )
 def test_queues_are_normalised(value, wanted):
-    assert _cluster.normalise_queues(value) == wanted
+    assert hosts_model.normalise_queues(value) == wanted
 
 
 def test_airflow_finds_its_services_under_the_virtual_ip():
-    model = _cluster.build(available(), defaults(**VIP))
+    model = cluster.build(available(), defaults(**VIP))
     assert model["url"] == "https://192.0.2.100:8443"
     secrets = {each["file"]: each for each in model["nodes"]["worker1"]["airflow"]["secrets"]}
     assert secrets["broker_url"]["host"] == secrets["result_backend"]["host"] == "192.0.2.100"
@@ -203,8 +206,8 @@ def test_airflow_finds_its_services_under_the_virtual_ip():
 
 
 def test_a_side_car_needs_no_virtual_ip():
-    hosts = [_cluster.Host(one.name, one.groups | {"haproxy"}, one.address, one.queues) for one in available()]
-    model = _cluster.build(hosts, defaults())
+    hosts = [hosts_model.Host(one.name, one.groups | {"haproxy"}, one.address, one.queues) for one in available()]
+    model = cluster.build(hosts, defaults())
     assert {
         secret["host"] for node in model["nodes"].values() for secret in node.get("airflow", {}).get("secrets", []) if "host" in secret
     } == {"127.0.0.1"}
@@ -212,7 +215,7 @@ def test_a_side_car_needs_no_virtual_ip():
 
 
 def test_only_patroni_says_who_is_written_to():
-    model = _cluster.build(available(), defaults(**VIP))
+    model = cluster.build(available(), defaults(**VIP))
     (listener,) = (each for each in model["nodes"]["lb1"]["haproxy"]["listeners"] if each["name"] == "metastore")
     assert (listener["check"], listener["check_port"], len(listener["servers"])) == ("patroni", 8008, 3)
     assert model["nodes"]["db1"]["metastore"]["check_user"] == ""
@@ -222,7 +225,7 @@ def test_only_patroni_says_who_is_written_to():
 
 
 def test_pools_fit_the_connections_of_the_metastore():
-    model = _cluster.build(available(), defaults(airflow_pgbouncer=True, **VIP))
+    model = cluster.build(available(), defaults(airflow_pgbouncer=True, **VIP))
     pools = [model["nodes"][name]["pgbouncer"]["pools"] for name in ("lb1", "lb2")]
     assert sum(sum(sizes.values()) for sizes in pools) + 20 <= model["nodes"]["db1"]["metastore"]["max_connections"]
     secrets = {each["file"]: each for each in model["nodes"]["master1"]["airflow"]["secrets"]}

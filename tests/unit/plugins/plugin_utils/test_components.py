@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _release, _secrets, _worker
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import airflow
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests as digests_render
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets as secrets_render
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import worker_units
 
 CONFIG = {"core": {"executor": "CeleryExecutor"}, "api": {"port": 8081}, "celery": {"operation_timeout": 20}, "custom": {"x": 1}}
 VERSIONS = {"broker_url": "1", "jwt_secret": "1", "sql_alchemy_conn": "1"}
 
 
 def digests(config=CONFIG, versions=VERSIONS, release="r1"):
-    return {component: _components.component_digest(component, 3, config, versions, release) for component in _components.COMPONENTS}
+    return {component: digests_render.component_digest(component, 3, config, versions, release) for component in services.COMPONENTS}
 
 
 def changed(**arguments):
     before, after = digests(), digests(**arguments)
-    return [component for component in _components.COMPONENTS if before[component] != after[component]]
+    return [component for component in services.COMPONENTS if before[component] != after[component]]
 
 
-ALL = list(_components.COMPONENTS)
+ALL = list(services.COMPONENTS)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +68,13 @@ WantedBy=multi-user.target
     ],
 )
 def test_what_systemd_applies_at_once_needs_no_restart(old, new, restarts):
-    assert (_components.process_settings(UNIT) != _components.process_settings(UNIT.replace(old, new))) == restarts
+    assert (digests_render.process_settings(UNIT) != digests_render.process_settings(UNIT.replace(old, new))) == restarts
 
 
 def test_a_service_sees_its_own_secrets():
     files = ["broker_url", "ca.crt", "fernet_key", "jwt_secret"]
     hidden = "/etc/airflow/nothing:/s/"
-    assert _components.secret_mounts("worker", 3, files, "/s") == [
+    assert airflow.secret_mounts("worker", 3, files, "/s") == [
         "/s/broker_url",
         "/s/ca.crt",
         f"{hidden}fernet_key",
@@ -78,22 +83,21 @@ def test_a_service_sees_its_own_secrets():
 
 
 def test_a_fingerprint_says_nothing_without_its_key():
-    assert _secrets.fingerprint("secret", "key") == _secrets.fingerprint("secret", "key")
-    assert _secrets.fingerprint("secret", "key") != _secrets.fingerprint("secret", "other")
-    assert _secrets.fingerprint("secret", "key") != _secrets.fingerprint("secret2", "key")
+    assert digests_render.fingerprint("secret", "key") == digests_render.fingerprint("secret", "key")
+    assert digests_render.fingerprint("secret", "key") != digests_render.fingerprint("secret", "other")
+    assert digests_render.fingerprint("secret", "key") != digests_render.fingerprint("secret2", "key")
 
 
 def test_generated_secrets_fit_their_use():
-    made = _secrets.missing({})
-    assert set(made) == set(_secrets.GENERATORS)
+    made = secrets.missing({})
     assert len(made["jwt_secret"].encode()) >= 64
     assert 20 < len(made["rabbitmq_cookie"]) <= 255
-    assert made["fernet_key"] != _secrets.missing({})["fernet_key"]
-    assert "admin_password" not in _secrets.missing({"admin_password": "mine"})
+    assert made["fernet_key"] != secrets.missing({})["fernet_key"]
+    assert "admin_password" not in secrets.missing({"admin_password": "mine"})
 
 
 def test_secret_files_end_without_a_newline():
-    files = _secrets.secret_files([{"file": "fernet_key", "secret": "fernet_key"}], {"fernet_key": "k"}, "airflow")
+    files = secrets_render.secret_files([{"file": "fernet_key", "secret": "fernet_key"}], {"fernet_key": "k"}, "airflow")
     assert files == [{"path": "/etc/airflow/secrets/fernet_key", "content": "k", "group": "airflow", "mode": "0640"}]
 
 
@@ -101,12 +105,12 @@ def test_secret_files_end_without_a_newline():
     ("vcpus", "memory", "workers", "slots"), [(2, 24000, 1, 8), (16, 64000, 1, 16), (4, 2048, 1, 3), (1, 512, 1, 1), (8, 16000, 2, 16)]
 )
 def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
-    assert _worker.worker_concurrency(vcpus, memory, workers) == slots
+    assert worker_units.worker_concurrency(vcpus, memory, workers) == slots
 
 
 def test_one_worker_service_per_queue_and_one_log_server():
     queues = [{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}]
-    first, second = _worker.worker_instances(queues, "192.0.2.1", 0, 8, remote_control=True)
+    first, second = worker_units.worker_instances(queues, "192.0.2.1", 0, 8, remote_control=True)
     assert first["name"] == "airflow-worker@default"
     assert "--concurrency 8" in first["command"]
     assert "--skip-serve-logs" not in first["command"]
@@ -114,13 +118,22 @@ def test_one_worker_service_per_queue_and_one_log_server():
     assert "--concurrency 1" in second["command"]
     assert "--skip-serve-logs" in second["command"]
     assert "--celery-hostname gpu@192.0.2.1" in second["command"]
-    (silent,) = _worker.worker_instances(queues[:1], "192.0.2.1", 0, 8, remote_control=False)
+    (silent,) = worker_units.worker_instances(queues[:1], "192.0.2.1", 0, 8, remote_control=False)
     assert "--celery-hostname" not in silent["command"]
 
 
 def test_a_release_is_named_by_everything_that_it_is_made_of():
-    name = _release.release_id("3.3.2", "3.11", "lock", "uv", [])
+    name = digests_render.release_id("3.3.2", "3.11", "lock", "uv", [])
     assert name.startswith("3.3.2-")
     assert name.endswith("-py3.11")
     others = [("3.3.2", "3.13", "lock", "uv", []), ("3.3.2", "3.11", "lock2", "uv", []), ("3.3.2", "3.11", "lock", "uv", ["x==1"])]
-    assert len({name, *(_release.release_id(*other) for other in others)}) == 4
+    assert len({name, *(digests_render.release_id(*other) for other in others)}) == 4
+
+
+def test_units_of_a_host():
+    assert airflow.units(["webserver", "worker"], ["default", "gpu"], 3) == [
+        {"label": "webserver", "unit": "airflow-api-server"},
+        {"label": "worker default", "unit": "airflow-worker@default"},
+        {"label": "worker gpu", "unit": "airflow-worker@gpu"},
+    ]
+    assert airflow.units(["webserver"], [], 2) == [{"label": "webserver", "unit": "airflow-webserver"}]

@@ -6,8 +6,9 @@ import configparser
 import subprocess
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._config import merge_config, overlay, render_config
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._environment import environment_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import merge_config, overlay
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.airflow_cfg import render_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.environment import environment_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

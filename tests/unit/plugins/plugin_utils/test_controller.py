@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _controller
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller
 
 ROOT = Path(__file__).parents[4]
 
 
 def test_the_needed_collections_are_the_declared_ones():
-    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == _controller.COLLECTIONS
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == controller.COLLECTIONS
 
 
 @pytest.mark.parametrize(("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)])
 def test_an_old_ansible_is_refused(version, good):
-    assert [problem.code for problem in _controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
+    assert [problem.code for problem in controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
 
 
 @pytest.mark.parametrize(
@@ -26,8 +27,8 @@ def test_an_old_ansible_is_refused(version, good):
     [("nobody.nothing", ">=1", "nothing installed"), ("community.postgresql", ">=99", "."), ("community.postgresql", "<3", ".")],
 )
 def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch, name, wanted, found):
-    monkeypatch.setattr(_controller, "COLLECTIONS", {name: wanted})
-    (problem,) = _controller.check_ansible("2.19.0", ">=2.19.0")
+    monkeypatch.setattr(controller, "COLLECTIONS", {name: wanted})
+    (problem,) = controller.check_ansible("2.19.0", ">=2.19.0")
     assert (problem.where, problem.expected) == (f"collection {name}", wanted)
     assert found in problem.found
     assert f"{name}:{wanted}" in problem.remedy
@@ -48,22 +49,22 @@ def test_a_lock_of_the_user_holds_the_right_airflow_and_hashes(tmp_path, text, s
     lock = tmp_path / "lock.txt"
     if text is not None:
         lock.write_text(text)
-    problems = _controller.check_files("h1", str(lock), "3.3.2")
+    problems = controller.check_files("h1", str(lock), "3.3.2")
     assert [problem.code for problem in problems] == (["FD127"] if says else [])
     assert all(says in problem.found for problem in problems)
-    assert _controller.check_files("h1", "", "3.3.2") == []
+    assert controller.check_files("h1", "", "3.3.2") == []
 
 
 def test_the_collections_own_locks_pass():
     for lock in (ROOT / "roles/airflow/files/locks").glob("airflow-*-py*.txt"):
-        assert _controller.check_files("h1", str(lock), lock.name.split("-")[1]) == []
+        assert controller.check_files("h1", str(lock), lock.name.split("-")[1]) == []
 
 
 def test_places_on_the_controller(tmp_path):
     file = tmp_path / "file"
     file.touch()
-    assert _controller.check_places("", str(tmp_path / "new"), str(tmp_path / "new.yml")) == []
-    found = _controller.check_places(str(file), str(file), str(tmp_path))
+    assert controller.check_places("", str(tmp_path / "new"), str(tmp_path / "new.yml")) == []
+    found = controller.check_places(str(file), str(file), str(tmp_path))
     assert [problem.code for problem in found] == ["FD111", "FD127", "FD127"]
 
 
@@ -82,31 +83,31 @@ def test_the_files_of_an_inventory(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     own = str(tmp_path / "prod/group_vars/all/airflow_secrets.yml")
-    warning, clusters = _controller.look_at_inventories([str(tmp_path / "prod"), "w3,"], own)
+    warning, clusters = controller.look_at_inventories([str(tmp_path / "prod"), "w3,"], own)
     assert "airflow_admin_password in" in warning
     assert "jwt" not in warning
     assert "fernet" not in warning
     assert clusters == {str(tmp_path / "prod"): "prod"}
-    warning, clusters = _controller.look_at_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
+    warning, clusters = controller.look_at_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
     assert "airflow_broker_password" in warning
     assert len(set(clusters.values())) == 2
 
 
 def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
     now = datetime.datetime.now(datetime.UTC)
-    authority = _certificates.make_authority("x", now)
-    pair = _certificates.issue(authority, "lb1", ["lb1"], now, days=1)
+    authority = certificates.make_authority("x", now)
+    pair = certificates.issue(authority, "lb1", ["lb1"], now, days=1)
     certificate, key, other = (tmp_path / name for name in ("web.crt", "web.key", "other.key"))
     certificate.write_text(pair["certificate"])
     key.write_text(pair["key"])
     other.write_text(authority["key"])
-    assert _controller.check_web_certificate("", "", now) == []
-    assert _controller.check_web_certificate(str(certificate), str(key), now) == []
+    assert controller.check_web_certificate("", "", now) == []
+    assert controller.check_web_certificate(str(certificate), str(key), now) == []
     for files, says in (
         ((str(certificate), str(other)), "the key belongs to another certificate"),
         ((str(certificate), str(tmp_path / "none")), "No such file"),
         ((str(certificate), ""), "cannot be read"),
     ):
-        (problem,) = _controller.check_web_certificate(*files, now)
+        (problem,) = controller.check_web_certificate(*files, now)
         assert problem.code == "FD140"
         assert says in problem.found

@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _components, _failover, _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, airflow, cluster, scheduler_lease
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests, secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import scheduler_lease as scheduler_lease_validation
 from hypothesis import given
 from hypothesis import strategies as st
 
 DEFAULTS = Path(__file__).parents[4] / "roles/airflow/defaults/main"
 MASTER = frozenset({"webserver", "scheduler", "dag_processor", "triggerer"})
 FILES = ("scheduler_failover", "ca.crt", "server.crt", "server.key")
-VALUES = {**{name: f"{name}-value" for name in _secrets.GENERATORS}, **dict.fromkeys(FILES, "")}
+VALUES = {**{name: f"{name}-value" for name in secrets_catalog.GENERATED}, **dict.fromkeys(FILES, "")}
 
 
 def settings(**changes):
@@ -26,19 +31,19 @@ def settings(**changes):
 
 def hosts(**groups):
     plain = {"lb1": {"haproxy"}, "master1": MASTER, "master2": MASTER, "worker1": {"worker"}, "db1": {"metastore"}, "mq1": {"rabbitmq"}}
-    queues = tuple(_cluster.normalise_queues(["default"]))
+    queues = tuple(hosts_model.normalise_queues(["default"]))
     return [
-        _cluster.Host(name, frozenset(of), f"192.0.2.{number}", queues if "worker" in of else ())
+        hosts_model.Host(name, frozenset(of), f"192.0.2.{number}", queues if "worker" in of else ())
         for number, (name, of) in enumerate({**plain, **groups}.items(), start=1)
     ]
 
 
 def build(mode="singleton", **changes):
-    return _cluster.build(hosts(), settings(airflow_scheduler_mode=mode, **changes))
+    return cluster.build(hosts(), settings(airflow_scheduler_mode=mode, **changes))
 
 
 def codes(members, **changes):
-    return {problem.code for problem in _failover.check(members, settings(**changes))}
+    return {problem.code for problem in scheduler_lease_validation.check(members, settings(**changes))}
 
 
 def test_turns_need_a_metastore_of_the_collections_own():
@@ -57,14 +62,14 @@ def test_an_email_needs_a_server_and_a_sender(given):
 
 @pytest.mark.parametrize(("host", "login"), [("master1", "airflow_sched_master1"), ("a_b", "airflow_sched_a_b")])
 def test_a_plain_name_becomes_a_plain_user(host, login):
-    assert _failover.login(host) == login
+    assert scheduler_lease.login(host) == login
 
 
 @given(st.lists(st.text("abAB.-_1", min_size=1, max_size=253), unique=True, max_size=20))
 def test_every_host_has_a_user_of_its_own_whatever_its_name(names):
-    logins = [_failover.login(name) for name in names]
+    logins = [scheduler_lease.login(name) for name in names]
     assert len(set(logins)) == len(names)
-    assert all(len(login) <= 63 and login.startswith(_failover.PREFIX) and login == login.lower() for login in logins)
+    assert all(len(login) <= 63 and login.startswith(scheduler_lease.PREFIX) and login == login.lower() for login in logins)
 
 
 def test_nothing_of_it_is_there_when_all_act():
@@ -72,11 +77,11 @@ def test_nothing_of_it_is_there_when_all_act():
     assert model["nodes"]["db1"]["metastore"]["turns"] == {}
     assert "turns" not in model["nodes"]["master1"]
     assert not [secret for secret in model["nodes"]["master1"]["airflow"]["secrets"] if secret["file"].startswith("scheduler")]
-    assert _secrets.turn_users({}, VALUES) == []
+    assert accounts.turn_users({}, VALUES) == []
 
 
 def test_who_may_log_in_is_left_to_turns():
-    users = _secrets.turn_users(build()["nodes"]["db1"]["metastore"]["turns"], VALUES)
+    users = accounts.turn_users(build()["nodes"]["db1"]["metastore"]["turns"], VALUES)
     assert [user["name"] for user in users] == ["airflow_lease", "airflow_sched_master1", "airflow_sched_master2"]
     assert "LOGIN" in users[0]["flags"].split(",")
     assert all("LOGIN" not in user["flags"].split(",") and user["acts_as"] == "airflow" for user in users[1:])
@@ -88,8 +93,8 @@ def test_who_may_log_in_is_left_to_turns():
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_scheduler_logs_in_as_its_host_and_its_agent_goes_past_the_pooler(pooled):
     model = build(airflow_pgbouncer=pooled)
-    contents = _secrets.secret_contents(model["nodes"]["master2"]["airflow"]["secrets"], {**VALUES, "second_users": ["metastore_password"]})
-    users = {user["name"]: user["password"] for user in _secrets.turn_users(model["nodes"]["db1"]["metastore"]["turns"], VALUES)}
+    contents = secrets.secret_contents(model["nodes"]["master2"]["airflow"]["secrets"], {**VALUES, "second_users": ["metastore_password"]})
+    users = {user["name"]: user["password"] for user in accounts.turn_users(model["nodes"]["db1"]["metastore"]["turns"], VALUES)}
     own = f"airflow_sched_master2:{users['airflow_sched_master2']}@"
     assert contents["scheduler_conn"] == contents["sql_alchemy_conn"].replace("airflow_b:metastore_password-value@", own)
     assert contents["scheduler_conn_async"] == contents["sql_alchemy_conn_async"].replace("airflow_b:metastore_password-value@", own)
@@ -102,31 +107,31 @@ def test_a_scheduler_logs_in_as_its_host_and_its_agent_goes_past_the_pooler(pool
 
 @pytest.mark.parametrize("major", [2, 3])
 def test_the_scheduler_sees_its_own_login_in_the_place_of_the_common_one(major):
-    files = {*_components.secrets_of("scheduler", major), *_components.secrets_of("webserver", major), *_components.turn_secrets(major)}
-    mounts = _components.secret_mounts("scheduler", major, files, "/s")
+    files = {*airflow.secrets_of("scheduler", major), *airflow.secrets_of("webserver", major), *airflow.turn_secrets(major)}
+    mounts = airflow.secret_mounts("scheduler", major, files, "/s")
     assert "/s/scheduler_conn:/s/sql_alchemy_conn" in mounts
-    assert {"/s/scheduler_lease", "/s/scheduler_failover", f"{_components.NOTHING}:/s/scheduler_conn"} <= set(mounts)
+    assert {"/s/scheduler_lease", "/s/scheduler_failover", f"{paths.NOTHING}:/s/scheduler_conn"} <= set(mounts)
     assert ("/s/scheduler_conn_async:/s/sql_alchemy_conn_async" in mounts) == (major == 3)
-    others = _components.secret_mounts("webserver", major, files, "/s")
+    others = airflow.secret_mounts("webserver", major, files, "/s")
     assert "/s/sql_alchemy_conn" in others
-    assert {f"{_components.NOTHING}:/s/{name}" for name in _components.turn_secrets(major)} <= set(others)
+    assert {f"{paths.NOTHING}:/s/{name}" for name in airflow.turn_secrets(major)} <= set(others)
 
 
 def test_the_scheduler_restarts_for_its_own_login_only():
-    versions = dict.fromkeys((*_components.secrets_of("scheduler", 3), *_components.turn_secrets(3)), "1")
+    versions = dict.fromkeys((*airflow.secrets_of("scheduler", 3), *airflow.turn_secrets(3)), "1")
 
     def digest(component, **changed):
-        return _components.component_digest(component, 3, {}, {**versions, **changed})
+        return digests.component_digest(component, 3, {}, {**versions, **changed})
 
     assert digest("scheduler", sql_alchemy_conn="2") == digest("scheduler")
-    for name in _components.turn_secrets(3):
+    for name in airflow.turn_secrets(3):
         assert digest("scheduler", **{name: "2"}) != digest("scheduler")
         assert digest("webserver", **{name: "2"}) == digest("webserver")
 
 
 def test_agents_have_room_in_the_metastore():
     def needed(mode):
-        return _cluster._Model(hosts(), settings(airflow_scheduler_mode=mode)).connections_needed()
+        return cluster.Model(hosts(), settings(airflow_scheduler_mode=mode)).connections_needed()
 
     assert needed("singleton") == needed("active_active") + 4
 

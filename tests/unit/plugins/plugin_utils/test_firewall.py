@@ -7,7 +7,11 @@ import re
 import subprocess
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _firewall
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, firewall, ports
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import nftables
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cluster import defaults, reference, single
@@ -23,7 +27,7 @@ LISTENING = {
 
 
 def nodes(hosts, **changes):
-    return _cluster.build(hosts, defaults(airflow_firewall=True, **changes))["nodes"]
+    return cluster.build(hosts, defaults(airflow_firewall=True, **changes))["nodes"]
 
 
 @pytest.mark.parametrize(("name", "ports"), LISTENING.items())
@@ -59,17 +63,17 @@ def test_without_tls_other_ports_are_open():
 
 
 def test_the_rules_name_families_and_touch_nothing_else():
-    hosts = [*reference(), _cluster.Host("lb2", frozenset({"haproxy"}), "2001:db8::2")]
-    text = _firewall.ruleset(nodes(hosts)["db1"]["firewall"])
+    hosts = [*reference(), hosts_model.Host("lb2", frozenset({"haproxy"}), "2001:db8::2")]
+    text = nftables.ruleset(nodes(hosts)["db1"]["firewall"])
     assert "ip saddr { 192.0.2.10 } tcp dport 5432 accept" in text
     assert "ip6 saddr { 2001:db8::2 } tcp dport 5432 accept" in text
     assert "flush ruleset" not in text
-    assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {_firewall.TABLE}"}
+    assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {nftables.TABLE}"}
 
 
 def test_nft_understands_the_rules(tmp_path):
     path = tmp_path / "rules.nft"
-    path.write_text(_firewall.ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"]))
+    path.write_text(nftables.ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"]))
     done = subprocess.run(["nft", "--check", "--file", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -85,62 +89,75 @@ def test_nft_understands_the_rules(tmp_path):
     ],
 )
 def test_addresses_are_matched_by_family_and_do_not_overlap(addresses, matches):
-    assert _firewall._match(addresses) == matches
+    assert nftables._match(addresses) == matches
 
 
 @st.composite
 def clusters(draw):
     """Clusters in which a host is in any number of groups."""
-    groups = draw(st.lists(st.sets(st.sampled_from(_cluster.GROUPS), min_size=1), min_size=1, max_size=6))
-    groups[0] = groups[0] | set(_cluster.GROUPS) - set().union(*groups)
+    groups = draw(st.lists(st.sets(st.sampled_from(services.GROUPS), min_size=1), min_size=1, max_size=6))
+    groups[0] = groups[0] | set(services.GROUPS) - set().union(*groups)
     queues = ({"name": "default", "concurrency": 0},)
     addresses = ["192.0.2.{}", "2001:db8::{}"]
     return [
-        _cluster.Host(f"host{number}", frozenset(each), draw(st.sampled_from(addresses)).format(number), queues if "worker" in each else ())
+        hosts_model.Host(
+            f"host{number}", frozenset(each), draw(st.sampled_from(addresses)).format(number), queues if "worker" in each else ()
+        )
         for number, each in enumerate(groups, start=1)
     ]
 
 
-@given(clusters(), st.booleans(), st.sampled_from(_cluster.SUPPORTED_VERSIONS))
+@given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
 @settings(max_examples=60, deadline=None)
 def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version):
-    model = _cluster.build(hosts, defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version))
+    values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
+    model = cluster.build(hosts, values)
     members = {group: {member["address"] for member in found} for group, found in model["hosts_of"].items()}
     for name, node in model["nodes"].items():
-        matrix = _firewall.rules(node, tls=tls)
-        assert len({rule["port"] for rule in matrix}) == len(matrix), name
+        host = next(host for host in hosts if host.name == name)
+        matrix = [port for port in ports.open_ports(host, values, ports.conditions(hosts, values)) if port.peers]
+        assert len({port.number for port in matrix}) == len(matrix), name
         for rule, told in zip(matrix, node["firewall"]["rules"], strict=True):
-            if "users" in rule["peers"]:
+            if "users" in rule.peers:
                 assert told["sources"] == []
                 continue
-            named = set().union(*(members[peer] for peer in rule["peers"] if peer != "admins"))
+            named = set().union(*(members[peer] for peer in rule.peers if peer != "admins"))
             assert set(told["sources"]) == (named or {"127.0.0.1"})
         # Nothing is accepted without a source but what everybody may have.
-        text = _firewall.ruleset(node["firewall"])
+        text = nftables.ruleset(node["firewall"])
         free = {int(port) for port in re.findall(r"^ +tcp dport (\d+) accept", text, re.MULTILINE)}
-        assert free == {22} | {rule["port"] for rule in matrix if "users" in rule["peers"]}
+        assert free == {22} | {port.number for port in matrix if "users" in port.peers}
 
 
-@given(clusters(), st.booleans(), st.sampled_from(_cluster.SUPPORTED_VERSIONS))
+def own_ports(share):
+    """Every port in a service's share of the model that is not one of a server behind it."""
+    if isinstance(share, list):
+        return {port for entry in share for port in own_ports(entry)}
+    if not isinstance(share, dict):
+        return set()
+    found = {int(value) for key, value in share.items() if key in ("port", "redirect_from") or key.endswith("_port")}
+    return found.union(*(own_ports(value) for key, value in share.items() if key not in ("servers", "config", "server_port", "firewall")))
+
+
+@given(clusters(), st.booleans(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
 @settings(max_examples=60, deadline=None)
-def test_every_port_that_the_model_gives_a_host_is_in_the_matrix(hosts, tls, version):
-    changes = {"airflow_firewall": True, "airflow_tls": tls, "airflow_version": version}
-    model = _cluster.build(hosts, defaults(**changes))
-    names = {host.name: host for host in hosts}
-    # Set, but not opened: what only the other way of encryption or the other Airflow has, or what listens on the loopback address.
-    closed = {"airflow_rabbitmq_port", "airflow_rabbitmq_management_port"} if tls else {"airflow_rabbitmq_tls_port"}
-    closed |= set() if tls else {"airflow_rabbitmq_management_tls_port", "airflow_haproxy_https_port"}
-    closed |= set() if version.startswith("3") else {"airflow_haproxy_execution_api_port"}
+def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_catalogue(hosts, tls, pgbouncer, version):
+    values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)
+    model = cluster.build(hosts, values)
+    # Of the other way of encryption.
+    unused = set() if tls else {values["airflow_rabbitmq_management_tls_port"]}
     for name, node in model["nodes"].items():
-        wanted = {port for variable, port in _cluster._ports(names[name], defaults(**changes)) if variable not in closed}
-        assert wanted <= {rule["port"] for rule in node["firewall"]["rules"]}, name
+        listed = {port["port"] for port in node["ports"]}
+        shares = (node[service] for service in ("metastore", "rabbitmq", "redis", "haproxy", "pgbouncer") if service in node)
+        listeners = set().union(*(own_ports({**share, "check_port": 0} if isinstance(share, dict) else share) for share in shares))
+        assert listeners - unused - {0, services.PATRONI_PORT} <= listed, name
 
 
 def test_a_new_worker_concerns_the_load_balancer_only():
     before, after = nodes(reference(2)), nodes(reference(3))
     changed = [name for name in before if before[name]["firewall"] != after[name]["firewall"]]
     assert changed == ["lb1"]
-    assert _firewall.peers(after, ["worker3"]) == ["lb1"]
+    assert firewall.peers(after, ["worker3"]) == ["lb1"]
 
 
 @pytest.mark.parametrize(
@@ -154,12 +171,12 @@ def test_a_new_worker_concerns_the_load_balancer_only():
     ],
 )
 def test_who_has_to_admit_the_hosts_of_a_limited_run(run, peers):
-    assert _firewall.peers(nodes(reference()), run) == peers
+    assert firewall.peers(nodes(reference()), run) == peers
 
 
 def test_a_rule_of_ones_own_is_for_its_host():
     hosts = [dataclasses.replace(one, firewall_extra_rules=("tcp dport 9100 accept",)) if one.name == "db1" else one for one in reference()]
-    texts = {name: _firewall.ruleset(node["firewall"]) for name, node in nodes(hosts).items()}
+    texts = {name: nftables.ruleset(node["firewall"]) for name, node in nodes(hosts).items()}
     assert [name for name, text in texts.items() if "tcp dport 9100 accept" in text] == ["db1"]
 
 
@@ -175,19 +192,19 @@ def test_a_rule_of_ones_own_is_for_its_host():
     ],
 )
 def test_bad_input(changes, codes):
-    problems = _cluster.check(reference(), defaults(airflow_firewall=True, **changes))
+    problems = inventory.check(reference(), defaults(airflow_firewall=True, **changes))
     assert [problem.code for problem in problems] == codes
 
 
 def test_names_are_no_addresses():
-    hosts = [_cluster.Host(one.name, one.groups, f"{one.name}.example.org", one.queues) for one in reference()]
-    assert {problem.code for problem in _cluster.check(hosts, defaults(airflow_firewall=True))} == {"FD150"}
-    assert _cluster.check(hosts, defaults()) == []
+    hosts = [hosts_model.Host(one.name, one.groups, f"{one.name}.example.org", one.queues) for one in reference()]
+    assert {problem.code for problem in inventory.check(hosts, defaults(airflow_firewall=True))} == {"FD150"}
+    assert inventory.check(hosts, defaults()) == []
 
 
 def test_a_network_with_a_hosts_address_is_two_things():
     changes = {"airflow_firewall_admin_sources": ["198.51.100.7/24"]}
-    (problem,) = _cluster.check(reference(), defaults(airflow_firewall=True, **changes))
+    (problem,) = inventory.check(reference(), defaults(airflow_firewall=True, **changes))
     assert str(problem) == (
         "FD151 airflow_firewall_admin_sources: found '198.51.100.7/24'; expected 198.51.100.7 or 198.51.100.0/24. "
         "Write the one that you mean."
@@ -208,15 +225,15 @@ def test_a_network_with_a_hosts_address_is_two_things():
 )
 def test_a_rule_of_ones_own_is_one_line(rule, codes):
     hosts = [dataclasses.replace(one, firewall_extra_rules=(rule,)) if one.name == "db1" else one for one in reference()]
-    assert [problem.code for problem in _cluster.check(hosts, defaults(airflow_firewall=True))] == codes
+    assert [problem.code for problem in inventory.check(hosts, defaults(airflow_firewall=True))] == codes
 
 
 def test_the_port_that_ansible_uses_stays_open():
     hosts = [dataclasses.replace(one, ssh_port=2222) for one in reference()]
-    (problem,) = _cluster.check(hosts, defaults(airflow_firewall=True))
+    (problem,) = inventory.check(hosts, defaults(airflow_firewall=True))
     assert str(problem) == (
         "FD153 airflow_firewall_ssh_ports: found 22; expected 2222 among them, the ansible_port of lb1, master1, master2 and 6 more. "
         "Add it, also where it is only forwarded to sshd's own port: nothing listens there then."
     )
-    assert _cluster.check(hosts, defaults(airflow_firewall=True, airflow_firewall_ssh_ports=[22, 2222])) == []
-    assert _cluster.check(hosts, defaults()) == []
+    assert inventory.check(hosts, defaults(airflow_firewall=True, airflow_firewall_ssh_ports=[22, 2222])) == []
+    assert inventory.check(hosts, defaults()) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _ha
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ha
 
 WANTED = {"ttl": 20, "synchronous_mode": True, "postgresql": {"use_slots": True, "parameters": {"max_connections": "200", "ssl": True}}}
 
@@ -28,4 +28,4 @@ WANTED = {"ttl": 20, "synchronous_mode": True, "postgresql": {"use_slots": True,
     ],
 )
 def test_only_differences_are_sent(current, change):
-    assert _ha.patroni_change(current, WANTED) == change
+    assert ha.patroni_change(current, WANTED) == change

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _inventory
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import GROUPS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 
 KNOWN = [f"airflow_{group}" for group in GROUPS]
 OURS = {"all": ["w1", "w2"], "airflow_worker": ["w1"]}
@@ -23,7 +24,7 @@ OURS = {"all": ["w1", "w2"], "airflow_worker": ["w1"]}
     ],
 )
 def test_groups_that_look_like_ours(group, hosts, remedy):
-    problems = _inventory.check_groups({**OURS, group: hosts}, KNOWN)
+    problems = inventory.check_groups({**OURS, group: hosts}, KNOWN)
     assert [problem.code for problem in problems] == (["FD123"] if remedy else [])
     assert all(remedy in problem.remedy for problem in problems)
 
@@ -50,17 +51,17 @@ def test_groups_that_look_like_ours(group, hosts, remedy):
     ],
 )
 def test_names_and_addresses(hosts, brokers, says):
-    problems = _inventory.check_hosts(hosts, brokers)
+    problems = inventory.check_hosts(hosts, brokers)
     assert [problem.code for problem in problems] == (["FD118"] if says else [])
     assert all(says in str(problem) for problem in problems)
 
 
 def test_equal_addresses_have_one_form():
-    assert _inventory.normal_address("2001:DB8:0::1") == _inventory.normal_address("2001:db8::1")
-    assert _inventory.normal_address("DB1.example.org.") == "db1.example.org"
+    assert addresses.normal_address("2001:DB8:0::1") == addresses.normal_address("2001:db8::1")
+    assert addresses.normal_address("DB1.example.org.") == "db1.example.org"
 
 
 def test_one_run_is_one_cluster():
-    assert _inventory.check_sources({}) == _inventory.check_sources({"a": "prod", "b": "prod"}) == []
-    (problem,) = _inventory.check_sources({"a": "prod", "b": "staging"})
+    assert inventory.check_sources({}) == inventory.check_sources({"a": "prod", "b": "prod"}) == []
+    (problem,) = inventory.check_sources({"a": "prod", "b": "staging"})
     assert (problem.code, "prod in a, staging in b" in problem.found) == ("FD128", True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _kept
 def test_the_file_is_kept_out_of_git_whatever_else_is(tmp_path, before, after):
     ignore = tmp_path / ".gitignore"
     ignore.write_text(before)
-    _kept.write(DataLoader(), tmp_path / "airflow_secrets.yml", {"airflow_cookie": "made"}, "# Made\n")
-    assert _kept.read(DataLoader(), tmp_path / "airflow_secrets.yml") == {"airflow_cookie": "made"}
+    vault_file.write(DataLoader(), tmp_path / "airflow_secrets.yml", {"airflow_cookie": "made"}, "# Made\n")
+    assert vault_file.read(DataLoader(), tmp_path / "airflow_secrets.yml") == {"airflow_cookie": "made"}
     assert ignore.read_text() == after

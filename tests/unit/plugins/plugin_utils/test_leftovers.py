@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _components, _leftovers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers
 
 ROOT = Path(__file__).parents[4]
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
@@ -29,14 +30,14 @@ WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service
     ],
 )
 def test_units_of_components_that_left(present, components, former):
-    assert _leftovers.former_units(present, components) == former
+    assert leftovers.former_units(present, components) == former
 
 
-@pytest.mark.parametrize("component", _components.COMPONENTS)
+@pytest.mark.parametrize("component", services.COMPONENTS)
 def test_the_roles_have_the_same_names(component):
     variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
     described = variables["__scheduler_alone" if component == "scheduler" else f"__{component}_component"]
-    assert described["siblings"] == list(_leftovers.UNITS[component])
+    assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
 def node(*files, **more):
@@ -55,11 +56,11 @@ def paths(*names):
         (paths("broker_url", "fernet_key", "sql_alchemy_conn"), node("broker_url"), paths("fernet_key", "sql_alchemy_conn")),
         # A scheduler takes turns no more.
         (
-            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _leftovers.AGENT],
+            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
             node("sql_alchemy_conn"),
-            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _leftovers.AGENT],
+            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
         ),
-        ([_leftovers.AGENT, *paths("scheduler_lease")], node("scheduler_lease", turns={"program": "1"}), []),
+        ([_host.AGENT, *paths("scheduler_lease")], node("scheduler_lease", turns={"program": "1"}), []),
         (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
         # A host that has no component any more.
         (paths("broker_url"), {}, paths("broker_url")),
@@ -68,7 +69,7 @@ def paths(*names):
     ],
 )
 def test_secrets_that_nothing_reads(present, wanted, former):
-    assert _leftovers.former_files(present, wanted) == former
+    assert leftovers.former_files(present, wanted) == former
 
 
 def test_what_a_host_has(tmp_path):

@@ -6,8 +6,14 @@ import datetime
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _certificates, _cluster, _metastore, _secrets
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._components import SYSTEM_AUTHORITIES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_AUTHORITIES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster import codes, defaults, reference
@@ -51,9 +57,9 @@ def test_choices_that_do_not_go_together(hosts, changes, code):
 
 
 @pytest.mark.parametrize("changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}])
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_another_server_takes_the_place_of_the_group(changes, version):
-    authority = _certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
+    authority = certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
     assert codes(EXTERNAL, airflow_metastore_ca=authority, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
 
 
@@ -74,7 +80,7 @@ def test_another_server_takes_the_place_of_the_group(changes, version):
     ],
 )
 def test_a_bad_url_is_told_without_its_text(url, says):
-    (problem,) = _metastore.check(0, defaults(airflow_metastore_url=url))
+    (problem,) = metastore.check(0, defaults(airflow_metastore_url=url))
     assert problem.code == "FD176"
     assert says in problem.found
     assert "secret" not in str(problem)
@@ -82,7 +88,7 @@ def test_a_bad_url_is_told_without_its_text(url, says):
 
 @pytest.mark.parametrize("option", ["ssl_ca=/x", "read_default_file=/x"])
 def test_mysql_is_never_asked_for_less_than_verified_encryption(option):
-    (problem,) = _metastore.check(0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?{option}"))
+    (problem,) = metastore.check(0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?{option}"))
     assert "airflow_metastore_ca" in problem.found
 
 
@@ -99,55 +105,55 @@ def test_mysql_is_never_asked_for_less_than_verified_encryption(option):
     ],
 )
 def test_each_driver_has_its_scheme(url, use, start):
-    assert _metastore.driver_url(url, use, PRIVATE).startswith(start)
+    assert metastore_model.driver_url(url, use, PRIVATE).startswith(start)
 
 
 @given(password=st.text(min_size=1), user=st.text(min_size=1))
 def test_whatever_a_password_holds_arrives(password, user):
     url = f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@db/airflow"
-    parts = urlsplit(_metastore.driver_url(url, "sync", PRIVATE))
+    parts = urlsplit(metastore_model.driver_url(url, "sync", PRIVATE))
     assert (unquote(parts.username), unquote(parts.password), parts.hostname, parts.path) == (user, password, "db", "/airflow")
 
 
 def test_postgresql_has_to_prove_its_name():
-    assert options(_metastore.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
+    assert options(metastore_model.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
     for authority in (PRIVATE, SYSTEM_AUTHORITIES):
         wanted = {"sslmode": "verify-full", "sslrootcert": authority}
-        assert wanted.items() <= options(_metastore.driver_url(URL, "sync", authority)).items()
+        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", authority)).items()
         # Nothing else: asyncpg would send it to the server as a setting.
-        assert dsn(_metastore.driver_url(URL, "async", authority)) == wanted
+        assert dsn(metastore_model.driver_url(URL, "async", authority)) == wanted
 
 
 def test_what_the_url_says_goes_over_the_rest():
     given_url = f"{URL}?sslmode=require&connect_timeout=9&application_name=airflow"
-    found = options(_metastore.driver_url(given_url, "sync", SYSTEM_AUTHORITIES))
+    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_AUTHORITIES))
     assert (found["sslmode"], found["connect_timeout"], found["application_name"]) == ("require", "9", "airflow")
     # libpq would verify as soon as it has a root certificate.
     assert "sslrootcert" not in found
-    assert dsn(_metastore.driver_url(given_url, "async", SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
-    assert dsn(_metastore.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
-    theirs = options(_metastore.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
+    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
+    assert dsn(metastore_model.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
+    theirs = options(metastore_model.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
     assert (theirs["sslmode"], theirs["sslrootcert"]) == ("verify-full", "/srv/ca.pem")
 
 
 def test_mysql_takes_its_encryption_from_files():
-    found = options(_metastore.driver_url(f"{MYSQL}?read_timeout=60", "sync", PRIVATE))
-    assert found == {"charset": "utf8mb4", "connect_timeout": "5", "read_default_file": _metastore.OPTION_FILE, "read_timeout": "60"}
-    assert options(_metastore.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
+    found = options(metastore_model.driver_url(f"{MYSQL}?read_timeout=60", "sync", PRIVATE))
+    assert found == {"charset": "utf8mb4", "connect_timeout": "5", "read_default_file": paths.OPTION_FILE, "read_timeout": "60"}
+    assert options(metastore_model.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
 
 
 def test_migrations_may_send_several_statements_at_once_and_nobody_else():
-    assert options(_metastore.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
+    assert options(metastore_model.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
     bounded = f"{MYSQL}?read_timeout=60&write_timeout=60"
-    assert options(_metastore.driver_url(bounded, "sync", PRIVATE))["read_timeout"] == "60"
-    assert not [name for name in options(_metastore.driver_url(bounded, "migrations", PRIVATE)) if "write" in name or "read_t" in name]
+    assert options(metastore_model.driver_url(bounded, "sync", PRIVATE))["read_timeout"] == "60"
+    assert not [name for name in options(metastore_model.driver_url(bounded, "migrations", PRIVATE)) if "write" in name or "read_t" in name]
     for use in ("sync", "async", "results"):
-        assert "client_flag" not in options(_metastore.driver_url(MYSQL, use, PRIVATE))
-    assert _metastore.driver_url(URL, "migrations", PRIVATE) == _metastore.driver_url(URL, "sync", PRIVATE)
+        assert "client_flag" not in options(metastore_model.driver_url(MYSQL, use, PRIVATE))
+    assert metastore_model.driver_url(URL, "migrations", PRIVATE) == metastore_model.driver_url(URL, "sync", PRIVATE)
 
 
 def model(**changes):
-    return _cluster.build(EXTERNAL, defaults(**{"airflow_metastore_url": URL, **changes}))
+    return cluster.build(EXTERNAL, defaults(**{"airflow_metastore_url": URL, **changes}))
 
 
 def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
@@ -155,13 +161,13 @@ def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
     assert "p%40ss" not in str(found)
     assert "owner-pw" not in str(found)
     values = {"metastore_url": URL, "metastore_owner_url": "postgresql://owner:owner-pw@db/airflow", "metastore_ca": "theirs"}
-    values |= dict.fromkeys(_secrets.GENERATORS, "made") | {"ca.crt": "", "server.crt": "", "server.key": ""}
-    master = _secrets.secret_contents(found["nodes"]["master1"]["airflow"]["secrets"], values)
+    values |= dict.fromkeys(secrets_catalog.GENERATED, "made") | {"ca.crt": "", "server.crt": "", "server.key": ""}
+    master = secrets.secret_contents(found["nodes"]["master1"]["airflow"]["secrets"], values)
     assert master["sql_alchemy_conn"].startswith("postgresql+psycopg2://app:")
     assert master["result_backend"].startswith("db+postgresql+psycopg2://app:")
     assert parse_qs(urlsplit(master["sql_alchemy_conn"]).query)["sslrootcert"] == [PRIVATE]
     assert master["metastore_ca.crt"] == "theirs"
-    assert _secrets.content(found["database_owner"], values).startswith("postgresql+psycopg2://owner:owner-pw@")
+    assert secrets.content(found["database_owner"], values).startswith("postgresql+psycopg2://owner:owner-pw@")
     worker = {secret["file"] for secret in found["nodes"]["worker1"]["airflow"]["secrets"]}
     assert worker == {"broker_url", "result_backend", "api_secret_key", "ca.crt", "metastore_ca.crt"}
 
@@ -181,29 +187,25 @@ def test_results_may_be_elsewhere():
 def test_the_load_balancers_have_nothing_to_do_with_it():
     listeners = model()["nodes"]["lb1"]["haproxy"]["listeners"]
     assert [listener["name"] for listener in listeners] == ["web", "execution_api", "broker"]
-    assert set(_metastore.OWN_SECRETS) == set(model()["foreign_secrets"])
-    assert _cluster.build(reference(), defaults())["foreign_secrets"] == []
+    assert set(secrets_catalog.OWN_SECRETS) == set(model()["foreign_secrets"])
+    assert cluster.build(reference(), defaults())["foreign_secrets"] == []
 
 
 def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
     mysql = {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}
     nodes = model(**mysql)["nodes"]
-    assert nodes["master1"]["airflow"]["config"]["database"]["sql_alchemy_connect_args_async"] == _metastore.CONNECT_ARGS
+    assert nodes["master1"]["airflow"]["config"]["database"]["sql_alchemy_connect_args_async"] == metastore_model.CONNECT_ARGS
     assert "database" not in nodes["worker1"]["airflow"]["config"]
     older = model(**mysql, airflow_version="2.11.2")["nodes"]["master1"]["airflow"]["config"]
     assert "sql_alchemy_connect_args_async" not in older["database"]
 
 
-def test_every_supported_airflow_has_its_servers():
-    assert set(_metastore.LEAST) == set(_cluster.SUPPORTED_VERSIONS)
-
-
 def test_every_login_that_is_given_is_tried_under_the_name_of_its_variable():
-    assert _cluster.build(reference(), defaults())["database_logins"] == []
+    assert cluster.build(reference(), defaults())["database_logins"] == []
     tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["database_logins"]}
     assert list(tried) == ["airflow_metastore_url", "airflow_result_backend_url"]
     # A host without Celery need not get to the results.
-    assert len(_metastore.logins(defaults(airflow_metastore_url=URL, airflow_result_backend_url=URL), PRIVATE, False)) == 1
+    assert len(metastore_model.logins(defaults(airflow_metastore_url=URL, airflow_result_backend_url=URL), PRIVATE, False)) == 1
     values = {"result_backend_url": URL}
     # As a client of Python's takes it, without what Celery writes before it.
-    assert _secrets.content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")
+    assert secrets.content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")

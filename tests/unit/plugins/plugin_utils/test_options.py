@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _config, _options
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options as airflow_options_catalog
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, merge
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster import defaults, reference, single
@@ -13,16 +17,16 @@ NEW, OLD = "3.3.2", "2.11.2"
 
 
 def check(section, option, value=1, version=NEW, extra=()):
-    return _options.check_config({section: {option: value}}, version, extra)
+    return airflow_options.check_config({section: {option: value}}, version, extra)
 
 
 def test_there_is_a_reference_of_every_supported_version():
-    assert _options.versions() == _cluster.SUPPORTED_VERSIONS
+    assert airflow_options_catalog.versions() == versions.SUPPORTED_VERSIONS
 
 
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_the_references_hold_facts_only(version):
-    known = _options.reference(version)
+    known = airflow_options_catalog.reference(version)
     words = {word for options in known.sections.values() for text in options.values() for word in text.split()}
     assert words <= {"string", "integer", "float", "boolean", "json", "empty", "sensitive"}
     assert {"core", "celery", "scheduler", "fab", "database"} <= set(known.sections)
@@ -34,12 +38,12 @@ def test_the_references_hold_facts_only(version):
 
 
 @pytest.mark.parametrize("hosts", [reference(), single()])
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
-    model = _cluster.build(hosts, defaults(airflow_version=version))
+    model = cluster.build(hosts, defaults(airflow_version=version))
     for node in model["nodes"].values():
         config = node.get("airflow", {}).get("config", {})
-        problems = [problem for problem in _options.check_config(config, version) if problem.code != "FD134"]
+        problems = [problem for problem in airflow_options.check_config(config, version) if problem.code != "FD134"]
         assert problems == []
 
 
@@ -61,7 +65,7 @@ def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
     ],
 )
 def test_good_options_pass(config):
-    assert _options.check_config(config, NEW) == []
+    assert airflow_options.check_config(config, NEW) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ def test_airflow_2_is_checked_against_its_own_reference(section, option, code, s
 
 
 def test_every_option_of_an_unknown_section_is_one_problem():
-    (problem,) = _options.check_config({"my_plugin": {"a": 1, "b": 2}}, NEW)
+    (problem,) = airflow_options.check_config({"my_plugin": {"a": 1, "b": 2}}, NEW)
     assert problem.where == "airflow_config.my_plugin"
 
 
@@ -148,7 +152,7 @@ def test_sections_of_the_users_own_packages_are_let_through_but_their_secrets_ar
 
 @pytest.mark.parametrize("options", [5, "x", ["a"], None])
 def test_a_section_is_a_dictionary(options):
-    (problem,) = _options.check_config({"core": options}, NEW)
+    (problem,) = airflow_options.check_config({"core": options}, NEW)
     assert problem.code == "FD130"
 
 
@@ -168,7 +172,7 @@ def test_a_section_is_a_dictionary(options):
     ],
 )
 def test_variables_of_the_environment_that_stand_for_options_are_checked_too(name, value, code):
-    problems = _options.check_environment({name: value}, NEW)
+    problems = airflow_options.check_environment({name: value}, NEW)
     assert [problem.code for problem in problems] == ([code] if code else [])
     assert all(problem.where == f"airflow_environment.{name}" for problem in problems)
 
@@ -181,6 +185,6 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(NAMES, VALUES | st.dictionaries(st.sampled_from(["parallelism", "port", "x"]) | st.text(max_size=5), VALUES)))
 def test_nothing_breaks_the_check_and_what_passes_can_be_written(config):
-    problems = _options.check_config(config, NEW)
+    problems = airflow_options.check_config(config, NEW)
     if not problems:
-        assert _config.render_config(_config.merge_config(config))
+        assert airflow_cfg.render_config(merge.merge_config(config))

@@ -6,23 +6,28 @@ import copy
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _cluster, _preflight
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import preflight
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster import VIP, available, defaults, reference, single
 
-OWN = _preflight.mark("airflow", "a key")
+OWN = digests.cluster_mark("airflow", "a key")
 PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1}
 
 
 def cluster(hosts=None, **changes):
-    return _cluster.build(hosts or single(), defaults(**changes))
+    return cluster_model.build(hosts or single(), defaults(**changes))
 
 
 def looked(model, name, **changes):
     """A host with nothing wrong."""
-    wanted = _preflight.wanted(model, name)
+    wanted = survey.wanted(model, name)
     good = {
         "unreachable": False,
         "root": True,
@@ -52,12 +57,12 @@ def looked(model, name, **changes):
 def check(model, deploy=True, **hosts):
     """Problems when ``hosts`` differ as they say and all others are good."""
     found = {name: looked(model, name, **hosts.get(name, {})) for name in model["nodes"]}
-    problems, _warnings = _preflight.check(found, model, OWN, deploy=deploy)
+    problems, _warnings = preflight.check(found, model, OWN, deploy=deploy)
     return problems
 
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_good_hosts_have_no_problem(hosts, version):
     model = cluster(hosts, airflow_version=version)
     releases = {"installed": [f"{version}-0-py3.11"], "current": f"{version}-0-py3.11"}
@@ -73,7 +78,7 @@ def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
     model = cluster(reference(), airflow_version=version)
     facts = {name: looked(model, name, releases={"installed": [f"{version}-0"], "current": ""}) for name in model["nodes"]}
     facts[host] |= thirteen
-    problems, _warnings = _preflight.check(facts, model, OWN)
+    problems, _warnings = preflight.check(facts, model, OWN)
     assert [problem.code for problem in problems] == codes
 
 
@@ -91,12 +96,8 @@ def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
 def test_the_mode_of_schedulers_changes_on_all_hosts_or_none(mode, there, limit, codes):
     model = cluster(airflow_scheduler_mode=mode)
     found = {name: looked(model, name, facts=there) for name in model["nodes"]}
-    problems, _warnings = _preflight.check(found, model, OWN, limit)
+    problems, _warnings = preflight.check(found, model, OWN, limit)
     assert [problem.code for problem in problems] == codes
-
-
-def test_every_supported_airflow_has_its_pythons():
-    assert set(_preflight.PYTHONS) == set(_cluster.SUPPORTED_VERSIONS)
 
 
 BALANCER = cluster()["nodes"]["node1"]["haproxy"]["listeners"][0]["port"]
@@ -135,7 +136,7 @@ def taken(port, **holder):
         ({"cluster": ""}, None, ""),
         ({"foreign": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
         ({"database": {"schema": "5f2621c13b39"}}, None, ""),
-        ({"database": {"schema": _preflight.HEADS["3.3.2"], "decrypts": True}}, None, ""),
+        ({"database": {"schema": versions.VERSIONS["3.3.2"].schema, "decrypts": True}}, None, ""),
         ({"database": {"decrypts": False}}, "FD215", "does not decrypt"),
         ({"nr_open": 4096}, "FD217", "fs.nr_open 4096"),
         ({"without_candidate": ["rabbitmq-server"]}, "FD220", "no candidate for rabbitmq-server"),
@@ -187,9 +188,9 @@ def test_disks(path, disk, releases, says):
 
 def test_memory_follows_from_the_services():
     nodes = cluster(reference())["nodes"]
-    small, large = (sum(_preflight.memory_need(nodes[name]).values()) for name in ("lb1", "master1"))
+    small, large = (sum(survey.memory_need(nodes[name]).values()) for name in ("lb1", "master1"))
     assert small < 512 < 1024 < large < 2048
-    assert sum(_preflight.memory_need(cluster()["nodes"]["node1"]).values()) < 3500
+    assert sum(survey.memory_need(cluster()["nodes"]["node1"]).values()) < 3500
 
 
 def test_brokers_of_two_debians_form_no_cluster():
@@ -224,15 +225,15 @@ def test_a_broker_resolves_its_own_name(hosts, addresses, says):
 
 def named(hosts):
     """The same hosts, with names as their addresses."""
-    return [_cluster.Host(host.name, host.groups, f"{host.name}.example.org", host.queues) for host in hosts]
+    return [hosts_model.Host(host.name, host.groups, f"{host.name}.example.org", host.queues) for host in hosts]
 
 
 def names_of(hosts, name, **changes):
-    return [each.removesuffix(".example.org") for each in _preflight.wanted(cluster(hosts, **changes), name)["names"]]
+    return [each.removesuffix(".example.org") for each in survey.wanted(cluster(hosts, **changes), name)["names"]]
 
 
 def test_only_names_that_are_needed_and_not_written_by_us_are_looked_up():
-    assert _preflight.wanted(cluster(reference()), "mq1")["names"] == ["mq1", "mq2", "mq3"]
+    assert survey.wanted(cluster(reference()), "mq1")["names"] == ["mq1", "mq2", "mq3"]
     assert names_of(reference(), "worker1") == names_of(reference(), "lb1") == []
     assert names_of(reference(), "mq1", airflow_manage_hosts_file=True) == []
     assert names_of(named(reference()), "worker1") == ["lb1"]
@@ -254,7 +255,7 @@ def test_a_virtual_ip_is_no_name():
 def test_our_part_of_the_hosts_file_needs_addresses():
     """An entry without an IP address resolves nothing, and what helps is another one."""
     model = cluster(named(reference()), airflow_manage_hosts_file=True)
-    assert "mq2" in _preflight.wanted(model, "mq1")["names"]
+    assert "mq2" in survey.wanted(model, "mq1")["names"]
     (problem,) = check(model, worker1={"names": {"lb1.example.org": []}})
     assert (problem.code, problem.remedy) == ("FD209", "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.")
 
@@ -263,7 +264,8 @@ def test_our_part_of_the_hosts_file_needs_addresses():
 def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, says):
     """HAProxy reaches a server on its own host by any address; etcd and Patroni listen on the one that they tell the others."""
     hosts = [
-        _cluster.Host(host.name, host.groups | {"webserver"} if host.name == "lb1" else host.groups, host.address) for host in available()
+        hosts_model.Host(host.name, host.groups | {"webserver"} if host.name == "lb1" else host.groups, host.address)
+        for host in available()
     ]
     model = cluster(named(hosts))
     names = {**looked(model, name)["preflight"]["names"], f"{name}.example.org": ["127.0.1.1"]}
@@ -272,11 +274,11 @@ def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, say
 
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
-@pytest.mark.parametrize("version", _cluster.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:
-        node, wanted = model["nodes"][host.name], set(_preflight.wanted(model, host.name)["ports"])
+        node, wanted = model["nodes"][host.name], set(survey.wanted(model, host.name)["ports"])
         expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
         expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
         assert {port for port, group in expected.items() if group in host.groups} <= wanted
@@ -296,7 +298,7 @@ def test_hosts_that_cannot_be_looked_at_are_one_problem():
     for name in ("mq1", "mq2"):
         found[name] = {"preflight": {"unreachable": True, "error": "timed out"}}
     found["db1"] = {"preflight": {"unreachable": False, "error": "no python"}}
-    problems, _warnings = _preflight.check(found, model, OWN)
+    problems, _warnings = preflight.check(found, model, OWN)
     assert [(problem.code, problem.where) for problem in sorted(problems)] == [("FD212", "hosts mq1, mq2"), ("FD213", "hosts db1")]
     assert "mq1: timed out" in report(problems)
 
@@ -315,7 +317,7 @@ def test_hosts_that_cannot_be_looked_at_are_one_problem():
 def test_clocks(clocks, ahead, warns):
     model = cluster(reference())
     found = {name: looked(model, name, clock=clocks.get(name, [-0.1, 0.4])) for name in model["nodes"]}
-    problems, warnings = _preflight.check(found, model, OWN)
+    problems, warnings = preflight.check(found, model, OWN)
     assert [problem.where for problem in problems] == [f"clock of host {name}" for name in ahead]
     assert len(warnings) == warns
 
@@ -323,15 +325,15 @@ def test_clocks(clocks, ahead, warns):
 def test_the_controllers_clock_is_not_the_clusters():
     model = cluster(reference())
     found = {name: looked(model, name, clock=[3600.0, 3600.4]) for name in model["nodes"]}
-    assert _preflight.check(found, model, OWN) == ([], [])
-    problems, warnings = _preflight.check({"mq1": found["mq1"]}, model, OWN)
+    assert preflight.check(found, model, OWN) == ([], [])
+    problems, warnings = preflight.check({"mq1": found["mq1"]}, model, OWN)
     assert (problems, len(warnings)) == ([], 1)
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.floats(-20, 20), st.floats(0, 10)), min_size=1), st.floats(-20, 20))
 def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
     clocks = {name: [offset - abs(early), offset + late] for name, (early, late) in answers.items()}
-    skews = _preflight.skews(clocks)
+    skews = preflight.skews(clocks)
     if len(clocks) > 1:
         assert all(abs(skew) < 1e-9 for skew in skews.values())
 
@@ -347,19 +349,15 @@ def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
 
 def test_the_mark_names_the_cluster_and_follows_its_key():
     assert OWN.split()[0] == "airflow"
-    assert _preflight.mark("airflow", "another key").split()[1] != OWN.split()[1]
+    assert digests.cluster_mark("airflow", "another key").split()[1] != OWN.split()[1]
     assert "a key" not in OWN
 
 
 @pytest.mark.parametrize(("allow", "codes"), [(False, ["FD216"]), (True, [])])
 def test_a_schema_of_a_newer_airflow(allow, codes):
     model = cluster(airflow_version="2.11.2", airflow_allow_downgrade=allow)
-    newer = {"database": {"schema": _preflight.HEADS["3.3.2"]}, "releases": {"installed": [], "current": ""}}
+    newer = {"database": {"schema": versions.VERSIONS["3.3.2"].schema}, "releases": {"installed": [], "current": ""}}
     assert [problem.code for problem in check(model, node1=newer)] == codes
-
-
-def test_the_schema_of_every_supported_airflow_is_known():
-    assert set(_preflight.HEADS) == set(_cluster.SUPPORTED_VERSIONS)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +371,7 @@ def test_the_schema_of_every_supported_airflow_is_known():
 def test_what_may_do_harm_later_is_a_warning(host, changes, code):
     model = cluster(reference())
     found = {name: looked(model, name, **(changes if name == host else {})) for name in model["nodes"]}
-    problems, warnings = _preflight.check(found, model, OWN)
+    problems, warnings = preflight.check(found, model, OWN)
     assert problems == []
     assert [warning[:5] for warning in warnings] == ([code] if code else [])
     assert all(host in warning for warning in warnings)
@@ -381,14 +379,14 @@ def test_what_may_do_harm_later_is_a_warning(host, changes, code):
 
 def test_where_the_database_is_looked_for():
     model = cluster(reference())
-    assert _preflight.wanted(model, "db1")["database"] == {"name": "airflow", "port": 5432}
-    assert _preflight.wanted(model, "worker1")["database"] is None
+    assert survey.wanted(model, "db1")["database"] == {"name": "airflow", "port": 5432}
+    assert survey.wanted(model, "worker1")["database"] is None
 
 
 def test_the_driver_for_mysql_has_to_be_installable_where_airflow_runs():
     elsewhere = [host for host in reference() if host.name != "db1"]
     url = "mysql://airflow:secret@db.example.org/airflow"
     model = cluster(elsewhere, airflow_metastore_engine="mysql", airflow_metastore_url=url)
-    assert "python3-mysqldb" in _preflight.wanted(model, "worker1")["packages"]
-    assert "python3-mysqldb" not in _preflight.wanted(model, "mq1")["packages"]
-    assert "python3-mysqldb" not in _preflight.wanted(cluster(reference()), "worker1")["packages"]
+    assert "python3-mysqldb" in survey.wanted(model, "worker1")["packages"]
+    assert "python3-mysqldb" not in survey.wanted(model, "mq1")["packages"]
+    assert "python3-mysqldb" not in survey.wanted(cluster(reference()), "worker1")["packages"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _specs
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._cluster import Host, check, normalise_queues
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import Problem, on_hosts, report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, normalise_queues
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.inventory import check
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
 from test_cluster import defaults
 
 ONE = Problem("FD101", "group a", "no host", "a host", "Add one.")
@@ -49,7 +50,7 @@ def test_a_mistake_in_group_vars_is_one_problem(count, where):
     [("airflow_worker_concurency", "Did you mean airflow_worker_concurrency?"), ("airflow_q9z8x7", "Remove it.")],
 )
 def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
-    (problem,) = _specs.check_unknown([name, "airflow_version"], OPTIONS)
+    (problem,) = types.check_unknown([name, "airflow_version"], OPTIONS)
     assert (problem.code, problem.remedy) == ("FD120", remedy)
 
 
@@ -80,19 +81,19 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
     ],
 )
 def test_values_have_the_type_of_their_option(name, value, good):
-    problems, typed = _specs.check_types({name: value}, OPTIONS)
+    problems, typed = types.check_types({name: value}, OPTIONS)
     assert [problem.code for problem in problems] == ([] if good else ["FD121"])
     assert (name in typed) is good
     assert "hunter2" not in report(problems)
 
 
 def test_text_from_the_command_line_gets_its_type():
-    problems, typed = _specs.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3.3}, OPTIONS)
+    problems, typed = types.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3.3}, OPTIONS)
     assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3.3"})
 
 
 def test_an_empty_secret_counts_as_not_given():
-    assert _specs.check_types({"airflow_admin_password": None}, OPTIONS) == ([], {})
+    assert types.check_types({"airflow_admin_password": None}, OPTIONS) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_an_empty_secret_counts_as_not_given():
     [(("airflow_webserver_port", "2.0.0"), "Use airflow_webserver_port."), (("", "2.0.0"), "Remove it: it has no successor.")],
 )
 def test_a_variable_of_an_earlier_version_names_its_successor(removed, remedy):
-    (problem,) = _specs.check_unknown(["airflow_web_port"], OPTIONS, {"airflow_web_port": removed})
+    (problem,) = types.check_unknown(["airflow_web_port"], OPTIONS, {"airflow_web_port": removed})
     assert (problem.code, problem.remedy) == ("FD113", remedy)
     assert "2.0.0" in problem.found
 
@@ -117,13 +118,13 @@ def test_only_variables_of_the_cluster_must_be_the_same_everywhere():
         "h1": {"airflow_version": "3.3.2", "airflow_worker_concurrency": 2},
         "h2": {"airflow_version": "3.3.2", "airflow_worker_concurrency": 4},
     }
-    assert _specs.check_same(values) == []
-    (problem,) = _specs.check_same({**values, "h3": {}})
+    assert types.check_same(values) == []
+    (problem,) = types.check_same({**values, "h3": {}})
     assert (problem.code, problem.where) == ("FD122", "variable airflow_version")
 
 
 def test_variables_of_others_and_of_the_collection_itself_are_not_judged():
-    assert _specs.user_variables({"airflow_cluster": {}, "airflow_version": "x", "http_port": 1}) == ["airflow_version"]
+    assert types.user_variables({"airflow_cluster": {}, "airflow_version": "x", "http_port": 1}) == ["airflow_version"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import json
 import re
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rabbitmq
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import rabbitmq
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets
 
 HOSTILE = "p@:/?#%&'\" $\\ü"
 NODE = {"vhost": "airflow", "user": "airflow", "secret": "broker_password", "admin_user": "admin"}
@@ -17,20 +18,20 @@ SECRETS = {"broker_password": HOSTILE, "rabbitmq_admin_password": "other", "dige
 
 
 def test_password_hash_is_what_rabbitmq_checks() -> None:
-    stored = base64.b64decode(_rabbitmq.password_hash("airflow", HOSTILE, "key"))
+    stored = base64.b64decode(rabbitmq.password_hash("airflow", HOSTILE, "key"))
     assert stored[4:] == hashlib.sha256(stored[:4] + HOSTILE.encode()).digest()
 
 
 def test_password_hash_is_stable_and_salted() -> None:
-    one = _rabbitmq.password_hash("airflow", "x", "key")
-    assert one == _rabbitmq.password_hash("airflow", "x", "key")
-    assert len({one, _rabbitmq.password_hash("admin", "x", "key"), _rabbitmq.password_hash("airflow", "x", "other key")}) == 3
+    one = rabbitmq.password_hash("airflow", "x", "key")
+    assert one == rabbitmq.password_hash("airflow", "x", "key")
+    assert len({one, rabbitmq.password_hash("admin", "x", "key"), rabbitmq.password_hash("airflow", "x", "other key")}) == 3
 
 
 def test_definitions() -> None:
-    text = _rabbitmq.definitions(NODE, SECRETS)
+    text = rabbitmq.definitions(NODE, SECRETS)
     document = json.loads(text)
-    assert text == _rabbitmq.definitions(NODE, dict(reversed(SECRETS.items())))
+    assert text == rabbitmq.definitions(NODE, dict(reversed(SECRETS.items())))
     assert HOSTILE not in text
     assert [user["name"] for user in document["users"]] == ["airflow", "admin"]
     assert document["users"][0]["tags"] == []
@@ -41,18 +42,18 @@ def test_definitions() -> None:
 
 @pytest.mark.parametrize(("queue", "has"), [("default", True), ("celery_delayed_27", False), ("default@10.0.0.1.celery.pidbox", True)])
 def test_messages_that_celery_keeps_for_later_live_as_long_as_it_wants(queue: str, has: bool) -> None:
-    (policy,) = json.loads(_rabbitmq.definitions(NODE, SECRETS))["policies"]
+    (policy,) = json.loads(rabbitmq.definitions(NODE, SECRETS))["policies"]
     assert bool(re.search(policy["pattern"], queue)) == has
 
 
 def test_messages_without_a_token_live_on() -> None:
-    (policy,) = json.loads(_rabbitmq.definitions({**NODE, "message_ttl_seconds": None}, SECRETS))["policies"]
+    (policy,) = json.loads(rabbitmq.definitions({**NODE, "message_ttl_seconds": None}, SECRETS))["policies"]
     assert policy["definition"] == {"delivery-limit": 50}
 
 
 def test_definitions_name_the_missing_secret() -> None:
     with pytest.raises(KeyError, match="broker_password"):
-        _rabbitmq.definitions(NODE, {"digest_key": "key"})
+        rabbitmq.definitions(NODE, {"digest_key": "key"})
 
 
 @pytest.mark.parametrize(
@@ -60,8 +61,8 @@ def test_definitions_name_the_missing_secret() -> None:
 )
 def test_cookie_refuses(value: str) -> None:
     with pytest.raises(ValueError, match="rabbitmq_cookie"):
-        _rabbitmq.cookie(value)
+        secrets.cookie(value)
 
 
 def test_cookie_keeps_special_characters() -> None:
-    assert _rabbitmq.cookie("c@:/?#%&'\"$\\xxxxxxxxxxxx") == "c@:/?#%&'\"$\\xxxxxxxxxxxx"
+    assert secrets.cookie("c@:/?#%&'\"$\\xxxxxxxxxxxx") == "c@:/?#%&'\"$\\xxxxxxxxxxxx"

@@ -1,57 +1,57 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _report
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._canary import row
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import row
 
 HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}
 URL = "http://lb/api/v2/monitor/health"
 
 
 def test_a_host_that_did_not_answer_is_a_line() -> None:
-    assert _report.host_rows("w1", {"unreachable": True, "msg": "no\nroute"}) == [row("host", "w1", "unreachable", "no route")]
+    assert report.host_rows("w1", {"unreachable": True, "msg": "no\nroute"}) == [row("host", "w1", "unreachable", "no route")]
 
 
 def test_a_host_that_could_not_be_looked_at_is_a_line() -> None:
-    (line,) = _report.host_rows("w1", {"failed": True, "msg": "no python"})
+    (line,) = report.host_rows("w1", {"failed": True, "msg": "no python"})
     assert line["state"] == "failed"
     assert "no python" in line["detail"]
 
 
 def test_a_broken_connection_is_told_in_its_own_words() -> None:
-    (line,) = _report.host_rows("w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"})
+    (line,) = report.host_rows("w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"})
     assert line["detail"] == "its services could not be looked at: container w1 is paused"
 
 
 def test_a_host_that_was_not_asked_is_none() -> None:
-    assert _report.host_rows("w1", None) == []
+    assert report.host_rows("w1", None) == []
 
 
 def test_rows_of_a_host_get_its_name() -> None:
     found = {"rows": [{"component": "scheduler", "state": "ok", "detail": "x"}]}
-    assert _report.host_rows("m1", found) == [row("scheduler", "m1", "ok", "x")]
+    assert report.host_rows("m1", found) == [row("scheduler", "m1", "ok", "x")]
 
 
 def test_the_health_page() -> None:
-    rows = _report.health_rows(URL, HEALTHY, ["dag_processor", "triggerer"])
+    rows = report.health_rows(URL, HEALTHY, ["dag_processor", "triggerer"])
     assert {line["state"] for line in rows} == {"ok"}
     assert len(rows) == 4
 
 
 @pytest.mark.parametrize("name", ["metadatabase", "scheduler", "triggerer"])
 def test_one_unhealthy_part_of_the_health_page(name: str) -> None:
-    rows = _report.health_rows(URL, {**HEALTHY, name: {"status": "unhealthy"}}, ["dag_processor", "triggerer"])
+    rows = report.health_rows(URL, {**HEALTHY, name: {"status": "unhealthy"}}, ["dag_processor", "triggerer"])
     assert [line["component"] for line in rows if line["state"] == "failed"] == [f"health {name}"]
 
 
 def test_a_component_that_the_inventory_does_not_have_may_be_null() -> None:
     answer = {**HEALTHY, "triggerer": {"status": None}}
-    assert all(line["state"] == "ok" for line in _report.health_rows(URL, answer, ["dag_processor"]))
-    assert any(line["state"] == "failed" for line in _report.health_rows(URL, answer, ["dag_processor", "triggerer"]))
+    assert all(line["state"] == "ok" for line in report.health_rows(URL, answer, ["dag_processor"]))
+    assert any(line["state"] == "failed" for line in report.health_rows(URL, answer, ["dag_processor", "triggerer"]))
 
 
 def test_no_health_page_at_all() -> None:
-    assert _report.health_rows(URL, "status 503", []) == [row("health", "-", "failed", f"{URL}: status 503")]
+    assert report.health_rows(URL, "status 503", []) == [row("health", "-", "failed", f"{URL}: status 503")]
 
 
 def test_the_table_is_aligned_sorted_by_tier_and_names_a_component_once() -> None:
@@ -61,7 +61,7 @@ def test_the_table_is_aligned_sorted_by_tier_and_names_a_component_once() -> Non
         row("worker default", "w1", "failed", "down"),
         row("metastore airflow", "db1", "ok", "up"),
     ]
-    assert _report.table(_report.arranged(rows)) == [
+    assert report.table(report.arranged(rows)) == [
         "COMPONENT          HOST  STATE   DETAIL",
         "metastore airflow  db1   ok      up",
         "worker default     w1    failed  down",
@@ -71,7 +71,7 @@ def test_the_table_is_aligned_sorted_by_tier_and_names_a_component_once() -> Non
 
 
 def test_the_verdict_names_what_is_wrong() -> None:
-    good, text = _report.verdict(
+    good, text = report.verdict(
         "prod", [row("scheduler", "m1", "failed", "dead"), row("health", "-", "failed", "no"), row("a", "b", "ok", "")], []
     )
     assert not good
@@ -79,10 +79,10 @@ def test_the_verdict_names_what_is_wrong() -> None:
 
 
 def test_a_degraded_service_is_no_failure() -> None:
-    assert _report.verdict("prod", [row("haproxy web", "lb1", "degraded", "m1 MAINT")], [])[0]
+    assert report.verdict("prod", [row("haproxy web", "lb1", "degraded", "m1 MAINT")], [])[0]
 
 
 def test_nothing_looked_at_is_not_good() -> None:
-    good, text = _report.verdict("prod", [], ["w1"])
+    good, text = report.verdict("prod", [], ["w1"])
     assert not good
     assert "1 hosts not asked: w1" in text

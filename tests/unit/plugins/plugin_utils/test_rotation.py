@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _rotation, _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import rotation as rotation_controller
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import rotation as rotation_validation
 from hypothesis import given
 from hypothesis import strategies as st
 
-STORED = {name: f"{name} of the first run" for name in _secrets.GENERATORS}
+STORED = {name: f"{name} of the first run" for name in secrets.GENERATED}
 STEPS = {
-    "begin": lambda values, rotation: _rotation.begin(values, rotation, ["fernet_key"]),
-    "use": _rotation.use_fernet_key,
-    "drop": _rotation.drop_fernet_key,
+    "begin": lambda values, rotation: rotation_controller.begin(values, rotation, ["fernet_key"]),
+    "use": rotation_controller.use_fernet_key,
+    "drop": rotation_controller.drop_fernet_key,
 }
 DATABASES = [
     {
@@ -26,37 +29,37 @@ DATABASES = [
 
 
 def keys(state):
-    return _secrets.in_force(*state)["fernet_key"].split(",")
+    return accounts.in_force(*state)["fernet_key"].split(",")
 
 
 def test_only_what_is_named_is_made_anew():
-    for name in set(_rotation.NAMES) - {"fernet_key"}:
-        values, _rotation_state = _rotation.begin(STORED, {}, [name])
+    for name in set(secrets.ROTATABLE) - {"fernet_key"}:
+        values, _rotation_state = rotation_controller.begin(STORED, {}, [name])
         assert {other for other in values if values[other] != STORED[other]} == {name}
 
 
 def test_nothing_is_named_and_nothing_changes():
-    assert _rotation.begin(STORED, {"second_users": ["broker_password"]}, []) == (STORED, {"second_users": ["broker_password"]})
+    assert rotation_controller.begin(STORED, {"second_users": ["broker_password"]}, []) == (STORED, {"second_users": ["broker_password"]})
 
 
-@pytest.mark.parametrize("name", _secrets.PAIRED)
+@pytest.mark.parametrize("name", secrets.PAIRED)
 def test_two_users_take_turns(name):
-    once = _rotation.begin(STORED, {}, [name])
-    assert _secrets.login("u", name, _secrets.in_force(*once)) == "u_b"
-    twice = _rotation.begin(*once, [name])
-    assert _secrets.login("u", name, _secrets.in_force(*twice)) == "u"
+    once = rotation_controller.begin(STORED, {}, [name])
+    assert accounts.login("u", name, accounts.in_force(*once)) == "u_b"
+    twice = rotation_controller.begin(*once, [name])
+    assert accounts.login("u", name, accounts.in_force(*twice)) == "u"
     assert twice[1] == {}
     assert len({STORED[name], once[0][name], twice[0][name]}) == 3
 
 
 def test_a_fernet_key_takes_three_steps():
     old = STORED["fernet_key"]
-    begun = _rotation.begin(STORED, {}, ["fernet_key"])
+    begun = rotation_controller.begin(STORED, {}, ["fernet_key"])
     new = begun[1]["next_fernet_key"]
     assert keys(begun) == [old, new]
-    used = _rotation.use_fernet_key(*begun)
+    used = rotation_controller.use_fernet_key(*begun)
     assert keys(used) == [new, old]
-    assert keys(_rotation.drop_fernet_key(*used)) == [new]
+    assert keys(rotation_controller.drop_fernet_key(*used)) == [new]
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
@@ -83,33 +86,36 @@ def test_an_interrupted_rotation_makes_no_third_key(steps):
 
 
 def test_a_rotation_that_began_is_known():
-    begun = _rotation.begin(STORED, {}, ["fernet_key"])
-    for state in (begun, _rotation.use_fernet_key(*begun)):
-        assert _rotation.rotating(*state, []) == ["fernet_key"]
-    assert _rotation.rotating(STORED, {}, []) == []
-    assert _rotation.rotating(STORED, {}, ["jwt_secret", "admin_password", "broker_password"]) == ["broker_password", "jwt_secret"]
+    begun = rotation_controller.begin(STORED, {}, ["fernet_key"])
+    for state in (begun, rotation_controller.use_fernet_key(*begun)):
+        assert rotation_controller.rotating(*state, []) == ["fernet_key"]
+    assert rotation_controller.rotating(STORED, {}, []) == []
+    assert rotation_controller.rotating(STORED, {}, ["jwt_secret", "admin_password", "broker_password"]) == [
+        "broker_password",
+        "jwt_secret",
+    ]
 
 
 def test_a_key_of_the_tokens_is_on_its_way_until_all_webservers_have_it():
-    begun = _rotation.begin(STORED, {}, ["jwt_secret"])
+    begun = rotation_controller.begin(STORED, {}, ["jwt_secret"])
     # The next run, without names, makes no other key.
-    again = _rotation.begin(*begun, [])
+    again = rotation_controller.begin(*begun, [])
     assert again == begun
-    assert _rotation.rotating(*again, []) == ["jwt_secret"]
-    finished = _rotation.finish_jwt_secret(*again)
+    assert rotation_controller.rotating(*again, []) == ["jwt_secret"]
+    finished = rotation_controller.finish_jwt_secret(*again)
     assert finished == (begun[0], {})
-    assert _rotation.rotating(*finished, []) == []
+    assert rotation_controller.rotating(*finished, []) == []
 
 
 def test_to_finish_one_key_leaves_the_others_where_they_are():
-    begun = _rotation.begin(STORED, {}, ["fernet_key", "jwt_secret", "broker_password"])
-    _values, rotation = _rotation.finish_jwt_secret(*begun)
+    begun = rotation_controller.begin(STORED, {}, ["fernet_key", "jwt_secret", "broker_password"])
+    _values, rotation = rotation_controller.finish_jwt_secret(*begun)
     assert rotation == {name: value for name, value in begun[1].items() if name in ("next_fernet_key", "second_users")}
 
 
 def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
-    values, rotation = _rotation.begin(STORED, {}, ["jwt_secret"])
-    assert set(_secrets.in_force(values, rotation)) == {*STORED, "second_users"}
+    values, rotation = rotation_controller.begin(STORED, {}, ["jwt_secret"])
+    assert set(accounts.in_force(values, rotation)) == {*STORED, "second_users"}
 
 
 @pytest.mark.parametrize(
@@ -122,32 +128,32 @@ def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
     ],
 )
 def test_what_cannot_be_rotated_is_refused(names, given_values, limit, code):
-    assert [problem.code for problem in _rotation.check(names, STORED, given_values, limit)] == [code]
+    assert [problem.code for problem in rotation_validation.check(names, STORED, given_values, limit)] == [code]
 
 
 def test_a_secret_that_was_never_kept_is_the_users_own():
     stored = {name: value for name, value in STORED.items() if name != "broker_password"}
-    problems = _rotation.check(["broker_password", "fernet_key"], stored, {**STORED})
+    problems = rotation_validation.check(["broker_password", "fernet_key"], stored, {**STORED})
     assert [problem.where for problem in problems] == ["airflow_broker_password"]
     assert all(value not in str(problem) for problem in problems for value in STORED.values())
 
 
 def test_the_first_run_makes_first_users_and_an_owner():
-    users = _secrets.database_users(DATABASES, _secrets.in_force(STORED, {}))
+    users = accounts.database_users(DATABASES, accounts.in_force(STORED, {}))
     assert [(user["name"], "acts_as" in user) for user in users] == [("airflow_owner", False), ("airflow", False), ("results", False)]
     assert all(user["flags"].startswith("LOGIN,") for user in users)
 
 
 def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
-    values, rotation = _rotation.begin(STORED, {}, ["metastore_password"])
-    users = {user["name"]: user for user in _secrets.database_users(DATABASES, _secrets.in_force(values, rotation))}
+    values, rotation = rotation_controller.begin(STORED, {}, ["metastore_password"])
+    users = {user["name"]: user for user in accounts.database_users(DATABASES, accounts.in_force(values, rotation))}
     assert "password" not in users["airflow"] and not users["airflow"]["flags"].startswith("LOGIN")
     assert users["airflow_b"]["acts_as"] == "airflow"
     assert users["airflow_b"]["password"] == values["metastore_password"]
-    resting = _secrets.resting_users(DATABASES, _secrets.in_force(values, rotation))
+    resting = accounts.resting_users(DATABASES, accounts.in_force(values, rotation))
     assert resting == [{"name": "airflow", "first": True}, {"name": "results_b", "first": False}]
 
 
 def test_accounts_of_a_server_of_somebody_else_are_not_rotated():
-    problems = _rotation.check(["metastore_password", "broker_password"], STORED, {}, foreign=["metastore_password"])
+    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, foreign=["metastore_password"])
     assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

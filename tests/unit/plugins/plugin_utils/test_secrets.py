@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets as secrets_render
 from cryptography.fernet import Fernet
 
-OLD, NEW, OTHER = (_secrets.GENERATORS["fernet_key"]() for _ in range(3))
+OLD, NEW, OTHER = (secrets.make("fernet_key") for _ in range(3))
 TOKEN = Fernet(OLD).encrypt(b"a password").decode()
 
 
@@ -22,9 +23,9 @@ TOKEN = Fernet(OLD).encrypt(b"a password").decode()
     ],
 )
 def test_a_token_shows_whose_key_made_it(keys, can):
-    assert _secrets.decrypts(TOKEN, keys) is can
+    assert secrets_render.decrypts(TOKEN, keys) is can
 
 
 @pytest.mark.parametrize("token", ["not a token", "", "QQ=", pytest.param(TOKEN[:-8], id="a token without its end")])
 def test_what_is_no_token_was_made_by_no_key(token):
-    assert not _secrets.decrypts(token, OLD)
+    assert not secrets_render.decrypts(token, OLD)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import timing as timing_validation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,14 +38,14 @@ def config(**workers):
     return {"scheduler": {"task_instance_heartbeat_timeout": heartbeat}, "workers": workers}
 
 
-OURS = _timing.budget({})
+OURS = timing.budget({})
 
 
 def test_the_collections_own_settings_keep_both_rules():
-    assert _timing.check({}, 3) == []
-    assert _timing.check({}, 2) == []
+    assert timing_validation.check({}, 3) == []
+    assert timing_validation.check({}, 2) == []
     assert (OURS.call_min, OURS.call_max, OURS.kill_min, OURS.kill_max) == (54, 126, 108, 272)
-    assert OURS.call_min >= _timing.LONGEST_OUTAGE
+    assert OURS.call_min >= timing.LONGEST_OUTAGE
     assert OURS.kill_max < OURS.heartbeat_timeout
 
 
@@ -59,14 +60,14 @@ def test_the_collections_own_settings_keep_both_rules():
 )
 @settings(max_examples=300)
 def test_no_run_of_the_formula_leaves_the_bounds(retries, low, high, timeout, max_failed, interval, seed):
-    budget = _timing.Budget(retries, low, high, timeout, max_failed, interval, 300)
+    budget = timing.Budget(retries, low, high, timeout, max_failed, interval, 300)
     draw = random.Random(seed).uniform
     refused = call(retries, low, high, 0, draw)
     hanging = call(retries, low, high, timeout, draw)
     assert budget.call_min - 1e-9 <= refused
     assert hanging <= budget.call_max + 1e-9
     assert budget.kill_min - 1e-9 <= self_kill(budget, 0, draw, 0)
-    assert self_kill(budget, timeout, draw, 2 * interval) + _timing.KILL_ESCALATION <= budget.kill_max + 1e-9
+    assert self_kill(budget, timeout, draw, 2 * interval) + timing.KILL_ESCALATION <= budget.kill_max + 1e-9
 
 
 def test_the_bounds_are_reached():
@@ -75,7 +76,7 @@ def test_the_bounds_are_reached():
     assert call(10, 6, 10, 5, highest) == OURS.call_max
 
 
-AIRFLOWS_OWN = dict.fromkeys(_timing.SETTINGS["workers"])
+AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
 
 
 @pytest.mark.parametrize(
@@ -98,14 +99,14 @@ AIRFLOWS_OWN = dict.fromkeys(_timing.SETTINGS["workers"])
     ],
 )
 def test_settings_that_break_a_rule_are_refused_with_the_arithmetic(config, rules):
-    problems = _timing.check(config, 3)
+    problems = timing_validation.check(config, 3)
     assert [problem.code for problem in problems] == ["FD137"] * len(rules)
     for problem, rule in zip(problems, rules, strict=True):
         assert rule in str(problem)
 
 
 def test_the_arithmetic_is_shown():
-    (problem,) = _timing.check({"workers": {"max_failed_heartbeats": 3}}, 3)
+    (problem,) = timing_validation.check({"workers": {"max_failed_heartbeats": 3}}, 3)
     assert problem.found == (
         "300 s, while a worker that is cut off kills its task after up to 403 s "
         "(3 max_failed_heartbeats, calls of up to 126 s = 10 attempts * 5 s + 76 s of waits)"
@@ -124,4 +125,4 @@ def test_the_arithmetic_is_shown():
     ],
 )
 def test_airflow_2_has_rules_of_its_own(scheduler, count):
-    assert len(_timing.check({"scheduler": scheduler}, 2)) == count
+    assert len(timing_validation.check({"scheduler": scheduler}, 2)) == count

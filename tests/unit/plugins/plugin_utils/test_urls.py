@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._urls import LIBPQ_KEEPALIVE, build_url
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, build_url
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _values
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._problem import report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster import defaults
 
 
 def codes(**values):
-    return [problem.code for problem in _values.check_values(values, "3.3.2")]
+    return [problem.code for problem in values_validation.check_values(values, "3.3.2")]
 
 
 def test_every_default_is_good():
     values = {name: value for name, value in defaults().items() if not (isinstance(value, str) and "{{" in value)}
-    assert _values.check_values(values, "3.3.2") == []
-    assert _values.check_relations(defaults(), {"worker1": 600}) == []
+    assert values_validation.check_values(values, "3.3.2") == []
+    assert values_validation.check_relations(defaults(), {"worker1": 600}) == []
 
 
-@pytest.mark.parametrize("name", sorted(_values.RANGES))
+@pytest.mark.parametrize("name", sorted(values_validation.RANGES))
 def test_ranges_include_their_ends_and_nothing_beyond(name):
-    low, high, _why = _values.RANGES[name]
+    low, high, _why = values_validation.RANGES[name]
     assert codes(**{name: low}) == codes(**{name: high}) == []
     assert codes(**{name: low - 1}) == codes(**{name: high + 1}) == ["FD116"]
     assert low <= defaults()[name] <= high
@@ -146,7 +147,7 @@ def test_good_values_pass(name, value):
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_bad_values_are_one_problem_that_shows_no_login(name, value):
-    problems = _values.check_values({name: value}, "3.3.2")
+    problems = values_validation.check_values({name: value}, "3.3.2")
     assert len(problems) == 1
     assert problems[0].code in ("FD116", "FD117", "FD119", "FD126", "FD134", "FD139")
     assert name in problems[0].where
@@ -166,7 +167,7 @@ def test_bad_values_are_one_problem_that_shows_no_login(name, value):
     ],
 )
 def test_entries_of_queues(value, count):
-    problems = _values.check_queue_entries("airflow_worker_queues", value)
+    problems = values_validation.check_queue_entries("airflow_worker_queues", value)
     assert [problem.code for problem in problems] == ["FD115"] * count
 
 
@@ -182,13 +183,13 @@ def test_entries_of_queues(value, count):
     ],
 )
 def test_variables_that_contradict_each_other(changes, drain, where):
-    problems = _values.check_relations(defaults(**changes), {"worker1": drain})
+    problems = values_validation.check_relations(defaults(**changes), {"worker1": drain})
     assert [(problem.code, problem.where) for problem in problems] == ([("FD129", where)] if where else [])
 
 
 @given(st.text())
 def test_no_url_breaks_the_check(text):
-    fault = _values.url_fault(text, ("http", "https"), plain=True)
+    fault = values_validation.url_fault(text, ("http", "https"), plain=True)
     if not fault:
         assert text.startswith(("http://", "https://"))
         assert not any(character.isspace() for character in text)
@@ -202,4 +203,4 @@ def test_no_url_breaks_the_check(text):
     ],
 )
 def test_hosts(host, good):
-    assert _values.is_host(host) is good
+    assert addresses.is_host(host) is good

@@ -1,0 +1,70 @@
+"""The secrets of a cluster: how each is made, its bounds and its account. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# ``given`` is what only the user can know: nothing is made in its place.
+Kind = Literal["password", "signing_key", "fernet_key", "erlang_cookie", "given", "given_certificate"]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One secret. The variable ``airflow_<name>`` overrides a value that the collection makes.
+
+    ``account`` is the login that it belongs to, which must not be its own password. ``server`` is the service whose managed server has that
+    account: with an external server there is none. ``paired`` accounts exist twice, so that a rotation has the next one ready before the
+    last one goes. ``length`` bounds a value of the user's, in bytes; a password of 12 random characters outlives the cluster.
+    """
+
+    name: str
+    kind: Kind = "password"
+    account: str = ""
+    server: str = ""
+    paired: bool = False
+    length: tuple[int, int] = (12, 256)
+
+
+SECRETS = (
+    # The account is airflow_admin_user.
+    Secret("admin_password"),
+    Secret("metastore_password", account="airflow", server="metastore", paired=True),
+    Secret("metastore_owner_password", account="airflow_owner", server="metastore"),
+    Secret("metastore_replication_password", account="replicator", server="metastore"),
+    Secret("metastore_rewind_password", account="rewinder", server="metastore"),
+    Secret("result_backend_password", account="airflow_results", server="metastore", paired=True),
+    Secret("broker_password", account="airflow", paired=True),
+    Secret("pgbouncer_password", account="pgbouncer", server="metastore"),
+    # The password of each host's scheduler is derived from it.
+    Secret("scheduler_password", account="airflow_sched"),
+    Secret("scheduler_lease_password", account="airflow_lease"),
+    Secret("rabbitmq_admin_password", account="admin"),
+    Secret("rabbitmq_cookie", "erlang_cookie"),
+    Secret("haproxy_stats_password", account="admin"),
+    Secret("fernet_key", "fernet_key"),
+    Secret("api_secret_key", "signing_key", length=(32, 1024)),
+    # HS512 wants 64 bytes.
+    Secret("jwt_secret", "signing_key", length=(64, 1024)),
+    # Key of the fingerprints. It opens nothing, and by it hosts know their cluster.
+    Secret("digest_key", length=(16, 1024)),
+    Secret("broker_url", "given"),
+    Secret("broker_ca", "given_certificate"),
+    Secret("sqs_secret_access_key", "given"),
+    Secret("metastore_url", "given"),
+    Secret("metastore_owner_url", "given"),
+    Secret("result_backend_url", "given"),
+    Secret("metastore_ca", "given_certificate"),
+)
+
+BY_NAME = {secret.name: secret for secret in SECRETS}
+GENERATED = tuple(secret.name for secret in SECRETS if not secret.kind.startswith("given"))
+GIVEN = tuple(secret.name for secret in SECRETS if secret.kind.startswith("given"))
+PUBLIC = frozenset(secret.name for secret in SECRETS if secret.kind == "given_certificate")
+# The digest key opens nothing, and by it hosts know their cluster.
+ROTATABLE = tuple(name for name in GENERATED if name != "digest_key")
+PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)
+# Secrets of accounts that only the collection's own PostgreSQL has.
+OWN_SECRETS = tuple(secret.name for secret in SECRETS if secret.server == "metastore")
+METASTORE_URLS = ("metastore_url", "metastore_owner_url", "result_backend_url")
+METASTORE_GIVEN = (*METASTORE_URLS, "metastore_ca")

@@ -1,0 +1,74 @@
+"""Accounts of databases and brokers, and pairs of users of which one is in use."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
+
+
+def in_force(values: Mapping[str, str], rotation: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` as the hosts get them in the course of a rotation.
+
+    ``rotation`` may have ``second_users``, the passwords of PAIRED that belong to the second user now, and ``next_fernet_key``, which
+    decrypts already and encrypts later.
+    """
+    keys = [values.get("fernet_key", ""), rotation.get("next_fernet_key", "")]
+    return {**values, "fernet_key": ",".join(filter(None, keys)), "second_users": list(rotation.get("second_users", ()))}
+
+
+def second(user: str) -> str:
+    """The other user of a pair."""
+    return f"{user}_b"
+
+
+def login(user: str, secret: str, values: Mapping[str, Any]) -> str:
+    """Which of the pair of ``user`` and its second has the password ``secret`` now."""
+    return second(user) if secret in values.get("second_users", ()) else user
+
+
+def database_users(databases: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The users of ``databases`` (the model's) as postgresql_user takes them.
+
+    The second of a pair acts as the first, so that everything belongs to the first and what it may the second may, too. The first
+    stays without a password of its own, and as it is, while the second is in force.
+    """
+    users: list[dict[str, Any]] = []
+    for database in databases:
+        if "owner" in database:
+            users.append({"name": database["owner"], "password": values[database["owner_secret"]], "flags": _FLAGS})
+        first, password = database["user"], values[database["secret"]]
+        current = login(first, database["secret"], values)
+        if current == first:
+            users.append({"name": first, "password": password, "flags": _FLAGS})
+        else:
+            users.append({"name": first, "flags": _FLAGS.removeprefix("LOGIN,")})
+            users.append({"name": current, "password": password, "flags": _FLAGS, "acts_as": first})
+    return users
+
+
+def of_login(secret: str, user: str) -> str:
+    """The password of ``user`` that follows from a ``secret`` of all: who has one of them knows neither the secret nor another."""
+    return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
+
+
+def turn_users(turns: Mapping[str, Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The users of agents and of schedulers that take ``turns`` (the model's) as postgresql_user takes them.
+
+    Whether a scheduler's user can log in is not said: that is decided by whose turn it is.
+    """
+    if not turns:
+        return []
+    own = {"flags": _FLAGS.removeprefix("LOGIN,"), "acts_as": turns["acts_as"]}
+    names = [login["user"] for login in turns["logins"]]
+    schedulers = [{"name": name, "password": of_login(values[turns["login_secret"]], name), **own} for name in names]
+    return [{"name": turns["user"], "password": values[turns["secret"]], "flags": _FLAGS}, *schedulers]
+
+
+def resting_users(accounts: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each pair of users the one that is not in force; ``accounts`` have ``user`` and ``secret``."""
+    pairs = [(account["user"], login(account["user"], account["secret"], values)) for account in accounts]
+    return [{"name": second(user) if current == user else user, "first": current != user} for user, current in pairs]

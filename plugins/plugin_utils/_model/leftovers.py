@@ -1,0 +1,27 @@
+"""Units and files on a host of components, modes and servers that it had before."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets
+
+
+def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]:
+    """Those of the units ``present`` on a host whose component is not among its ``components`` any more."""
+    former = (component for name, component in COMPONENT.items() if name not in set(components))
+    patterns = {f"{unit}.service" for component in former for unit in component.unit.values()}
+    return sorted(name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))
+
+
+def former_files(present: Iterable[str], node: Mapping[str, Any]) -> list[str]:
+    """Those of the paths ``present`` that a ``node`` of the model does not need. What the roles never make is nobody's leftover."""
+    ever = {name for major in MAJORS for name in (*turn_secrets(major), *(each for one in COMPONENTS for each in secrets_of(one, major)))}
+    needed = {secret["file"] for secret in node.get("airflow", {}).get("secrets", ())}
+    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set() if "turns" in node else {AGENT})
+    return sorted(former.intersection(present))

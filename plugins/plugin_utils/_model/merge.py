@@ -1,0 +1,47 @@
+"""Options of airflow.cfg as nested dictionaries, and how one set goes over another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Config = dict[str, dict[str, Any]]
+# Airflow's one option that holds options, those of Celery.
+_NESTED = ("celery", "extra_celery_config")
+
+
+def overlay(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Later layers win, option by option, and those within [celery] extra_celery_config too. An option set to None stays, as None."""
+    merged: Config = {}
+    for layer in layers:
+        for section, options in layer.items():
+            known = merged.setdefault(section, {})
+            for option, value in options.items():
+                known[option] = _added(known.get(option), value) if (section, option) == _NESTED else value
+    return merged
+
+
+def _added(first: Any, second: Any) -> Any:
+    """Both dictionaries and those in them; each may be JSON text. What is no dictionary takes the place of the other."""
+    below, above = data(first), data(second)
+    if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
+        return second
+    return {**below, **{name: _added(below.get(name), value) for name, value in above.items()}}
+
+
+def merge_config(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Later layers win, option by option. An option set to None is left out, so that Airflow's own default applies."""
+    merged = overlay(*layers)
+    kept = {section: {key: value for key, value in options.items() if value is not None} for section, options in merged.items()}
+    return {section: options for section, options in kept.items() if options}
+
+
+def data(value: Any) -> Any:
+    """``value``, read as JSON when it is text that can be."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,27 @@
+"""airflow.cfg from its options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def render_value(value: Any) -> str:
+    """One option as it stands in airflow.cfg: ``%`` doubled against interpolation, continuation lines indented, data as JSON."""
+    if isinstance(value, bool):
+        text = str(value)
+    elif isinstance(value, (dict, list)):
+        text = json.dumps(value, sort_keys=True)
+    else:
+        text = str(value)
+    return text.replace("%", "%%").replace("\n", "\n    ")
+
+
+def render_config(config: Mapping[str, Mapping[str, Any]]) -> str:
+    """The text of airflow.cfg, sections and options sorted, so that equal settings give equal files."""
+    blocks = []
+    for section in sorted(config):
+        lines = [f"{option} = {render_value(config[section][option])}".rstrip() for option in sorted(config[section])]
+        blocks.append("\n".join([f"[{section}]", *lines]))
+    return "\n\n".join(blocks) + "\n"

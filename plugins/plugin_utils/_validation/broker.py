@@ -1,0 +1,209 @@
+"""Checks of the broker's variables and options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BROKER_GROUPS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.broker import (
+    QUORUM,
+    RABBITMQ_ONLY,
+    Broker,
+    broker_of,
+    hold_seconds,
+    tls_options,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_fault
+
+_SCHEMES = {"rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
+# Celery turns every other character of a queue's name into another one.
+_SQS_QUEUE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check(members: Mapping[str, Iterable[str]], settings: Mapping[str, Any], queues: Iterable[str]) -> list[Problem]:
+    """What is wrong with the broker. ``members`` maps GROUPS to their hosts; ``queues`` are those of the workers."""
+    broker = broker_of(settings)
+    problems = []
+    for group in BROKER_GROUPS:
+        names = list(members[group])
+        if names and group != broker.group:
+            why = "airflow_broker_url is set" if group == broker.kind else f"airflow_broker is {broker.kind}"
+            problems.append(
+                _contradiction(
+                    f"group airflow_{group}", f"{_hosts(names)}, and {why}", "no host", "A cluster has one broker: empty the group."
+                )
+            )
+    if broker.group == "redis" and len(list(members["redis"])) > 1:
+        remedy = "Redis runs on one host, without a second that could take its place: for that use RabbitMQ."
+        problems.append(Problem("FD102", "group airflow_redis", _hosts(members["redis"]), "1", remedy))
+    problems += _check_url(settings, broker) + _check_authority(settings, broker)
+    return problems + (_check_sqs(settings, queues) if broker.kind == "sqs" else _check_no_sqs(settings))
+
+
+def _hosts(names: Iterable[str]) -> str:
+    count = len(list(names))
+    return f"{count} host{'s' if count > 1 else ''}"
+
+
+def _contradiction(where: str, found: str, expected: str, remedy: str) -> Problem:
+    return Problem("FD159", where, found, expected, remedy)
+
+
+def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    url = str(settings["airflow_broker_url"] or "")
+    if not url:
+        return []
+    if broker.kind == "sqs":
+        remedy = "Leave it out: airflow_sqs_queues says where the queues are, airflow_sqs_access_key_id who uses them."
+        return [_contradiction("airflow_broker_url", "a URL, and airflow_broker is sqs", "nothing", remedy)]
+    schemes = _SCHEMES[broker.kind]
+    fault = url_fault(url, schemes)
+    if not fault and re.search("[?#;]", url):
+        # kombu takes what follows for options that replace the proof of the broker, or for another URL.
+        fault = "'?', '#' or ';' in it"
+    if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
+        fault = "a database that is no number"
+    expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
+    remedy = f"Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is {broker.kind}."
+    return [Problem("FD168", "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
+
+
+def _check_authority(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    text = str(settings["airflow_broker_ca"] or "")
+    if not text:
+        return []
+    if not (broker.external and broker.tls):
+        remedy = "Leave it out: it is for the broker of somebody else, with a URL of amqps:// or rediss://."
+        return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
+    if not is_certificate(text):
+        remedy = "Give the text of the authority's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
+        return [Problem("FD168", "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
+    return []
+
+
+def _check_no_sqs(settings: Mapping[str, Any]) -> list[Problem]:
+    names = [name for name in ("queues", "region", "endpoint_url", "access_key_id", "secret_access_key") if settings[f"airflow_sqs_{name}"]]
+    remedy = "Remove it, or set airflow_broker: sqs."
+    return [
+        _contradiction(f"airflow_sqs_{name}", f"a value, and airflow_broker is {settings['airflow_broker']}", "nothing", remedy)
+        for name in names
+    ]
+
+
+def _check_sqs(settings: Mapping[str, Any], queues: Iterable[str]) -> list[Problem]:
+    problems = []
+    given: Mapping[str, Any] = settings["airflow_sqs_queues"]
+    if not settings["airflow_sqs_region"]:
+        remedy = "Name the region of the queues, such as eu-central-1: requests are signed for it."
+        problems.append(Problem("FD168", "airflow_sqs_region", "nothing", "a region", remedy))
+    for name, url in given.items():
+        where = f"airflow_sqs_queues.{name}"
+        fault = url_fault(str(url), ("https", "http"), plain=True)
+        if not _SQS_QUEUE.fullmatch(str(name)):
+            remedy = "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
+            problems.append(Problem("FD168", where, repr(name), "letters, digits, '_' or '-'", remedy))
+        if fault:
+            problems.append(
+                Problem("FD168", where, f"a URL with {fault}", "the queue's URL, https://...", "Copy it from the queue's details.")
+            )
+        elif str(url).endswith(".fifo"):
+            remedy = "Tasks of a FIFO queue run one at a time: use a standard queue."
+            problems.append(Problem("FD168", where, "a FIFO queue", "a standard queue", remedy))
+    for name in sorted(set(queues) - {str(name) for name in given}):
+        remedy = "Make the queue in SQS and add its URL: the collection makes none."
+        problems.append(Problem("FD168", "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy))
+    if bool(settings["airflow_sqs_access_key_id"]) != bool(settings["airflow_sqs_secret_access_key"]):
+        remedy = "Give both, or neither: then the hosts' role or the profile in their environment counts."
+        problems.append(_contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy))
+    return problems
+
+
+def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_seconds: int) -> list[Problem]:
+    """Options that the broker does not bear, and times that do not fit it.
+
+    ``config`` is what is in force: this module's, what the user has in airflow.cfg, and in the environment. ``drain_seconds`` is the
+    longest time that a stopped worker waits for its tasks.
+    """
+    broker = broker_of(settings)
+    celery, transport = _section(config, "celery"), _section(config, "celery_broker_transport_options")
+    extra = data(celery.get("extra_celery_config"))
+    problems = _check_extra(extra if isinstance(extra, Mapping) else {}, broker)
+    confirms = "confirm_publish" in transport
+    where = "airflow_config.celery_broker_transport_options.confirm_publish"
+    if confirms and broker.kind != "rabbitmq":
+        problems.append(_foreign(where, broker))
+    elif confirms and str(transport["confirm_publish"]).lower() not in ("true", "t", "1"):
+        remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
+        problems.append(Problem("FD138", where, repr(transport["confirm_publish"]), "true", remedy))
+    # A host's environment alone can make them differ.
+    queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings["airflow_config"]))
+    if queued != known and broker.group == "rabbitmq":
+        where, remedy = "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "Set it there: it is RabbitMQ's message-ttl, too."
+        problems.append(Problem("FD138", where, queued, "what airflow_config has", remedy))
+    late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
+    needed = hold_seconds(settings, drain_seconds)
+    if broker.kind == "sqs" and late and int(settings["airflow_sqs_visibility_timeout_seconds"]) < needed:
+        problems.append(
+            Problem(
+                "FD170",
+                "airflow_sqs_visibility_timeout_seconds",
+                f"{settings['airflow_sqs_visibility_timeout_seconds']} s",
+                f"at least {needed} s, airflow_max_task_seconds and airflow_worker_drain_timeout_seconds",
+                "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message for over 43200 s.",
+            )
+        )
+    return problems
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Options of a section; none when it is no dictionary, which another check says."""
+    section = config.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _foreign(where: str, broker: Broker) -> Problem:
+    return Problem("FD171", where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
+
+
+def _check_extra(extra: Mapping[str, Any], broker: Broker) -> list[Problem]:
+    """Celery's own options that are in force."""
+    where = "airflow_config.celery.extra_celery_config"
+    problems = []
+    needed = {"worker_consumer": "a worker fails tasks whose messages come again, and may hear no commands any more"}
+    if broker.kind == "rabbitmq":
+        needed |= dict.fromkeys(QUORUM, "Celery asks quorum queues for a QoS that they refuse")
+    else:
+        problems = [_foreign(f"{where}.{name}", broker) for name in RABBITMQ_ONLY if name in extra]
+    for name, reason in needed.items():
+        value = extra.get(name)
+        if not value or (name in QUORUM and value != "quorum"):
+            expected = "'quorum'" if name in QUORUM else "the collection's value, or one of your own"
+            problems.append(_taken_away(f"{where}.{name}", repr(value), expected, reason))
+    proof = extra.get("broker_use_ssl")
+    if broker.tls and not (isinstance(proof, Mapping) and _proves(proof, tls_options(broker))):
+        expected = "the collection's, to which you may add"
+        problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery trusts whoever answers"))
+    return problems
+
+
+def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
+    remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
+    return Problem("FD138", where, found, expected, remedy)
+
+
+def _proves(given: Mapping[str, Any], proof: Mapping[str, Any]) -> bool:
+    """Whether everything of the collection's ``proof`` is there; another file with authorities is another proof."""
+    return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in proof.items())
+
+
+def check_rotation(names: Iterable[str], broker: Mapping[str, Any]) -> list[Problem]:
+    """What the ``broker`` of the model has against new values for the secrets ``names``."""
+    if broker["kind"] != "redis" or broker["external"] or "broker_password" not in names:
+        return []
+    remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
+    return [Problem("FD172", "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]

@@ -1,0 +1,106 @@
+"""Checks of the firewall's variables."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
+
+
+def check(
+    addresses: Mapping[str, str],
+    settings: Mapping[str, Any],
+    extra_rules: Mapping[str, Iterable[Any]] | None = None,
+    ssh_ports: Mapping[str, int] | None = None,
+) -> list[Problem]:
+    """What a firewall could not be made of, or would lock Ansible out.
+
+    ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible reaches over SSH on a
+    port that the inventory names.
+    """
+    problems = []
+    for name, address in addresses.items():
+        if not is_address(address):
+            problems.append(
+                Problem(
+                    "FD150",
+                    f"airflow_address of host {name}",
+                    repr(address),
+                    "an IP address, because the firewall admits addresses",
+                    "Set airflow_address, or airflow_firewall: false.",
+                )
+            )
+    for kind in ("ssh", "user", "admin"):
+        variable = f"airflow_firewall_{kind}_sources"
+        problems += [problem for entry in settings[variable] for problem in _check_source(variable, entry)]
+    problems += _check_ssh_ports(settings["airflow_firewall_ssh_ports"], ssh_ports or {})
+    expected, remedy = "one line of nftables for the input chain, such as 'tcp dport 9100 accept'", "Write one rule per entry."
+    problems += on_hosts(
+        (name, Problem("FD154", "airflow_firewall_extra_rules", repr(rule), expected, remedy))
+        for name, own_rules in (extra_rules or {}).items()
+        for rule in own_rules
+        if not str(rule).strip() or not _is_one_line(str(rule))
+    )
+    return problems
+
+
+def _check_ssh_ports(ports: Iterable[Any], used: Mapping[str, int]) -> list[Problem]:
+    """Problems of the ports that stay open for SSH; ``used`` are those that Ansible connects to, by host."""
+    variable = "airflow_firewall_ssh_ports"
+    problems = []
+    valid = {int(port) for port in ports if str(port).isdecimal() and 1 <= int(port) <= 65535}
+    for port in ports:
+        if not str(port).isdecimal() or int(port) not in valid:
+            problems.append(Problem("FD152", variable, repr(port), "1 to 65535", "Name the port that sshd listens on."))
+    if not ports:
+        problems.append(Problem("FD152", variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
+    for port in sorted(set(used.values()) - valid if valid else ()):
+        names = [name for name, its in used.items() if its == port]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        problems.append(
+            Problem(
+                "FD153",
+                variable,
+                ", ".join(map(str, sorted(valid))),
+                f"{port} among them, the ansible_port of {shown}",
+                "Add it, also where it is only forwarded to sshd's own port: nothing listens there then.",
+            )
+        )
+    return problems
+
+
+def _check_source(variable: str, entry: Any) -> list[Problem]:
+    """The problem of one address or network, if any."""
+    try:
+        ipaddress.ip_network(str(entry))
+        return []
+    except ValueError:
+        pass
+    expected, remedy = "an IP address or a network such as 192.0.2.0/24", "Correct the entry."
+    if _is_network(entry):
+        # Host bits are set: a slip either way, and one of the two ways opens more than was meant.
+        interface = ipaddress.ip_interface(str(entry))
+        expected, remedy = f"{interface.ip} or {interface.network}", "Write the one that you mean."
+    return [Problem("FD151", variable, repr(entry), expected, remedy)]
+
+
+def _is_one_line(rule: str) -> bool:
+    """Whether ``rule`` is one line that closes just the braces that it opens and holds no second statement."""
+    depth = 0
+    for character in re.sub(r'"[^"\n]*"', "", rule):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0 or character in "\n\r;":
+            return False
+    return depth == 0
+
+
+def _is_network(text: Any) -> bool:
+    try:
+        ipaddress.ip_network(str(text), strict=False)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,429 @@
+"""Checks of what the hosts hold, still before anything changes on any. Pure: ``preflight_facts`` collected it."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    EPMD_PORT,
+    INODES,
+    MEMBER_TIERS,
+    OPEN_FILES,
+    RELEASE_MB,
+    SERVICES,
+    Component,
+    Service,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
+    members_unseen,
+    memory_need,
+    needed_directories,
+    needed_names,
+    node_services,
+    own_names,
+    service_ports,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
+
+# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
+SKEW_WARN = 1.0
+SKEW_FAIL = 5.0
+
+
+def check(
+    hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], own_mark: str, limit: str = "", deploy: bool = True
+) -> tuple[list[Problem], list[str]]:
+    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit`` is that of the run.
+
+    Without ``deploy`` only what makes every playbook wrong counts.
+    """
+    found: list[tuple[str, Problem]] = []
+    seen = {}
+    for name, facts in hosts.items():
+        looked = facts["preflight"]
+        if "error" in looked:
+            continue
+        system = _check_system(facts)
+        found += [(name, problem) for problem in system]
+        if system:
+            # Nothing else would mean anything on another system.
+            continue
+        seen[name] = facts
+        problems = [*_check_manager(looked), *_check_cluster(looked, own_mark)]
+        if deploy:
+            problems += _check_host(name, facts, cluster)
+            problems += _check_database(looked["database"], cluster)
+        found += [(name, problem) for problem in problems]
+    problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
+    warnings: list[str] = []
+    if deploy:
+        problems += _check_tier(seen, cluster)
+        problems += _check_mode(seen, cluster, limit)
+        problems += on_hosts(check_members(survey.survey(seen, cluster), seen, cluster))
+        skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
+        problems += skew
+        warnings += _warn({name: facts["preflight"] for name, facts in seen.items()}, cluster)
+    return problems, warnings
+
+
+def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """One problem for all hosts that do not answer, one for all where the module could not run, each with the first reason."""
+    problems = []
+    gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
+    if gone:
+        remedy = "Start them, mend the way to them, or take them out of the run with --limit."
+        problems.append(Problem("FD212", f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
+    barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
+    if barred:
+        remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
+        found = f"no look at the host possible ({_first(barred)})"
+        problems.append(Problem("FD213", f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
+    return problems
+
+
+def _first(errors: Mapping[str, str]) -> str:
+    name, error = next(iter(errors.items()))
+    return f"{name}: {error}" if len(errors) > 1 else error
+
+
+def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
+    distribution, release = str(facts.get("distribution")), str(facts.get("distribution_major_version"))
+    if distribution == "Debian" and release in DEBIAN_RELEASES:
+        return []
+    remedy = "Use a machine with a release that the collection is tested on."
+    return [Problem("FD201", "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+
+
+def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    if not looked["root"]:
+        remedy = "Set ansible_user: root, or ansible_become: true with its password."
+        problems.append(Problem("FD213", "account", "an account that is not root", "root", remedy))
+    if not looked["systemd"]:
+        remedy = "The services are systemd units: use such a host."
+        problems.append(Problem("FD214", "system", "no systemd", "systemd as the service manager", remedy))
+    return problems
+
+
+def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
+    there = str(looked["cluster"]).split()
+    if not there or there[-1] == own_mark.split()[-1]:
+        return []
+    return [
+        Problem(
+            "FD208",
+            "cluster",
+            f"{there[0]!r} with identity {there[-1]}, written by an earlier deployment",
+            f"this cluster, {own_mark.strip()!r}, or none",
+            "It belongs to another inventory, or this one has lost its secrets file. If neither, remove /etc/airflow/cluster.",
+        )
+    ]
+
+
+def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    node, looked = cluster["nodes"][name], facts["preflight"]
+    problems = []
+    version = str(cluster["version"]["full"])
+    python = ".".join(str(facts["python"]["version"][part]) for part in ("major", "minor"))
+    if node["components"] and python not in VERSIONS[version].pythons:
+        problems.append(
+            Problem(
+                "FD202",
+                "Python",
+                f"{python} on Debian {facts['distribution_major_version']}",
+                f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
+                "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
+            )
+        )
+    problems += _check_memory(node, int(facts["memtotal_mb"]))
+    problems += _check_disks(name, looked, cluster)
+    # Another account cannot see whose they are.
+    if looked["root"]:
+        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), str(cluster["account"]))
+    problems += _check_names(name, looked["names"], cluster)
+    if looked["foreign"]:
+        problems.append(
+            Problem(
+                "FD208",
+                "service",
+                f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
+                "none",
+                _foreign_remedy(node),
+            )
+        )
+    if looked["without_candidate"]:
+        remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
+        found = f"no candidate for {', '.join(looked['without_candidate'])}"
+        problems.append(Problem("FD220", "packages", found, "packages that apt can install", remedy))
+    if "rabbitmq" in node and looked["nr_open"] < OPEN_FILES:
+        remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
+        problems.append(Problem("FD217", "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
+    return problems + _check_downgrade(looked["releases"], cluster)
+
+
+def _foreign_remedy(node: Mapping[str, Any]) -> str:
+    """What to do with an installation that is in the way."""
+    remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
+    if "metastore" in node and node["metastore"]["patroni"]:
+        remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
+    return remedy
+
+
+def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    """What is in the metastore already must fit what is going to read it."""
+    problems = []
+    version = str(cluster["version"]["full"])
+    newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
+    there = database.get("schema", "")
+    if there in newer and not cluster["allow_downgrade"]:
+        remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
+        problems.append(Problem("FD216", "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
+    if not database.get("decrypts", True):
+        problems.append(
+            Problem(
+                "FD215",
+                "airflow_fernet_key",
+                "a key that does not decrypt the connections and variables in the metastore",
+                "the key that encrypted them",
+                "Restore it, from a copy of the secrets file; or set both, the new one first: NEW,OLD.",
+            )
+        )
+    return problems
+
+
+def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[str]:
+    """What does no harm today."""
+    warnings = []
+    unkept = [name for name, looked in looks.items() if not looked["synchronised"]]
+    if unkept:
+        warnings.append(f"FD218 hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
+    backing = {
+        name for name, node in cluster["nodes"].items() if not all(isinstance(service, Component) for service in node_services(node))
+    }
+    surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
+    if surprised:
+        warnings.append(
+            f"FD219 hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy at any time. "
+            "Name them in Unattended-Upgrade::Package-Blacklist."
+        )
+    return warnings
+
+
+def _check_memory(node: Mapping[str, Any], total: int) -> list[Problem]:
+    need = memory_need(node)
+    if total >= sum(need.values()):
+        return []
+    parts = ", ".join(f"{name} {size}" for name, size in need.items())
+    remedy = "Give the host more memory, or some of its groups to another host."
+    return [Problem("FD204", "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
+
+
+def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    version, root = str(cluster["version"]["full"]), str(cluster["directories"]["root"])
+    has_release = any(release.startswith(f"{version}-") for release in looked["releases"]["installed"])
+    problems = []
+    for path, need in needed_directories(cluster, name).items():
+        disk = looked["disks"].get(path, {"error": "not measured"})
+        need = RELEASE_MB if path == root and not has_release else need
+        if "error" in disk:
+            problems.append(
+                Problem("FD205", f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+            )
+        elif disk["free_mb"] < need:
+            remedy = "Make room, or mount a larger file system there."
+            problems.append(Problem("FD205", f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+        elif 0 <= disk["free_inodes"] < INODES:
+            problems.append(
+                Problem("FD205", f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
+            )
+    return problems
+
+
+def _check_listeners(
+    taken: Mapping[str, Mapping[str, Any]], ports: Mapping[int, str], services: Iterable[Service], airflow_account: str
+) -> list[Problem]:
+    services = list(services)
+    accounts = {account for service in services for account in service.accounts or (airflow_account,)}
+    problems = []
+    for port, purpose in ports.items():
+        holder = taken.get(str(port))
+        # systemd itself listens for the port mapper.
+        if not holder or (port == EPMD_PORT and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))):
+            continue
+        if holder["unit"]:
+            ours = _any_match(holder["unit"], (pattern for service in services for pattern in service.units))
+        elif holder["pid"]:
+            ours = _any_match(holder["process"], (pattern for service in services for pattern in service.processes))
+        else:
+            ours = holder["user"] in accounts
+        if not ours:
+            unit = f", {holder['unit']}" if holder["unit"] else ""
+            who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
+            remedy = "Stop it, or give the service another port."
+            problems.append(Problem("FD207", f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
+    return problems
+
+
+def _any_match(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _check_names(name: str, found: Mapping[str, list[str]], cluster: Mapping[str, Any]) -> list[Problem]:
+    own = own_names(cluster["nodes"][name])
+    hosts = {entry["name"] for entry in cluster["hosts_entries"] if is_address(entry["address"])}
+    problems = []
+    for each, purpose in needed_names(cluster, name).items():
+        addresses = found.get(each, [])
+        loopback = [address for address in addresses if _is_loopback(address)]
+        if addresses and (each in own or not loopback):
+            continue
+        found_text = f"the loopback address {loopback[0]}" if loopback else "no address"
+        # What we write is the name of a host with its address.
+        cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
+        remedy = f"Correct DNS or /etc/hosts, or {cure}."
+        problems.append(Problem("FD209", f"name {each} of {purpose}", found_text, "the address of that host", remedy))
+    return problems
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0]))
+
+
+def _check_downgrade(releases: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+    current = str(releases["current"]).partition("-")[0]
+    version = str(cluster["version"]["full"])
+    if cluster["allow_downgrade"] or _numbers(current) <= _numbers(version):
+        return []
+    return [
+        Problem(
+            "FD210",
+            "release",
+            f"Airflow {current} in use",
+            f"{version} or older",
+            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema back first, by a backup "
+            "or by airflow db downgrade of the newer release, and set airflow_allow_downgrade: true for one run.",
+        )
+    ]
+
+
+def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    names: dict[str, list[str]] = {}
+    for name, facts in hosts.items():
+        if facts["preflight"]["identity"]:
+            names.setdefault(facts["preflight"]["identity"], []).append(name)
+    return [
+        Problem(
+            "FD211",
+            f"hosts {', '.join(sorted(same))}",
+            "one machine under several names",
+            "one name per machine",
+            "Put one name into all of its groups and remove the others.",
+        )
+        for same in names.values()
+        if len(same) > 1
+    ]
+
+
+def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[Problem]:
+    """Services of Debian 12 and 13 that do not go together."""
+    problems = []
+    for group, reason in ((service.name, service.one_release) for service in SERVICES if service.one_release):
+        by_release: dict[str, list[str]] = {}
+        for name, facts in hosts.items():
+            if group in cluster["nodes"][name]:
+                by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
+        if len(by_release) > 1:
+            shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
+            remedy = f"{reason}: use one release in the whole group."
+            problems.append(Problem("FD203", f"group airflow_{group}", shown, "one Debian release", remedy))
+    return problems
+
+
+def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], limit: str) -> list[Problem]:
+    """Whether a run for some hosts would change how their schedulers act."""
+    singleton = cluster["scheduler_mode"] == "singleton"
+    other = [
+        name for name, facts in hosts.items() if (facts["flightdeck_scheduler_alone"] if singleton else AGENT in facts["flightdeck_files"])
+    ]
+    if not limit or not other:
+        return []
+    found = f"{cluster['scheduler_mode']}, --limit {limit}, and the other mode on {', '.join(other)}"
+    remedy = "Schedulers outside of this run would go on as before: run without --limit."
+    return [Problem("FD182", "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
+
+
+def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Seconds by which each clock surely differs from the others', negative when it is behind; 0 when that is not sure.
+
+    ``clocks`` holds the lowest and highest difference to the controller's clock that fit the measurement. Three and more hosts are compared
+    with the middle of all, two with the one that is closer to the controller, one with the controller.
+    """
+    if len(clocks) >= 3:
+        low, high = (median(clock[end] for clock in clocks.values()) for end in (0, 1))
+    elif len(clocks) == 2:
+        low, high = min(clocks.values(), key=lambda clock: abs(clock[0] + clock[1]))
+    else:
+        low = high = 0.0
+    return {name: max(0.0, clock[0] - high) + min(0.0, clock[1] - low) for name, clock in clocks.items()}
+
+
+def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem], list[str]]:
+    """The controller takes no part in the cluster: a difference to it alone is only told."""
+    others = "the other hosts" if len(clocks) > 1 else "the controller"
+    problems, warnings = [], []
+    for name, skew in skews(clocks).items():
+        said = f"at least {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} {others}"
+        if abs(skew) > SKEW_FAIL and len(clocks) > 1:
+            remedy = "Run a time service (chrony or systemd-timesyncd): tokens and heartbeats would be refused."
+            problems.append(Problem("FD206", f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
+        elif abs(skew) > SKEW_WARN:
+            warnings.append(f"FD206 clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
+    return problems, warnings
+
+
+def check_members(
+    known: Mapping[str, Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]
+) -> list[tuple[str, Problem]]:
+    """Hosts that cannot just be deployed, because others have, or may have, what they lost."""
+    problems = []
+    for name in hosts:
+        lost = [title for store, title in MEMBER_TIERS.items() if name in known[store]["lost"]]
+        if lost:
+            problems.append(
+                (
+                    name,
+                    Problem(
+                        "FD221",
+                        "data",
+                        f"none of {' and '.join(lost)}, whose other members still count on it",
+                        "the data of a member",
+                        "Mount them where they are missing. When they are lost for good, the empty host takes their place by "
+                        f"playbooks/replace_host.yml -e airflow_replaced_host={name}",
+                    ),
+                )
+            )
+        unseen = [
+            title for store, title in MEMBER_TIERS.items() if store != "metastore" and members_unseen(store, name, known, hosts, cluster)
+        ]
+        if unseen:
+            remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."
+            found = f"none of {' and '.join(unseen)}, and most other members are not part of this run"
+            problems.append((name, Problem("FD222", "data", found, "data, or a run with the other members", remedy)))
+    return problems

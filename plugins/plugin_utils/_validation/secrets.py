@@ -1,0 +1,111 @@
+"""Checks of the secrets that the inventory gives. No message holds a value or a part of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME, GENERATED, GIVEN, PUBLIC
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+
+# Words that default and example passwords are made of.
+_WORDS = "airflow|admin|administrator|guest|user|root|test|demo|example|default|password|passwort|passwd|pass|secret|changeme|change|me|" \
+    "please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"  # fmt: skip
+_WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
+_FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
+# A line of YAML or INI that sets one of the secrets, with what it is set to.
+_SECRETS = {*GENERATED, *GIVEN, "failover_email_password", "failover_webhook_url"} - PUBLIC
+_GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\"']?\s*[:=]\s*(?P<value>.*)")
+
+
+def check_secrets(given: Mapping[str, str], admin_user: str) -> list[Problem]:
+    """Problems of the secrets in ``given`` (names without ``airflow_``). ``admin_user`` is the administrator's account in Airflow."""
+    problems: list[Problem] = []
+    for name, value in given.items():
+        problems += _check_secret(name, value, admin_user if name == "admin_password" else BY_NAME[name].account)
+    holders: dict[str, str] = {}
+    for name in sorted(given):
+        other = holders.setdefault(given[name], name)
+        if other != name:
+            problems.append(
+                _problem(
+                    "FD145", name, f"the value of airflow_{other}", "a value of its own", "One that leaks must not open the other's door."
+                )
+            )
+    return problems
+
+
+def _problem(code: str, name: str, found: str, expected: str, remedy: str) -> Problem:
+    return Problem(code, f"airflow_{name}", found, expected, remedy)
+
+
+def _check_secret(name: str, value: str, account: str) -> list[Problem]:
+    if _CONTROL.search(value):
+        return [_problem("FD143", name, "a line break or another control character", "printable characters", "Choose another value.")]
+    if name == "fernet_key":
+        return _check_fernet(value)
+    if name == "rabbitmq_cookie":
+        try:
+            cookie(value)
+        except ValueError as error:
+            return [_problem("FD142", name, "a value that cannot be used", "an Erlang cookie", f"{error}.")]
+        return []
+    shortest, longest = BY_NAME[name].length
+    if account and value.lower() == account.lower():
+        return [_problem("FD146", name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
+    if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
+        return [_problem("FD146", name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
+    if not shortest <= len(value.encode()) <= longest:
+        found = f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
+        return [_problem("FD144", name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]
+    return []
+
+
+def _check_fernet(value: str) -> list[Problem]:
+    """``value`` is one key or several with commas between them, the one that encrypts first."""
+    keys = value.split(",")
+    wrong = [str(number) for number, key in enumerate(keys, start=1) if not _FERNET.fullmatch(key)]
+    if not wrong:
+        return []
+    which = "a value that is no Fernet key" if len(keys) == 1 else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
+    remedy = "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
+    return [_problem("FD141", "fernet_key", which, "32 bytes as 44 characters of URL-safe base64", remedy)]
+
+
+def plain_secrets(text: str) -> list[str]:
+    """Names of the variables of secrets that stand in clear in the ``text`` of an inventory file.
+
+    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an encrypted file.
+    """
+    if text.startswith("$ANSIBLE_VAULT;"):
+        return []
+    found = set()
+    # The value of a block begins on its next line.
+    for line in re.sub(r"(:[ \t]*)[>|][-+\d]*[ \t]*\n[ \t]+", r"\1", text).splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        for match in _GIVEN.finditer(line):
+            value = re.sub(r"(^|\s)#.*", "", match["value"]).strip().strip("\"'")
+            # Of a URL only the password is secret.
+            value = re.sub(r"^\w+://[^:@/]*:(?=\{\{)", "", value)
+            if value and not value.startswith(("!vault", "{{")) and value not in ("null", "~"):
+                found.add(f"airflow_{match[1]}")
+    return sorted(found)
+
+
+def plain_warning(places: Mapping[str, Iterable[str]]) -> str:
+    """The warning about secrets in clear, or empty. ``places`` maps files to names of variables."""
+    shown = [f"{', '.join(names)} in {path}" for path, names in places.items() if names]
+    if not shown:
+        return ""
+    return f"FD149 secrets in clear: {'; '.join(shown)}. Encrypt them with ansible-vault, or leave them out: then they are made and kept."
+
+
+def cookie(value: str) -> str:
+    """``value`` as an Erlang cookie. Raises ValueError for what Erlang refuses, and for what Debian's package would replace."""
+    if not re.fullmatch(r"[!-~]{20,255}", value):
+        raise ValueError("rabbitmq_cookie must be 20 to 255 printable ASCII characters without spaces")
+    if re.fullmatch(r"[A-Z]{20}", value):
+        raise ValueError("rabbitmq_cookie of exactly 20 capitals would be replaced by the Debian package; choose another")
+    return value
