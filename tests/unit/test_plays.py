@@ -191,6 +191,24 @@ def test_no_play_lists_the_groups_of_the_cluster():
     assert {name for name, count in longest.items() if count > 3} <= {"scheduler_lease.yml: Stop the schedulers that take no turns"}
 
 
+@pytest.fixture
+def inventory(tmp_path):
+    """The production example, and hosts of no group of ours."""
+    folder = tmp_path / "inventory"
+    shutil.copytree(ROOT / "inventories/prod", folder)
+    (folder / "other.yml").write_text(yaml.safe_dump({"all": {"hosts": {"other": None, "another": None}}}))
+    return folder
+
+
+def run(inventory, content, *arguments, **environment):
+    """What Ansible does with playbooks of the collection, by their paths, and with plays."""
+    listed = [{"ansible.builtin.import_playbook": str(ROOT / part)} if isinstance(part, str) else part for part in content]
+    (inventory.parent / "plays.yml").write_text(yaml.safe_dump(listed))
+    command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, inventory.parent / "plays.yml", *arguments]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment}
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -199,20 +217,44 @@ def test_no_play_lists_the_groups_of_the_cluster():
         (("--limit", "worker2,mq1,other"), "mq1 worker2 | worker2"),
     ],
 )
-def test_the_groups_of_the_model_are_the_hosts_of_the_cluster_in_its_order(tmp_path, arguments, expected):
-    inventory = tmp_path / "inventory"
-    shutil.copytree(ROOT / "inventories/prod", inventory)
-    (inventory / "other.yml").write_text(yaml.safe_dump({"all": {"hosts": {"other": None, "another": None}}}))
+def test_the_groups_of_the_model_are_the_hosts_of_the_cluster_in_its_order(inventory, arguments, expected):
     groups = ["airflow_cluster_hosts", "airflow_component_hosts"]
     show = {"ansible.builtin.debug": {"msg": "members: {{ ansible_play_hosts | join(' ') }}"}, "run_once": True}
-    model = {"ansible.builtin.import_playbook": str(ROOT / "playbooks/phases/model.yml")}
     # The model is computed again where a playbook imports site.yml.
-    content = [model, model, *({"hosts": group, "gather_facts": False, "tasks": [show]} for group in groups)]
-    (tmp_path / "plays.yml").write_text(yaml.safe_dump(content))
-    command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, tmp_path / "plays.yml", *arguments]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
+    content = [*["playbooks/phases/model.yml"] * 2, *({"hosts": group, "gather_facts": False, "tasks": [show]} for group in groups)]
+    done = run(inventory, content, *arguments, ANSIBLE_DISPLAY_OK_HOSTS="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " | ".join(re.findall(r"members: ([\w ]+)", done.stdout)) == expected
     assert not re.search("changed: .*item=", done.stdout)
     assert "WARNING" not in done.stderr
+
+
+ACCESS = """
+UI        https://192.0.2.10:8443
+login     admin
+password  airflow_admin_password, in {0}/group_vars/all/airflow_secrets.yml or where your inventory sets it
+CA        {0}/.airflow_authority.crt, for browsers to import
+"""
+
+
+def test_a_deployment_ends_with_how_to_reach_the_cluster(inventory):
+    phases = ["playbooks/phases/model.yml", "playbooks/phases/print_access.yml"]
+    done = run(inventory, phases)
+    assert ACCESS.format(inventory) in done.stdout
+    password = yaml.safe_load((inventory / "group_vars/all/airflow_secrets.yml").read_text())["airflow_admin_password"]
+    assert password not in done.stdout + done.stderr
+
+
+def test_a_deployment_that_failed_somewhere_does_not(inventory):
+    """Nor does one that changed nothing, because it only checked."""
+    failing = {
+        "hosts": "worker1:worker2",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.fail": {}, "when": "inventory_hostname == 'worker1'"}],
+    }
+    done = run(inventory, ["playbooks/phases/model.yml", failing, "playbooks/phases/print_access.yml"])
+    assert "failed=1" in done.stdout
+    assert "login" not in done.stdout
+    done = run(inventory, ["playbooks/phases/model.yml", "playbooks/phases/print_access.yml"], "--check")
+    assert done.returncode == 0
+    assert "login" not in done.stdout
