@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -20,9 +21,11 @@ BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 LAYERS = ("http", "metastore", "broker")
 # What the table needs of a layer and of the tasks; the histories stay in the artefacts.
 OF_LAYER = ("outage_seconds", "target_seconds", "acknowledged", "lost")
+# Columns of a line of Markdown that is no row of a table.
+COLUMNS = 100
 ABOUT = (
-    "Seconds are the worst of all runs: the longest time without an answer of the UI and API, the metastore and the broker, and the "
-    "longest in which no new task began. Two of them are due every four seconds."
+    "Seconds are the worst of all runs: the longest time without an answer of the UI and API, of the metastore and of the "
+    "broker, and the longest time without a new task. Two new tasks are due every four seconds."
 )
 ABOUT_TURNS = "Seconds are the worst of all runs."
 OF_TURNS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
@@ -119,7 +122,8 @@ def end(runs: list[dict[str, Any]], about: str) -> list[str]:
     """Dates, versions and what was not kept."""
     dates = sorted(time.strftime("%Y-%m-%d", time.gmtime(run["at"])) for run in runs)
     versions = sorted({f"{name} {version}" for run in runs for name, version in run["versions"].items()})
-    lines = [f"{times(runs)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}.", about, ""]
+    ran = f"{times(runs)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}."
+    lines = [*(textwrap.fill(text, COLUMNS, break_on_hyphens=False) for text in (ran, about)), ""]
     missed = [f"- {run['fault']}: {reason[:300]}" for run in runs for reason in run["broken"]]
     return [*lines, *(["Promises that were not kept:", "", *missed] if missed else ["Every promise was kept in every run of the table."])]
 
