@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import airflow, leftovers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Queue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, digests, environment, secrets, worker_units
+
+
+def _worker_instances(queues: Iterable[Mapping[str, Any]], address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+    return worker_units.worker_instances([Queue(**queue) for queue in queues], address, derived, remote_control)
 
 
 class FilterModule:
@@ -30,5 +35,5 @@ class FilterModule:
             "secret_versions": secrets.secret_versions,
             "with_certificates": secrets.with_certificates,
             "worker_concurrency": worker_units.worker_concurrency,
-            "worker_instances": worker_units.worker_instances,
+            "worker_instances": _worker_instances,
         }

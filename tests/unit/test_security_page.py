@@ -25,7 +25,7 @@ def table():
     for path in (ROOT / "roles/airflow/defaults/main").glob("*.yml"):
         settings.update(yaml.safe_load(path.read_text()) or {})
     hosts = [
-        hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", ({"name": "default", "concurrency": 0},))
+        hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", (hosts_model.Queue("default"),))
         for number, group in enumerate(services.GROUPS, start=1)
     ]
     hosts += [hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]

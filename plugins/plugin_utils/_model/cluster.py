@@ -250,7 +250,7 @@ class Model:
         """Sessions that Airflow may have at worst, by database.
 
         Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
-        task slot for its results, at 16 slots (Airflow's default), and on 2.x three per slot for the tasks themselves.
+        task slot for its results, and on 2.x three per slot for the tasks themselves.
         """
         per_host = {
             "webserver": 20 * int(self.set["airflow_webserver_workers"]),
@@ -258,7 +258,7 @@ class Model:
             "dag_processor": 20,
             "triggerer": 15,
         }
-        slots = sum(16 * len(host.queues) for host in self.members("worker"))
+        slots = sum(host.most_slots for host in self.members("worker"))
         tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
@@ -353,8 +353,8 @@ class Model:
             "address": host.address,
             "config": config,
             "secrets": secrets,
-            "queues": [dict(queue) for queue in host.queues],
-            "units": units(host.components, [queue["name"] for queue in host.queues], self.major),
+            "queues": [{"name": queue.name, "concurrency": queue.concurrency} for queue in host.effective_queues],
+            "units": units(host.components, [queue.name for queue in host.queues], self.major),
             "ports": self.ports(host),
             "up_urls": self.up_urls(host),
             "proxies": sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))}),

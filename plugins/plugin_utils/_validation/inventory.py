@@ -133,7 +133,6 @@ def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
 
 # RabbitMQ keeps names that begin with amq. for itself.
 _QUEUE_NAME = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_MOST_SLOTS = 1000
 
 
 def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
@@ -201,7 +200,7 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
         if "worker" not in host.groups:
             continue
         where = f"airflow_worker_queues of host {host.name}"
-        names = [queue["name"] for queue in host.queues]
+        names = [queue.name for queue in host.queues]
         if not names:
             problems.append(Problem("FD105", where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
         for name in names:
@@ -213,17 +212,6 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                         repr(name),
                         "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'",
                         "The queue's name becomes part of a service's name: choose a plain one.",
-                    )
-                )
-        for queue in host.queues:
-            if type(queue["concurrency"]) is not int or not 0 <= queue["concurrency"] <= _MOST_SLOTS:
-                problems.append(
-                    Problem(
-                        "FD112",
-                        where,
-                        f"concurrency {queue['concurrency']!r} of queue {queue['name']!r}",
-                        f"a whole number, 0 to {_MOST_SLOTS}",
-                        "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):

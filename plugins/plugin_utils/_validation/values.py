@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.airflow_options import SECRET_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
+# Task slots of one queue.
+_MOST_SLOTS = 1000
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
 RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_restart_timeout_seconds": (30, 7200, "An api-server alone takes 20 s to start."),
@@ -30,7 +33,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
-    "airflow_worker_concurrency": (0, 1000, "0 derives it; each slot is a process."),
+    "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
 }
 # What the whole value must look like.
@@ -382,6 +385,16 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
             if isinstance(entry.get("concurrency"), bool):
                 problems.append(
                     Problem("FD115", where, "a truth value as concurrency", "a whole number", "Write a number, or leave it out.")
+                )
+            elif (number := slots(entry.get("concurrency"))) is None or number > _MOST_SLOTS:
+                problems.append(
+                    Problem(
+                        "FD112",
+                        where,
+                        f"concurrency {entry.get('concurrency')!r} of queue {str(entry.get('name', ''))!r}",
+                        f"a whole number, 0 to {_MOST_SLOTS}",
+                        "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
+                    )
                 )
         elif isinstance(entry, (list, bool)) or entry is None:
             problems.append(Problem("FD115", where, repr(entry), "a name, or {name: ..., concurrency: ...}", "Write the queue's name."))

@@ -46,7 +46,7 @@ def variables(version, name, component="", **changes):
         found.update(load(ROOT / f"roles/{component}/vars/main.yml"))
     found.update(changes, airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
     settings = {**found, "airflow_worker_queues": ["default"]}
-    queues = tuple(hosts_model.normalise_queues(["default", {"name": "gpu", "concurrency": 1}]))
+    queues = hosts_model.queues_of(["default", {"name": "gpu", "concurrency": 1}])
     hosts = [
         hosts_model.Host("lb1", frozenset({"haproxy"}), "192.0.2.10"),
         hosts_model.Host("master1", frozenset(MASTER), "192.0.2.11"),

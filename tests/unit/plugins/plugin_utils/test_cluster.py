@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Queue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def defaults(**changes):
 
 
 def host(name, number, *groups, queues=("default",)):
-    normalised = tuple(hosts_model.normalise_queues(list(queues))) if "worker" in groups else ()
+    normalised = hosts_model.queues_of(list(queues)) if "worker" in groups else ()
     return hosts_model.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
 
 
@@ -102,7 +104,7 @@ def test_an_empty_group_is_named(group):
         (reference(), {"airflow_postgresql_config": {"Max_Connections": "100"}}, "FD129"),
         (reference(), {"airflow_config": {"operators": {"default_queue": "gpu"}}}, "FD114"),
         ([*reference()[:3], host("w", 99, "worker", queues=("gpu",)), *reference()[5:]], {}, "FD114"),
-        ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", ({"name": "a", "concurrency": 0},))], {}, "FD118"),
+        ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", (hosts_model.Queue("a"),))], {}, "FD118"),
     ],
 )
 def test_bad_inventories_have_their_code(hosts, changes, code):
@@ -184,13 +186,57 @@ def test_one_more_worker_changes_no_other_host(workers):
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ("default", [{"name": "default", "concurrency": 0}]),
-        (["a", {"name": "b", "concurrency": 2}], [{"name": "a", "concurrency": 0}, {"name": "b", "concurrency": 2}]),
+        ("default", [Queue("default")]),
+        (["a", {"name": "b", "concurrency": "2"}, {"name": "c", "concurrency": None}], [Queue("a"), Queue("b", 2), Queue("c")]),
+        # An error, which is reported elsewhere.
+        ([{"name": "b", "concurrency": "many"}], [Queue("b")]),
         ([], []),
     ],
 )
 def test_queues_are_normalised(value, wanted):
-    assert hosts_model.normalise_queues(value) == wanted
+    assert hosts_model.queues_of(value) == tuple(wanted)
+
+
+@pytest.mark.parametrize(
+    ("queues", "concurrency", "slots"),
+    [
+        (("default",), 0, 16),
+        (("default",), 16, 16),
+        (("default",), 200, 200),
+        (({"name": "default", "concurrency": 200},), 0, 200),
+        # A queue's own goes over the host's; what is derived on the host is 16 at most.
+        (({"name": "default", "concurrency": 3}, "gpu"), 200, 203),
+        (({"name": "default", "concurrency": 3}, "gpu"), 0, 19),
+    ],
+)
+def test_the_metastore_has_a_connection_for_every_slot_of_the_workers(queues, concurrency, slots):
+    workers = [
+        dataclasses.replace(host(f"worker{number}", 20 + number, "worker", queues=queues), worker_concurrency=concurrency)
+        for number in range(1, 5)
+    ]
+    hosts = [*reference(0), *workers]
+    results = 2 * 15 + 4 * slots
+    # Two masters with a server process each.
+    needed = 2 * (20 + 15 + 20 + 15) + results + 20
+    model = cluster.build(hosts, defaults())
+    assert needed <= model["nodes"]["db1"]["metastore"]["max_connections"] < 2 * needed
+    pooled = cluster.build(hosts, defaults(airflow_pgbouncer=True))["nodes"]
+    assert results <= pooled["lb1"]["pgbouncer"]["pools"]["airflow_results"] < 2 * results
+    assert codes(hosts, airflow_postgresql_config={"max_connections": needed}) == []
+    (problem,) = inventory.check(hosts, defaults(airflow_postgresql_config={"max_connections": needed - 1}))
+    assert (problem.code, problem.expected) == ("FD129", f"at least {needed}, which this cluster's processes may open")
+    # The workers run with what was counted.
+    told = [queue["concurrency"] for queue in model["nodes"]["worker1"]["airflow"]["queues"]]
+    assert sum(each or 16 for each in told) == slots
+
+
+def test_tasks_of_airflow_2_have_connections_of_their_own():
+    def needed(concurrency):
+        hosts = [dataclasses.replace(one, worker_concurrency=concurrency) for one in reference()]
+        return cluster.Model(hosts, defaults(airflow_version="2.11.2")).connections_needed()
+
+    # Two workers: for each slot its result, and three for the task.
+    assert needed(20) - needed(0) == 2 * 4 * (20 - 16)
 
 
 def test_airflow_finds_its_services_under_the_virtual_ip():

@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import airflow
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Queue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests as digests_render
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets as secrets_render
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import worker_units
@@ -109,8 +110,8 @@ def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
 
 
 def test_one_worker_service_per_queue_and_one_log_server():
-    queues = [{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}]
-    first, second = worker_units.worker_instances(queues, "192.0.2.1", 0, 8, remote_control=True)
+    queues = [Queue("default"), Queue("gpu", 1)]
+    first, second = worker_units.worker_instances(queues, "192.0.2.1", 8, remote_control=True)
     assert first["name"] == "airflow-worker@default"
     assert "--concurrency 8" in first["command"]
     assert "--skip-serve-logs" not in first["command"]
@@ -118,7 +119,7 @@ def test_one_worker_service_per_queue_and_one_log_server():
     assert "--concurrency 1" in second["command"]
     assert "--skip-serve-logs" in second["command"]
     assert "--celery-hostname gpu@192.0.2.1" in second["command"]
-    (silent,) = worker_units.worker_instances(queues[:1], "192.0.2.1", 0, 8, remote_control=False)
+    (silent,) = worker_units.worker_instances(queues[:1], "192.0.2.1", 8, remote_control=False)
     assert "--celery-hostname" not in silent["command"]
 
 

@@ -31,7 +31,7 @@ def settings(**changes):
 
 def hosts(**groups):
     plain = {"lb1": {"haproxy"}, "master1": MASTER, "master2": MASTER, "worker1": {"worker"}, "db1": {"metastore"}, "mq1": {"rabbitmq"}}
-    queues = tuple(hosts_model.normalise_queues(["default"]))
+    queues = hosts_model.queues_of(["default"])
     return [
         hosts_model.Host(name, frozenset(of), f"192.0.2.{number}", queues if "worker" in of else ())
         for number, (name, of) in enumerate({**plain, **groups}.items(), start=1)

@@ -97,7 +97,7 @@ def clusters(draw):
     """Clusters in which a host is in any number of groups."""
     groups = draw(st.lists(st.sets(st.sampled_from(services.GROUPS), min_size=1), min_size=1, max_size=6))
     groups[0] = groups[0] | set(services.GROUPS) - set().union(*groups)
-    queues = ({"name": "default", "concurrency": 0},)
+    queues = (hosts_model.Queue("default"),)
     addresses = ["192.0.2.{}", "2001:db8::{}"]
     return [
         hosts_model.Host(

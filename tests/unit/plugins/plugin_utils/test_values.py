@@ -172,6 +172,19 @@ def test_entries_of_queues(value, count):
 
 
 @pytest.mark.parametrize(
+    ("concurrency", "good"),
+    [
+        *((value, True) for value in (0, 4, "4", None, 1000)),
+        *((value, False) for value in ("many", -1, 1.5, [2], 1001)),
+    ],
+)
+def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
+    problems = values_validation.check_queue_entries("airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}])
+    assert [problem.code for problem in problems] == ([] if good else ["FD112"])
+    assert all(f"concurrency {concurrency!r} of queue 'gpu'" in str(problem) for problem in problems)
+
+
+@pytest.mark.parametrize(
     ("changes", "drain", "where"),
     [
         ({"airflow_max_task_seconds": 300}, 600, "airflow_max_task_seconds"),
