@@ -6,17 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 
 # Task slots that a queue has at most when they are derived (Airflow's default). What is sized before the hosts are seen counts on it.
 MOST_DERIVED_SLOTS = 16
-
-
-@dataclass(frozen=True)
-class Queue:
-    """A queue that a host works on. Its tasks at once; 0 stands for the host's own number, or for one that is derived on the host."""
-
-    name: str
-    concurrency: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Host:
     @property
     def effective_queues(self) -> tuple[Queue, ...]:
         """The queues with the numbers that are configured for them; 0 is left where the host derives one."""
-        return tuple(Queue(queue.name, queue.concurrency or self.worker_concurrency) for queue in self.queues)
+        return tuple(Queue(name=queue.name, concurrency=queue.concurrency or self.worker_concurrency) for queue in self.queues)
 
     @property
     def most_slots(self) -> int:
@@ -53,25 +46,23 @@ class Host:
 
 
 def queues_of(value: object) -> tuple[Queue, ...]:
-    """The queues of ``airflow_worker_queues``, such as ``[default, {name: gpu, concurrency: 2}]``.
+    """The queues that ``value`` of ``airflow_worker_queues`` names, such as ``[default, {name: gpu, concurrency: 2}]``.
 
-    What is no whole number counts as 0: ``check_queue_entries`` reports it.
+    A concurrency that is no whole number counts as 0: ``check_queue_entries`` reports it.
     """
     entries = value if isinstance(value, list) else [value]
-    return tuple(
-        Queue(str(entry.get("name", "")), slots(entry.get("concurrency")) or 0) if isinstance(entry, Mapping) else Queue(str(entry))
-        for entry in entries
-    )
+    given = (entry if isinstance(entry, Mapping) else {"name": entry} for entry in entries)
+    return tuple(Queue(name=str(entry.get("name", "")), concurrency=slots(entry.get("concurrency")) or 0) for entry in given)
 
 
 def slots(value: object) -> int | None:
-    """A queue's ``concurrency`` as a number, 0 for nothing; None when it is no whole number."""
+    """``value``, a queue's concurrency, as a number; 0 for nothing, None for what is no whole number."""
     text = str(value or 0)
     return int(text) if text.isdecimal() else None
 
 
 def served_queues(hosts: Iterable[Host]) -> dict[str, list[str]]:
-    """The queues of the workers, with the hosts that serve each."""
+    """The queues of the workers among ``hosts``, with the names of those that serve each."""
     served: dict[str, list[str]] = {}
     for host in hosts:
         for queue in host.queues if "worker" in host.groups else ():
@@ -80,5 +71,5 @@ def served_queues(hosts: Iterable[Host]) -> dict[str, list[str]]:
 
 
 def longest_drain_seconds(hosts: Iterable[Host]) -> int:
-    """The longest time that a stopped worker waits for its tasks."""
+    """The longest time that a stopped worker of ``hosts`` waits for its tasks."""
     return max((host.drain_timeout_seconds for host in hosts if "worker" in host.groups), default=0)

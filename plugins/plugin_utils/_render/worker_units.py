@@ -10,7 +10,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     RESERVED_MB,
     TASK_MB,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import MOST_DERIVED_SLOTS, Queue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import MOST_DERIVED_SLOTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.sizes import round_down
 
 

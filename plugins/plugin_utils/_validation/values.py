@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.airflow_options import SECRET_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
@@ -401,10 +402,10 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
     return problems
 
 
-def check_relations(settings: Mapping[str, Any], drains: Mapping[str, int]) -> list[Problem]:
+def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Problem]:
     """Variables that contradict each other. ``drains`` maps worker hosts to their drain timeout in seconds."""
     problems = []
-    longest = int(settings["airflow_max_task_seconds"])
+    longest = settings.max_task_seconds
     slow = {host: seconds for host, seconds in drains.items() if seconds > longest}
     if slow:
         host, seconds = next(iter(slow.items()))
@@ -417,7 +418,7 @@ def check_relations(settings: Mapping[str, Any], drains: Mapping[str, int]) -> l
                 "Raise it: the broker takes back the message of every task that runs longer, and the task runs twice.",
             )
         )
-    root, home, logs = (str(settings[f"airflow_{name}"]).rstrip("/") for name in ("root", "home", "log_dir"))
+    root, home, logs = (path.rstrip("/") for path in (settings.root, settings.home, settings.log_dir))
     for name, path in (("airflow_home", home), ("airflow_log_dir", logs)):
         if f"{root}/".startswith(f"{path}/") or f"{path}/".startswith(f"{root}/"):
             problems.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,9 @@ class Indented(yaml.SafeDumper):
         return super().increase_indent(flow)
 
 
-def model(name):
-    """What the action returns for an inventory of ``inventories``."""
+def model(source):
+    """What the action returns for the inventory ``source``, as registered results are: plain data of YAML's own types."""
     loader = DataLoader()
-    source = str(ROOT / "inventories" / name)
     inventory = InventoryManager(loader, [source])
     manager = VariableManager(loader, inventory)
     HostVars(inventory, manager, loader)
@@ -46,15 +46,27 @@ def model(name):
     context = PlayContext()
     connection = Connection(context, os.devnull)
     action = ActionModule(Task(), connection, context, loader, Templar(loader, variables), None)
-    # Through JSON, as registered results go: YAML has no form for the text of Ansible's own type.
-    plain = json.loads(json.dumps(action.run(task_vars=variables)["cluster"]))
-    return yaml.dump(plain, Dumper=Indented, explicit_start=True, width=120)
+    return json.loads(json.dumps(action.run(task_vars=variables)["cluster"]))
 
 
 @pytest.mark.parametrize("name", INVENTORIES)
 def test_the_model_is_the_golden_one(name):
     path = Path(__file__).parent / f"{name}.yml"
-    found = model(name)
+    found = yaml.dump(model(str(ROOT / "inventories" / name)), Dumper=Indented, explicit_start=True, width=120)
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(found)
     assert found == path.read_text()
+
+
+def test_a_hosts_own_variables_are_its_own(tmp_path):
+    """The first host of the inventory speaks for the cluster, but not for what hosts may have for themselves."""
+    shutil.copytree(ROOT / "inventories/prod", tmp_path / "prod")
+    own = {"airflow_worker_queues": ["gpu"], "airflow_worker_concurrency": 3, "airflow_worker_log_port": 9000}
+    (tmp_path / "prod/host_vars").mkdir()
+    for name in ("db1", "worker1"):
+        (tmp_path / f"prod/host_vars/{name}.yml").write_text(yaml.safe_dump(own))
+    nodes = model(str(tmp_path / "prod"))["nodes"]
+    assert nodes["worker1"]["airflow"]["queues"] == [{"name": "gpu", "concurrency": 3}]
+    assert nodes["worker1"]["airflow"]["ports"] == {"worker": 9000}
+    assert nodes["worker2"]["airflow"]["queues"] == [{"name": "default", "concurrency": 0}]
+    assert nodes["worker2"]["airflow"]["ports"] == {"worker": 8793}

@@ -7,7 +7,6 @@ import copy
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
@@ -15,14 +14,14 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster import VIP, available, defaults, reference, single
+from test_cluster import VIP, available, defaults, plain, reference, single
 
 OWN = digests.cluster_mark("airflow", "a key")
 PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1}
 
 
 def cluster(hosts=None, **changes):
-    return cluster_model.build(hosts or single(), defaults(**changes))
+    return plain(hosts or single(), defaults(**changes))
 
 
 def looked(model, name, **changes):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import preflight
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
-from test_cluster import available, defaults, host, reference
+from test_cluster import available, defaults, host, plain, reference
 from test_preflight import OWN, looked
 
-MODEL = cluster.build(available(), defaults())
+MODEL = plain(available(), defaults())
 STORES = ("db1", "db2", "db3")
 
 
@@ -98,14 +98,14 @@ def test_a_store_is_new_when_none_of_its_members_has_data(empty, without, new):
 
 
 def test_two_more_members_of_etcd_join():
-    model = cluster.build([*available(), host("db4", 134, "etcd"), host("db5", 135, "etcd")], defaults())
+    model = plain([*available(), host("db4", 134, "etcd"), host("db5", 135, "etcd")], defaults())
     facts = found(empty=("db4", "db5"), etcd=ALL, model=model)
     assert problems(facts, model) == []
     assert survey.survey(facts, model)["etcd"]["joining"] == ["db4", "db5"]
 
 
 def test_a_store_with_one_member_has_nobody_who_counts_on_it():
-    model = cluster.build(reference(), defaults())
+    model = plain(reference(), defaults())
     known = survey.survey({name: looked(model, name) for name in model["nodes"]}, model)
     assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "source": ""}
 
