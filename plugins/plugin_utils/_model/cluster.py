@@ -436,7 +436,7 @@ class Model:
             query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.settings.tls else {})},
         )
 
-    def database_owner(self, host: Host) -> SecretFile:
+    def database_owner(self, host: Host) -> BuiltUrl | GivenUrl:
         """The URL that a migration on ``host`` connects with, past PgBouncer; it is in no file of a host."""
         if self.database.external:
             return metastore_model.owner(self.settings, self.database.authority)

@@ -14,8 +14,6 @@ from typing import Literal, TypeAlias
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import EMPTY, Plain, one_of
 
-SchedulerMode = Literal["active_active", "singleton"]
-
 
 def secret_name(name: str) -> str:
     """``name`` of a secret of the catalogue. Raises KeyError for any other."""
@@ -236,7 +234,7 @@ class RabbitMq(Plain):
     """A node of RabbitMQ."""
 
     nodename: str
-    """Erlang's name of this node, rabbit@<host>."""
+    """Erlang's name of this node, ``rabbit@<host>``."""
     longnames: bool
     """Whether the names of nodes have a domain."""
     nodes: tuple[str, ...]
@@ -352,9 +350,9 @@ class HaProxy(Plain):
     stats: HaProxyStats
     """The page of statistics."""
     metrics_port: int
-    """Port of the metrics and of /up/<webserver>."""
+    """Port of the metrics and of ``/up/<webserver>``."""
     hard_stop_after: str
-    """Time after a reload when the old process cuts its last sessions, in HAProxy's form."""
+    """Time after a reload when the old process cuts its last sessions, such as 45m."""
     listeners: tuple[Listener, ...]
     """What it balances."""
 
@@ -384,7 +382,7 @@ class Keepalived(Plain):
     interface: str
     """Network interface; empty for the one that has the host's address."""
     address: str
-    """Address of this host that the others hear of it by."""
+    """Source address of the adverts of this host."""
     peers: tuple[str, ...]
     """Addresses of the other load balancers."""
     priority: int
@@ -408,7 +406,7 @@ class Unit(Plain):
     """A systemd unit of Airflow."""
 
     label: str
-    """What it is in a report: the component, and for a worker its queue."""
+    """Name in reports: the component, and for a worker its queue."""
     unit: str
     """Name of the unit without its suffix."""
 
@@ -450,7 +448,7 @@ class Dags(Plain):
     source: str
     """Directory on the controller; empty for none."""
     path: str
-    """Directory on the host with the revisions and the link current."""
+    """Directory on the host with the revisions and the link ``current``."""
     group: str
     """Group that may read them."""
     keep_revisions: int
@@ -616,13 +614,13 @@ class Cluster(Plain):
     metastore: ClusterMetastore
     """The metastore as its clients know it."""
     hosts_of: Mapping[str, tuple[HostAddress, ...]]
-    """Hosts of every group, in the order of the inventory; the group's name without airflow_."""
+    """Hosts of every group, in the order of the inventory; the group's name without ``airflow_``."""
     hosts_entries: tuple[HostAddress, ...]
     """All hosts, for /etc/hosts."""
     firewall: bool
     """Whether the hosts have the collection's firewall."""
     manage_hosts_file: bool
-    """Whether the hosts have hosts_entries in /etc/hosts."""
+    """Whether the hosts have ``hosts_entries`` in /etc/hosts."""
     allow_downgrade: bool
     """Whether an older Airflow than the installed one may be deployed."""
     account: str
@@ -631,13 +629,13 @@ class Cluster(Plain):
     """Directories of Airflow on its hosts."""
     queues: Mapping[str, tuple[str, ...]]
     """Hosts that work on each queue."""
-    scheduler_mode: SchedulerMode
+    scheduler_mode: Literal["active_active", "singleton"]
     """Whether all schedulers act or one at a time."""
     airflow_hosts: tuple[str, ...]
     """Hosts with a component of Airflow."""
     database_host: str
     """Host that migrates the metastore and runs commands on it."""
-    database_owner: SecretFile
+    database_owner: BuiltUrl | GivenUrl
     """URL that migrations connect with; no host has it in a file."""
     database_logins: tuple[GivenUrl, ...]
     """URLs of an external metastore that are tried before a migration."""
