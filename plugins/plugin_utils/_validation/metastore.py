@@ -34,7 +34,8 @@ def _check_given(engine: str, settings: Settings) -> list[Problem]:
     given = metastore.given(settings)
     for name in METASTORE_URLS:
         url = given[f"airflow_{name}"]
-        fault = url_fault(url, engine) if url else "nothing" if name == "metastore_url" else ""
+        needed = "nothing" if name == "metastore_url" else None
+        fault = url_fault(url, engine) if url else needed
         if fault:
             found = fault if fault == "nothing" else f"a URL with {fault}"
             remedy = "Write special characters of account and password percent-encoded: '@' is %40."
@@ -58,8 +59,8 @@ def _check_unused(settings: Settings) -> list[Problem]:
     ]
 
 
-def url_fault(url: str, engine: str) -> str:
-    """What is wrong with the URL of a server of ``engine``, or empty."""
+def url_fault(url: str, engine: str) -> str | None:
+    """The fault of the URL of a server of ``engine``, which it does not repeat; None for a good one."""
     if fault := values.url_fault(url, [engine]):
         return fault
     parts = urlsplit(url)
@@ -71,4 +72,4 @@ def url_fault(url: str, engine: str) -> str:
         return "no database"
     if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in dict(parse_qsl(parts.query))):
         return "an option of TLS, which is always used; the authority goes into airflow_metastore_ca"
-    return ""
+    return None

@@ -126,8 +126,11 @@ _POSTGRESQL_NEVER_OFF = {
 }
 
 
-def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
-    """What is wrong with a URL, or empty. A ``plain`` one has neither login nor query. The text never repeats a login."""
+def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str | None:
+    """The fault of a URL whose scheme must be one of ``schemes``; None for a good one. It never repeats a login.
+
+    A ``plain`` URL has neither login nor query.
+    """
     if re.search(r"[\s\0-\x1f\x7f]", value):
         return "white space in it"
     try:
@@ -139,7 +142,7 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
     if parts.scheme not in schemes:
         return f"{parts.scheme + '://' if parts.scheme and '://' in value else 'no scheme'} at its beginning"
     if parts.scheme == "file":
-        return "" if parts.path.startswith("/") else "no absolute path"
+        return None if parts.path.startswith("/") else "no absolute path"
     if not parts.hostname or not is_host(parts.hostname):
         return "no valid host"
     if port == 0:
@@ -148,7 +151,7 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
         return "a login in it"
     if plain and (parts.query or parts.fragment):
         return "a query or fragment"
-    return ""
+    return None
 
 
 def is_certificate(text: str) -> bool:
@@ -171,7 +174,7 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
         elif name in _FORMS:
             problems += _check_form(name, str(value))
         elif name in _URLS:
-            fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else ""
+            fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else None
             # The clients ask for queues by host and port.
             if not fault and name == "airflow_sqs_endpoint_url" and urlsplit(str(value)).path.strip("/"):
                 fault = "a path"
