@@ -50,7 +50,7 @@ class BuiltUrl(Plain):
     """Account, the first of its pair; empty for a URL without a login."""
     secret: str
     """Name of the secret in airflow_secrets that is the password; empty for none."""
-    derived_password: bool = False
+    derived: bool = False
     """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
     path: str
     """Database or virtual host, one segment without slashes at its ends."""

@@ -63,7 +63,7 @@ def secret_files(host: Host, common: Iterable[BuiltUrl], agent_port: int, major:
     """
     by_name = {url.file: url for url in common}
     own = (
-        replace(by_name[name], file=TURNS[name], user=login(host.name), secret=secret_name("scheduler_password"), derived_password=True)
+        replace(by_name[name], file=TURNS[name], user=login(host.name), secret=secret_name("scheduler_password"), derived=True)
         for name in secrets_of("scheduler", major)
         if name in TURNS
     )

@@ -53,7 +53,7 @@ def content(file: SecretFile, secrets: Secrets) -> str:
                 file.host,
                 file.port,
                 user=login(file.user, file.secret, secrets),
-                password=of_login(password, file.user) if file.derived_password else password,
+                password=of_login(password, file.user) if file.derived else password,
                 path=file.path,
                 query=file.query,
             )
