@@ -8,7 +8,7 @@ fields (``make docs``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME
@@ -527,6 +527,12 @@ class Node(Plain):
     """The DAGs; on hosts that parse them."""
     firewall: Firewall | None = None
     """The firewall; when airflow_firewall is on."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Names of the services of the catalogue that the host runs."""
+        own = (field.name for field in fields(self) if isinstance(getattr(self, field.name), Plain))
+        return frozenset((*own, *self.components))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 # Metadata of a field whose None is an empty dictionary, rather than no key.
@@ -77,6 +77,25 @@ def one_of(classes: Iterable[type[P]], data: object, where: str) -> P:
     return kinds[kind].from_vars(data, where)
 
 
+class _Shares(Mapping[str, P]):
+    """Instances of one class by name, each read when it is asked for: a run on one host needs few of hundreds of nodes."""
+
+    def __init__(self, wanted: type[P], data: Mapping[str, object], where: str) -> None:
+        self._wanted, self._data, self._where = wanted, data, where
+        self._read: dict[str, P] = {}
+
+    def __getitem__(self, name: str) -> P:
+        if name not in self._read:
+            self._read[name] = self._wanted.from_vars(self._data[name], f"{self._where}.{name}")
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Plain):
         return value.to_vars()
@@ -97,6 +116,8 @@ def _typed(hint: Any, data: object, where: str) -> object:
         return hint.from_vars(data, where)
     if origin is tuple and isinstance(data, (tuple, list)):
         return tuple(_typed(arguments[0], entry, f"{where}[{number}]") for number, entry in enumerate(data))
+    if origin is Mapping and isinstance(data, Mapping) and isinstance(arguments[1], type) and issubclass(arguments[1], Plain):
+        return _Shares(arguments[1], data, where)
     if origin is Mapping and isinstance(data, Mapping):
         return {str(key): _typed(arguments[1], content, f"{where}.{key}") for key, content in data.items()}
     if not _fits(hint, data):

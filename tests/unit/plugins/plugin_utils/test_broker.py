@@ -66,12 +66,12 @@ def test_each_broker_makes_a_cluster(hosts, changes, version):
     settings = defaults(**changes, airflow_version=version)
     assert inventory.check(hosts, settings) == []
     assert broker.check_options(broker_model.config(settings, 600), settings, 600) == []
-    model = plain(hosts, settings)
-    for name, node in model["nodes"].items():
-        assert survey.wanted(model, name)["packages"] is not None
-        if "airflow" in node:
-            assert airflow_cfg.render_config(node["airflow"]["config"])
-    assert json.dumps(model)
+    model = cluster.build(hosts, settings)
+    for name, node in model.nodes.items():
+        assert survey.wanted(model, name).packages is not None
+        if node.airflow:
+            assert airflow_cfg.render_config(node.airflow.config)
+    assert json.dumps(model.to_vars())
 
 
 @pytest.mark.parametrize(

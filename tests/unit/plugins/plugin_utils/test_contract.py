@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 from pathlib import Path
@@ -16,6 +17,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 from test_cluster import VIP, available, defaults, reference, single, variables
 
 ROOT = Path(__file__).parents[4]
+MODEL = sorted((ROOT / "plugins/plugin_utils/_model").glob("*.py"))
 OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db/airflow", "airflow_broker_url": "amqps://a:b@mq/airflow"}
 
@@ -106,3 +108,27 @@ def test_a_setting_has_the_type_of_its_variable(field):
         kind = f"tuple[{option['elements']}, ...]"
     assert field.type == kind
     assert not (option.get("no_log") and field.repr)
+
+
+def public(path):
+    """Public functions and methods of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    return [node for body in bodies for node in body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+
+
+@pytest.mark.parametrize("path", MODEL, ids=lambda path: path.stem)
+def test_untyped_data_stop_at_the_edge(path):
+    signatures = {node.name: f"{ast.unparse(node.args)} {ast.unparse(node.returns)}" for node in public(path)}
+    assert not [name for name, signature in signatures.items() if "Any" in signature]
+
+
+@pytest.mark.parametrize("path", MODEL, ids=lambda path: path.stem)
+def test_a_docstring_says_what_each_argument_is(path):
+    """In its text, or in that of the argument's own type."""
+    described = {"Settings", "Secrets", "Host", "Node", "Cluster", "Broker"}
+    for node in public(path):
+        arguments = [each for each in (*node.args.args, *node.args.kwonlyargs) if each.annotation]
+        text = ast.get_docstring(node) or ""
+        unknown = [each.arg for each in arguments if ast.unparse(each.annotation) not in described]
+        assert [name for name in unknown if f"``{name}``" not in text] == [], node.name
