@@ -19,6 +19,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, timing, types
@@ -59,10 +60,13 @@ class ActionModule(ActionBase):
         options = specs[0]["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
         given = self._read(names, variables["hostvars"], {**options, **types.arguments(specs)})
-        settings = self._settings(given, variables, options)
-        hosts = [self._host(name, given.values[name], variables, settings) for name in names]
+        values = self._cluster_values(given, variables, options)
+        settings = Settings.from_variables(values)
+        own = {name: {**values, **given.values[name]} for name in names}
+        hosts = [self._host(name, own[name], variables) for name in names]
+        locks = {name: str(own[name]["airflow_lock_file"]) for name in names}
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-        warning, clusters = controller.look_at_inventories(sources, str(settings["airflow_secrets_file"]))
+        warning, clusters = controller.look_at_inventories(sources, settings.secrets_file)
         self._fail_with(
             [
                 *self._check_variables(given, settings),
@@ -70,14 +74,15 @@ class ActionModule(ActionBase):
                 *inventory.check_sources(clusters),
                 *inventory.check(hosts, settings),
                 *self._check_settings(given, settings, hosts),
+                *self._check_locks(locks, settings.version),
             ]
         )
         if warning:
             # Not in the result: of a task without a change, Ansible may be told to show nothing.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
-        result["cluster"] = cluster.build(hosts, settings)
+        result["cluster"] = cluster.build(hosts, settings).to_vars()
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
-        result["summary"] = f"Cluster {settings['airflow_cluster_name']} is valid: {count}, Airflow {settings['airflow_version']}."
+        result["summary"] = f"Cluster {settings.cluster_name} is valid: {count}, Airflow {settings.version}."
         result["changed"] = False
         return result
 
@@ -117,55 +122,56 @@ class ActionModule(ActionBase):
             given.values[host] = good
         return given
 
-    def _settings(self, given: _Given, variables: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-        """Values for the cluster as a whole. A variable that cannot be used has its default, so that the other checks can go on."""
+    def _cluster_values(self, given: _Given, variables: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        """Values for the cluster as a whole, and the defaults of what hosts may have for themselves.
+
+        A variable that cannot be used has its default, so that the other checks can go on.
+        """
         first = next(iter(given.values.values()), {})
-        settings = {}
+        values: dict[str, Any] = {}
         for name, option in options.items():
-            if name in first:
-                settings[name] = first[name]
+            if name in types.PER_HOST:
+                values |= {name: option["default"]} if "default" in option else {}
+            elif name in first:
+                values[name] = first[name]
             elif name in given.bad:
-                settings[name] = option.get("default", "")
+                values[name] = option.get("default", "")
             elif name in variables:
                 try:
-                    settings[name] = self._templar.template(variables[name])
+                    values[name] = self._templar.template(variables[name])
                 except AnsibleError:
                     # A default that needs an inventory's directory, where there is none.
-                    settings[name] = ""
-        return settings
+                    values[name] = ""
+        return values
 
     @staticmethod
-    def _check_variables(given: _Given, settings: dict[str, Any]) -> list[Problem]:
+    def _check_variables(given: _Given, settings: Settings) -> list[Problem]:
         """Every variable by itself, on every host."""
-        version = str(settings["airflow_version"])
+        version = settings.version
         found = list(given.problems)
         for host, values in given.values.items():
             problems = values_validation.check_values(values, version)
             problems += values_validation.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
             if version in airflow_options.versions():
                 environment = values.get("airflow_environment", {})
-                problems += airflow_options_validation.check_environment(environment, version, settings["airflow_config_extra_sections"])
+                problems += airflow_options_validation.check_environment(environment, version, settings.config_extra_sections)
             found += [(host, problem) for problem in problems]
         common = {host: {name: value for name, value in values.items() if name not in given.bad} for host, values in given.values.items()}
         return on_hosts(found, everybody=len(given.values)) + types.check_same(common)
 
     @staticmethod
-    def _check_settings(given: _Given, settings: dict[str, Any], hosts: list[hosts_model.Host]) -> list[Problem]:
+    def _check_settings(given: _Given, settings: Settings, hosts: list[hosts_model.Host]) -> list[Problem]:
         """The cluster-wide variables with each other, with Airflow's options and with files on the controller."""
-        version = str(settings["airflow_version"])
-        drain = "airflow_worker_drain_timeout_seconds"
-        drains = {host.name: int(given.values[host.name].get(drain, settings[drain])) for host in hosts if "worker" in host.groups}
+        version = settings.version
+        drains = {host.name: host.drain_timeout_seconds for host in hosts if "worker" in host.groups}
         problems = values_validation.check_relations(settings, drains)
         first = next(iter(given.values.values()), {})
         secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
-        problems += secrets_validation.check_secrets(secrets, str(settings["airflow_admin_user"]))
+        problems += secrets_validation.check_secrets(secrets, settings.admin_user)
         if version in airflow_options.versions():
-            config = settings["airflow_config"]
-            problems += airflow_options_validation.check_config(config, version, settings["airflow_config_extra_sections"])
-            plain = {section: options for section, options in config.items() if isinstance(options, dict)}
-            drain_seconds = max(drains.values(), default=0)
-            effective = merge.overlay(broker.config(settings, drain_seconds), plain)
-            major = int(version.partition(".")[0])
+            problems += airflow_options_validation.check_config(settings.config, version, settings.config_extra_sections)
+            drain_seconds = hosts_model.longest_drain_seconds(hosts)
+            effective = merge.overlay(broker.config(settings, drain_seconds), settings.options)
             # Most hosts have the same environment.
             faults: dict[str, list[Problem]] = {}
             found = []
@@ -173,36 +179,36 @@ class ActionModule(ActionBase):
                 environment = values.get("airflow_environment", {})
                 if (key := repr(environment)) not in faults:
                     there = airflow_options_validation.with_environment(effective, environment, version)
-                    faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, major)]
+                    faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, settings.major)]
                 found += [(name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
-        places = ("dags_dir", "release_cache", "secrets_file")
-        problems += controller.check_places(*(str(settings[f"airflow_{name}"]) for name in places))
-        certificate, key = (str(settings[f"airflow_web_{name}_file"]) for name in ("certificate", "key"))
-        problems += controller.check_web_certificate(certificate, key, datetime.datetime.now(datetime.UTC))
-        locks: dict[str, str] = {}
-        for host in hosts:
-            locks.setdefault(str(given.values[host.name].get("airflow_lock_file", settings["airflow_lock_file"])), host.name)
-        for path, name in locks.items():
-            problems += controller.check_files(name, path, version)
-        return problems
+        problems += controller.check_places(settings.dags_dir, settings.release_cache, settings.secrets_file)
+        now = datetime.datetime.now(datetime.UTC)
+        return problems + controller.check_web_certificate(settings.web_certificate_file, settings.web_key_file, now)
 
     @staticmethod
-    def _host(name: str, own: dict[str, Any], variables: dict[str, Any], settings: dict[str, Any]) -> hosts_model.Host:
-        def knob(variable: str) -> Any:
-            return own.get(variable, settings[variable])
+    def _check_locks(paths: dict[str, str], version: str) -> list[Problem]:
+        """Every file that ``paths``, by host, name, once."""
+        hosts: dict[str, str] = {}
+        for name, path in paths.items():
+            hosts.setdefault(path, name)
+        return [problem for path, name in hosts.items() for problem in controller.check_files(name, path, version)]
 
+    @staticmethod
+    def _host(name: str, own: dict[str, Any], variables: dict[str, Any]) -> hosts_model.Host:
+        """A host with its ``own`` values, which are those of the cluster where it has none."""
         connection = variables["hostvars"][name]
         port = str(connection.get("ansible_port") or 22)
         return hosts_model.Host(
             name=name,
             groups=frozenset(group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
             address=str(own.get("airflow_address", connection.get("ansible_host", name))),
-            queues=tuple(hosts_model.normalise_queues(knob("airflow_worker_queues"))),
-            webserver_port=int(knob("airflow_webserver_port")),
-            log_port=int(knob("airflow_worker_log_port")),
-            drain_timeout_seconds=int(knob("airflow_worker_drain_timeout_seconds")),
+            queues=hosts_model.queues_of(own["airflow_worker_queues"]),
+            worker_concurrency=int(own["airflow_worker_concurrency"]),
+            webserver_port=int(own["airflow_webserver_port"]),
+            log_port=int(own["airflow_worker_log_port"]),
+            drain_timeout_seconds=int(own["airflow_worker_drain_timeout_seconds"]),
             ssh_port=int(port) if port.isdecimal() else 22,
-            firewall_extra_rules=tuple(knob("airflow_firewall_extra_rules")),
-            vip_interface=str(knob("airflow_vip_interface")),
+            firewall_extra_rules=tuple(own["airflow_firewall_extra_rules"]),
+            vip_interface=str(own["airflow_vip_interface"]),
         )

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import preflight as preflight_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
@@ -37,14 +38,18 @@ class ActionModule(ActionBase):
             hosts[name] = {**own["ansible_facts"], "preflight": own[arguments["facts"]]["preflight"]}
         mark = digests.cluster_mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
         limit = str(variables.get("ansible_limit") or "")
-        problems, warnings = preflight_validation.check(hosts, variables["airflow_cluster"], mark, limit, deploy=bool(arguments["deploy"]))
+        cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
+        problems, warnings = preflight_validation.check(hosts, cluster, mark, limit, deploy=bool(arguments["deploy"]))
         if problems:
             raise AnsibleActionFail(report(problems))
         for warning in warnings:
             # Not in the result: of a task without a change, Ansible may be told to show nothing.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
-        stores = survey.survey(hosts, variables["airflow_cluster"])
-        result["ansible_facts"] = {"flightdeck_postgresql_origins": origins, "flightdeck_stores": stores}
+        stores = survey.survey(preflight_validation.host_data(hosts), cluster)
+        result["ansible_facts"] = {
+            "flightdeck_postgresql_origins": origins,
+            "flightdeck_stores": {name: store.to_vars() for name, store in stores.items()},
+        }
         result["changed"] = False
         return result

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import wanted
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.secrets import decrypts
 
@@ -31,7 +32,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first") from error
         before = time.time()
         try:
-            found = self._execute_module(module_name=MODULE, module_args=wanted(cluster, name), task_vars=task_vars)
+            request = wanted(Cluster.from_vars(cluster, "airflow_cluster"), name)
+            found = self._execute_module(module_name=MODULE, module_args=request.to_vars(), task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             result["preflight"] = {"unreachable": True, "error": _first_line(error)}
             return result

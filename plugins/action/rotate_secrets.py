@@ -13,6 +13,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secret
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import rotation as rotation_controller
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker, problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import rotation as rotation_validation
 
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
                 secrets_file.write(self._loader, path, values, state)
         result["rotating"] = rotation_controller.rotating(stored, rotation, names)
         if step != "check":
-            before, after = accounts.in_force(stored, rotation), accounts.in_force(values, state)
+            before, after = (accounts.in_force(*each).to_vars() for each in ((stored, rotation), (values, state)))
             # What the inventory sets itself stays as it is.
             changed = {name: value for name, value in after.items() if value != before.get(name)}
             result["secrets"] = {**self._task.args["secrets"], **changed}
@@ -54,7 +55,7 @@ class ActionModule(ActionBase):
         problems = rotation_validation.check(
             names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["foreign_secrets"]
         )
-        if problems := [*problems, *broker.check_rotation(names, cluster["broker"])]:
+        if problems := [*problems, *broker.check_rotation(names, ClusterBroker.from_vars(cluster["broker"]))]:
             raise AnsibleActionFail(problem.report(problems))
 
     def _given(self, variables: dict[str, Any]) -> dict[str, str]:

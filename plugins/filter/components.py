@@ -4,11 +4,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import airflow, leftovers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node, Queue, secret_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, digests, environment, secrets, worker_units
+
+
+def former_files(present: Iterable[str], node: object) -> list[str]:
+    """See _model/leftovers.py."""
+    return leftovers.former_files(present, Node.from_vars(node))
+
+
+def secret_content(file: object, values: Mapping[str, object]) -> str:
+    """See _render/secrets.py."""
+    return secrets.content(secret_file(file), Secrets.from_vars(values))
+
+
+def secret_files(files: Iterable[object], values: Mapping[str, object], group: str) -> list[dict[str, str]]:
+    """See _render/secrets.py."""
+    return secrets.secret_files(map(secret_file, files), Secrets.from_vars(values), group)
+
+
+def secret_versions(files: Iterable[object], values: Mapping[str, object]) -> dict[str, str]:
+    """See _render/secrets.py."""
+    return secrets.secret_versions(map(secret_file, files), Secrets.from_vars(values))
+
+
+def worker_instances(queues: Iterable[object], address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+    """See _render/worker_units.py."""
+    return worker_units.worker_instances(map(Queue.from_vars, queues), address, derived, remote_control)
 
 
 class FilterModule:
@@ -20,15 +47,15 @@ class FilterModule:
             "airflow_cfg": airflow_cfg.render_config,
             "component_digest": digests.component_digest,
             "environment_file": environment.environment_file,
-            "former_files": leftovers.former_files,
+            "former_files": former_files,
             "former_units": leftovers.former_units,
             "process_settings": digests.process_settings,
             "release_id": digests.release_id,
-            "secret_content": secrets.content,
-            "secret_files": secrets.secret_files,
+            "secret_content": secret_content,
+            "secret_files": secret_files,
             "secret_mounts": airflow.secret_mounts,
-            "secret_versions": secrets.secret_versions,
+            "secret_versions": secret_versions,
             "with_certificates": secrets.with_certificates,
             "worker_concurrency": worker_units.worker_concurrency,
-            "worker_instances": worker_units.worker_instances,
+            "worker_instances": worker_instances,
         }

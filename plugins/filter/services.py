@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    Account,
+    Database,
+    Firewall,
+    LeaseAccounts,
+    RabbitMq,
+    Redis,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
     digests,
     haproxy,
@@ -34,6 +43,44 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def database_users(databases: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:
+    """See _model/accounts.py."""
+    return accounts.database_users(map(Database.from_vars, databases), Secrets.from_vars(values))
+
+
+def turn_users(turns: object, values: Mapping[str, object]) -> list[dict[str, str]]:
+    """See _model/accounts.py; ``turns`` is empty without singleton mode."""
+    return accounts.turn_users(LeaseAccounts.from_vars(turns) if turns else None, Secrets.from_vars(values))
+
+
+def resting_users(shares: Iterable[Mapping[str, str]], values: Mapping[str, object]) -> list[dict[str, object]]:
+    """See _model/accounts.py; ``shares`` are databases or nodes of the model that have an account."""
+    pairs = (Account(user=share["user"], secret=share["secret"]) for share in shares)
+    return [user.to_vars() for user in accounts.resting_users(pairs, Secrets.from_vars(values))]
+
+
+def firewall_peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -> list[str]:
+    """See _model/firewall.py. The nodes are read as they are: there may be hundreds, for each host of a run."""
+    addresses = {name: str(node["address"]) for name, node in nodes.items()}
+    sources = {name: {source for rule in node["firewall"]["rules"] for source in rule["sources"]} for name, node in nodes.items()}
+    return firewall.peers(addresses, sources, run)
+
+
+def firewall_ruleset(share: object) -> str:
+    """See _render/nftables.py."""
+    return nftables.ruleset(Firewall.from_vars(share))
+
+
+def rabbitmq_definitions(node: object, values: Mapping[str, object]) -> str:
+    """See _render/rabbitmq.py."""
+    return rabbitmq.definitions(RabbitMq.from_vars(node), Secrets.from_vars(values))
+
+
+def redis_users(node: object, values: Mapping[str, object]) -> str:
+    """See _render/redis.py."""
+    return redis.redis_users(Redis.from_vars(node), Secrets.from_vars(values))
+
+
 class FilterModule:
     """Collects the filters for Ansible."""
 
@@ -43,9 +90,9 @@ class FilterModule:
             "broker_memory": _checked(sizes.broker_memory),
             "certificate_files": _checked(secrets.certificate_files),
             "cluster_mark": _checked(digests.cluster_mark),
-            "database_users": _checked(accounts.database_users),
-            "firewall_peers": _checked(firewall.peers),
-            "firewall_ruleset": _checked(nftables.ruleset),
+            "database_users": _checked(database_users),
+            "firewall_peers": _checked(firewall_peers),
+            "firewall_ruleset": _checked(firewall_ruleset),
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
             "haproxy_quote": _checked(haproxy.haproxy_quote),
             "patroni_change": _checked(ha.patroni_change),
@@ -55,8 +102,8 @@ class FilterModule:
             "postgresql_peer": _checked(postgresql.postgresql_peer),
             "postgresql_value": _checked(postgresql.postgresql_value),
             "rabbitmq_cookie": _checked(secrets_validation.cookie),
-            "rabbitmq_definitions": _checked(rabbitmq.definitions),
-            "redis_users": _checked(redis.redis_users),
-            "resting_users": _checked(accounts.resting_users),
-            "turn_users": _checked(accounts.turn_users),
+            "rabbitmq_definitions": _checked(rabbitmq_definitions),
+            "redis_users": _checked(redis_users),
+            "resting_users": _checked(resting_users),
+            "turn_users": _checked(turn_users),
         }

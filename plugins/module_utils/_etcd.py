@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
-
-Member = dict[str, Any]
+from typing import TypedDict
 
 _TLS = "/etc/etcd/airflow-tls"
+
+
+class Member(TypedDict):
+    """A member as etcd lists it. One that was added and has not started yet has no name."""
+
+    id: str
+    name: str
+    peer_urls: list[str]
+    started: bool
 
 
 def command(url: str, *arguments: str) -> list[str]:

@@ -27,10 +27,11 @@ _WANTED = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "u
 _VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
 
 
-def problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str:
-    """Why the server is refused for Airflow ``major``, with the code of the problem; empty when it is not. Its URL is that of ``variable``.
+def problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str | None:
+    """Why the server is refused for Airflow ``major``, with the code of the problem; None when it is not.
 
-    ``said`` holds the last column of the first row that answers each of the QUERIES of ``engine``, or nothing.
+    Its URL is that of ``variable``. ``least`` is the oldest version that is supported. ``said`` holds the last column of the
+    first row that answers each of the QUERIES of ``engine``, or nothing.
     """
     version = said["version"]
     if "mariadb" in version.lower():
@@ -49,7 +50,7 @@ def problem(variable: str, engine: str, least: str, major: int, said: Mapping[st
         reason = "A migration makes a function, and MySQL cannot take back one that ends in the middle"
         remedy = f"SET GLOBAL {trust} = 1 as the server's administrator, and 0 afterwards"
         return f"FD178 the server of {variable}: {state}. {reason}. {remedy}."
-    return ""
+    return None
 
 
 def _numbers(*parts: str) -> list[int]:

@@ -27,12 +27,12 @@ def row(component: str, state: str, detail: str) -> Row:
     return {"component": component, "state": state, "detail": detail}
 
 
-def unit_problem(values: Mapping[str, str] | None) -> str:
-    """Empty when the unit is up, else its state in words."""
-    if values is None or values.get("LoadState") == "not-found":
+def unit_problem(values: Mapping[str, str]) -> str | None:
+    """The state of a unit in words; None when it is up. ``values`` are those of ``systemctl show``, none for an unknown unit."""
+    if not values or values.get("LoadState") == "not-found":
         return "the unit does not exist"
     if values.get("ActiveState") == "active":
-        return ""
+        return None
     result = values.get("Result", "")
     return f"unit is {values.get('ActiveState')} ({values.get('SubState')})" + (
         f", result {result}" if result not in ("", "success") else ""
@@ -149,8 +149,8 @@ def _read_all(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def postgresql_problem(address: str, port: int, user: str, database: str, timeout: float = 5.0) -> str:
-    """Empty when a PostgreSQL server asks ``user`` for a password there; else what happened instead. Needs no password.
+def postgresql_problem(address: str, port: int, user: str, database: str, timeout: float = 5.0) -> str | None:
+    """What happened instead of a PostgreSQL server asking ``user`` for a password; None when it does. Needs no password.
 
     An authentication request is the first thing a server says that accepts connections of this user to this database; while it starts,
     stops or has no room it says so in an error.
@@ -165,27 +165,27 @@ def postgresql_problem(address: str, port: int, user: str, database: str, timeou
     except OSError as error:
         return f"no connection to port {port}: {error}"
     if answer[:1] == b"R":
-        return ""
+        return None
     if answer[:1] == b"E":
         fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in answer[5:].split(b"\0") if part}
         return f"{fields.get(b'C', '')} {fields.get(b'M', '')}".strip()
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak PostgreSQL's protocol"
 
 
-def amqp_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str:
-    """Empty when an AMQP broker greets there, else what happened instead. Needs no password. ``authority`` as for ``_ask``."""
+def amqp_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str | None:
+    """What happened instead of an AMQP broker's greeting; None when it greets. Needs no password. ``authority`` as for ``_ask``."""
     try:
         answer = _ask(address, port, timeout, authority, b"AMQP\x00\x00\x09\x01", 11)
     except OSError as error:
         return f"no connection to port {port}: {error}"
     # A method frame (1) on channel 0 that carries connection.start: class 10, method 10.
     if len(answer) == 11 and answer[0] == 1 and answer[7:11] == b"\x00\x0a\x00\x0a":
-        return ""
+        return None
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak AMQP 0-9-1"
 
 
-def redis_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str:
-    """Empty when a Redis server takes writes there, else what happened instead. Needs no password. ``authority`` as for ``_ask``.
+def redis_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str | None:
+    """What happened instead of a Redis server taking writes; None when it does. Needs no password. ``authority`` as for ``_ask``.
 
     A server that reads its data, or that cannot write them, answers a PING with an error.
     """
@@ -194,7 +194,7 @@ def redis_problem(address: str, port: int, timeout: float = 5.0, authority: str 
     except OSError as error:
         return f"no connection to port {port}: {error}"
     if answer == b"+PONG\r\n":
-        return ""
+        return None
     if answer[:1] == b"-":
         return answer[1:].decode("utf-8", "replace").strip()
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak Redis's protocol"

@@ -119,7 +119,9 @@ def main() -> None:
     changed = wanted != bool(member)
     after = before
     if changed and module.check_mode:
-        after = [each for each in before if each != member] + ([{"name": name, "peer_urls": [url]}] if wanted else [])
+        after = [each for each in before if each != member] + (
+            [{"id": "", "name": name, "peer_urls": [url], "started": False}] if wanted else []
+        )
     elif changed:
         if wanted:
             join(module)

@@ -112,12 +112,12 @@ class _Node:
         for database in part["databases"]:
             problem = status.postgresql_problem("127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout)
             # From the host itself pg_hba may admit nobody (28000): the server answers, and that is what is asked here.
-            healthy = not problem or problem.startswith("28000")
+            healthy = problem is None or problem.startswith("28000")
             rows.append(
                 status.row(
                     f"metastore {database['name']}",
                     status.OK if healthy else status.FAILED,
-                    f"accepts connections on port {part['port']}" if healthy else problem,
+                    problem if problem and not healthy else f"accepts connections on port {part['port']}",
                 )
             )
         return rows
@@ -144,12 +144,12 @@ class _Node:
         nodes, queues = answers
         return status.rabbitmq_rows(part["nodes"], nodes, api.alarms(), queues, self.queues)
 
-    def stopped(self, unit: str) -> str:
-        """Why ``unit`` does not run; empty when it does, or systemd does not say."""
+    def stopped(self, unit: str) -> str | None:
+        """Why ``unit`` does not run; None when it does, or systemd does not say."""
         try:
-            return status.unit_problem(_systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit))
+            return status.unit_problem(_systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit, {}))
         except OSError:
-            return ""
+            return None
 
     def redis(self, part: dict[str, Any]) -> list[status.Row]:
         problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("authority", ""))
@@ -170,7 +170,7 @@ class _Node:
             elif listener.get("check") == "patroni":
                 problem = status.postgresql_problem("127.0.0.1", int(listener["port"]), "airflow", "airflow", self.timeout)
                 # Without encryption it is refused (28000): the server answers, and that is what is asked here.
-                problem = "" if problem.startswith("28000") else problem
+                problem = None if problem and problem.startswith("28000") else problem
                 service = "the PostgreSQL server that leads"
             elif listener.get("check") == "amqp":
                 problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
@@ -187,7 +187,7 @@ class _Node:
     def pgbouncer(self, part: dict[str, Any]) -> list[status.Row]:
         problem = status.postgresql_problem("127.0.0.1", int(part["port"]), "airflow", "airflow", self.timeout)
         # Without encryption it is refused (08P01): it answers, and that is what is asked here.
-        problem = "" if problem.startswith("08P01") else problem
+        problem = None if problem and problem.startswith("08P01") else problem
         return [status.row("pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}")]
 
     def airflow(self) -> list[status.Row]:
@@ -196,11 +196,10 @@ class _Node:
             units = _systemd.show(lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES)
         except OSError as error:
             return [status.row(label, status.FAILED, " ".join(str(error).split())) for label, _ in services]
-        return [self.service(label, unit, units.get(f"{unit}.service")) for label, unit in services]
+        return [self.service(label, unit, units.get(f"{unit}.service", {})) for label, unit in services]
 
-    def service(self, label: str, unit: str, values: dict[str, str] | None) -> status.Row:
-        problem = status.unit_problem(values)
-        if problem or values is None:
+    def service(self, label: str, unit: str, values: dict[str, str]) -> status.Row:
+        if problem := status.unit_problem(values):
             return status.row(label, status.FAILED, problem)
         code, out, err = self.command(self.health_command, unit)
         said = (_last_line(out) or _last_line(err)).removeprefix(f"{unit}: ")

@@ -13,6 +13,8 @@ import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ports
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/security.md"
@@ -21,15 +23,15 @@ BEGIN, END = "<!-- port matrix -->\n", "<!-- end of the port matrix -->\n"
 
 def table():
     """Markdown for a cluster that has everything, a row per group's port."""
-    settings = {}
+    variables = {}
     for path in (ROOT / "roles/airflow/defaults/main").glob("*.yml"):
-        settings.update(yaml.safe_load(path.read_text()) or {})
+        variables.update(yaml.safe_load(path.read_text()) or {})
     hosts = [
-        hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", ({"name": "default", "concurrency": 0},))
+        hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", (Queue(name="default"),))
         for number, group in enumerate(services.GROUPS, start=1)
     ]
     hosts += [hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
-    settings |= {"airflow_firewall": True, "airflow_vip": "192.0.2.100/24"}
+    settings = Settings.from_variables({**variables, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
     for group in services.GROUPS:
         host = next(host for host in hosts if host.name == group)

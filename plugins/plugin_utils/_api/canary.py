@@ -192,8 +192,8 @@ class Canary:
             rows.append(row("canary", "-", "failed", trouble))
         return rows
 
-    def log_problem(self, instance: Mapping[str, Any]) -> str:
-        """Empty when the log of ``instance``, fetched through the API, has the canary's line; else what it is instead."""
+    def log_problem(self, instance: Mapping[str, Any]) -> str | None:
+        """What is wrong with the log of ``instance``, fetched through the API; None when it has the canary's line."""
         path = (
             f"{_DAG_PATH}/dagRuns/{quoted(instance['run'])}/taskInstances/{quoted(instance['task_id'])}/logs/{instance['try_number']}"
             f"?full_content=true&map_index={instance['map_index']}"
@@ -206,7 +206,7 @@ class Canary:
             except ApiError as error:
                 return f"its log cannot be read: {error}"
             if marker in text:
-                return ""
+                return None
             self.pause(1.0)
         return f"its log does not have the canary's line: {' '.join(text.split())[:300]}"
 

@@ -117,8 +117,11 @@ def names_of(certificate: str) -> set[str]:
     return {*found.get_values_for_type(x509.DNSName), *(str(address) for address in found.get_values_for_type(x509.IPAddress))}
 
 
-def reason_to_renew(pair: Pair | None, authority: Pair, names: Iterable[str], now: datetime.datetime, renew_days: int) -> str:
-    """Why a host needs another certificate, empty when it does not."""
+def reason_to_renew(pair: Pair | None, authority: Pair, names: Iterable[str], now: datetime.datetime, renew_days: int) -> str | None:
+    """Why a host needs another certificate than ``pair``, in words; None when it does not.
+
+    ``names`` are those that it has to prove; ``renew_days`` are the days before its end when it is replaced.
+    """
     if not pair:
         return "it has none"
     certificate = x509.load_pem_x509_certificate(pair["certificate"].encode())
@@ -129,7 +132,7 @@ def reason_to_renew(pair: Pair | None, authority: Pair, names: Iterable[str], no
     if names_of(pair["certificate"]) != {_plain(name) for name in names}:
         return "the host's names or addresses changed"
     left = (certificate.not_valid_after_utc - now).days
-    return f"it ends in {left} days" if left < renew_days else ""
+    return f"it ends in {left} days" if left < renew_days else None
 
 
 def _plain(name: str) -> str:

@@ -15,34 +15,36 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     TURNS,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Unit
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 
 
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
-    """Names of the secret files that ``component`` reads in Airflow ``major``."""
+    """Names of the secret files that ``component`` reads in Airflow ``major``. Raises KeyError for no component."""
     own = COMPONENT[component].secrets[major]
     broker = (BROKER_AUTHORITY,) if "broker_url" in own else ()
     return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
-def units(components: Iterable[str], queues: Iterable[str], major: int) -> list[dict[str, str]]:
-    """Label and unit, without suffix, of each Airflow service of a host; a worker has one for each of its ``queues``."""
+def units(host: Host, major: int) -> tuple[Unit, ...]:
+    """The units of the components of ``host`` in Airflow ``major``; a worker has one for each of its queues."""
     found = []
-    for component in components:
+    for component in host.components:
         unit = COMPONENT[component].unit[major]
         if unit.endswith("@*"):
-            found += [{"label": f"{component} {queue}", "unit": unit.replace("*", queue)} for queue in queues]
+            found += [Unit(label=f"{component} {queue.name}", unit=unit.replace("*", queue.name)) for queue in host.queues]
         else:
-            found.append({"label": component, "unit": unit})
-    return found
+            found.append(Unit(label=component, unit=unit))
+    return tuple(found)
 
 
 def turn_secrets(major: int) -> tuple[str, ...]:
-    """Names of the secret files that a host has besides when its scheduler takes turns."""
+    """Names of the secret files that a host has besides when its scheduler runs in singleton mode, in Airflow ``major``."""
     return (LEASE, FAILOVER, *(TURNS[name] for name in secrets_of("scheduler", major) if name in TURNS))
 
 
 def secret_sources(component: str, major: int, files: Collection[str]) -> dict[str, str]:
-    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does."""
+    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in Airflow ``major``."""
     own = {name: name for name in secrets_of(component, major)}
     if component == "scheduler" and LEASE in files:
         own |= {LEASE: LEASE, FAILOVER: FAILOVER, **{name: TURNS[name] for name in own if name in TURNS}}
@@ -50,9 +52,10 @@ def secret_sources(component: str, major: int, files: Collection[str]) -> dict[s
 
 
 def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
-    """What systemd mounts over ``directory`` for a process of ``component``: its own secret ``files``, and for the others an empty one.
+    """What systemd mounts over ``directory`` for a process of ``component`` in Airflow ``major``.
 
-    Empty, because Airflow refuses to list its options when a ``*_cmd`` of any of them fails.
+    Its own secret ``files``, and an empty one for the others, because Airflow refuses to list its options when a ``*_cmd`` of
+    any of them fails.
     """
     files = set(files)
     # A certificate is public, and every process on the host may be told to look at it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
@@ -14,7 +14,17 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     SECRETS_DIR,
     SYSTEM_AUTHORITIES,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    BuiltUrl,
+    Listener,
+    PlainValue,
+    Redis,
+    SecretFile,
+    Server,
+    secret_name,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 USER = "airflow"
 # A new connection and a publication are tried again until Airflow's operation_timeout: a broker of one host is away while it restarts.
@@ -33,15 +43,15 @@ QUORUM = RABBITMQ_ONLY[:2]
 class Broker:
     """Which broker a cluster has."""
 
-    kind: str
+    kind: Literal["rabbitmq", "redis", "sqs"]
     external: bool
     tls: bool
-    # Certificate that proves it to its clients.
+    # Path of the CA certificates by which clients verify it.
     authority: str
 
     @property
     def group(self) -> str:
-        """The group whose hosts run it; empty when it is none of the cluster's."""
+        """The group whose hosts run it; empty for an external one."""
         return "" if self.external else self.kind
 
     @property
@@ -50,24 +60,27 @@ class Broker:
         return self.kind != "sqs"
 
 
-def broker_of(settings: Mapping[str, Any]) -> Broker:
-    """The broker that the cluster-wide ``settings`` describe, wrong ones too."""
-    kind, url = str(settings["airflow_broker"]), str(settings["airflow_broker_url"] or "")
-    if kind == "sqs" or url:
-        private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings["airflow_broker_ca"] else ""
-        return Broker(kind, True, url.lower().startswith(("amqps:", "rediss:")), private or SYSTEM_AUTHORITIES)
-    return Broker(kind, False, bool(settings["airflow_tls"]), f"{SECRETS_DIR}/{AUTHORITY}")
+def broker_of(settings: Settings) -> Broker:
+    """The broker that ``settings`` describe, wrong ones too."""
+    if settings.broker == "sqs" or settings.broker_url:
+        private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings.broker_ca else ""
+        tls = settings.broker_url.lower().startswith(("amqps:", "rediss:"))
+        return Broker(settings.broker, True, tls, private or SYSTEM_AUTHORITIES)
+    return Broker(settings.broker, False, settings.tls, f"{SECRETS_DIR}/{AUTHORITY}")
 
 
-def hold_seconds(settings: Mapping[str, Any], drain_seconds: int) -> int:
-    """Seconds that a worker may hold a message at most: those of a task, and what it takes to stop a worker."""
-    return int(settings["airflow_max_task_seconds"]) + drain_seconds
+def hold_seconds(settings: Settings, drain_seconds: int) -> int:
+    """Seconds that a worker may hold a message at most: the longest task, and ``drain_seconds`` until a stopped worker is gone."""
+    return settings.max_task_seconds + drain_seconds
 
 
-def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
-    """What schedulers and workers need in airflow.cfg besides the URL."""
+def config(settings: Settings, drain_seconds: int) -> Config:
+    """What schedulers and workers need in airflow.cfg besides the URL.
+
+    ``drain_seconds`` is the longest time that a stopped worker waits for its tasks.
+    """
     broker = broker_of(settings)
-    extra: dict[str, Any] = {
+    extra: dict[str, object] = {
         "broker_channel_error_retry": True,
         "broker_connection_max_retries": None,
         # A worker that reconnects with running tasks would never raise its prefetch again.
@@ -76,9 +89,9 @@ def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
         "worker_proc_alive_timeout": 60,
         "worker_consumer": "flightdeck_worker:Consumer",
     }
-    transport: dict[str, Any] = {"confirm_publish": True}
+    transport: dict[str, object] = {"confirm_publish": True}
     # Below the 4 s that one connection attempt may take, a broker failover would fail every publish.
-    celery: dict[str, Any] = {"operation_timeout": 20, "extra_celery_config": extra}
+    celery: dict[str, object] = {"operation_timeout": 20, "extra_celery_config": extra}
     if broker.kind == "rabbitmq":
         # Celery sees quorum queues only in its own declarations; without both it asks for a QoS that they refuse.
         extra.update(dict.fromkeys(QUORUM, "quorum"), broker_heartbeat=30)
@@ -95,7 +108,7 @@ def config(settings: Mapping[str, Any], drain_seconds: int) -> Config:
     return {"celery": celery, "celery_broker_transport_options": transport}
 
 
-def tls_options(broker: Broker) -> dict[str, Any]:
+def tls_options(broker: Broker) -> dict[str, object]:
     """Options of Celery by which a client verifies the ``broker``."""
     if broker.kind == "redis":
         return {"ssl_ca_certs": broker.authority, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
@@ -103,7 +116,7 @@ def tls_options(broker: Broker) -> dict[str, Any]:
     return {"ca_certs": broker.authority, "cert_reqs": int(ssl.CERT_REQUIRED), "server_hostname": None}
 
 
-def _redis_options(settings: Mapping[str, Any], drain_seconds: int) -> dict[str, Any]:
+def _redis_options(settings: Settings, drain_seconds: int) -> dict[str, object]:
     return {
         # What a worker holds longer is given to another one.
         "visibility_timeout": hold_seconds(settings, drain_seconds),
@@ -114,67 +127,84 @@ def _redis_options(settings: Mapping[str, Any], drain_seconds: int) -> dict[str,
     }
 
 
-def _sqs_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _sqs_options(settings: Settings) -> dict[str, object]:
     return {
         # For predefined queues it is the queue's own setting that counts; the health check compares the two.
-        "visibility_timeout": int(settings["airflow_sqs_visibility_timeout_seconds"]),
+        "visibility_timeout": settings.sqs_visibility_timeout_seconds,
         # Celery makes no queues then, neither for tasks nor for itself.
-        "predefined_queues": {str(name): {"url": str(url)} for name, url in settings["airflow_sqs_queues"].items()},
-        "region": str(settings["airflow_sqs_region"]),
-        "is_secure": not str(settings["airflow_sqs_endpoint_url"]).startswith("http:"),
+        "predefined_queues": {str(name): {"url": str(url)} for name, url in settings.sqs_queues.items()},
+        "region": settings.sqs_region,
+        "is_secure": not settings.sqs_endpoint_url.startswith("http:"),
         "wait_time_seconds": 10,
         "client-config": {"connect_timeout": 4, "read_timeout": 10},
     }
 
 
-def secrets(settings: Mapping[str, Any], balancer: str) -> list[dict[str, Any]]:
-    """Descriptions of the secret files with the URL and the authority; ``balancer`` is the address of the host's load balancer."""
+def secret_files(settings: Settings, balancer: str) -> tuple[SecretFile, ...]:
+    """The secret files with the broker's URL and its CA; ``balancer`` is the address of the host's load balancer."""
+    private = (PlainValue(file=BROKER_AUTHORITY, secret=secret_name("broker_ca")),) if settings.broker_ca else ()
+    return (_url(settings, balancer), *private)
+
+
+def _url(settings: Settings, balancer: str) -> SecretFile:
     broker = broker_of(settings)
-    url: dict[str, Any] = {"file": "broker_url", "secret": "broker_url"}
     if broker.kind == "sqs":
-        endpoint = urlsplit(str(settings["airflow_sqs_endpoint_url"]))
-        key = str(settings["airflow_sqs_access_key_id"])
-        url = {"file": "broker_url", "user": key, **({"secret": "sqs_secret_access_key"} if key else {})}
-        url |= {"scheme": "sqs", "host": endpoint.hostname or "", "port": endpoint.port or 0, "path": "", "query": {}}
-    elif not broker.external:
-        amqp = {"scheme": "amqps" if broker.tls else "amqp", "path": "airflow"}
-        redis = {"scheme": "rediss" if broker.tls else "redis", "path": "0"}
-        url |= {**(amqp if broker.kind == "rabbitmq" else redis), "user": USER, "secret": "broker_password", "query": {}}
-        url |= {"host": balancer, "port": settings["airflow_haproxy_broker_port"]}
-    private = [{"file": BROKER_AUTHORITY, "secret": "broker_ca"}] if settings["airflow_broker_ca"] else []
-    return [url, *private]
+        endpoint, key = urlsplit(settings.sqs_endpoint_url), settings.sqs_access_key_id
+        return BuiltUrl(
+            file="broker_url",
+            scheme="sqs",
+            host=endpoint.hostname or "",
+            port=endpoint.port or 0,
+            user=key,
+            secret=secret_name("sqs_secret_access_key") if key else "",
+            path="",
+            query={},
+        )
+    if broker.external:
+        return PlainValue(file="broker_url", secret=secret_name("broker_url"))
+    scheme, path = ("amqp", "airflow") if broker.kind == "rabbitmq" else ("redis", "0")
+    return BuiltUrl(
+        file="broker_url",
+        scheme=f"{scheme}s" if broker.tls else scheme,
+        host=balancer,
+        port=settings.haproxy_broker_port,
+        user=USER,
+        secret=secret_name("broker_password"),
+        path=path,
+        query={},
+    )
 
 
-def foreign_secrets(settings: Mapping[str, Any]) -> list[str]:
-    """Secrets of accounts that only brokers of the collection have, as far as the cluster's has none."""
+def foreign_secrets(settings: Settings) -> list[str]:
+    """Secrets of accounts that only managed brokers have, as far as this cluster's has none."""
     broker = broker_of(settings)
     of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie"] if broker.group != "rabbitmq" else []
     return [*(["broker_password"] if broker.external else []), *of_rabbitmq]
 
 
-def redis(settings: Mapping[str, Any]) -> dict[str, Any]:
+def redis(settings: Settings) -> Redis:
     """The share of the host that runs Redis."""
-    return {
-        "port": settings["airflow_redis_port"],
-        "user": USER,
-        "secret": "broker_password",
-        "memory_share": 0.4,
-        **({"authority": "/etc/redis/airflow-tls/ca.crt"} if settings["airflow_tls"] else {}),
-    }
+    return Redis(
+        port=settings.redis_port,
+        user=USER,
+        secret=secret_name("broker_password"),
+        memory_share=0.4,
+        authority="/etc/redis/airflow-tls/ca.crt" if settings.tls else None,
+    )
 
 
-def listeners(settings: Mapping[str, Any], servers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The load balancers' listener for a broker of the cluster, if it has one; ``servers`` are those of each group."""
+def listeners(settings: Settings, servers: Mapping[str, tuple[Server, ...]]) -> tuple[Listener, ...]:
+    """The load balancers' listener for a managed broker, if the cluster has one; ``servers`` are those of each group."""
     broker = broker_of(settings)
-    if broker.external:
-        return []
-    return [
-        {
-            "name": "broker",
-            "mode": "tcp",
-            "port": settings["airflow_haproxy_broker_port"],
-            "check": {"rabbitmq": "amqp", "redis": "redis"}[broker.kind],
-            **({"authority": "/etc/haproxy/airflow-tls/ca.crt"} if broker.tls else {}),
-            "servers": servers[broker.group],
-        }
-    ]
+    if broker.external or broker.kind == "sqs":
+        return ()
+    return (
+        Listener(
+            name="broker",
+            mode="tcp",
+            port=settings.haproxy_broker_port,
+            check="amqp" if broker.kind == "rabbitmq" else "redis",
+            authority="/etc/haproxy/airflow-tls/ca.crt" if broker.tls else None,
+            servers=servers[broker.group],
+        ),
+    )

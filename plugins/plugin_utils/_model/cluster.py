@@ -5,8 +5,8 @@ Pure functions: no Ansible, no input or output. ``build`` never sees a secret or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
@@ -18,8 +18,39 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import f
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets, units
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    Account,
+    AirflowNode,
+    BuiltUrl,
+    Cluster,
+    ClusterBroker,
+    Dags,
+    Database,
+    Directories,
+    Firewall,
+    FirewallRule,
+    GivenUrl,
+    HaProxy,
+    HaProxyStats,
+    HostAddress,
+    LeaseAgent,
+    Listener,
+    Metastore,
+    Node,
+    NodePort,
+    PgBouncer,
+    PlainValue,
+    RabbitMq,
+    RabbitMqSeed,
+    SecretFile,
+    Server,
+    Tls,
+    Version,
+    secret_name,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
 DAGS_DIR = "dags"
@@ -40,17 +71,16 @@ def _coarse(least: int, needed: int) -> int:
 
 
 class Model:
-    """Builds the dictionary; one method per part."""
+    """Builds the model; one method per part. ``settings`` are those of a supported version of Airflow."""
 
-    def __init__(self, hosts: list[Host], settings: Mapping[str, Any]) -> None:
-        self.hosts = hosts
-        self.set = settings
-        self.version = str(settings["airflow_version"])
-        self.major = int(self.version.split(".", maxsplit=1)[0])
-        self.tls = bool(settings["airflow_tls"])
+    def __init__(self, hosts: Iterable[Host], settings: Settings) -> None:
+        self.hosts = list(hosts)
+        self.settings = settings
+        self.major = settings.major
         self.broker = broker.broker_of(settings)
         self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
         self.singleton = scheduler_lease.singleton(settings)
+        self.holds = ports.conditions(self.hosts, settings)
 
     def members(self, group: str) -> list[Host]:
         """Hosts of ``group``, in the order of the inventory."""
@@ -67,7 +97,7 @@ class Model:
 
     def vip(self) -> str:
         """The virtual IP of the load balancers, or nothing."""
-        return str(self.set["airflow_vip"]).partition("/")[0]
+        return self.settings.vip.partition("/")[0]
 
     def entry(self) -> str:
         """Address under which others find the load balancers."""
@@ -78,22 +108,25 @@ class Model:
         return LOOPBACK if "haproxy" in host.groups else self.entry()
 
     def peers(self, hosts: Iterable[Host]) -> list[str]:
-        """Who may connect from ``hosts`` to a service that may run on one of them."""
+        """Networks that may connect from ``hosts`` to a service that may run on one of them."""
         return sorted({cidr(LOOPBACK), *(cidr(host.address) for host in hosts)})
 
     def url(self) -> str:
         """URL of Airflow's UI and API."""
-        if self.set["airflow_url"]:
-            return str(self.set["airflow_url"]).rstrip("/")
-        scheme, port = ("https", "https") if self.tls else ("http", "web")
-        return f"{scheme}://{bracket(self.entry())}:{self.set[f'airflow_haproxy_{port}_port']}"
+        if self.settings.url:
+            return self.settings.url.rstrip("/")
+        return f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
 
-    def certificate_names(self) -> dict[str, list[str]]:
+    def web_port(self) -> int:
+        """The load balancers' port of the UI and the API."""
+        return self.settings.haproxy_https_port if self.settings.tls else self.settings.haproxy_web_port
+
+    def certificate_names(self) -> dict[str, tuple[str, ...]]:
         """The names and addresses that each server's certificate proves."""
         balancers = [host.address for host in self.members("haproxy")] + ([self.vip()] if self.vip() else [])
         names = {}
         for host in self.hosts:
-            if not self.tls or not host.groups.intersection(SERVERS):
+            if not self.settings.tls or not host.groups.intersection(SERVERS):
                 continue
             own = {host.name, host.address, "localhost", LOOPBACK}
             if host.groups & {"metastore", *services.BROKER_GROUPS}:
@@ -101,138 +134,144 @@ class Model:
                 own.update(balancers)
             if "haproxy" in host.groups:
                 own.update({str(urlsplit(self.url()).hostname), self.entry()})
-            names[host.name] = sorted(own)
+            names[host.name] = tuple(sorted(own))
         return names
 
-    def build(self) -> dict[str, Any]:
+    def build(self) -> Cluster:
         """The whole model."""
-        return {
-            "name": self.set["airflow_cluster_name"],
-            "version": {"full": self.version, "major": self.major},
-            "url": self.url(),
-            "api_url": f"{self.url()}/api/v{2 if self.major >= 3 else 1}",
-            "admin_user": self.set["airflow_admin_user"],
-            "drain_timeout_seconds": longest_drain_seconds(self.hosts),
-            "verify_timeout_seconds": self.set["airflow_verify_timeout_seconds"],
-            "broker": {"kind": self.broker.kind, "external": self.broker.external, "remote_control": self.broker.remote_control},
-            "foreign_secrets": [*broker.foreign_secrets(self.set), *(secrets_catalog.OWN_SECRETS if self.database["external"] else ())],
-            "tls": {"enabled": self.tls, "names": self.certificate_names()},
-            "metastore": self.database,
-            "hosts_of": {group: [{"name": host.name, "address": host.address} for host in self.members(group)] for group in GROUPS},
-            "hosts_entries": [{"address": host.address, "name": host.name} for host in self.hosts],
-            "firewall": self.set["airflow_firewall"],
-            "manage_hosts_file": self.set["airflow_manage_hosts_file"],
-            "allow_downgrade": self.set["airflow_allow_downgrade"],
-            "account": self.set["airflow_user"],
-            "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
-            "queues": served_queues(self.hosts),
-            "scheduler_mode": self.set["airflow_scheduler_mode"],
-            "airflow_hosts": [host.name for host in self.airflow_hosts()],
-            "database_host": self.members("webserver")[0].name,
-            "database_owner": self.database_owner(self.members("webserver")[0]),
-            "database_logins": self.database_logins(self.members("webserver")[0]),
-            "nodes": {host.name: self.node(host) for host in self.hosts},
-        }
+        database_host = self.members("webserver")[0]
+        return Cluster(
+            name=self.settings.cluster_name,
+            version=Version(full=self.settings.version, major=self.major),
+            url=self.url(),
+            admin_user=self.settings.admin_user,
+            drain_timeout_seconds=longest_drain_seconds(self.hosts),
+            verify_timeout_seconds=self.settings.verify_timeout_seconds,
+            broker=ClusterBroker(kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control),
+            foreign_secrets=(
+                *broker.foreign_secrets(self.settings),
+                *(secrets_catalog.OWN_SECRETS if self.database.external else ()),
+            ),
+            tls=Tls(enabled=self.settings.tls, names=self.certificate_names()),
+            metastore=self.database,
+            hosts_of={group: self.addresses(self.members(group)) for group in GROUPS},
+            hosts_entries=self.addresses(self.hosts),
+            firewall=self.settings.firewall,
+            manage_hosts_file=self.settings.manage_hosts_file,
+            allow_downgrade=self.settings.allow_downgrade,
+            account=self.settings.user,
+            directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
+            queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
+            scheduler_mode=self.settings.scheduler_mode,
+            airflow_hosts=tuple(host.name for host in self.airflow_hosts()),
+            database_host=database_host.name,
+            database_owner=self.database_owner(database_host),
+            database_logins=self.database_logins(database_host),
+            nodes={host.name: self.node(host) for host in self.hosts},
+        )
 
-    def node(self, host: Host) -> dict[str, Any]:
+    @staticmethod
+    def addresses(hosts: Iterable[Host]) -> tuple[HostAddress, ...]:
+        """Names and addresses of ``hosts``."""
+        return tuple(HostAddress(name=host.name, address=host.address) for host in hosts)
+
+    def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
-        node: dict[str, Any] = {"name": host.name, "address": host.address, "components": host.components}
-        listening = (port for port in self.open_ports(host) if isinstance(port.number, int))
-        node["ports"] = [{"port": port.number, "service": port.service.title} for port in listening]
-        if "etcd" in host.groups:
-            node["etcd"] = ha.etcd(host, self.members("etcd"), self.set, tls=self.tls)
-        if "metastore" in host.groups:
-            node["metastore"] = self.metastore(host)
-        if "rabbitmq" in host.groups:
-            node["rabbitmq"] = self.rabbitmq(host)
-        if "redis" in host.groups:
-            node["redis"] = broker.redis(self.set)
-        if "haproxy" in host.groups:
-            node["haproxy"] = self.haproxy()
-            if self.set["airflow_pgbouncer"]:
-                node["pgbouncer"] = self.pgbouncer()
-            if self.vip():
-                node["keepalived"] = ha.keepalived(host, self.members("haproxy"), self.set)
-        if host.components:
-            node["airflow"] = self.airflow(host)
-        if self.takes_turns(host):
-            node["turns"] = {"program": scheduler_lease.program()}
+        balancer = "haproxy" in host.groups
         parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
-        if parsing & host.groups:
-            node["dags"] = {
-                "source": self.set["airflow_dags_dir"],
-                "path": f"{self.set['airflow_home']}/{DAGS_DIR}",
-                "group": self.set["airflow_user"],
-                "keep_revisions": self.set["airflow_dags_keep_revisions"],
-            }
-        if self.set["airflow_firewall"]:
-            node["firewall"] = self.firewall(host)
-        return node
+        return Node(
+            name=host.name,
+            address=host.address,
+            components=tuple(host.components),
+            ports=tuple(
+                NodePort(port=port.number, service=port.service.title) for port in self.open_ports(host) if isinstance(port.number, int)
+            ),
+            etcd=ha.etcd(host, self.members("etcd"), self.settings) if "etcd" in host.groups else None,
+            metastore=self.metastore(host) if "metastore" in host.groups else None,
+            rabbitmq=self.rabbitmq(host) if "rabbitmq" in host.groups else None,
+            redis=broker.redis(self.settings) if "redis" in host.groups else None,
+            haproxy=self.haproxy() if balancer else None,
+            pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
+            keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
+            airflow=self.airflow(host) if host.components else None,
+            turns=LeaseAgent(program=scheduler_lease.program()) if self.takes_turns(host) else None,
+            dags=self.dags() if parsing & host.groups else None,
+            firewall=self.firewall(host) if self.settings.firewall else None,
+        )
 
     def takes_turns(self, host: Host) -> bool:
-        """Whether the scheduler of ``host`` acts when it is its turn only."""
+        """Whether ``host`` has a scheduler in singleton mode."""
         return self.singleton and "scheduler" in host.groups
+
+    def dags(self) -> Dags:
+        """The DAGs on a host that parses them."""
+        return Dags(
+            source=self.settings.dags_dir,
+            path=f"{self.settings.home}/{DAGS_DIR}",
+            group=self.settings.user,
+            keep_revisions=self.settings.dags_keep_revisions,
+        )
 
     def open_ports(self, host: Host) -> list[ports.OpenPort]:
         """What the services of ``host`` listen on."""
-        return ports.open_ports(host, self.set, ports.conditions(self.hosts, self.set))
+        return ports.open_ports(host, self.settings, self.holds)
 
-    def firewall(self, host: Host) -> dict[str, Any]:
-        """The firewall's share of a host."""
-        given = {"users": self.set["airflow_firewall_user_sources"], "admins": self.set["airflow_firewall_admin_sources"]}
-        members = {group: [{"address": host.address} for host in self.members(group)] for group in GROUPS}
-        return {
-            "guard_seconds": self.set["airflow_firewall_guard_seconds"],
-            "ssh_ports": self.set["airflow_firewall_ssh_ports"],
-            "ssh_sources": self.set["airflow_firewall_ssh_sources"],
-            "rules": [
-                {"port": port.number, "why": port.purpose, "sources": firewall_model.sources(port.peers, members, given)}
+    def firewall(self, host: Host) -> Firewall:
+        """The firewall of ``host``."""
+        given = {"users": self.settings.firewall_user_sources, "admins": self.settings.firewall_admin_sources}
+        members = {group: [member.address for member in self.members(group)] for group in GROUPS}
+        return Firewall(
+            guard_seconds=self.settings.firewall_guard_seconds,
+            ssh_ports=self.settings.firewall_ssh_ports,
+            ssh_sources=self.settings.firewall_ssh_sources,
+            rules=tuple(
+                FirewallRule(port=port.number, why=port.purpose, sources=tuple(firewall_model.sources(port.peers, members, given)))
                 for port in self.open_ports(host)
                 if port.peers
-            ],
-            "extra_rules": list(host.firewall_extra_rules),
-        }
+            ),
+            extra_rules=host.firewall_extra_rules,
+        )
 
-    def metastore(self, host: Host) -> dict[str, Any]:
+    def metastore(self, host: Host) -> Metastore:
         """The share of a host with PostgreSQL."""
-        patroni: dict[str, Any] = {}
+        patroni = None
         if self.highly_available:
-            patroni = ha.patroni(host, self.members("metastore"), self.members("etcd"), self.set, tls=self.tls)
-        return {
-            "patroni": patroni,
-            "listen_addresses": ["*"],
-            "port": self.set["airflow_metastore_port"],
-            "max_connections": self.max_connections(),
-            "databases": [
+            patroni = ha.patroni(host, self.members("metastore"), self.members("etcd"), self.settings)
+        return Metastore(
+            patroni=patroni,
+            listen_addresses=("*",),
+            port=self.settings.metastore_port,
+            max_connections=self.max_connections(),
+            databases=(
                 # The owner migrates the database; who runs has the rights to read and write rows.
-                {
-                    "name": "airflow",
-                    "user": "airflow",
-                    "secret": "metastore_password",
-                    "owner": OWNER,
-                    "owner_secret": "metastore_owner_password",
-                },
-                {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
-            ],
-            "pooler": {"user": POOLER, "secret": "pgbouncer_password"} if self.set["airflow_pgbouncer"] else {},
-            "turns": scheduler_lease.turns(self.members("scheduler"), "airflow") if self.singleton else {},
-            "clients": self.peers(self.members("haproxy")),
-            "check_user": CHECK_USER if self.tls and not self.highly_available else "",
-            "config": self.set["airflow_postgresql_config"],
-        }
+                Database(
+                    name="airflow",
+                    user="airflow",
+                    secret=secret_name("metastore_password"),
+                    owner=OWNER,
+                    owner_secret=secret_name("metastore_owner_password"),
+                ),
+                Database(name="airflow_results", user="airflow_results", secret=secret_name("result_backend_password")),
+            ),
+            pooler=Account(user=POOLER, secret=secret_name("pgbouncer_password")) if self.settings.pgbouncer else None,
+            turns=scheduler_lease.turns(self.members("scheduler"), "airflow") if self.singleton else None,
+            clients=tuple(self.peers(self.members("haproxy"))),
+            check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
+            config=self.settings.postgresql_config,
+        )
 
     def max_connections(self) -> int:
         """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
         return _coarse(200, self.connections_needed())
 
-    def pgbouncer(self) -> dict[str, Any]:
+    def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
-        return {
-            "port": self.set["airflow_pgbouncer_port"],
-            "server_port": self.set["airflow_haproxy_metastore_port"],
-            "user": POOLER,
-            "pools": self.pools(),
-        }
+        return PgBouncer(
+            port=self.settings.pgbouncer_port,
+            server_port=self.settings.haproxy_metastore_port,
+            user=POOLER,
+            pools=self.pools(),
+        )
 
     def pools(self) -> dict[str, int]:
         """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
@@ -242,7 +281,7 @@ class Model:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
         # Of an agent, and of an operator's command beside it.
         spare = 20 + (2 * len(self.members("scheduler")) if self.singleton else 0)
-        if self.set["airflow_pgbouncer"]:
+        if self.settings.pgbouncer:
             return len(self.members("haproxy")) * sum(self.pools().values()) + spare
         return sum(self.sessions().values()) + spare
 
@@ -250,203 +289,212 @@ class Model:
         """Sessions that Airflow may have at worst, by database.
 
         Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
-        task slot for its results, at 16 slots (Airflow's default), and on 2.x three per slot for the tasks themselves.
+        task slot for its results, and on 2.x three per slot for the tasks themselves.
         """
         per_host = {
-            "webserver": 20 * int(self.set["airflow_webserver_workers"]),
+            "webserver": 20 * self.settings.webserver_workers,
             "scheduler": 15,
             "dag_processor": 20,
             "triggerer": 15,
         }
-        slots = sum(16 * len(host.queues) for host in self.members("worker"))
+        slots = sum(host.most_slots for host in self.members("worker"))
         tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
-    def rabbitmq(self, host: Host) -> dict[str, Any]:
+    def rabbitmq(self, host: Host) -> RabbitMq:
         """The share of a host with RabbitMQ."""
         members = self.members("rabbitmq")
         names = {member.name: f"rabbit@{member.name}" for member in members}
         seed = members[0]
-        return {
-            "nodename": names[host.name],
-            "longnames": any("." in member.name for member in members),
-            "nodes": list(names.values()),
-            "seed": {"name": seed.name, "address": seed.address, "nodename": names[seed.name]},
-            "port": self.rabbitmq_port(),
-            "management_port": self.set["airflow_rabbitmq_management_port"],
-            "management_tls_port": self.set["airflow_rabbitmq_management_tls_port"],
-            "prometheus_port": self.set["airflow_rabbitmq_prometheus_port"],
-            "vhost": "airflow",
-            "user": broker.USER,
-            "secret": "broker_password",
-            "admin_user": "admin",
-            "consumer_timeout_seconds": self.set["airflow_max_task_seconds"],
-            "delivery_limit": 50,
-            "message_ttl_seconds": timing.message_ttl(self.set["airflow_config"]) if self.major >= 3 else None,
-            "disk_free_limit_mb": 1024,
-            "memory_watermark": 0.4,
-            "net_ticktime_seconds": 30,
-            "heartbeat_seconds": 30,
-        }
+        return RabbitMq(
+            nodename=names[host.name],
+            longnames=any("." in member.name for member in members),
+            nodes=tuple(names.values()),
+            seed=RabbitMqSeed(name=seed.name, address=seed.address, nodename=names[seed.name]),
+            port=self.rabbitmq_port(),
+            management_port=self.settings.rabbitmq_management_port,
+            management_tls_port=self.settings.rabbitmq_management_tls_port,
+            prometheus_port=self.settings.rabbitmq_prometheus_port,
+            vhost="airflow",
+            user=broker.USER,
+            secret=secret_name("broker_password"),
+            admin_user="admin",
+            consumer_timeout_seconds=self.settings.max_task_seconds,
+            delivery_limit=50,
+            message_ttl_seconds=timing.message_ttl(self.settings.config) if self.major >= 3 else None,
+            disk_free_limit_mb=1024,
+            memory_watermark=0.4,
+            net_ticktime_seconds=30,
+            heartbeat_seconds=30,
+        )
 
     def rabbitmq_port(self) -> int:
         """The AMQP port of RabbitMQ's hosts."""
-        return int(self.set["airflow_rabbitmq_tls_port" if self.tls else "airflow_rabbitmq_port"])
+        return self.settings.rabbitmq_tls_port if self.settings.tls else self.settings.rabbitmq_port
 
-    def haproxy(self) -> dict[str, Any]:
+    def servers(self, group: str, port: int) -> tuple[Server, ...]:
+        """The hosts of ``group`` behind the load balancers, all with the same ``port``."""
+        return tuple(Server(name=member.name, address=member.address, port=port) for member in self.members(group))
+
+    def haproxy(self) -> HaProxy:
         """The share of a host with HAProxy."""
-
-        def servers(group: str, port: int) -> list[dict[str, Any]]:
-            return [{"name": member.name, "address": member.address, "port": port} for member in self.members(group)]
-
-        web = [{"name": host.name, "address": host.address, "port": host.webserver_port} for host in self.members("webserver")]
-        listeners = [
-            {
-                "name": "web",
-                "mode": "http",
-                "port": self.set["airflow_haproxy_https_port" if self.tls else "airflow_haproxy_web_port"],
-                **({"redirect_from": self.set["airflow_haproxy_web_port"]} if self.tls else {}),
-                "check_path": "/api/v2/version" if self.major >= 3 else "/api/v1/version",
-                "deny_paths": ["/execution"],
-                "servers": web,
-            },
-            *([] if self.database["external"] else [self.metastore_listener(servers("metastore", self.set["airflow_metastore_port"]))]),
-            *broker.listeners(
-                self.set, {"rabbitmq": servers("rabbitmq", self.rabbitmq_port()), "redis": servers("redis", self.set["airflow_redis_port"])}
-            ),
-        ]
-        if self.major >= 3:
-            execution = {
-                "name": "execution_api",
-                "mode": "http",
-                "port": self.set["airflow_haproxy_execution_api_port"],
-                "check_path": "/execution/health",
-                "allow_paths": ["/execution"],
-                "servers": web,
-            }
-            listeners.insert(1, execution)
-        return {
-            "stats": {"port": self.set["airflow_haproxy_stats_port"], "user": "admin", "secret": "haproxy_stats_password"},
-            "metrics_port": self.set["airflow_haproxy_metrics_port"],
+        return HaProxy(
+            stats=HaProxyStats(port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")),
+            metrics_port=self.settings.haproxy_metrics_port,
             # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query ends its service.
-            "hard_stop_after": "45m",
-            "listeners": listeners,
-        }
+            hard_stop_after="45m",
+            listeners=(
+                *self.web_listeners(),
+                *(() if self.database.external else (self.metastore_listener(),)),
+                *broker.listeners(
+                    self.settings,
+                    {
+                        "rabbitmq": self.servers("rabbitmq", self.rabbitmq_port()),
+                        "redis": self.servers("redis", self.settings.redis_port),
+                    },
+                ),
+            ),
+        )
 
-    def metastore_listener(self, servers: list[dict[str, Any]]) -> dict[str, Any]:
+    def web_listeners(self) -> tuple[Listener, ...]:
+        """The ways to the webservers: of people, and of Airflow 3's tasks."""
+        members = self.members("webserver")
+        servers = tuple(Server(name=host.name, address=host.address, port=host.webserver_port) for host in members)
+        web = Listener(
+            name="web",
+            mode="http",
+            port=self.web_port(),
+            redirect_from=self.settings.haproxy_web_port if self.settings.tls else None,
+            check_path="/api/v2/version" if self.major >= 3 else "/api/v1/version",
+            deny_paths=("/execution",),
+            servers=servers,
+        )
+        if self.major < 3:
+            return (web,)
+        execution = Listener(
+            name="execution_api",
+            mode="http",
+            port=self.settings.haproxy_execution_api_port,
+            check_path="/execution/health",
+            allow_paths=("/execution",),
+            servers=servers,
+        )
+        return web, execution
+
+    def metastore_listener(self) -> Listener:
         """The way to the metastore host that takes writes."""
-        check: dict[str, Any] = {"check": "postgresql", "check_user": CHECK_USER if self.tls else "airflow"}
+        listener = Listener(
+            name="metastore",
+            mode="tcp",
+            port=self.settings.haproxy_metastore_port,
+            servers=self.servers("metastore", self.settings.metastore_port),
+        )
         if self.highly_available:
-            check = {"check": "patroni", "check_port": services.PATRONI_PORT}
-        port = self.set["airflow_haproxy_metastore_port"]
-        return {"name": "metastore", "mode": "tcp", "port": port, **check, "servers": servers}
+            return replace(listener, check="patroni", check_port=services.PATRONI_PORT)
+        return replace(listener, check="postgresql", check_user=CHECK_USER if self.settings.tls else "airflow")
 
-    def airflow(self, host: Host) -> dict[str, Any]:
+    def airflow(self, host: Host) -> AirflowNode:
         """The share of a host with components of Airflow."""
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
         needed.update(turn_secrets(self.major) if self.takes_turns(host) else ())
-        secrets = [secret for secret in self.secret_files(host) if secret["file"] in needed]
-        files = [secret["file"] for secret in secrets]
-        drivers = metastore_model.config(self.set, files)
-        config = merge_config(self.config(host), drivers, self.set["airflow_config"], secret_options(needed, self.major))
-        return {
-            "address": host.address,
-            "config": config,
-            "secrets": secrets,
-            "queues": [dict(queue) for queue in host.queues],
-            "units": units(host.components, [queue["name"] for queue in host.queues], self.major),
-            "ports": self.ports(host),
-            "up_urls": self.up_urls(host),
-            "proxies": sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))}),
-        }
+        secrets = tuple(secret for secret in self.secret_files(host) if secret.file in needed)
+        drivers = metastore_model.config(self.settings, [secret.file for secret in secrets])
+        config = merge_config(self.config(host), drivers, self.settings.options, secret_options(needed, self.major))
+        return AirflowNode(
+            address=host.address,
+            config=config,
+            secrets=secrets,
+            queues=host.effective_queues,
+            units=units(host, self.major),
+            ports=self.ports(host),
+            up_urls=tuple(self.up_urls(host)),
+            proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
+        )
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {"webserver": host.webserver_port, "triggerer": self.set["airflow_triggerer_log_port"], "worker": host.log_port}
-        return {component: int(port) for component, port in ports.items() if component in host.groups}
+        ports = {"webserver": host.webserver_port, "triggerer": self.settings.triggerer_log_port, "worker": host.log_port}
+        return {component: port for component, port in ports.items() if component in host.groups}
 
     def up_urls(self, host: Host) -> list[str]:
         """Where each load balancer says whether it sends requests to the webserver of ``host``."""
         if "webserver" not in host.groups:
             return []
-        port = self.set["airflow_haproxy_metrics_port"]
+        port = self.settings.haproxy_metrics_port
         return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
-    def metastore_url(self, host: Host, user: str, secret: str) -> dict[str, Any]:
-        """How processes of ``host`` reach the metastore as ``user``, without the password."""
-        return {
-            "scheme": "postgresql+psycopg2",
-            "query": {**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.tls else {})},
-            "user": user,
-            "secret": secret,
-            "path": "airflow",
-            "host": self.balancer(host),
-            "port": self.set["airflow_pgbouncer_port" if self.set["airflow_pgbouncer"] else "airflow_haproxy_metastore_port"],
-        }
+    def metastore_url(self, host: Host, file: str, user: str, secret: str) -> BuiltUrl:
+        """The ``file`` with the URL by which processes of ``host`` reach the metastore as ``user``, whose password is ``secret``."""
+        return BuiltUrl(
+            file=file,
+            scheme="postgresql+psycopg2",
+            host=self.balancer(host),
+            port=self.settings.pgbouncer_port if self.settings.pgbouncer else self.settings.haproxy_metastore_port,
+            user=user,
+            secret=secret,
+            path="airflow",
+            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.settings.tls else {})},
+        )
 
-    def database_owner(self, host: Host) -> dict[str, Any]:
-        """What a migration on ``host`` connects as, past PgBouncer: the description of a secret that is in no file of a host."""
-        if self.database["external"]:
-            return metastore_model.owner(self.set, self.database["authority"])
-        url = self.metastore_url(host, OWNER, "metastore_owner_password")
-        return {**url, "file": "owner", "port": self.set["airflow_haproxy_metastore_port"]}
+    def database_owner(self, host: Host) -> BuiltUrl | GivenUrl:
+        """The URL that a migration on ``host`` connects with, past PgBouncer; it is in no file of a host."""
+        if self.database.external:
+            return metastore_model.owner(self.settings, self.database.authority)
+        url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
+        return replace(url, port=self.settings.haproxy_metastore_port)
 
-    def database_logins(self, host: Host) -> list[dict[str, Any]]:
-        """What is tried on ``host`` before a migration, where the server is somebody else's."""
-        if not self.database["external"]:
-            return []
+    def database_logins(self, host: Host) -> tuple[GivenUrl, ...]:
+        """The URLs of an external server that are tried on ``host`` before a migration."""
+        if not self.database.external:
+            return ()
         results = any("result_backend" in secrets_of(component, self.major) for component in host.components)
-        return metastore_model.logins(self.set, self.database["authority"], results)
+        return metastore_model.logins(self.settings, self.database.authority, results)
 
-    def secret_files(self, host: Host) -> list[dict[str, Any]]:
-        """Descriptions of the files under /etc/airflow/secrets: plain values, or URLs into which a password goes."""
-        return [
-            *(
-                metastore_model.secret_files(self.set, self.database["authority"])
-                if self.database["external"]
-                else self.metastore_files(host)
-            ),
-            *broker.secrets(self.set, self.balancer(host)),
-            {"file": "fernet_key", "secret": "fernet_key"},
-            {"file": "api_secret_key", "secret": "api_secret_key"},
-            {"file": "jwt_secret", "secret": "jwt_secret"},
-            *({"file": name, "secret": name} for name in (AUTHORITY, *SERVER) if self.tls),
-            *([{"file": METASTORE_AUTHORITY, "secret": "metastore_ca"}] if self.set["airflow_metastore_ca"] else []),
-        ]
+    def secret_files(self, host: Host) -> tuple[SecretFile, ...]:
+        """The files under /etc/airflow/secrets that there may be on ``host``."""
+        metastore: tuple[SecretFile, ...] = (
+            metastore_model.secret_files(self.settings, self.database.authority) if self.database.external else self.metastore_files(host)
+        )
+        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((AUTHORITY, *SERVER) if self.settings.tls else ())]
+        return (
+            *metastore,
+            *broker.secret_files(self.settings, self.balancer(host)),
+            *(PlainValue(file=name, secret=name) for name in plain),
+            *((PlainValue(file=METASTORE_AUTHORITY, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
+        )
 
-    def metastore_files(self, host: Host) -> list[dict[str, Any]]:
-        """The secret files with the URLs of the collection's own metastore."""
-        metastore = self.metastore_url(host, "airflow", "metastore_password")
-        results = self.metastore_url(host, "airflow_results", "result_backend_password")
-        # asyncpg knows none of libpq's option names and fails on them at first use; the authority comes by PGSSLROOTCERT.
-        asyncpg = {"ssl": "verify-full"} if self.tls else {}
-        files: list[dict[str, Any]] = [
-            {**metastore, "file": "sql_alchemy_conn"},
-            {**metastore, "file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg},
-            {**results, "file": "result_backend", "scheme": "db+postgresql+psycopg2", "path": "airflow_results"},
-        ]
-        if self.takes_turns(host):
-            files += scheduler_lease.secret_files(host, files, self.set["airflow_haproxy_metastore_port"], self.major)
-        return files
+    def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
+        """The secret files with the URLs of the managed metastore."""
+        metastore = self.metastore_url(host, "sql_alchemy_conn", "airflow", "metastore_password")
+        # asyncpg knows none of libpq's option names and fails on them at first use; the CA comes by PGSSLROOTCERT.
+        asyncpg = {"ssl": "verify-full"} if self.settings.tls else {}
+        results = self.metastore_url(host, "result_backend", "airflow_results", "result_backend_password")
+        files = (
+            metastore,
+            replace(metastore, file="sql_alchemy_conn_async", scheme="postgresql+asyncpg", query=asyncpg),
+            replace(results, scheme="db+postgresql+psycopg2", path="airflow_results"),
+        )
+        if not self.takes_turns(host):
+            return files
+        return (*files, *scheduler_lease.secret_files(host, files, self.settings.haproxy_metastore_port, self.major))
 
     def config(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that every version has."""
-        home = self.set["airflow_home"]
         common: Config = {
             "core": {
                 "executor": "CeleryExecutor",
-                "dags_folder": f"{home}/{DAGS_DIR}/current",
+                "dags_folder": f"{self.settings.home}/{DAGS_DIR}/current",
                 "dagbag_import_timeout": IMPORT_SECONDS,
                 "load_examples": False,
                 "hostname_callable": "flightdeck_node.address",
             },
             "logging": {
-                "base_log_folder": self.set["airflow_log_dir"],
+                "base_log_folder": self.settings.log_dir,
                 "worker_log_server_port": host.log_port,
-                "trigger_log_server_port": self.set["airflow_triggerer_log_port"],
+                "trigger_log_server_port": self.settings.triggerer_log_port,
                 "colored_console_log": False,
             },
-            **broker.config(self.set, longest_drain_seconds(self.hosts)),
+            **broker.config(self.settings, longest_drain_seconds(self.hosts)),
             "scheduler": {"orphaned_tasks_check_interval": 60},
             "fab": {"session_backend": "database", "enable_proxy_fix": True},
         }
@@ -454,32 +502,36 @@ class Model:
 
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""
-        port = self.set["airflow_haproxy_execution_api_port"]
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.tls else {}
-        if self.tls and "webserver" in host.groups:
+        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.settings.tls else {}
+        if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
         settings: Config = {
             "core": {
                 "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
-                "execution_api_server_url": f"{'https' if self.tls else 'http'}://{bracket(self.balancer(host))}:{port}/execution/",
+                "execution_api_server_url": self.execution_url(host),
             },
-            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.set["airflow_webserver_workers"]},
+            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
             # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,
-                "dag_bundle_storage_path": f"{self.set['airflow_home']}/bundles",
+                "dag_bundle_storage_path": f"{self.settings.home}/bundles",
                 "dag_file_processor_timeout": FILE_SECONDS,
             },
             **{section: dict(options) for section, options in timing.SETTINGS.items()},
         }
         return merge_config(settings, tls)
 
+    def execution_url(self, host: Host) -> str:
+        """URL of the execution API for tasks on ``host``."""
+        scheme = "https" if self.settings.tls else "http"
+        return f"{scheme}://{bracket(self.balancer(host))}:{self.settings.haproxy_execution_api_port}/execution/"
+
     def config_2(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 2 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: dict[str, Any] = {"cookie_secure": True}
+        tls: dict[str, object] = {"cookie_secure": True}
         if "webserver" in host.groups:
             tls |= {"web_server_ssl_cert": certificate, "web_server_ssl_key": key}
         return {
@@ -489,17 +541,17 @@ class Model:
             "webserver": {
                 "base_url": self.url(),
                 "web_server_port": host.webserver_port,
-                "workers": self.set["airflow_webserver_workers"],
+                "workers": self.settings.webserver_workers,
                 "session_backend": "database",
                 "enable_proxy_fix": True,
-                **(tls if self.tls else {}),
+                **(tls if self.settings.tls else {}),
             },
             "fab": {"session_backend": None, "enable_proxy_fix": None},
         }
 
 
 def secret_options(files: Iterable[str], major: int) -> Config:
-    """The ``*_cmd`` options that read the secret ``files``; only those that the host has."""
+    """The ``*_cmd`` options of Airflow ``major`` that read the secret ``files``."""
     places = {
         "sql_alchemy_conn": ("database", "sql_alchemy_conn_cmd"),
         "sql_alchemy_conn_async": ("database", "sql_alchemy_conn_async_cmd"),
@@ -516,6 +568,6 @@ def secret_options(files: Iterable[str], major: int) -> Config:
     return config
 
 
-def build(hosts: Iterable[Host], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The model of a cluster that ``check`` found nothing wrong with."""
-    return Model(list(hosts), settings).build()
+def build(hosts: Iterable[Host], settings: Settings) -> Cluster:
+    """The model of a cluster of ``hosts`` with ``settings``, in which the checks of the inventory found no problem."""
+    return Model(hosts, settings).build()

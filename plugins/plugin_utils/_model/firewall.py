@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 
-def sources(peers: Iterable[str], hosts_of: Mapping[str, Iterable[Mapping[str, str]]], given: Mapping[str, Iterable[str]]) -> list[str]:
-    """Addresses and networks of ``peers``; empty means anybody. ``given`` holds those of users and admins."""
+def sources(peers: Iterable[str], members: Mapping[str, Iterable[str]], given: Mapping[str, Iterable[str]]) -> list[str]:
+    """Addresses and networks of ``peers``; empty for all. ``members`` are addresses by group, ``given`` those of users and admins."""
     found: set[str] = set()
     for peer in peers:
         if peer not in given:
-            found.update(host["address"] for host in hosts_of[peer])
+            found.update(members[peer])
         elif given[peer]:
             found.update(given[peer])
         elif peer == "users":
@@ -20,12 +19,10 @@ def sources(peers: Iterable[str], hosts_of: Mapping[str, Iterable[Mapping[str, s
     return sorted(found) or ["127.0.0.1"]
 
 
-def peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -> list[str]:
-    """The hosts outside of ``run``, which is a list of hosts, that have a rule for one of its hosts; all of ``nodes`` have a firewall."""
-    inside = set(run)
-    addresses = {node["address"] for name, node in nodes.items() if name in inside}
-    return [
-        name
-        for name, node in nodes.items()
-        if name not in inside and any(addresses.intersection(rule["sources"]) for rule in node["firewall"]["rules"])
-    ]
+def peers(addresses: Mapping[str, str], sources: Mapping[str, Collection[str]], run: Iterable[str]) -> list[str]:
+    """The hosts outside of ``run``, a list of hosts, whose firewall has a rule for one of its hosts.
+
+    ``addresses`` are those of all hosts by name, ``sources`` all that the rules of each one's firewall admit.
+    """
+    inside = {addresses[name] for name in run}
+    return [name for name, address in addresses.items() if address not in inside and inside.intersection(sources[name])]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import ETCD_CLIENT_PORT, ETCD_PEER_PORT, PATRONI_PORT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Etcd, HostAddress, Keepalived, Patroni
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import bracket
 
 # Seconds. A leader that is lost is replaced within ttl, the race for its place and the load balancer's next check: 17 to 26 s, less than
@@ -19,60 +20,60 @@ PRIMARY_START_TIMEOUT = 60
 ADVERT_SECONDS = 1
 
 
-def _scheme(tls: bool) -> str:
+def _scheme(*, tls: bool) -> str:
     return "https" if tls else "http"
 
 
-def etcd(host: Host, members: Iterable[Host], settings: Mapping[str, Any], *, tls: bool) -> dict[str, Any]:
-    """The share of one etcd member."""
-    scheme = _scheme(tls)
-    return {
-        "name": host.name,
+def etcd(host: Host, members: Iterable[Host], settings: Settings) -> Etcd:
+    """The share of ``host``, one of the ``members`` of etcd."""
+    scheme = _scheme(tls=settings.tls)
+    return Etcd(
+        name=host.name,
         # Hosts of another cluster are refused by it, even when an address is wrong.
-        "token": str(settings["airflow_cluster_name"]),
-        "peer_url": f"{scheme}://{bracket(host.address)}:{ETCD_PEER_PORT}",
-        "client_url": f"{scheme}://{bracket(host.address)}:{ETCD_CLIENT_PORT}",
-        "members": {member.name: f"{scheme}://{bracket(member.address)}:{ETCD_PEER_PORT}" for member in members},
-    }
+        token=settings.cluster_name,
+        peer_url=f"{scheme}://{bracket(host.address)}:{ETCD_PEER_PORT}",
+        client_url=f"{scheme}://{bracket(host.address)}:{ETCD_CLIENT_PORT}",
+        members={member.name: f"{scheme}://{bracket(member.address)}:{ETCD_PEER_PORT}" for member in members},
+    )
 
 
-def patroni(host: Host, members: Sequence[Host], stores: Iterable[Host], settings: Mapping[str, Any], *, tls: bool) -> dict[str, Any]:
-    """The share of one metastore host that Patroni runs."""
-    return {
-        "name": host.name,
-        "address": bracket(host.address),
-        "scope": "".join(letter if letter.isalnum() else "_" for letter in str(settings["airflow_cluster_name"])),
-        "port": PATRONI_PORT,
-        "url": f"{_scheme(tls)}://{bracket(host.address)}:{PATRONI_PORT}",
-        "etcd_hosts": [f"{bracket(store.address)}:{ETCD_CLIENT_PORT}" for store in stores],
-        "members": [{"name": member.name, "address": member.address} for member in members],
-        "ttl_seconds": TTL,
-        "loop_wait_seconds": LOOP_WAIT,
-        "retry_timeout_seconds": RETRY_TIMEOUT,
-        "primary_start_timeout_seconds": PRIMARY_START_TIMEOUT,
-    }
+def patroni(host: Host, members: Iterable[Host], stores: Iterable[Host], settings: Settings) -> Patroni:
+    """The share of ``host``, one of the ``members`` that Patroni runs; ``stores`` are the hosts of etcd."""
+    return Patroni(
+        name=host.name,
+        address=bracket(host.address),
+        scope="".join(letter if letter.isalnum() else "_" for letter in settings.cluster_name),
+        port=PATRONI_PORT,
+        url=f"{_scheme(tls=settings.tls)}://{bracket(host.address)}:{PATRONI_PORT}",
+        etcd_hosts=tuple(f"{bracket(store.address)}:{ETCD_CLIENT_PORT}" for store in stores),
+        members=tuple(HostAddress(name=member.name, address=member.address) for member in members),
+        ttl_seconds=TTL,
+        loop_wait_seconds=LOOP_WAIT,
+        retry_timeout_seconds=RETRY_TIMEOUT,
+        primary_start_timeout_seconds=PRIMARY_START_TIMEOUT,
+    )
 
 
-def keepalived(host: Host, members: Sequence[Host], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The share of one load balancer in the virtual IP."""
-    return {
-        "vip": str(settings["airflow_vip"]),
-        "router_id": int(settings["airflow_vip_router_id"]),
-        "interface": host.vip_interface,
-        "address": host.address,
-        "peers": [member.address for member in members if member.name != host.name],
+def keepalived(host: Host, members: Sequence[Host], settings: Settings) -> Keepalived:
+    """The share of ``host``, one of the ``members`` of airflow_haproxy, in the virtual IP."""
+    return Keepalived(
+        vip=settings.vip,
+        router_id=settings.vip_router_id,
+        interface=host.vip_interface,
+        address=host.address,
+        peers=tuple(member.address for member in members if member.name != host.name),
         # All begin as backup and none takes the address from a live one, so this only settles who is first.
-        "priority": 100 - [member.name for member in members].index(host.name),
-        "advert_seconds": ADVERT_SECONDS,
-    }
+        priority=100 - [member.name for member in members].index(host.name),
+        advert_seconds=ADVERT_SECONDS,
+    )
 
 
-def patroni_change(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What to send to Patroni so that its settings become ``wanted``; empty when they are.
+def patroni_change(current: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:
+    """What to send to Patroni so that its ``current`` settings become ``wanted``; empty when they are.
 
-    A parameter of PostgreSQL that nobody wants any more is taken back with None. Other settings of Patroni stay as somebody made them.
+    A parameter of PostgreSQL that is not wanted any more is reset with None. Other settings of Patroni stay as they are.
     """
-    change: dict[str, Any] = {}
+    change: dict[str, object] = {}
     for name, value in wanted.items():
         present = current.get(name)
         if isinstance(value, Mapping):

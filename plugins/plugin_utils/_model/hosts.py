@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
+
+# Task slots that a queue has at most when they are derived (Airflow's default). What is sized before the hosts are seen counts on it.
+MOST_DERIVED_SLOTS = 16
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,9 @@ class Host:
     name: str
     groups: frozenset[str]
     address: str
-    queues: tuple[dict[str, Any], ...] = ()
+    queues: tuple[Queue, ...] = ()
+    # Task slots of each queue that has no number of its own; 0 derives them from processors and memory.
+    worker_concurrency: int = 0
     webserver_port: int = 8081
     log_port: int = 8793
     drain_timeout_seconds: int = 600
@@ -29,34 +34,42 @@ class Host:
         """The Airflow components of this host, in start order."""
         return [component for component in COMPONENTS if component in self.groups]
 
+    @property
+    def effective_queues(self) -> tuple[Queue, ...]:
+        """The queues with the numbers that are configured for them; 0 is left where the host derives one."""
+        return tuple(Queue(name=queue.name, concurrency=queue.concurrency or self.worker_concurrency) for queue in self.queues)
 
-def normalise_queues(value: Any) -> list[dict[str, Any]]:
-    """``[default, {name: gpu, concurrency: 2}]`` as a list of dictionaries with both keys; concurrency 0 means derived.
+    @property
+    def most_slots(self) -> int:
+        """Task slots that the workers of this host have together at most."""
+        return sum(queue.concurrency or MOST_DERIVED_SLOTS for queue in self.effective_queues)
 
-    A concurrency that is no number stays as it is, for ``check`` to name it.
+
+def queues_of(value: object) -> tuple[Queue, ...]:
+    """The queues that ``value`` of ``airflow_worker_queues`` names, such as ``[default, {name: gpu, concurrency: 2}]``.
+
+    A concurrency that is no whole number counts as 0: ``check_queue_entries`` reports it.
     """
     entries = value if isinstance(value, list) else [value]
-    queues = []
-    for entry in entries:
-        if isinstance(entry, Mapping):
-            concurrency = entry.get("concurrency", 0) or 0
-            if str(concurrency).isdecimal():
-                concurrency = int(concurrency)
-            queues.append({"name": str(entry.get("name", "")), "concurrency": concurrency})
-        else:
-            queues.append({"name": str(entry), "concurrency": 0})
-    return queues
+    given = (entry if isinstance(entry, Mapping) else {"name": entry} for entry in entries)
+    return tuple(Queue(name=str(entry.get("name", "")), concurrency=slots(entry.get("concurrency")) or 0) for entry in given)
+
+
+def slots(value: object) -> int | None:
+    """``value``, a queue's concurrency, as a number; 0 for nothing, None for what is no whole number."""
+    text = str(value or 0)
+    return int(text) if text.isdecimal() else None
 
 
 def served_queues(hosts: Iterable[Host]) -> dict[str, list[str]]:
-    """The queues of the workers, with the hosts that serve each."""
+    """The queues of the workers among ``hosts``, with the names of those that serve each."""
     served: dict[str, list[str]] = {}
     for host in hosts:
         for queue in host.queues if "worker" in host.groups else ():
-            served.setdefault(queue["name"], []).append(host.name)
+            served.setdefault(queue.name, []).append(host.name)
     return served
 
 
 def longest_drain_seconds(hosts: Iterable[Host]) -> int:
-    """The longest time that a stopped worker waits for its tasks."""
+    """The longest time that a stopped worker of ``hosts`` waits for its tasks."""
     return max((host.drain_timeout_seconds for host in hosts if "worker" in host.groups), default=0)

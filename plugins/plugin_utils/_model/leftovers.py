@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node
 
 
 def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]:
@@ -19,9 +19,9 @@ def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]
     return sorted(name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))
 
 
-def former_files(present: Iterable[str], node: Mapping[str, Any]) -> list[str]:
-    """Those of the paths ``present`` that a ``node`` of the model does not need. What the roles never make is nobody's leftover."""
+def former_files(present: Iterable[str], node: Node) -> list[str]:
+    """Those of the paths ``present`` on a host that its ``node`` does not need. What the roles never make is not among them."""
     ever = {name for major in MAJORS for name in (*turn_secrets(major), *(each for one in COMPONENTS for each in secrets_of(one, major)))}
-    needed = {secret["file"] for secret in node.get("airflow", {}).get("secrets", ())}
-    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set() if "turns" in node else {AGENT})
+    needed = {secret.file for secret in node.airflow.secrets} if node.airflow else set()
+    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set() if node.turns else {AGENT})
     return sorted(former.intersection(present))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
-Config = dict[str, dict[str, Any]]
+# Section to option to value. A value is anything that YAML has; None stands for Airflow's own default.
+Config: TypeAlias = dict[str, dict[str, object]]
 # Airflow's one option that holds options, those of Celery.
 _NESTED = ("celery", "extra_celery_config")
 
 
-def overlay(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
-    """Later layers win, option by option, and those within [celery] extra_celery_config too. An option set to None stays, as None."""
+def overlay(*layers: Mapping[str, Mapping[str, object]]) -> Config:
+    """All ``layers`` in one: later ones win, option by option, and within [celery] extra_celery_config key by key.
+
+    An option set to None stays, as None.
+    """
     merged: Config = {}
     for layer in layers:
         for section, options in layer.items():
@@ -22,7 +26,7 @@ def overlay(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
     return merged
 
 
-def _added(first: Any, second: Any) -> Any:
+def _added(first: object, second: object) -> object:
     """Both dictionaries and those in them; each may be JSON text. What is no dictionary takes the place of the other."""
     below, above = data(first), data(second)
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
@@ -30,18 +34,19 @@ def _added(first: Any, second: Any) -> Any:
     return {**below, **{name: _added(below.get(name), value) for name, value in above.items()}}
 
 
-def merge_config(*layers: Mapping[str, Mapping[str, Any]]) -> Config:
-    """Later layers win, option by option. An option set to None is left out, so that Airflow's own default applies."""
+def merge_config(*layers: Mapping[str, Mapping[str, object]]) -> Config:
+    """``overlay`` without options that are None, so that Airflow's own default applies, and without empty sections."""
     merged = overlay(*layers)
     kept = {section: {key: value for key, value in options.items() if value is not None} for section, options in merged.items()}
     return {section: options for section, options in kept.items() if options}
 
 
-def data(value: Any) -> Any:
-    """``value``, read as JSON when it is text that can be."""
+def data(value: object) -> object:
+    """``value``, read as JSON when it is text that is JSON."""
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        parsed: object = json.loads(value)
+        return parsed
     except ValueError:
         return value

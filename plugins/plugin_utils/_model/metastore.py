@@ -6,16 +6,20 @@ The only place that knows one engine from another. A URL is a secret: none of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import OPTION_FILE, SYSTEM_AUTHORITIES
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import METASTORE_GIVEN
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterMetastore, GivenUrl
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, build_url, libpq_tls
 
 CONNECT_ARGS = "flightdeck_metastore.connect_args"
-_SCHEMES = {
+# For what a URL is: Airflow's engines, its migrations, Celery's results.
+Use: TypeAlias = Literal["sync", "async", "migrations", "results"]
+_SCHEMES: Mapping[str, Mapping[Use, str]] = {
     "postgresql": {
         "sync": "postgresql+psycopg2",
         "migrations": "postgresql+psycopg2",
@@ -41,16 +45,26 @@ _DSN_OPTIONS = (
 )
 
 
-def is_external(settings: Mapping[str, Any]) -> bool:
+def given(settings: Settings) -> dict[str, str]:
+    """What describes an external server, by the name of the variable; empty values are those that are not given."""
+    return {
+        "airflow_metastore_url": settings.metastore_url,
+        "airflow_metastore_owner_url": settings.metastore_owner_url,
+        "airflow_result_backend_url": settings.result_backend_url,
+        "airflow_metastore_ca": settings.metastore_ca,
+    }
+
+
+def is_external(settings: Settings) -> bool:
     """Whether the metastore is a server that the collection does not manage."""
-    return settings["airflow_metastore_engine"] != "postgresql" or any(settings[f"airflow_{name}"] for name in METASTORE_GIVEN)
+    return settings.metastore_engine != "postgresql" or any(given(settings).values())
 
 
-def driver_url(url: str, use: str, authority: str) -> str:
-    """``url`` as the driver for ``use`` (sync, migrations, async or results) takes it.
+def driver_url(url: str, use: Use, authority: str) -> str:
+    """``url`` as the driver for ``use`` takes it.
 
-    ``authority`` is the path of who vouches for the server. What the URL says itself goes over what is set here. Raises KeyError
-    for another ``use``.
+    ``authority`` is the path of the CA certificates that the server is verified by. Options in the URL go over those that are
+    set here. Raises KeyError for a scheme that is no engine.
     """
     parts = urlsplit(url)
     own = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -66,7 +80,7 @@ def driver_url(url: str, use: str, authority: str) -> str:
     )
 
 
-def _postgresql_options(own: Mapping[str, str], use: str, authority: str) -> dict[str, str]:
+def _postgresql_options(own: Mapping[str, str], use: Use, authority: str) -> dict[str, str]:
     tls = libpq_tls(authority)
     # With a root certificate libpq verifies, whatever mode is asked for.
     if "sslmode" in own and authority == SYSTEM_AUTHORITIES:
@@ -78,7 +92,7 @@ def _postgresql_options(own: Mapping[str, str], use: str, authority: str) -> dic
     return {"dsn": f"postgresql://?{urlencode({name: options[name] for name in _DSN_OPTIONS if name in options})}"}
 
 
-def _mysql_options(own: Mapping[str, str], use: str, _authority: str) -> dict[str, str]:
+def _mysql_options(own: Mapping[str, str], use: Use, _authority: str) -> dict[str, str]:
     common = {"charset": "utf8mb4", "connect_timeout": "5"}
     if use == "async":
         # aiomysql has its TLS from CONNECT_ARGS, and other names for the other options.
@@ -90,48 +104,52 @@ def _mysql_options(own: Mapping[str, str], use: str, _authority: str) -> dict[st
     return {**common, "read_default_file": OPTION_FILE, **own}
 
 
-def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
-    """What roles need to know of the metastore. ``own_authority`` is the path under which ``airflow_metastore_ca`` stands on a host."""
-    engine, external = str(settings["airflow_metastore_engine"]), is_external(settings)
-    return {
-        "engine": engine,
-        "external": external,
-        "least_version": VERSIONS[str(settings["airflow_version"])].least_server[engine],
-        "authority": own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES,
+def share(settings: Settings, own_authority: str) -> ClusterMetastore:
+    """The metastore as its clients know it. ``own_authority`` is the path under which ``airflow_metastore_ca`` stands on a host."""
+    external = is_external(settings)
+    return ClusterMetastore(
+        engine="mysql" if settings.metastore_engine == "mysql" else "postgresql",
+        external=external,
+        least_version=VERSIONS[settings.version].least_server[settings.metastore_engine],
+        authority=own_authority if settings.metastore_ca else SYSTEM_AUTHORITIES,
         # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
-        "result_tables": external and not settings["airflow_result_backend_url"],
-    }
+        result_tables=external and not settings.result_backend_url,
+    )
 
 
-def logins(settings: Mapping[str, Any], authority: str, results: bool) -> list[dict[str, Any]]:
-    """Descriptions of the URLs that are given, with the name of the variable; that of ``results`` only where they are used."""
-    uses = {"metastore_owner_url": "migrations", "metastore_url": "sync", **({"result_backend_url": "sync"} if results else {})}
-    given = {name: use for name, use in uses.items() if settings[f"airflow_{name}"]}
-    return [{"variable": f"airflow_{name}", **_described(name, name, use, authority)} for name, use in given.items()]
+def logins(settings: Settings, authority: str, results: bool) -> tuple[GivenUrl, ...]:
+    """The URLs that are given, as a client of the server takes them.
+
+    ``authority`` is the path of the CA certificates of the server; the URL of ``results`` is among them only where it is used.
+    """
+    uses: dict[str, Use] = {"metastore_owner_url": "migrations", "metastore_url": "sync"}
+    if results:
+        uses["result_backend_url"] = "sync"
+    urls = given(settings)
+    return tuple(_given_url(name, name, use, authority) for name, use in uses.items() if urls[f"airflow_{name}"])
 
 
-def secret_files(settings: Mapping[str, Any], authority: str) -> list[dict[str, Any]]:
-    """Descriptions of the secret files of Airflow's processes, as in the cluster model."""
-    results = "result_backend_url" if settings["airflow_result_backend_url"] else "metastore_url"
-    return [
-        _described("sql_alchemy_conn", "metastore_url", "sync", authority),
-        _described("sql_alchemy_conn_async", "metastore_url", "async", authority),
-        _described("result_backend", results, "results", authority),
-    ]
+def secret_files(settings: Settings, authority: str) -> tuple[GivenUrl, ...]:
+    """The secret files of Airflow's processes. ``authority`` is the path of the CA certificates of the server."""
+    results = "result_backend_url" if settings.result_backend_url else "metastore_url"
+    return (
+        _given_url("sql_alchemy_conn", "metastore_url", "sync", authority),
+        _given_url("sql_alchemy_conn_async", "metastore_url", "async", authority),
+        _given_url("result_backend", results, "results", authority),
+    )
 
 
-def owner(settings: Mapping[str, Any], authority: str) -> dict[str, Any]:
-    """The description of what migrations connect as."""
-    secret = "metastore_owner_url" if settings["airflow_metastore_owner_url"] else "metastore_url"
-    return _described("owner", secret, "migrations", authority)
+def owner(settings: Settings, authority: str) -> GivenUrl:
+    """The URL that migrations connect with. ``authority`` is the path of the CA certificates of the server."""
+    return _given_url("owner", "metastore_owner_url" if settings.metastore_owner_url else "metastore_url", "migrations", authority)
 
 
-def _described(file: str, secret: str, use: str, authority: str) -> dict[str, Any]:
-    return {"file": file, "secret": secret, "use": use, "authority": authority}
+def _given_url(file: str, secret: str, use: Use, authority: str) -> GivenUrl:
+    return GivenUrl(file=file, secret=secret, variable=f"airflow_{secret}", use=use, authority=authority)
 
 
-def config(settings: Mapping[str, Any], files: Iterable[str]) -> dict[str, dict[str, Any]]:
+def config(settings: Settings, files: Iterable[str]) -> Config:
     """Options of airflow.cfg for a host that has the secret ``files``."""
-    if settings["airflow_metastore_engine"] != "mysql" or "sql_alchemy_conn_async" not in files:
+    if settings.metastore_engine != "mysql" or "sql_alchemy_conn_async" not in files:
         return {}
     return {"database": {"sql_alchemy_connect_args_async": CONNECT_ARGS}}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES, VRRP, Condition, Service
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class OpenPort:
         return 0 if self.number == VRRP else int(str(self.number).partition("-")[0])
 
 
-def conditions(hosts: Iterable[Host], settings: Mapping[str, Any]) -> frozenset[Condition]:
-    """What holds of a cluster with these ``hosts`` and cluster-wide ``settings``."""
+def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[Condition]:
+    """What holds of a cluster with these ``hosts`` and ``settings``."""
     own_broker = broker.broker_of(settings).group
     known: dict[Condition, bool] = {
-        "tls": bool(settings["airflow_tls"]),
-        "no_tls": not settings["airflow_tls"],
-        "airflow_3": str(settings["airflow_version"]).partition(".")[0] == "3",
+        "tls": settings.tls,
+        "no_tls": not settings.tls,
+        "airflow_3": settings.version.partition(".")[0] == "3",
         "patroni": sum("metastore" in host.groups for host in hosts) > 1,
-        "pgbouncer": bool(settings["airflow_pgbouncer"]),
-        "vip": bool(settings["airflow_vip"]),
+        "pgbouncer": settings.pgbouncer,
+        "vip": bool(settings.vip),
         "own_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
@@ -54,7 +54,7 @@ def services_of(groups: Iterable[str]) -> list[Service]:
     return [service for service in SERVICES if (service.host_group or service.name) in groups]
 
 
-def open_ports(host: Host, settings: Mapping[str, Any], holds: frozenset[Condition]) -> list[OpenPort]:
+def open_ports(host: Host, settings: Settings, holds: frozenset[Condition]) -> list[OpenPort]:
     """The ports of ``host``, lowest first, where ``holds`` are the cluster's conditions."""
     own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
     found = []
@@ -62,7 +62,9 @@ def open_ports(host: Host, settings: Mapping[str, Any], holds: frozenset[Conditi
         for port in service.ports:
             if not holds.issuperset(port.when):
                 continue
-            number = own.get(port.variable, settings[port.variable]) if port.variable else port.number
+            number = port.number
+            if port.variable:
+                number = own[port.variable] if port.variable in own else settings.number(port.variable)
             peers = (*port.peers, *(peer for condition, peer in port.peers_when if condition in holds))
-            found.append(OpenPort(int(number) if port.variable else number, port.purpose, peers, port.variable, service))
+            found.append(OpenPort(number, port.purpose, peers, port.variable, service))
     return sorted(found, key=lambda port: port.first)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
@@ -17,25 +17,85 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     Service,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 
-def needed_directories(cluster: Mapping[str, Any], name: str) -> dict[str, int]:
-    """Directories of a host with the MiB that must be free; what is asked for and what is checked both follow from it."""
-    paths = cluster["directories"]
-    needs = (
-        (str(paths.get(place, place)), size) for service in node_services(cluster["nodes"][name]) for place, size in service.disk_mb.items()
-    )
+@dataclass(frozen=True, kw_only=True)
+class DatabasePlace(Plain):
+    """Where Airflow's own database is on a host."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorePlaces(Plain):
+    """How the members of stores on a host are asked: the URL of the etcd member, the name of the RabbitMQ node."""
+
+    etcd: str | None = None
+    rabbitmq: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Plain):
+    """Arguments of the module ``preflight_facts`` for one host; its documentation says what each is."""
+
+    groups: tuple[str, ...]
+    directories: tuple[str, ...]
+    ports: tuple[int, ...]
+    names: tuple[str, ...]
+    root: str
+    database: DatabasePlace | None
+    packages: tuple[str, ...]
+    stores: StorePlaces
+
+
+@dataclass(frozen=True)
+class HostData:
+    """What one host said: ``stores`` of which it has data, and their members as it knows them."""
+
+    stores: frozenset[str]
+    etcd: tuple[_etcd.Member, ...] = ()
+    rabbitmq: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store(Plain):
+    """What the hosts of a store said together; roles read it in the fact ``flightdeck_stores``.
+
+    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the
+    others still count some of these; ``joining`` are those of which a running etcd has to be told before they start;
+    ``source`` is a host to ask, or empty.
+    """
+
+    new: bool
+    origins: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
+    joining: tuple[str, ...] = ()
+    source: str = ""
+
+
+def needed_directories(cluster: Cluster, name: str) -> dict[str, int]:
+    """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both follow from it."""
+    paths = {"root": cluster.directories.root, "home": cluster.directories.home, "log_dir": cluster.directories.log_dir}
+    needs = ((paths.get(place, place), size) for service in node_services(cluster.nodes[name]) for place, size in service.disk_mb.items())
     return dict(needs)
 
 
-def node_services(node: Mapping[str, Any]) -> list[Service]:
+def node_services(node: Node) -> list[Service]:
     """The services of a host, in the order of the catalogue."""
-    return [service for service in SERVICES if service.name in node or service.name in node["components"]]
+    return [service for service in SERVICES if service.name in node.services]
 
 
-def service_ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
-    """Ports that the services of a host listen on, with the service's title."""
-    return {int(entry["port"]): str(entry["service"]) for entry in cluster["nodes"][name]["ports"]}
+def _runs_patroni(node: Node) -> bool:
+    return node.metastore is not None and node.metastore.patroni is not None
+
+
+def service_ports(cluster: Cluster, name: str) -> dict[int, str]:
+    """Ports that the services of host ``name`` listen on, with the service's title."""
+    return {entry.port: entry.service for entry in cluster.nodes[name].ports}
 
 
 def _node_host(nodename: str) -> str:
@@ -43,140 +103,129 @@ def _node_host(nodename: str) -> str:
     return nodename.partition("@")[2]
 
 
-def _named(cluster: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
     """What a host has to resolve names for, with the names and addresses."""
-    addresses = {group: [str(host["address"]) for host in hosts] for group, hosts in cluster["hosts_of"].items()}
-    if "rabbitmq" in node:
-        share = node["rabbitmq"]
-        yield "its RabbitMQ node", [_node_host(share["nodename"])]
-        peers = [_node_host(peer) for peer in share["nodes"]]
+    addresses = {group: [host.address for host in hosts] for group, hosts in cluster.hosts_of.items()}
+    if node.rabbitmq:
+        yield "its RabbitMQ node", [_node_host(node.rabbitmq.nodename)]
+        peers = [_node_host(peer) for peer in node.rabbitmq.nodes]
         yield "a peer of RabbitMQ", peers + (addresses["rabbitmq"] if len(peers) > 1 else [])
-    if "metastore" in node:
+    if node.metastore:
         yield "a client of PostgreSQL", addresses["haproxy"]
-    if "metastore" in node and node["metastore"]["patroni"]:
+    if _runs_patroni(node):
         yield "a metastore server", addresses["metastore"]
-    if "etcd" in node or ("metastore" in node and node["metastore"]["patroni"]):
+    if node.etcd or _runs_patroni(node):
         yield "a member of etcd", addresses["etcd"]
-    if "haproxy" in node:
-        servers = [server for listener in node["haproxy"]["listeners"] for server in listener["servers"]]
-        yield "a server behind HAProxy", [str(server["address"]) for server in servers]
+    if node.haproxy:
+        yield "a server behind HAProxy", [server.address for listener in node.haproxy.listeners for server in listener.servers]
     # A virtual IP takes the place of the first load balancer.
-    elif "airflow" in node and not any("keepalived" in other for other in cluster["nodes"].values()):
+    elif node.airflow and not cluster.nodes[cluster.hosts_of["haproxy"][0].name].keepalived:
         yield "the load balancer", addresses["haproxy"][:1]
-    if "webserver" in node["components"]:
+    if "webserver" in node.components:
         yield "a load balancer", addresses["haproxy"]
         yield "a host with logs of tasks", addresses["worker"] + addresses["triggerer"]
 
 
-def needed_names(cluster: Mapping[str, Any], name: str) -> dict[str, str]:
-    """Names that a host must resolve, its own among them, with what for. What will stand in /etc/hosts needs no look-up."""
-    written = [entry for entry in cluster["hosts_entries"] if cluster["manage_hosts_file"] and is_address(entry["address"])]
-    known = {entry["name"] for entry in written}
+def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
+    """Names that host ``name`` must resolve, its own among them, with what for. What will stand in /etc/hosts needs no look-up."""
+    known = {entry.name for entry in cluster.hosts_entries if cluster.manage_hosts_file and is_address(entry.address)}
     names: dict[str, str] = {}
-    for purpose, needed in _named(cluster, cluster["nodes"][name]):
+    for purpose, needed in _named(cluster, cluster.nodes[name]):
         for each in needed:
             if not is_address(each) and each not in known:
                 names.setdefault(each, purpose)
     return names
 
 
-def own_names(node: Mapping[str, Any]) -> set[str]:
+def own_names(node: Node) -> set[str]:
     """Names for which a host itself may have a loopback address. etcd and Patroni listen on theirs, and tell it to the others."""
-    told = "etcd" in node or ("metastore" in node and node["metastore"]["patroni"])
-    own = {_node_host(node["rabbitmq"]["nodename"])} if "rabbitmq" in node else set()
-    return own - {node["address"]} if told else own | {node["address"]}
+    own = {_node_host(node.rabbitmq.nodename)} if node.rabbitmq else set()
+    return own - {node.address} if node.etcd or _runs_patroni(node) else own | {node.address}
 
 
-def _installations(node: Mapping[str, Any]) -> list[str]:
+def _installations(node: Node) -> list[str]:
     """Services whose installation by others would be in the way: Airflow as one, and Patroni apart from a single PostgreSQL."""
-    patroni = "metastore" in node and node["metastore"]["patroni"]
     names = ("airflow" if isinstance(service, Component) else service.name for service in node_services(node))
-    return list(dict.fromkeys("patroni" if patroni and name == "metastore" else name for name in names))
+    return list(dict.fromkeys("patroni" if _runs_patroni(node) and name == "metastore" else name for name in names))
 
 
-def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Arguments of the module ``preflight_facts`` for host ``name``."""
-    return {
-        "groups": _installations(cluster["nodes"][name]),
-        "directories": sorted(needed_directories(cluster, name)),
-        "ports": sorted(service_ports(cluster, name)),
-        "names": sorted(needed_names(cluster, name)),
-        "root": str(cluster["directories"]["root"]),
-        "database": _database(cluster["nodes"][name]),
-        "packages": _packages(cluster, name),
-        "stores": _asked_stores(cluster["nodes"][name]),
-    }
+def wanted(cluster: Cluster, name: str) -> Request:
+    """What host ``name`` is asked for."""
+    node = cluster.nodes[name]
+    return Request(
+        groups=tuple(_installations(node)),
+        directories=tuple(sorted(needed_directories(cluster, name))),
+        ports=tuple(sorted(service_ports(cluster, name))),
+        names=tuple(sorted(needed_names(cluster, name))),
+        root=cluster.directories.root,
+        database=_database(node),
+        packages=tuple(_packages(cluster, node)),
+        stores=StorePlaces(etcd=node.etcd.client_url if node.etcd else None, rabbitmq=node.rabbitmq.nodename if node.rabbitmq else None),
+    )
 
 
-def _asked_stores(node: Mapping[str, Any]) -> dict[str, str]:
-    """By store on a host, how its data and its members are found: the URL of an etcd member, the name of a RabbitMQ node."""
-    places = {"etcd": "client_url", "rabbitmq": "nodename"}
-    return {store: str(node[store][key]) for store, key in places.items() if store in node}
-
-
-def _packages(cluster: Mapping[str, Any], name: str) -> list[str]:
-    node = cluster["nodes"][name]
-    driver = ["python3-mysqldb"] if node["components"] and cluster["metastore"]["engine"] == "mysql" else []
+def _packages(cluster: Cluster, node: Node) -> list[str]:
+    driver = ["python3-mysqldb"] if node.components and cluster.metastore.engine == "mysql" else []
     return [*dict.fromkeys(package for service in node_services(node) for package in service.packages), *driver]
 
 
-def _database(node: Mapping[str, Any]) -> dict[str, Any] | None:
+def _database(node: Node) -> DatabasePlace | None:
     """Where Airflow's own database is on a host; None on all others."""
-    if "metastore" not in node:
+    if not node.metastore:
         return None
-    return {"name": node["metastore"]["databases"][0]["name"], "port": node["metastore"]["port"]}
+    return DatabasePlace(name=node.metastore.databases[0].name, port=node.metastore.port)
 
 
-def memory_need(node: Mapping[str, Any]) -> dict[str, int]:
+def memory_need(node: Node) -> dict[str, int]:
     """MiB that the services of a host need at least, by service."""
     need = {service.name: service.memory_mb for service in node_services(node) if service.memory_mb}
-    if "worker" in node["components"]:
-        need["worker"] = len(node["airflow"]["queues"]) * (MAIN_PROCESS_MB + POOL_PROCESS_MB + TASK_MB)
+    if node.airflow and "worker" in node.components:
+        need["worker"] = len(node.airflow.queues) * (MAIN_PROCESS_MB + POOL_PROCESS_MB + TASK_MB)
     return {"system": SYSTEM_MB, **need}
 
 
-def _members(store: str, cluster: Mapping[str, Any]) -> list[str]:
+def _members(store: str, cluster: Cluster) -> list[str]:
     """Hosts of a store, none when it has one member only."""
-    names = [name for name, node in cluster["nodes"].items() if store in node]
+    names = [host.name for host in cluster.hosts_of[store]]
     return names if len(names) > 1 else []
 
 
-def _has_data(store: str, facts: Mapping[str, Any]) -> bool:
-    return bool(facts["flightdeck_postgresql_data"] if store == "metastore" else facts["preflight"]["stores"][store]["data"])
+def survey(found: Mapping[str, HostData], cluster: Cluster) -> dict[str, Store]:
+    """What is known of each store from those of its hosts that were ``found`` to answer."""
+    return {store: _surveyed(store, found, cluster) for store in MEMBER_TIERS}
 
 
-def survey(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is known of each store by those of its ``hosts`` that were looked at.
-
-    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the others still
-    count some of these; ``joining`` are those of which a running etcd has to be told before they start; ``source`` is a host to ask.
-    """
-    found = {}
-    for store in MEMBER_TIERS:
-        members = _members(store, cluster)
-        seen = [name for name in members if name in hosts and "error" not in hosts[name]["preflight"]]
-        origins = [name for name in seen if _has_data(store, hosts[name])]
-        empty = [name for name in seen if name not in origins] if origins else []
-        new = bool(members) and not origins
-        found[store] = {"new": new, "origins": origins, "empty": empty, "lost": {}, "joining": [], "source": origins[0] if origins else ""}
-        said = {name: hosts[name]["preflight"]["stores"][store]["members"] for name in origins} if store != "metastore" else {}
-        if store == "rabbitmq":
-            nodes = {name: str(cluster["nodes"][name]["rabbitmq"]["nodename"]) for name in empty}
-            known = {node for listed in said.values() for node in listed}
-            found[store]["lost"] = {name: node for name, node in nodes.items() if node in known}
-        elif any(said.values()):
-            source = next(name for name, listed in said.items() if listed)
-            own = {name: _etcd.find(said[source], name, str(cluster["nodes"][name]["etcd"]["peer_url"])) for name in empty}
-            # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
-            lost = {name: member["name"] for name, member in own.items() if member and member["started"]}
-            joining = [name for name, member in own.items() if not member or not member["name"]]
-            found[store] |= {"source": source, "lost": lost, "joining": joining}
-    return found
-
-
-def members_unseen(
-    store: str, name: str, known: Mapping[str, Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]
-) -> bool:
-    """Whether ``name`` has no data and most members of its store, which may be a cluster, were not looked at."""
+def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> Store:
     members = _members(store, cluster)
-    return name in members and not known[store]["origins"] and 2 * len([each for each in members if each not in hosts]) > len(members)
+    seen = [name for name in members if name in found]
+    origins = [name for name in seen if store in found[name].stores]
+    empty = [name for name in seen if name not in origins] if origins else []
+    source, lost, joining = origins[0] if origins else "", {}, []
+    if store == "rabbitmq":
+        known = {node for name in origins for node in found[name].rabbitmq}
+        nodes = {name: node.nodename for name in empty if (node := cluster.nodes[name].rabbitmq)}
+        lost = {name: node for name, node in nodes.items() if node in known}
+    elif store == "etcd" and any(found[name].etcd for name in origins):
+        source = next(name for name in origins if found[name].etcd)
+        urls = {name: member.peer_url for name in empty if (member := cluster.nodes[name].etcd)}
+        listed = {name: _etcd.find(found[source].etcd, name, url) for name, url in urls.items()}
+        # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
+        lost = {name: own["name"] for name, own in listed.items() if own and own["started"]}
+        joining = [name for name, own in listed.items() if not own or not own["name"]]
+    return Store(
+        new=bool(members) and not origins,
+        origins=tuple(origins),
+        empty=tuple(empty),
+        lost=lost,
+        joining=tuple(joining),
+        source=source,
+    )
+
+
+def members_unseen(store: str, name: str, known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> bool:
+    """Whether host ``name`` has no data and most members of its ``store``, which may be a cluster, did not answer.
+
+    ``known`` is the survey, ``hosts`` are those that answered.
+    """
+    members = _members(store, cluster)
+    return name in members and not known[store].origins and 2 * len([each for each in members if each not in hosts]) > len(members)

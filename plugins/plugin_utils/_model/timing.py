@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 # Seconds that a failover of the metastore takes at worst: a host is lost that leads both PostgreSQL and its cluster manager.
 LONGEST_OUTAGE = 45
@@ -13,7 +12,7 @@ KILL_ESCALATION = 5
 # Seconds that one connection attempt to a broker may take (Celery's own bound for a failover list).
 BROKER_CONNECT = 4
 # What the collection sets on Airflow 3.
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: Mapping[str, Mapping[str, int]] = {
     "scheduler": {"task_instance_heartbeat_timeout": 300},
     "workers": {
         "execution_api_retries": 10,
@@ -24,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 # Airflow 3.3's own values, for an option that the user sets to null.
-DEFAULTS: dict[str, dict[str, Any]] = {
+DEFAULTS: Mapping[str, Mapping[str, int]] = {
     "scheduler": {"task_instance_heartbeat_timeout": 300, "task_queued_timeout": 600},
     "workers": {
         "execution_api_retries": 5,
@@ -83,21 +82,23 @@ class Budget:
         return 2 * self.interval + self.call_max + (self.max_failed - 1) * (gap + self.call_max) + KILL_ESCALATION
 
 
-def _layered(config: Mapping[str, Any], section: str, option: str) -> float:
-    """The value in force. An option that is set to null has Airflow's own. Raises ValueError for what is no number."""
+def _layered(config: Mapping[str, object], section: str, option: str) -> float:
+    """The effective value in seconds or times. An option that is null has Airflow's own. Raises ValueError for what is no number."""
     options = config.get(section)
-    layers = [options if isinstance(options, Mapping) else {}, SETTINGS.get(section, {})]
-    for layer in layers:
-        if option in layer:
-            value = layer[option]
-            break
-    else:
-        value = None
-    return float(DEFAULTS[section][option] if value is None or value == "" else value)
+    layers: list[Mapping[str, object]] = [options if isinstance(options, Mapping) else {}, SETTINGS.get(section, {})]
+    value = next((layer[option] for layer in layers if option in layer), None)
+    return _number(DEFAULTS[section][option] if value is None or value == "" else value)
 
 
-def budget(config: Mapping[str, Any]) -> Budget:
-    """The budget on Airflow 3 with the user's ``config`` ({section: {option: value}}). Raises ValueError for what is no number."""
+def _number(value: object) -> float:
+    """Raises ValueError for what is no number."""
+    if not isinstance(value, (int, float, str)):
+        raise ValueError("no number")
+    return float(value)
+
+
+def budget(config: Mapping[str, object]) -> Budget:
+    """The budget on Airflow 3 with the user's ``config``, options by section. Raises ValueError for what is no number."""
     workers = {option: _layered(config, "workers", option) for option in DEFAULTS["workers"]}
     return Budget(
         retries=int(workers["execution_api_retries"]),
@@ -110,17 +111,18 @@ def budget(config: Mapping[str, Any]) -> Budget:
     )
 
 
-def message_ttl(config: Mapping[str, Any]) -> float:
-    """Seconds for which a message to a worker is of use on Airflow 3 with the user's ``config``. Raises ValueError for what is no number.
+def message_ttl(config: Mapping[str, object]) -> float:
+    """Seconds for which a message to a worker is of use on Airflow 3 with the user's ``config``, options by section.
 
-    The token in it is valid for as long. When a session ends, the broker gives the messages of running tasks to another worker, which asks
-    and is told that they run. With a token that is too old it is refused instead, reports a failure, and the scheduler believes that.
+    Raises ValueError for what is no number. The token in the message is valid for as long. When a session ends, the broker
+    gives the messages of running tasks to another worker, which asks and is told that they run. With a token that is too
+    old it is refused instead, reports a failure, and the scheduler believes that.
     """
     return _layered(config, "scheduler", "task_queued_timeout")
 
 
-def seconds_of(config: Mapping[str, Any], section: str, option: str, default: float) -> float:
-    """The number of seconds that ``config`` has for an option, else ``default``."""
+def seconds_of(config: Mapping[str, object], section: str, option: str, default: float) -> float:
+    """Seconds that ``config`` has for ``option`` of ``section``, else ``default``. Raises ValueError for what is no number."""
     options = config.get(section)
     value = options.get(option) if isinstance(options, Mapping) else None
-    return default if value is None or value == "" else float(value)
+    return default if value is None or value == "" else _number(value)

@@ -28,9 +28,10 @@ def bracket(host: str) -> str:
 def build_url(
     scheme: str, host: str, port: int, *, user: str = "", password: str = "", path: str = "", query: Mapping[str, str] | None = None
 ) -> str:
-    """A URL whose user, password and path are percent-encoded as UTF-8.
+    """A URL of ``scheme``, whose ``user``, ``password`` and ``path`` are percent-encoded as UTF-8.
 
-    ``path`` is one segment (a database or a virtual host), so a slash in it is encoded too. Port 0 is left out.
+    ``host`` is a name or an address, IPv6 with or without brackets. ``port`` 0 is left out, and without a user the password.
+    ``path`` is one segment (a database or a virtual host), so a slash in it is encoded too. ``query`` are options by name.
     """
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
     tail = f"?{urlencode(query)}" if query else ""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import VRRP
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Firewall
 
 TABLE = "flightdeck"
 
 
-def _match(addresses: list[str]) -> list[str]:
+def _match(addresses: Sequence[str]) -> list[str]:
     """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for anybody."""
     if not addresses:
         return [""]
@@ -35,8 +36,8 @@ def _within(inner: Any, outer: Any) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)
 
 
-def ruleset(firewall: Mapping[str, Any]) -> str:
-    """What ``nft -f`` loads: replaces our table as a whole and leaves all others alone."""
+def ruleset(firewall: Firewall) -> str:
+    """The text that ``nft -f`` loads: it replaces the collection's table as a whole and leaves all others alone."""
     lines = [
         "type filter hook input priority filter; policy drop;",
         'iif "lo" accept',
@@ -46,13 +47,13 @@ def ruleset(firewall: Mapping[str, Any]) -> str:
         "meta l4proto { 1, 58 } accept",
         'ip6 saddr fe80::/10 udp dport 546 accept comment "DHCPv6"',
     ]
-    for port in firewall["ssh_ports"]:
-        lines += [f'{match}tcp dport {port} accept comment "SSH"' for match in _match(firewall["ssh_sources"])]
-    for rule in firewall["rules"]:
+    for port in firewall.ssh_ports:
+        lines += [f'{match}tcp dport {port} accept comment "SSH"' for match in _match(firewall.ssh_sources)]
+    for rule in firewall.rules:
         # VRRP is a protocol beside TCP; by number, because a small system has no list of their names.
-        wanted = "meta l4proto 112" if rule["port"] == VRRP else f"tcp dport {rule['port']}"
-        lines += [f'{match}{wanted} accept comment "{rule["why"]}"' for match in _match(rule["sources"])]
-    lines += firewall["extra_rules"]
+        wanted = "meta l4proto 112" if rule.port == VRRP else f"tcp dport {rule.port}"
+        lines += [f'{match}{wanted} accept comment "{rule.why}"' for match in _match(rule.sources)]
+    lines += firewall.extra_rules
     chain = "\n".join(f"        {line}" for line in lines)
     return f"""# Managed by Ansible
 table inet {TABLE}

@@ -6,10 +6,9 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
-from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import login
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets, login
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import RabbitMq
 
 
 def password_hash(user: str, password: str, key: str) -> str:
@@ -22,24 +21,24 @@ def password_hash(user: str, password: str, key: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def limits(node: Mapping[str, Any]) -> dict[str, int]:
+def limits(node: RabbitMq) -> dict[str, int]:
     """What a message may live through. Celery's own control queues are classic and know no delivery-limit."""
     # Bounds the redeliveries of a task that kills its worker.
-    found = {"delivery-limit": node["delivery_limit"]}
-    if node["message_ttl_seconds"] is not None:
+    found = {"delivery-limit": node.delivery_limit}
+    if node.message_ttl_seconds is not None:
         # In milliseconds, and RabbitMQ takes no more than 32 bits.
-        found["message-ttl"] = int(min(1000 * node["message_ttl_seconds"], 2**32 - 1))
+        found["message-ttl"] = int(min(1000 * node.message_ttl_seconds, 2**32 - 1))
     return found
 
 
-def definitions(node: Mapping[str, Any], secrets: Mapping[str, Any]) -> str:
-    """Content of the definitions file for ``node`` (the model's rabbitmq share), stable to the byte.
-
-    Raises KeyError when a secret is missing.
-    """
-    vhost = node["vhost"]
-    user = login(node["user"], node["secret"], secrets)
-    users = [(user, node["secret"], []), (node["admin_user"], "rabbitmq_admin_password", ["administrator"])]
+def definitions(node: RabbitMq, secrets: Secrets) -> str:
+    """Content of the definitions file for ``node``, stable to the byte. Raises KeyError for a missing secret."""
+    vhost = node.vhost
+    user = login(node.user, node.secret, secrets)
+    users: list[tuple[str, str, list[str]]] = [
+        (user, node.secret, []),
+        (node.admin_user, "rabbitmq_admin_password", ["administrator"]),
+    ]
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     document = {
         "vhosts": [{"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Redis
 
 
-def redis_users(node: Mapping[str, Any], secrets: Mapping[str, Any]) -> str:
-    """Redis's users: everybody may ask whether it lives, one may do what Celery does. ``node`` is the model's share of the host."""
-    digest = hashlib.sha256(str(secrets[node["secret"]]).encode()).hexdigest()
+def redis_users(node: Redis, secrets: Secrets) -> str:
+    """Content of the file of users: all may ask whether Redis lives, one may do what Celery does. Raises KeyError for a missing secret."""
+    digest = hashlib.sha256(secrets[node.secret].encode()).hexdigest()
     return (
-        "user default on nopass resetchannels resetkeys -@all +ping +role\n"
-        f"user {node['user']} on #{digest} ~* &* +@all -@admin -@dangerous\n"
+        f"user default on nopass resetchannels resetkeys -@all +ping +role\nuser {node.user} on #{digest} ~* &* +@all -@admin -@dangerous\n"
     )

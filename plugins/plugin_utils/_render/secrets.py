@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import login, of_login
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets, login, of_login
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, GivenUrl, PlainValue, SecretFile
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import build_url
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests import fingerprint
 
@@ -35,40 +36,43 @@ def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any]
     }
 
 
-def content(description: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """A secret as a component reads it: the value, a URL with it, or a given URL as a driver takes it. ``description`` is the model's."""
-    value = str(values[description["secret"]]) if "secret" in description else ""
-    if "use" in description:
-        return metastore.driver_url(value, description["use"], description["authority"])
-    if "scheme" not in description:
-        return value
-    if description.get("of_login"):
-        value = of_login(value, description["user"])
-    return build_url(
-        description["scheme"],
-        description["host"],
-        int(description["port"]),
-        user=login(description["user"], description.get("secret", ""), values),
-        password=value,
-        path=description["path"],
-        query=description["query"],
-    )
+def content(file: SecretFile, secrets: Secrets) -> str:
+    """Content of a secret ``file``. No trailing newline: Airflow uses the output of ``*_cmd`` as it is.
+
+    Raises KeyError for a missing secret.
+    """
+    match file:
+        case PlainValue():
+            return secrets[file.secret]
+        case GivenUrl():
+            return metastore.driver_url(secrets[file.secret], file.use, file.authority)
+        case BuiltUrl():
+            password = secrets[file.secret] if file.secret else ""
+            return build_url(
+                file.scheme,
+                file.host,
+                file.port,
+                user=login(file.user, file.secret, secrets),
+                password=of_login(password, file.user) if file.derived else password,
+                path=file.path,
+                query=file.query,
+            )
 
 
-def secret_contents(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str, str]) -> dict[str, str]:
-    """Content of every secret file. No trailing newline: Airflow uses the output of ``*_cmd`` as it is."""
-    return {description["file"]: content(description, values) for description in descriptions}
+def secret_contents(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, str]:
+    """Content of each of the ``files`` by name. Raises KeyError for a missing secret."""
+    return {file.file: content(file, secrets) for file in files}
 
 
-def secret_files(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str, str], group: str) -> list[dict[str, str]]:
-    """The secret files as the module ``files`` takes them, readable by root and ``group`` only."""
-    contents = secret_contents(descriptions, values)
+def secret_files(files: Iterable[SecretFile], secrets: Secrets, group: str) -> list[dict[str, str]]:
+    """The secret ``files`` as the module ``files`` takes them, readable by root and ``group`` only."""
+    contents = secret_contents(files, secrets)
     return [{"path": f"{SECRETS_DIR}/{name}", "content": content, "group": group, "mode": "0640"} for name, content in contents.items()]
 
 
-def secret_versions(descriptions: Iterable[Mapping[str, Any]], values: Mapping[str, str]) -> dict[str, str]:
-    """Fingerprint of every secret file's content."""
-    return {name: fingerprint(content, values["digest_key"]) for name, content in secret_contents(descriptions, values).items()}
+def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, str]:
+    """Fingerprint of the content of each of the ``files`` by name."""
+    return {name: fingerprint(content, secrets["digest_key"]) for name, content in secret_contents(files, secrets).items()}
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:

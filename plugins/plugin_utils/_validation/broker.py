@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BROKER_GROUPS
@@ -16,7 +15,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.broker i
     hold_seconds,
     tls_options,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_fault
 
@@ -25,8 +26,8 @@ _SCHEMES = {"rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
 _SQS_QUEUE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def check(members: Mapping[str, Iterable[str]], settings: Mapping[str, Any], queues: Iterable[str]) -> list[Problem]:
-    """What is wrong with the broker. ``members`` maps GROUPS to their hosts; ``queues`` are those of the workers."""
+def check(members: Mapping[str, Iterable[str]], settings: Settings, queues: Iterable[str]) -> list[Problem]:
+    """Problems of the broker. ``members`` maps GROUPS to their hosts; ``queues`` are those of the workers."""
     broker = broker_of(settings)
     problems = []
     for group in BROKER_GROUPS:
@@ -54,8 +55,8 @@ def _contradiction(where: str, found: str, expected: str, remedy: str) -> Proble
     return Problem("FD159", where, found, expected, remedy)
 
 
-def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
-    url = str(settings["airflow_broker_url"] or "")
+def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
+    url = settings.broker_url
     if not url:
         return []
     if broker.kind == "sqs":
@@ -73,8 +74,8 @@ def _check_url(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
     return [Problem("FD168", "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
 
 
-def _check_authority(settings: Mapping[str, Any], broker: Broker) -> list[Problem]:
-    text = str(settings["airflow_broker_ca"] or "")
+def _check_authority(settings: Settings, broker: Broker) -> list[Problem]:
+    text = settings.broker_ca
     if not text:
         return []
     if not (broker.external and broker.tls):
@@ -86,19 +87,26 @@ def _check_authority(settings: Mapping[str, Any], broker: Broker) -> list[Proble
     return []
 
 
-def _check_no_sqs(settings: Mapping[str, Any]) -> list[Problem]:
-    names = [name for name in ("queues", "region", "endpoint_url", "access_key_id", "secret_access_key") if settings[f"airflow_sqs_{name}"]]
+def _check_no_sqs(settings: Settings) -> list[Problem]:
+    given = {
+        "airflow_sqs_queues": settings.sqs_queues,
+        "airflow_sqs_region": settings.sqs_region,
+        "airflow_sqs_endpoint_url": settings.sqs_endpoint_url,
+        "airflow_sqs_access_key_id": settings.sqs_access_key_id,
+        "airflow_sqs_secret_access_key": settings.sqs_secret_access_key,
+    }
     remedy = "Remove it, or set airflow_broker: sqs."
     return [
-        _contradiction(f"airflow_sqs_{name}", f"a value, and airflow_broker is {settings['airflow_broker']}", "nothing", remedy)
-        for name in names
+        _contradiction(name, f"a value, and airflow_broker is {settings.broker}", "nothing", remedy)
+        for name, value in given.items()
+        if value
     ]
 
 
-def _check_sqs(settings: Mapping[str, Any], queues: Iterable[str]) -> list[Problem]:
+def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
     problems = []
-    given: Mapping[str, Any] = settings["airflow_sqs_queues"]
-    if not settings["airflow_sqs_region"]:
+    given = settings.sqs_queues
+    if not settings.sqs_region:
         remedy = "Name the region of the queues, such as eu-central-1: requests are signed for it."
         problems.append(Problem("FD168", "airflow_sqs_region", "nothing", "a region", remedy))
     for name, url in given.items():
@@ -117,13 +125,13 @@ def _check_sqs(settings: Mapping[str, Any], queues: Iterable[str]) -> list[Probl
     for name in sorted(set(queues) - {str(name) for name in given}):
         remedy = "Make the queue in SQS and add its URL: the collection makes none."
         problems.append(Problem("FD168", "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy))
-    if bool(settings["airflow_sqs_access_key_id"]) != bool(settings["airflow_sqs_secret_access_key"]):
+    if bool(settings.sqs_access_key_id) != bool(settings.sqs_secret_access_key):
         remedy = "Give both, or neither: then the hosts' role or the profile in their environment counts."
         problems.append(_contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy))
     return problems
 
 
-def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_seconds: int) -> list[Problem]:
+def check_options(config: Mapping[str, object], settings: Settings, drain_seconds: int) -> list[Problem]:
     """Options that the broker does not bear, and times that do not fit it.
 
     ``config`` is what is in force: this module's, what the user has in airflow.cfg, and in the environment. ``drain_seconds`` is the
@@ -141,18 +149,18 @@ def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_
         remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
         problems.append(Problem("FD138", where, repr(transport["confirm_publish"]), "true", remedy))
     # A host's environment alone can make them differ.
-    queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings["airflow_config"]))
+    queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings.config))
     if queued != known and broker.group == "rabbitmq":
         where, remedy = "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "Set it there: it is RabbitMQ's message-ttl, too."
         problems.append(Problem("FD138", where, queued, "what airflow_config has", remedy))
     late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
     needed = hold_seconds(settings, drain_seconds)
-    if broker.kind == "sqs" and late and int(settings["airflow_sqs_visibility_timeout_seconds"]) < needed:
+    if broker.kind == "sqs" and late and settings.sqs_visibility_timeout_seconds < needed:
         problems.append(
             Problem(
                 "FD170",
                 "airflow_sqs_visibility_timeout_seconds",
-                f"{settings['airflow_sqs_visibility_timeout_seconds']} s",
+                f"{settings.sqs_visibility_timeout_seconds} s",
                 f"at least {needed} s, airflow_max_task_seconds and airflow_worker_drain_timeout_seconds",
                 "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message for over 43200 s.",
             )
@@ -160,7 +168,7 @@ def check_options(config: Mapping[str, Any], settings: Mapping[str, Any], drain_
     return problems
 
 
-def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
     """Options of a section; none when it is no dictionary, which another check says."""
     section = config.get(name)
     return section if isinstance(section, Mapping) else {}
@@ -170,7 +178,7 @@ def _foreign(where: str, broker: Broker) -> Problem:
     return Problem("FD171", where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
 
 
-def _check_extra(extra: Mapping[str, Any], broker: Broker) -> list[Problem]:
+def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
     """Celery's own options that are in force."""
     where = "airflow_config.celery.extra_celery_config"
     problems = []
@@ -196,14 +204,14 @@ def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
     return Problem("FD138", where, found, expected, remedy)
 
 
-def _proves(given: Mapping[str, Any], proof: Mapping[str, Any]) -> bool:
+def _proves(given: Mapping[str, object], proof: Mapping[str, object]) -> bool:
     """Whether everything of the collection's ``proof`` is there; another file with authorities is another proof."""
     return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in proof.items())
 
 
-def check_rotation(names: Iterable[str], broker: Mapping[str, Any]) -> list[Problem]:
-    """What the ``broker`` of the model has against new values for the secrets ``names``."""
-    if broker["kind"] != "redis" or broker["external"] or "broker_password" not in names:
+def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]:
+    """Problems of new values for the secrets ``names`` with the ``broker``."""
+    if broker.kind != "redis" or broker.external or "broker_password" not in names:
         return []
     remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
     return [Problem("FD172", "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 
-def mismatch(certificate: str, key: str, now: datetime.datetime) -> str:
-    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the moment, or empty."""
+def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
+    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None when it could."""
     try:
         loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
@@ -22,4 +22,4 @@ def mismatch(certificate: str, key: str, now: datetime.datetime) -> str:
         return "the key belongs to another certificate"
     if not loaded.not_valid_before_utc <= now <= loaded.not_valid_after_utc:
         return f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to {loaded.not_valid_after_utc:%Y-%m-%d}"
-    return ""
+    return None

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
 
 def check(
     addresses: Mapping[str, str],
-    settings: Mapping[str, Any],
-    extra_rules: Mapping[str, Iterable[Any]] | None = None,
+    settings: Settings,
+    extra_rules: Mapping[str, Iterable[str]] | None = None,
     ssh_ports: Mapping[str, int] | None = None,
 ) -> list[Problem]:
     """What a firewall could not be made of, or would lock Ansible out.
@@ -34,28 +34,31 @@ def check(
                     "Set airflow_address, or airflow_firewall: false.",
                 )
             )
-    for kind in ("ssh", "user", "admin"):
-        variable = f"airflow_firewall_{kind}_sources"
-        problems += [problem for entry in settings[variable] for problem in _check_source(variable, entry)]
-    problems += _check_ssh_ports(settings["airflow_firewall_ssh_ports"], ssh_ports or {})
+    sources = {
+        "airflow_firewall_ssh_sources": settings.firewall_ssh_sources,
+        "airflow_firewall_user_sources": settings.firewall_user_sources,
+        "airflow_firewall_admin_sources": settings.firewall_admin_sources,
+    }
+    problems += [problem for variable, entries in sources.items() for entry in entries for problem in _check_source(variable, entry)]
+    problems += _check_ssh_ports(settings.firewall_ssh_ports, ssh_ports or {})
     expected, remedy = "one line of nftables for the input chain, such as 'tcp dport 9100 accept'", "Write one rule per entry."
     problems += on_hosts(
         (name, Problem("FD154", "airflow_firewall_extra_rules", repr(rule), expected, remedy))
         for name, own_rules in (extra_rules or {}).items()
         for rule in own_rules
-        if not str(rule).strip() or not _is_one_line(str(rule))
+        if not rule.strip() or not _is_one_line(rule)
     )
     return problems
 
 
-def _check_ssh_ports(ports: Iterable[Any], used: Mapping[str, int]) -> list[Problem]:
+def _check_ssh_ports(ports: Collection[int], used: Mapping[str, int]) -> list[Problem]:
     """Problems of the ports that stay open for SSH; ``used`` are those that Ansible connects to, by host."""
     variable = "airflow_firewall_ssh_ports"
     problems = []
-    valid = {int(port) for port in ports if str(port).isdecimal() and 1 <= int(port) <= 65535}
+    valid = {port for port in ports if 1 <= port <= 65535}
     for port in ports:
-        if not str(port).isdecimal() or int(port) not in valid:
-            problems.append(Problem("FD152", variable, repr(port), "1 to 65535", "Name the port that sshd listens on."))
+        if port not in valid:
+            problems.append(Problem("FD152", variable, str(port), "1 to 65535", "Name the port that sshd listens on."))
     if not ports:
         problems.append(Problem("FD152", variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
     for port in sorted(set(used.values()) - valid if valid else ()):
@@ -73,17 +76,17 @@ def _check_ssh_ports(ports: Iterable[Any], used: Mapping[str, int]) -> list[Prob
     return problems
 
 
-def _check_source(variable: str, entry: Any) -> list[Problem]:
+def _check_source(variable: str, entry: str) -> list[Problem]:
     """The problem of one address or network, if any."""
     try:
-        ipaddress.ip_network(str(entry))
+        ipaddress.ip_network(entry)
         return []
     except ValueError:
         pass
     expected, remedy = "an IP address or a network such as 192.0.2.0/24", "Correct the entry."
     if _is_network(entry):
         # Host bits are set: a slip either way, and one of the two ways opens more than was meant.
-        interface = ipaddress.ip_interface(str(entry))
+        interface = ipaddress.ip_interface(entry)
         expected, remedy = f"{interface.ip} or {interface.network}", "Write the one that you mean."
     return [Problem("FD151", variable, repr(entry), expected, remedy)]
 
@@ -98,9 +101,9 @@ def _is_one_line(rule: str) -> bool:
     return depth == 0
 
 
-def _is_network(text: Any) -> bool:
+def _is_network(text: str) -> bool:
     try:
-        ipaddress.ip_network(str(text), strict=False)
+        ipaddress.ip_network(text, strict=False)
     except ValueError:
         return False
     return True

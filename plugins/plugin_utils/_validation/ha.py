@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
-def check(hosts: Sequence[Host], settings: Mapping[str, Any]) -> list[Problem]:
+def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     """What is wrong with the parts that are there several times."""
     databases = [host for host in hosts if "metastore" in host.groups]
     stores = [host for host in hosts if "etcd" in host.groups]
@@ -30,8 +30,8 @@ def check(hosts: Sequence[Host], settings: Mapping[str, Any]) -> list[Problem]:
     return problems + _check_vip(hosts, settings)
 
 
-def _check_vip(hosts: Sequence[Host], settings: Mapping[str, Any]) -> list[Problem]:
-    given = str(settings["airflow_vip"])
+def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
+    given = settings.vip
     if not given:
         return []
     expected, remedy = "an address with its network's prefix length, such as 192.0.2.100/24", "Correct it, or leave it empty."

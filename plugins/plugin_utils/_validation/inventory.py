@@ -6,7 +6,6 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, OPTIONAL
@@ -16,6 +15,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import m
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address, is_host, normal_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, scheduler_lease
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
@@ -133,10 +133,9 @@ def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
 
 # RabbitMQ keeps names that begin with amq. for itself.
 _QUEUE_NAME = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_MOST_SLOTS = 1000
 
 
-def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
+def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     """Everything that is wrong with the inventory as a whole; empty when it can be deployed."""
     hosts = list(hosts)
     problems: list[Problem] = []
@@ -166,7 +165,7 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems += broker_validation.check(members, settings, served_queues(hosts))
     problems += ha.check(hosts, settings)
     problems += scheduler_lease.check(hosts, settings)
-    version = str(settings["airflow_version"])
+    version = settings.version
     if version not in SUPPORTED_VERSIONS:
         problems.append(
             Problem(
@@ -180,7 +179,7 @@ def check(hosts: Iterable[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems += _check_queues(hosts)
     problems += _check_addresses(hosts)
     problems += _check_ports(hosts, settings)
-    if settings["airflow_firewall"]:
+    if settings.firewall:
         problems += firewall.check(
             {host.name: host.address for host in hosts},
             settings,
@@ -201,7 +200,7 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
         if "worker" not in host.groups:
             continue
         where = f"airflow_worker_queues of host {host.name}"
-        names = [queue["name"] for queue in host.queues]
+        names = [queue.name for queue in host.queues]
         if not names:
             problems.append(Problem("FD105", where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
         for name in names:
@@ -215,24 +214,13 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                         "The queue's name becomes part of a service's name: choose a plain one.",
                     )
                 )
-        for queue in host.queues:
-            if type(queue["concurrency"]) is not int or not 0 <= queue["concurrency"] <= _MOST_SLOTS:
-                problems.append(
-                    Problem(
-                        "FD112",
-                        where,
-                        f"concurrency {queue['concurrency']!r} of queue {queue['name']!r}",
-                        f"a whole number, 0 to {_MOST_SLOTS}",
-                        "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
-                    )
-                )
         for name in sorted({name for name in names if names.count(name) > 1}):
             problems.append(Problem("FD107", where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
     return problems
 
 
-def _check_default_queue(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
-    operators = settings.get("airflow_config", {}).get("operators")
+def _check_default_queue(hosts: list[Host], settings: Settings) -> list[Problem]:
+    operators = settings.config.get("operators")
     default = operators.get("default_queue") if isinstance(operators, Mapping) else None
     return check_default_queue(served_queues(hosts), str(default or "default"))
 
@@ -255,9 +243,9 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
     return problems
 
 
-def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
+def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     """The user's ``max_connections`` must be enough for the cluster."""
-    given = {str(name).lower(): value for name, value in settings.get("airflow_postgresql_config", {}).items()}.get("max_connections")
+    given = {str(name).lower(): value for name, value in settings.postgresql_config.items()}.get("max_connections")
     if not str(given).isdecimal() or metastore.is_external(settings):
         return []
     need = Model(hosts, settings).connections_needed()
@@ -274,7 +262,7 @@ def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[P
     ]
 
 
-def _check_ports(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
+def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
     problems = []
     holds = ports.conditions(hosts, settings)
     for host in hosts:

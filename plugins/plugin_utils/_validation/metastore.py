@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import METASTORE_GIVEN, METASTORE_URLS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.metastore import is_external
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import METASTORE_URLS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
-def check(members: int, settings: Mapping[str, Any]) -> list[Problem]:
+def check(members: int, settings: Settings) -> list[Problem]:
     """Problems of the choice of a metastore. ``members`` is the number of hosts in its group; an empty group alone is another check's."""
-    engine = str(settings["airflow_metastore_engine"])
+    engine = settings.metastore_engine
     if engine == "mariadb":
         remedy = "Its row locks and migrations are not those of MySQL. Use postgresql, or a server of MySQL itself."
         return [Problem("FD169", "airflow_metastore_engine", "mariadb", "postgresql or mysql: Airflow does not support MariaDB", remedy)]
-    if not is_external(settings):
+    if not metastore.is_external(settings):
         return []
-    given = [f"airflow_{name}" for name in METASTORE_GIVEN if settings[f"airflow_{name}"]]
+    given = [name for name, value in metastore.given(settings).items() if value]
     if members:
         found = f"{', '.join(given) or f'airflow_metastore_engine {engine}'}, and {members} host{'s' if members > 1 else ''} in the group"
         remedy = "Empty the group to use the other server, or remove the variable: data do not move from one to the other by themselves."
@@ -29,37 +28,39 @@ def check(members: int, settings: Mapping[str, Any]) -> list[Problem]:
     return [*_check_given(engine, settings), *_check_unused(settings)]
 
 
-def _check_given(engine: str, settings: Mapping[str, Any]) -> list[Problem]:
+def _check_given(engine: str, settings: Settings) -> list[Problem]:
     problems = []
     form = f"{engine}://account:password@host:port/database"
+    given = metastore.given(settings)
     for name in METASTORE_URLS:
-        url = str(settings[f"airflow_{name}"] or "")
-        fault = url_fault(url, engine) if url else "nothing" if name == "metastore_url" else ""
+        url = given[f"airflow_{name}"]
+        needed = "nothing" if name == "metastore_url" else None
+        fault = url_fault(url, engine) if url else needed
         if fault:
             found = fault if fault == "nothing" else f"a URL with {fault}"
             remedy = "Write special characters of account and password percent-encoded: '@' is %40."
             problems.append(Problem("FD176", f"airflow_{name}", found, form, remedy))
-    authority = str(settings["airflow_metastore_ca"] or "")
-    if authority and not values.is_certificate(authority):
+    if settings.metastore_ca and not values.is_certificate(settings.metastore_ca):
         remedy = "Give the text itself, for example by lookup('ansible.builtin.file', path)."
         problems.append(Problem("FD176", "airflow_metastore_ca", "no certificate", "certificates as PEM text", remedy))
     return problems
 
 
-def _check_unused(settings: Mapping[str, Any]) -> list[Problem]:
-    unused = {
-        "airflow_pgbouncer": "PgBouncer is for the collection's own server: put a pooler of your own before yours, and name it in the URL.",
-        "airflow_postgresql_config": "Set it on your server.",
-    }
+def _check_unused(settings: Settings) -> list[Problem]:
+    pooler = "PgBouncer is for the collection's own server: put a pooler of your own before yours, and name it in the URL."
+    unused = (
+        ("airflow_pgbouncer", settings.pgbouncer, pooler),
+        ("airflow_postgresql_config", settings.postgresql_config, "Set it on your server."),
+    )
     return [
         Problem("FD177", name, "a value", "none, because the metastore is not the collection's", remedy)
-        for name, remedy in unused.items()
-        if settings[name]
+        for name, value, remedy in unused
+        if value
     ]
 
 
-def url_fault(url: str, engine: str) -> str:
-    """What is wrong with the URL of a server of ``engine``, or empty."""
+def url_fault(url: str, engine: str) -> str | None:
+    """The fault of the URL of a server of ``engine``, which it does not repeat; None for a good one."""
     if fault := values.url_fault(url, [engine]):
         return fault
     parts = urlsplit(url)
@@ -71,4 +72,4 @@ def url_fault(url: str, engine: str) -> str:
         return "no database"
     if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in dict(parse_qsl(parts.query))):
         return "an option of TLS, which is always used; the authority goes into airflow_metastore_ca"
-    return ""
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -24,7 +24,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
+    Store,
     members_unseen,
     memory_need,
     needed_directories,
@@ -41,7 +43,7 @@ SKEW_FAIL = 5.0
 
 
 def check(
-    hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], own_mark: str, limit: str = "", deploy: bool = True
+    hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, own_mark: str, limit: str = "", deploy: bool = True
 ) -> tuple[list[Problem], list[str]]:
     """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit`` is that of the run.
 
@@ -69,11 +71,23 @@ def check(
     if deploy:
         problems += _check_tier(seen, cluster)
         problems += _check_mode(seen, cluster, limit)
-        problems += on_hosts(check_members(survey.survey(seen, cluster), seen, cluster))
+        problems += on_hosts(check_members(survey.survey(host_data(seen), cluster), seen, cluster))
         skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
         problems += skew
         warnings += _warn({name: facts["preflight"] for name, facts in seen.items()}, cluster)
     return problems, warnings
+
+
+def host_data(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, survey.HostData]:
+    """What the survey needs of the facts of ``hosts`` (by name); those that did not answer are not among them."""
+    return {name: _host_data(facts) for name, facts in hosts.items() if "error" not in facts["preflight"]}
+
+
+def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
+    said = facts["preflight"]["stores"]
+    stores = {store for store in said if said[store]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
+    members = {store: tuple(said[store]["members"]) for store in said}
+    return survey.HostData(frozenset(stores), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
 def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
@@ -130,12 +144,12 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
     ]
 
 
-def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
-    node, looked = cluster["nodes"][name], facts["preflight"]
+def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+    node, looked = cluster.nodes[name], facts["preflight"]
     problems = []
-    version = str(cluster["version"]["full"])
+    version = cluster.version.full
     python = ".".join(str(facts["python"]["version"][part]) for part in ("major", "minor"))
-    if node["components"] and python not in VERSIONS[version].pythons:
+    if node.components and python not in VERSIONS[version].pythons:
         problems.append(
             Problem(
                 "FD202",
@@ -149,7 +163,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
     if looked["root"]:
-        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), str(cluster["account"]))
+        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account)
     problems += _check_names(name, looked["names"], cluster)
     if looked["foreign"]:
         problems.append(
@@ -165,27 +179,27 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
         remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
         found = f"no candidate for {', '.join(looked['without_candidate'])}"
         problems.append(Problem("FD220", "packages", found, "packages that apt can install", remedy))
-    if "rabbitmq" in node and looked["nr_open"] < OPEN_FILES:
+    if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
         problems.append(Problem("FD217", "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
-def _foreign_remedy(node: Mapping[str, Any]) -> str:
+def _foreign_remedy(node: Node) -> str:
     """What to do with an installation that is in the way."""
     remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
-    if "metastore" in node and node["metastore"]["patroni"]:
+    if node.metastore and node.metastore.patroni:
         remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
     return remedy
 
 
-def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     """What is in the metastore already must fit what is going to read it."""
     problems = []
-    version = str(cluster["version"]["full"])
+    version = cluster.version.full
     newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
     there = database.get("schema", "")
-    if there in newer and not cluster["allow_downgrade"]:
+    if there in newer and not cluster.allow_downgrade:
         remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
         problems.append(Problem("FD216", "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
     if not database.get("decrypts", True):
@@ -201,15 +215,13 @@ def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> 
     return problems
 
 
-def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[str]:
+def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
     """What does no harm today."""
     warnings = []
     unkept = [name for name, looked in looks.items() if not looked["synchronised"]]
     if unkept:
         warnings.append(f"FD218 hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
-    backing = {
-        name for name, node in cluster["nodes"].items() if not all(isinstance(service, Component) for service in node_services(node))
-    }
+    backing = {name for name, node in cluster.nodes.items() if not all(isinstance(service, Component) for service in node_services(node))}
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
@@ -219,7 +231,7 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) ->
     return warnings
 
 
-def _check_memory(node: Mapping[str, Any], total: int) -> list[Problem]:
+def _check_memory(node: Node, total: int) -> list[Problem]:
     need = memory_need(node)
     if total >= sum(need.values()):
         return []
@@ -228,8 +240,8 @@ def _check_memory(node: Mapping[str, Any], total: int) -> list[Problem]:
     return [Problem("FD204", "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
 
 
-def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
-    version, root = str(cluster["version"]["full"]), str(cluster["directories"]["root"])
+def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+    version, root = cluster.version.full, cluster.directories.root
     has_release = any(release.startswith(f"{version}-") for release in looked["releases"]["installed"])
     problems = []
     for path, need in needed_directories(cluster, name).items():
@@ -278,9 +290,9 @@ def _any_match(text: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
-def _check_names(name: str, found: Mapping[str, list[str]], cluster: Mapping[str, Any]) -> list[Problem]:
-    own = own_names(cluster["nodes"][name])
-    hosts = {entry["name"] for entry in cluster["hosts_entries"] if is_address(entry["address"])}
+def _check_names(name: str, found: Mapping[str, list[str]], cluster: Cluster) -> list[Problem]:
+    own = own_names(cluster.nodes[name])
+    hosts = {entry.name for entry in cluster.hosts_entries if is_address(entry.address)}
     problems = []
     for each, purpose in needed_names(cluster, name).items():
         addresses = found.get(each, [])
@@ -306,10 +318,10 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0]))
 
 
-def _check_downgrade(releases: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
+def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     current = str(releases["current"]).partition("-")[0]
-    version = str(cluster["version"]["full"])
-    if cluster["allow_downgrade"] or _numbers(current) <= _numbers(version):
+    version = cluster.version.full
+    if cluster.allow_downgrade or _numbers(current) <= _numbers(version):
         return []
     return [
         Problem(
@@ -341,13 +353,13 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     ]
 
 
-def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[Problem]:
+def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[Problem]:
     """Services of Debian 12 and 13 that do not go together."""
     problems = []
     for group, reason in ((service.name, service.one_release) for service in SERVICES if service.one_release):
         by_release: dict[str, list[str]] = {}
         for name, facts in hosts.items():
-            if group in cluster["nodes"][name]:
+            if group in cluster.nodes[name].services:
                 by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
         if len(by_release) > 1:
             shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
@@ -356,15 +368,15 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, An
     return problems
 
 
-def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any], limit: str) -> list[Problem]:
+def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, limit: str) -> list[Problem]:
     """Whether a run for some hosts would change how their schedulers act."""
-    singleton = cluster["scheduler_mode"] == "singleton"
+    singleton = cluster.scheduler_mode == "singleton"
     other = [
         name for name, facts in hosts.items() if (facts["flightdeck_scheduler_alone"] if singleton else AGENT in facts["flightdeck_files"])
     ]
     if not limit or not other:
         return []
-    found = f"{cluster['scheduler_mode']}, --limit {limit}, and the other mode on {', '.join(other)}"
+    found = f"{cluster.scheduler_mode}, --limit {limit}, and the other mode on {', '.join(other)}"
     remedy = "Schedulers outside of this run would go on as before: run without --limit."
     return [Problem("FD182", "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
 
@@ -398,13 +410,11 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
     return problems, warnings
 
 
-def check_members(
-    known: Mapping[str, Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]
-) -> list[tuple[str, Problem]]:
+def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
     """Hosts that cannot just be deployed, because others have, or may have, what they lost."""
     problems = []
     for name in hosts:
-        lost = [title for store, title in MEMBER_TIERS.items() if name in known[store]["lost"]]
+        lost = [title for store, title in MEMBER_TIERS.items() if name in known[store].lost]
         if lost:
             problems.append(
                 (

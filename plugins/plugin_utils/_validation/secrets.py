@@ -94,11 +94,11 @@ def plain_secrets(text: str) -> list[str]:
     return sorted(found)
 
 
-def plain_warning(places: Mapping[str, Iterable[str]]) -> str:
-    """The warning about secrets in clear, or empty. ``places`` maps files to names of variables."""
+def plain_warning(places: Mapping[str, Iterable[str]]) -> str | None:
+    """The warning about secrets in clear; None without any. ``places`` maps files to names of variables."""
     shown = [f"{', '.join(names)} in {path}" for path, names in places.items() if names]
     if not shown:
-        return ""
+        return None
     return f"FD149 secrets in clear: {'; '.join(shown)}. Encrypt them with ansible-vault, or leave them out: then they are made and kept."
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import BROKER_CONNECT, LONGEST_OUTAGE, budget, seconds_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
-def check(config: Mapping[str, Any], major: int) -> list[Problem]:
+def check(config: Mapping[str, object], major: int) -> list[Problem]:
     """Problems of the user's ``config`` with the timing budget on Airflow ``major``. What is no number is another check's."""
     problems: list[Problem] = []
     for one in (_check_3 if major >= 3 else _check_2, _check_heartbeats, _check_broker):
@@ -24,7 +23,7 @@ def _problem(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem("FD137", f"airflow_config.{where}", found, expected, remedy)
 
 
-def _check_3(config: Mapping[str, Any]) -> list[Problem]:
+def _check_3(config: Mapping[str, object]) -> list[Problem]:
     now = budget(config)
     problems = []
     if now.call_min < LONGEST_OUTAGE:
@@ -60,7 +59,7 @@ def _check_3(config: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_2(config: Mapping[str, Any]) -> list[Problem]:
+def _check_2(config: Mapping[str, object]) -> list[Problem]:
     """Airflow 2: a task's own job kills it after ``local_task_job_heartbeat_sec``, or the threshold when that is 0."""
     threshold = seconds_of(config, "scheduler", "scheduler_zombie_task_threshold", 300)
     own = seconds_of(config, "scheduler", "local_task_job_heartbeat_sec", 0)
@@ -88,7 +87,7 @@ def _check_2(config: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_heartbeats(config: Mapping[str, Any]) -> list[Problem]:
+def _check_heartbeats(config: Mapping[str, object]) -> list[Problem]:
     """A service counts as dead when its heartbeat is older than its threshold: three heartbeats must fit in."""
     pairs = (
         ("scheduler", "scheduler_health_check_threshold", "scheduler_heartbeat_sec"),
@@ -110,7 +109,7 @@ def _check_heartbeats(config: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_broker(config: Mapping[str, Any]) -> list[Problem]:
+def _check_broker(config: Mapping[str, object]) -> list[Problem]:
     timeout = seconds_of(config, "celery", "operation_timeout", 20)
     if timeout > BROKER_CONNECT:
         return []

@@ -116,7 +116,7 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
         result = ArgumentSpecValidator({name: option}).validate({name: value})
         if not result.error_messages and not _loose(value, option.get("type", "str")):
             # A path stays as it is: the validator would expand a home directory on the controller.
-            good[name] = value if option.get("type") == "path" else result.validated_parameters[name]
+            good[name] = str(value) if option.get("type") == "path" else result.validated_parameters[name]
             continue
         expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
         found = "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")

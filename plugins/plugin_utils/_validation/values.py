@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.airflow_options import SECRET_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
+# Task slots of one queue.
+_MOST_SLOTS = 1000
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
 RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_restart_timeout_seconds": (30, 7200, "An api-server alone takes 20 s to start."),
@@ -30,7 +34,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
-    "airflow_worker_concurrency": (0, 1000, "0 derives it; each slot is a process."),
+    "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
 }
 # What the whole value must look like.
@@ -122,8 +126,11 @@ _POSTGRESQL_NEVER_OFF = {
 }
 
 
-def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
-    """What is wrong with a URL, or empty. A ``plain`` one has neither login nor query. The text never repeats a login."""
+def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str | None:
+    """The fault of a URL whose scheme must be one of ``schemes``; None for a good one. It never repeats a login.
+
+    A ``plain`` URL has neither login nor query.
+    """
     if re.search(r"[\s\0-\x1f\x7f]", value):
         return "white space in it"
     try:
@@ -135,7 +142,7 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
     if parts.scheme not in schemes:
         return f"{parts.scheme + '://' if parts.scheme and '://' in value else 'no scheme'} at its beginning"
     if parts.scheme == "file":
-        return "" if parts.path.startswith("/") else "no absolute path"
+        return None if parts.path.startswith("/") else "no absolute path"
     if not parts.hostname or not is_host(parts.hostname):
         return "no valid host"
     if port == 0:
@@ -144,7 +151,7 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str:
         return "a login in it"
     if plain and (parts.query or parts.fragment):
         return "a query or fragment"
-    return ""
+    return None
 
 
 def is_certificate(text: str) -> bool:
@@ -167,7 +174,7 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
         elif name in _FORMS:
             problems += _check_form(name, str(value))
         elif name in _URLS:
-            fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else ""
+            fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else None
             # The clients ask for queues by host and port.
             if not fault and name == "airflow_sqs_endpoint_url" and urlsplit(str(value)).path.strip("/"):
                 fault = "a path"
@@ -383,15 +390,25 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                 problems.append(
                     Problem("FD115", where, "a truth value as concurrency", "a whole number", "Write a number, or leave it out.")
                 )
+            elif (number := slots(entry.get("concurrency"))) is None or number > _MOST_SLOTS:
+                problems.append(
+                    Problem(
+                        "FD112",
+                        where,
+                        f"concurrency {entry.get('concurrency')!r} of queue {str(entry.get('name', ''))!r}",
+                        f"a whole number, 0 to {_MOST_SLOTS}",
+                        "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
+                    )
+                )
         elif isinstance(entry, (list, bool)) or entry is None:
             problems.append(Problem("FD115", where, repr(entry), "a name, or {name: ..., concurrency: ...}", "Write the queue's name."))
     return problems
 
 
-def check_relations(settings: Mapping[str, Any], drains: Mapping[str, int]) -> list[Problem]:
+def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Problem]:
     """Variables that contradict each other. ``drains`` maps worker hosts to their drain timeout in seconds."""
     problems = []
-    longest = int(settings["airflow_max_task_seconds"])
+    longest = settings.max_task_seconds
     slow = {host: seconds for host, seconds in drains.items() if seconds > longest}
     if slow:
         host, seconds = next(iter(slow.items()))
@@ -404,7 +421,7 @@ def check_relations(settings: Mapping[str, Any], drains: Mapping[str, int]) -> l
                 "Raise it: the broker takes back the message of every task that runs longer, and the task runs twice.",
             )
         )
-    root, home, logs = (str(settings[f"airflow_{name}"]).rstrip("/") for name in ("root", "home", "log_dir"))
+    root, home, logs = (path.rstrip("/") for path in (settings.root, settings.home, settings.log_dir))
     for name, path in (("airflow_home", home), ("airflow_log_dir", logs)):
         if f"{root}/".startswith(f"{path}/") or f"{path}/".startswith(f"{root}/"):
             problems.append(

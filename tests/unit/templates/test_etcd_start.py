@@ -10,17 +10,20 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ha
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 ROLE = Path(__file__).parents[3] / "roles/etcd"
 NOBODY = {"origins": [], "joining": [], "source": ""}
 THREE = ("db1", "db2", "db3")
+DEFAULTS = sorted((Path(__file__).parents[3] / "roles/airflow/defaults/main").glob("*.yml"))
+SETTINGS = Settings.from_variables({name: value for path in DEFAULTS for name, value in yaml.safe_load(path.read_text()).items()})
 
 
 def rendered(name, names, member, store):
     """A template of the role on a host, as key and value."""
     hosts = [hosts_model.Host(each, frozenset({"etcd"}), f"192.0.2.13{each[-1]}") for each in names]
     own = next(host for host in hosts if host.name == member)
-    share = ha.etcd(own, hosts, {"airflow_cluster_name": "airflow"}, tls=True)
+    share = ha.etcd(own, hosts, SETTINGS).to_vars()
     values = DataLoader().load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True)
     values |= {
         "airflow_cluster": {"nodes": {member: {"etcd": share}}, "tls": {"enabled": True}},

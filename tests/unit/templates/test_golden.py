@@ -16,6 +16,7 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/airflow"
@@ -46,7 +47,7 @@ def variables(version, name, component="", **changes):
         found.update(load(ROOT / f"roles/{component}/vars/main.yml"))
     found.update(changes, airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
     settings = {**found, "airflow_worker_queues": ["default"]}
-    queues = tuple(hosts_model.normalise_queues(["default", {"name": "gpu", "concurrency": 1}]))
+    queues = hosts_model.queues_of(["default", {"name": "gpu", "concurrency": 1}])
     hosts = [
         hosts_model.Host("lb1", frozenset({"haproxy"}), "192.0.2.10"),
         hosts_model.Host("master1", frozenset(MASTER), "192.0.2.11"),
@@ -54,8 +55,7 @@ def variables(version, name, component="", **changes):
         hosts_model.Host("db1", frozenset({"metastore"}), "192.0.2.31"),
         hosts_model.Host("mq1", frozenset({"rabbitmq"}), "192.0.2.41"),
     ]
-    plain = {key: value for key, value in settings.items() if not (isinstance(value, str) and "{{" in value)}
-    found["airflow_cluster"] = cluster.build(hosts, plain)
+    found["airflow_cluster"] = cluster.build(hosts, Settings.from_variables(settings)).to_vars()
     if "turns" in found["airflow_cluster"]["nodes"][name]:
         # A fixed name here, too.
         found["airflow_cluster"]["nodes"][name]["turns"] = {"program": "program"}

@@ -25,7 +25,7 @@ def states(rows: list[status.Row]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (None, "does not exist"),
+        ({}, "does not exist"),
         ({"LoadState": "not-found", "ActiveState": "inactive"}, "does not exist"),
         (
             {"LoadState": "loaded", "ActiveState": "failed", "SubState": "failed", "Result": "exit-code"},
@@ -34,13 +34,13 @@ def states(rows: list[status.Row]) -> dict[str, str]:
         ({"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "Result": "success"}, "unit is inactive (dead)"),
     ],
 )
-def test_a_unit_that_is_not_up(values: dict[str, str] | None, words: str) -> None:
+def test_a_unit_that_is_not_up(values: dict[str, str], words: str) -> None:
     assert status.unit_problem(values).endswith(words)
 
 
 def test_a_unit_that_is_up() -> None:
     values = {"LoadState": "loaded", "ActiveState": "active", "NRestarts": "3", "ExecMainStartTimestamp": "Mon 2026-11-16"}
-    assert status.unit_problem(values) == ""
+    assert status.unit_problem(values) is None
     assert status.unit_detail(values) == "since Mon 2026-11-16, restarted 3 times by systemd"
 
 
@@ -149,7 +149,7 @@ def test_a_postgresql_server_that_asks_for_a_password() -> None:
         return b"R\x00\x00\x00\x17\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"
 
     with server(answer) as port:
-        assert status.postgresql_problem("127.0.0.1", port, "airflow", "airflow_results") == ""
+        assert status.postgresql_problem("127.0.0.1", port, "airflow", "airflow_results") is None
     (request,) = asked
     assert struct.unpack("!ii", request[:8]) == (len(request), 196608)
     assert request[8:].startswith(b"user\0airflow\0database\0airflow_results\0")
@@ -170,7 +170,7 @@ def test_something_else_than_postgresql(answer: bytes, words: str) -> None:
 
 def test_a_broker_that_greets() -> None:
     with server(lambda request: b"\x01\x00\x00\x00\x00\x01\xf4\x00\x0a\x00\x0a" + b"x" * 50 if request[:4] == b"AMQP" else b"") as port:
-        assert status.amqp_problem("127.0.0.1", port) == ""
+        assert status.amqp_problem("127.0.0.1", port) is None
 
 
 @pytest.mark.parametrize(("answer", "words"), [(b"", "closed the connection"), (b"AMQP\x00\x00\x09\x01....", "does not speak AMQP")])
@@ -181,7 +181,7 @@ def test_something_else_than_a_broker(answer: bytes, words: str) -> None:
 
 def test_a_redis_that_takes_writes() -> None:
     with server(lambda request: b"+PONG\r\n" if request == b"PING\r\n" else b"") as port:
-        assert status.redis_problem("127.0.0.1", port) == ""
+        assert status.redis_problem("127.0.0.1", port) is None
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ import datetime
 import json
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, merge, survey
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, redis, secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, redis
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker, inventory, rotation
-from test_cluster import codes, defaults, host, reference
+from test_cluster import codes, defaults, host, plain, reference
 
 SQS = {
     "airflow_broker": "sqs",
@@ -35,13 +37,13 @@ def with_redis():
 
 def parts(hosts, name="worker1", **changes):
     """The model, the node's configuration, and the content of its URL."""
-    model = cluster.build(hosts, defaults(**changes))
+    model = plain(hosts, defaults(**changes))
     node = model["nodes"][name]["airflow"]
     # As the action has them: without those that are given and empty.
     given = {name: changes[f"airflow_{name}"] for name in ("broker_url", "sqs_secret_access_key") if f"airflow_{name}" in changes}
     values = {"broker_password": "p@ss/word", "digest_key": "k", **given}
     url = next(secret for secret in node["secrets"] if secret["file"] == "broker_url")
-    return model, node, secrets.content(url, values)
+    return model, node, secret_content(url, values)
 
 
 def celery(node):
@@ -65,11 +67,11 @@ def test_each_broker_makes_a_cluster(hosts, changes, version):
     assert inventory.check(hosts, settings) == []
     assert broker.check_options(broker_model.config(settings, 600), settings, 600) == []
     model = cluster.build(hosts, settings)
-    for name, node in model["nodes"].items():
-        assert survey.wanted(model, name)["packages"] is not None
-        if "airflow" in node:
-            assert airflow_cfg.render_config(node["airflow"]["config"])
-    assert json.dumps(model)
+    for name, node in model.nodes.items():
+        assert survey.wanted(model, name).packages is not None
+        if node.airflow:
+            assert airflow_cfg.render_config(node.airflow.config)
+    assert json.dumps(model.to_vars())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_no_message_repeats_a_login():
 
 
 def test_the_model_has_no_part_of_a_login():
-    model = cluster.build(without("rabbitmq"), defaults(**OTHER, airflow_sqs_secret_access_key="p%2Fw"))
+    model = plain(without("rabbitmq"), defaults(**OTHER, airflow_sqs_secret_access_key="p%2Fw"))
     assert not [part for part in ("us%40er", "p%2Fw", "mq.example.org") if part in json.dumps(model)]
 
 
@@ -155,7 +157,7 @@ def test_a_broker_of_somebody_else_is_reached_by_its_own_url():
     assert "broker_ca.crt" not in {secret["file"] for secret in node["secrets"]}
     _model, node, _url = parts(without("rabbitmq"), **OTHER, airflow_broker_ca=CERTIFICATE)
     assert celery(node)[0]["extra_celery_config"]["broker_use_ssl"]["ca_certs"] == "/etc/airflow/secrets/broker_ca.crt"
-    assert {"file": "broker_ca.crt", "secret": "broker_ca"} in node["secrets"]
+    assert {"kind": "plain_value", "file": "broker_ca.crt", "secret": "broker_ca"} in node["secrets"]
     capitals = celery(parts(without("rabbitmq"), airflow_broker_url="AMQPS://u:p@mq.example.org/team")[1])[0]
     assert "broker_use_ssl" in capitals["extra_celery_config"]
     # No load balancer listens where another one does.
@@ -218,12 +220,12 @@ def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():
         problems = rotation.check(["broker_password"], stored, {}, "", broker_model.foreign_secrets(defaults(**settings)))
         assert [problem.code for problem in problems] == found
     model = cluster.build(with_redis(), defaults(**REDIS))
-    assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model["broker"])] == ["FD172"]
-    assert broker.check_rotation(["fernet_key"], model["broker"]) == []
+    assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model.broker)] == ["FD172"]
+    assert broker.check_rotation(["fernet_key"], model.broker) == []
 
 
 def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_lives():
-    text = redis.redis_users({"user": "airflow", "secret": "broker_password"}, {"broker_password": "pa/ss"})
+    text = redis.redis_users(broker_model.redis(defaults()), Secrets({"broker_password": "pa/ss"}))
     strangers, celery_user = text.splitlines()
     assert strangers.endswith(" -@all +ping +role")
     assert "pa/ss" not in text
@@ -232,9 +234,9 @@ def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_l
 
 
 def test_only_redis_hosts_open_its_port():
-    nodes = cluster.build(with_redis(), defaults(**REDIS, airflow_firewall=True))["nodes"]
+    nodes = plain(with_redis(), defaults(**REDIS, airflow_firewall=True))["nodes"]
     rules = {name: {rule["port"]: rule for rule in node["firewall"]["rules"]} for name, node in nodes.items()}
     assert rules["store1"][6379]["sources"] == ["192.0.2.10"]
     assert rules["lb1"][5673]["why"] == "Redis"
-    outside = cluster.build(without("rabbitmq"), defaults(**OTHER, airflow_firewall=True))["nodes"]
+    outside = plain(without("rabbitmq"), defaults(**OTHER, airflow_firewall=True))["nodes"]
     assert 5673 not in {rule["port"] for rule in outside["lb1"]["firewall"]["rules"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,15 +19,26 @@ from hypothesis import strategies as st
 DEFAULTS = Path(__file__).parents[4] / "roles/airflow/defaults/main"
 
 
-def defaults(**changes):
+def variables(**changes):
+    """The variables of the interface, at their defaults but for ``changes``."""
     values = {}
     for path in DEFAULTS.glob("*.yml"):
         values.update(yaml.safe_load(path.read_text()) or {})
     return {**values, **changes}
 
 
+def defaults(**changes):
+    """The settings of a cluster, at their defaults but for ``changes``."""
+    return Settings.from_variables(variables(**changes))
+
+
+def plain(hosts, settings):
+    """The model as roles read it."""
+    return cluster.build(hosts, settings).to_vars()
+
+
 def host(name, number, *groups, queues=("default",)):
-    normalised = tuple(hosts_model.normalise_queues(list(queues))) if "worker" in groups else ()
+    normalised = hosts_model.queues_of(list(queues)) if "worker" in groups else ()
     return hosts_model.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
 
 
@@ -102,7 +116,7 @@ def test_an_empty_group_is_named(group):
         (reference(), {"airflow_postgresql_config": {"Max_Connections": "100"}}, "FD129"),
         (reference(), {"airflow_config": {"operators": {"default_queue": "gpu"}}}, "FD114"),
         ([*reference()[:3], host("w", 99, "worker", queues=("gpu",)), *reference()[5:]], {}, "FD114"),
-        ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", ({"name": "a", "concurrency": 0},))], {}, "FD118"),
+        ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", (Queue(name="a"),))], {}, "FD118"),
     ],
 )
 def test_bad_inventories_have_their_code(hosts, changes, code):
@@ -131,7 +145,7 @@ def test_a_problem_says_where_what_was_found_what_is_wanted_and_the_remedy():
 
 
 def test_the_reference_goes_through_the_load_balancer():
-    model = cluster.build(reference(), defaults())
+    model = plain(reference(), defaults())
     assert model["url"] == "https://192.0.2.10:8443"
     worker = model["nodes"]["worker1"]["airflow"]
     assert worker["config"]["core"]["execution_api_server_url"] == "https://192.0.2.10:8082/execution/"
@@ -142,14 +156,14 @@ def test_the_reference_goes_through_the_load_balancer():
 
 
 def test_a_host_with_its_own_load_balancer_uses_it():
-    model = cluster.build(single(), defaults())
+    model = plain(single(), defaults())
     (node,) = model["nodes"].values()
     assert node["airflow"]["config"]["core"]["execution_api_server_url"] == "https://127.0.0.1:8082/execution/"
     assert {secret["host"] for secret in node["airflow"]["secrets"] if "host" in secret} == {"127.0.0.1"}
 
 
 def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
-    model = cluster.build(reference(), defaults(airflow_version="2.11.2"))
+    model = plain(reference(), defaults(airflow_version="2.11.2"))
     assert [each["name"] for each in model["nodes"]["lb1"]["haproxy"]["listeners"]] == ["web", "metastore", "broker"]
     worker = model["nodes"]["worker1"]["airflow"]
     assert "sql_alchemy_conn" in {secret["file"] for secret in worker["secrets"]}
@@ -160,7 +174,7 @@ def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
 
 def test_the_users_options_win_but_never_over_a_secret():
     mine = {"core": {"parallelism": 64, "executor": "LocalExecutor", "fernet_key_cmd": "cat /tmp/x"}, "metrics": {"statsd_on": True}}
-    config = cluster.build(reference(), defaults(airflow_config=mine))["nodes"]["master1"]["airflow"]["config"]
+    config = plain(reference(), defaults(airflow_config=mine))["nodes"]["master1"]["airflow"]["config"]
     assert config["core"]["parallelism"] == 64
     assert config["core"]["executor"] == "LocalExecutor"
     assert config["core"]["fernet_key_cmd"] == "cat /etc/airflow/secrets/fernet_key"
@@ -169,13 +183,13 @@ def test_the_users_options_win_but_never_over_a_secret():
 
 def test_an_ipv6_address_stands_in_brackets():
     hosts = [hosts_model.Host(one.name, one.groups, "2001:db8::1", one.queues) for one in single()]
-    assert cluster.build(hosts, defaults())["url"] == "https://[2001:db8::1]:8443"
+    assert plain(hosts, defaults())["url"] == "https://[2001:db8::1]:8443"
 
 
 @given(st.integers(min_value=1, max_value=12))
 @settings(max_examples=12, deadline=None)
 def test_one_more_worker_changes_no_other_host(workers):
-    before, after = (cluster.build(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
+    before, after = (plain(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
     same_step = before["db1"]["metastore"]["max_connections"] == after["db1"]["metastore"]["max_connections"]
     changed = [name for name in before if before[name] != after[name]]
     assert changed == ([] if same_step else ["db1"])
@@ -184,17 +198,64 @@ def test_one_more_worker_changes_no_other_host(workers):
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ("default", [{"name": "default", "concurrency": 0}]),
-        (["a", {"name": "b", "concurrency": 2}], [{"name": "a", "concurrency": 0}, {"name": "b", "concurrency": 2}]),
+        ("default", [Queue(name="default")]),
+        (
+            ["a", {"name": "b", "concurrency": "2"}, {"name": "c", "concurrency": None}],
+            [Queue(name="a"), Queue(name="b", concurrency=2), Queue(name="c")],
+        ),
+        # An error, which is reported elsewhere.
+        ([{"name": "b", "concurrency": "many"}], [Queue(name="b")]),
         ([], []),
     ],
 )
 def test_queues_are_normalised(value, wanted):
-    assert hosts_model.normalise_queues(value) == wanted
+    assert hosts_model.queues_of(value) == tuple(wanted)
+
+
+@pytest.mark.parametrize(
+    ("queues", "concurrency", "slots"),
+    [
+        (("default",), 0, 16),
+        (("default",), 16, 16),
+        (("default",), 200, 200),
+        (({"name": "default", "concurrency": 200},), 0, 200),
+        # A queue's own goes over the host's; what is derived on the host is 16 at most.
+        (({"name": "default", "concurrency": 3}, "gpu"), 200, 203),
+        (({"name": "default", "concurrency": 3}, "gpu"), 0, 19),
+    ],
+)
+def test_the_metastore_has_a_connection_for_every_slot_of_the_workers(queues, concurrency, slots):
+    workers = [
+        dataclasses.replace(host(f"worker{number}", 20 + number, "worker", queues=queues), worker_concurrency=concurrency)
+        for number in range(1, 5)
+    ]
+    hosts = [*reference(0), *workers]
+    results = 2 * 15 + 4 * slots
+    # Two masters with a server process each.
+    needed = 2 * (20 + 15 + 20 + 15) + results + 20
+    model = plain(hosts, defaults())
+    assert needed <= model["nodes"]["db1"]["metastore"]["max_connections"] < 2 * needed
+    pooled = plain(hosts, defaults(airflow_pgbouncer=True))["nodes"]
+    assert results <= pooled["lb1"]["pgbouncer"]["pools"]["airflow_results"] < 2 * results
+    assert codes(hosts, airflow_postgresql_config={"max_connections": needed}) == []
+    (problem,) = inventory.check(hosts, defaults(airflow_postgresql_config={"max_connections": needed - 1}))
+    assert (problem.code, problem.expected) == ("FD129", f"at least {needed}, which this cluster's processes may open")
+    # The workers run with what was counted.
+    told = [queue["concurrency"] for queue in model["nodes"]["worker1"]["airflow"]["queues"]]
+    assert sum(each or 16 for each in told) == slots
+
+
+def test_tasks_of_airflow_2_have_connections_of_their_own():
+    def needed(concurrency):
+        hosts = [dataclasses.replace(one, worker_concurrency=concurrency) for one in reference()]
+        return cluster.Model(hosts, defaults(airflow_version="2.11.2")).connections_needed()
+
+    # Two workers: for each slot its result, and three for the task.
+    assert needed(20) - needed(0) == 2 * 4 * (20 - 16)
 
 
 def test_airflow_finds_its_services_under_the_virtual_ip():
-    model = cluster.build(available(), defaults(**VIP))
+    model = plain(available(), defaults(**VIP))
     assert model["url"] == "https://192.0.2.100:8443"
     secrets = {each["file"]: each for each in model["nodes"]["worker1"]["airflow"]["secrets"]}
     assert secrets["broker_url"]["host"] == secrets["result_backend"]["host"] == "192.0.2.100"
@@ -207,7 +268,7 @@ def test_airflow_finds_its_services_under_the_virtual_ip():
 
 def test_a_side_car_needs_no_virtual_ip():
     hosts = [hosts_model.Host(one.name, one.groups | {"haproxy"}, one.address, one.queues) for one in available()]
-    model = cluster.build(hosts, defaults())
+    model = plain(hosts, defaults())
     assert {
         secret["host"] for node in model["nodes"].values() for secret in node.get("airflow", {}).get("secrets", []) if "host" in secret
     } == {"127.0.0.1"}
@@ -215,7 +276,7 @@ def test_a_side_car_needs_no_virtual_ip():
 
 
 def test_only_patroni_says_who_is_written_to():
-    model = cluster.build(available(), defaults(**VIP))
+    model = plain(available(), defaults(**VIP))
     (listener,) = (each for each in model["nodes"]["lb1"]["haproxy"]["listeners"] if each["name"] == "metastore")
     assert (listener["check"], listener["check_port"], len(listener["servers"])) == ("patroni", 8008, 3)
     assert model["nodes"]["db1"]["metastore"]["check_user"] == ""
@@ -225,7 +286,7 @@ def test_only_patroni_says_who_is_written_to():
 
 
 def test_pools_fit_the_connections_of_the_metastore():
-    model = cluster.build(available(), defaults(airflow_pgbouncer=True, **VIP))
+    model = plain(available(), defaults(airflow_pgbouncer=True, **VIP))
     pools = [model["nodes"][name]["pgbouncer"]["pools"] for name in ("lb1", "lb2")]
     assert sum(sum(sizes.values()) for sizes in pools) + 20 <= model["nodes"]["db1"]["metastore"]["max_connections"]
     secrets = {each["file"]: each for each in model["nodes"]["master1"]["airflow"]["secrets"]}

@@ -6,6 +6,9 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import airflow
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import PlainValue, Queue, Unit
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, queues_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests as digests_render
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets as secrets_render
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import worker_units
@@ -97,7 +100,7 @@ def test_generated_secrets_fit_their_use():
 
 
 def test_secret_files_end_without_a_newline():
-    files = secrets_render.secret_files([{"file": "fernet_key", "secret": "fernet_key"}], {"fernet_key": "k"}, "airflow")
+    files = secrets_render.secret_files([PlainValue(file="fernet_key", secret="fernet_key")], Secrets({"fernet_key": "k"}), "airflow")
     assert files == [{"path": "/etc/airflow/secrets/fernet_key", "content": "k", "group": "airflow", "mode": "0640"}]
 
 
@@ -109,8 +112,8 @@ def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
 
 
 def test_one_worker_service_per_queue_and_one_log_server():
-    queues = [{"name": "default", "concurrency": 0}, {"name": "gpu", "concurrency": 1}]
-    first, second = worker_units.worker_instances(queues, "192.0.2.1", 0, 8, remote_control=True)
+    queues = [Queue(name="default"), Queue(name="gpu", concurrency=1)]
+    first, second = worker_units.worker_instances(queues, "192.0.2.1", 8, remote_control=True)
     assert first["name"] == "airflow-worker@default"
     assert "--concurrency 8" in first["command"]
     assert "--skip-serve-logs" not in first["command"]
@@ -118,7 +121,7 @@ def test_one_worker_service_per_queue_and_one_log_server():
     assert "--concurrency 1" in second["command"]
     assert "--skip-serve-logs" in second["command"]
     assert "--celery-hostname gpu@192.0.2.1" in second["command"]
-    (silent,) = worker_units.worker_instances(queues[:1], "192.0.2.1", 0, 8, remote_control=False)
+    (silent,) = worker_units.worker_instances(queues[:1], "192.0.2.1", 8, remote_control=False)
     assert "--celery-hostname" not in silent["command"]
 
 
@@ -131,9 +134,10 @@ def test_a_release_is_named_by_everything_that_it_is_made_of():
 
 
 def test_units_of_a_host():
-    assert airflow.units(["webserver", "worker"], ["default", "gpu"], 3) == [
-        {"label": "webserver", "unit": "airflow-api-server"},
-        {"label": "worker default", "unit": "airflow-worker@default"},
-        {"label": "worker gpu", "unit": "airflow-worker@gpu"},
-    ]
-    assert airflow.units(["webserver"], [], 2) == [{"label": "webserver", "unit": "airflow-webserver"}]
+    host = Host("a", frozenset({"worker", "webserver"}), "192.0.2.1", queues_of(["default", "gpu"]))
+    assert airflow.units(host, 3) == (
+        Unit(label="webserver", unit="airflow-api-server"),
+        Unit(label="worker default", unit="airflow-worker@default"),
+        Unit(label="worker gpu", unit="airflow-worker@gpu"),
+    )
+    assert airflow.units(Host("a", frozenset({"webserver"}), "192.0.2.1"), 2) == (Unit(label="webserver", unit="airflow-webserver"),)

@@ -11,6 +11,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, airflow, cluster, scheduler_lease
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests, secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import scheduler_lease as scheduler_lease_validation
 from hypothesis import given
@@ -20,18 +22,19 @@ DEFAULTS = Path(__file__).parents[4] / "roles/airflow/defaults/main"
 MASTER = frozenset({"webserver", "scheduler", "dag_processor", "triggerer"})
 FILES = ("scheduler_failover", "ca.crt", "server.crt", "server.key")
 VALUES = {**{name: f"{name}-value" for name in secrets_catalog.GENERATED}, **dict.fromkeys(FILES, "")}
+SECRETS = Secrets(VALUES)
 
 
 def settings(**changes):
     values = {}
     for path in DEFAULTS.glob("*.yml"):
         values.update(yaml.safe_load(path.read_text()) or {})
-    return {**values, **changes}
+    return Settings.from_variables({**values, **changes})
 
 
 def hosts(**groups):
     plain = {"lb1": {"haproxy"}, "master1": MASTER, "master2": MASTER, "worker1": {"worker"}, "db1": {"metastore"}, "mq1": {"rabbitmq"}}
-    queues = tuple(hosts_model.normalise_queues(["default"]))
+    queues = hosts_model.queues_of(["default"])
     return [
         hosts_model.Host(name, frozenset(of), f"192.0.2.{number}", queues if "worker" in of else ())
         for number, (name, of) in enumerate({**plain, **groups}.items(), start=1)
@@ -39,7 +42,7 @@ def hosts(**groups):
 
 
 def build(mode="singleton", **changes):
-    return cluster.build(hosts(), settings(airflow_scheduler_mode=mode, **changes))
+    return cluster.build(hosts(), settings(airflow_scheduler_mode=mode, **changes)).nodes
 
 
 def codes(members, **changes):
@@ -73,15 +76,15 @@ def test_every_host_has_a_user_of_its_own_whatever_its_name(names):
 
 
 def test_nothing_of_it_is_there_when_all_act():
-    model = build("active_active")
-    assert model["nodes"]["db1"]["metastore"]["turns"] == {}
-    assert "turns" not in model["nodes"]["master1"]
-    assert not [secret for secret in model["nodes"]["master1"]["airflow"]["secrets"] if secret["file"].startswith("scheduler")]
-    assert accounts.turn_users({}, VALUES) == []
+    nodes = build("active_active")
+    assert nodes["db1"].metastore.to_vars()["turns"] == {}
+    assert "turns" not in nodes["master1"].to_vars()
+    assert not [secret for secret in nodes["master1"].airflow.secrets if secret.file.startswith("scheduler")]
+    assert accounts.turn_users(None, SECRETS) == []
 
 
 def test_who_may_log_in_is_left_to_turns():
-    users = accounts.turn_users(build()["nodes"]["db1"]["metastore"]["turns"], VALUES)
+    users = accounts.turn_users(build()["db1"].metastore.turns, SECRETS)
     assert [user["name"] for user in users] == ["airflow_lease", "airflow_sched_master1", "airflow_sched_master2"]
     assert "LOGIN" in users[0]["flags"].split(",")
     assert all("LOGIN" not in user["flags"].split(",") and user["acts_as"] == "airflow" for user in users[1:])
@@ -92,9 +95,9 @@ def test_who_may_log_in_is_left_to_turns():
 
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_scheduler_logs_in_as_its_host_and_its_agent_goes_past_the_pooler(pooled):
-    model = build(airflow_pgbouncer=pooled)
-    contents = secrets.secret_contents(model["nodes"]["master2"]["airflow"]["secrets"], {**VALUES, "second_users": ["metastore_password"]})
-    users = {user["name"]: user["password"] for user in accounts.turn_users(model["nodes"]["db1"]["metastore"]["turns"], VALUES)}
+    nodes = build(airflow_pgbouncer=pooled)
+    contents = secrets.secret_contents(nodes["master2"].airflow.secrets, Secrets(VALUES, ("metastore_password",)))
+    users = {user["name"]: user["password"] for user in accounts.turn_users(nodes["db1"].metastore.turns, SECRETS)}
     own = f"airflow_sched_master2:{users['airflow_sched_master2']}@"
     assert contents["scheduler_conn"] == contents["sql_alchemy_conn"].replace("airflow_b:metastore_password-value@", own)
     assert contents["scheduler_conn_async"] == contents["sql_alchemy_conn_async"].replace("airflow_b:metastore_password-value@", own)
@@ -102,7 +105,7 @@ def test_a_scheduler_logs_in_as_its_host_and_its_agent_goes_past_the_pooler(pool
     assert f":{port}/" in contents["scheduler_conn"]
     assert contents["scheduler_lease"].startswith("postgresql://airflow_lease:scheduler_lease_password-value@192.0.2.1:5000/airflow?")
     assert "sslmode=verify-full" in contents["scheduler_lease"]
-    assert not {"scheduler_conn", "scheduler_lease"} & {secret["file"] for secret in model["nodes"]["worker1"]["airflow"]["secrets"]}
+    assert not {"scheduler_conn", "scheduler_lease"} & {secret.file for secret in nodes["worker1"].airflow.secrets}
 
 
 @pytest.mark.parametrize("major", [2, 3])

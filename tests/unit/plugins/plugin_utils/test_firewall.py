@@ -7,14 +7,16 @@ import re
 import subprocess
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.filter.services import firewall_peers, firewall_ruleset
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, firewall, ports
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ports
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import nftables
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cluster import defaults, reference, single
+from test_cluster import defaults, plain, reference, single
 
 # Ports that services of a host open for others; a new one must be added to the matrix.
 LISTENING = {
@@ -27,7 +29,7 @@ LISTENING = {
 
 
 def nodes(hosts, **changes):
-    return cluster.build(hosts, defaults(airflow_firewall=True, **changes))["nodes"]
+    return plain(hosts, defaults(airflow_firewall=True, **changes))["nodes"]
 
 
 @pytest.mark.parametrize(("name", "ports"), LISTENING.items())
@@ -64,7 +66,7 @@ def test_without_tls_other_ports_are_open():
 
 def test_the_rules_name_families_and_touch_nothing_else():
     hosts = [*reference(), hosts_model.Host("lb2", frozenset({"haproxy"}), "2001:db8::2")]
-    text = nftables.ruleset(nodes(hosts)["db1"]["firewall"])
+    text = firewall_ruleset(nodes(hosts)["db1"]["firewall"])
     assert "ip saddr { 192.0.2.10 } tcp dport 5432 accept" in text
     assert "ip6 saddr { 2001:db8::2 } tcp dport 5432 accept" in text
     assert "flush ruleset" not in text
@@ -73,7 +75,7 @@ def test_the_rules_name_families_and_touch_nothing_else():
 
 def test_nft_understands_the_rules(tmp_path):
     path = tmp_path / "rules.nft"
-    path.write_text(nftables.ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"]))
+    path.write_text(firewall_ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"]))
     done = subprocess.run(["nft", "--check", "--file", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -97,7 +99,7 @@ def clusters(draw):
     """Clusters in which a host is in any number of groups."""
     groups = draw(st.lists(st.sets(st.sampled_from(services.GROUPS), min_size=1), min_size=1, max_size=6))
     groups[0] = groups[0] | set(services.GROUPS) - set().union(*groups)
-    queues = ({"name": "default", "concurrency": 0},)
+    queues = (Queue(name="default"),)
     addresses = ["192.0.2.{}", "2001:db8::{}"]
     return [
         hosts_model.Host(
@@ -111,7 +113,7 @@ def clusters(draw):
 @settings(max_examples=60, deadline=None)
 def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version):
     values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
-    model = cluster.build(hosts, values)
+    model = plain(hosts, values)
     members = {group: {member["address"] for member in found} for group, found in model["hosts_of"].items()}
     for name, node in model["nodes"].items():
         host = next(host for host in hosts if host.name == name)
@@ -124,7 +126,7 @@ def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version
             named = set().union(*(members[peer] for peer in rule.peers if peer != "admins"))
             assert set(told["sources"]) == (named or {"127.0.0.1"})
         # Nothing is accepted without a source but what everybody may have.
-        text = nftables.ruleset(node["firewall"])
+        text = firewall_ruleset(node["firewall"])
         free = {int(port) for port in re.findall(r"^ +tcp dport (\d+) accept", text, re.MULTILINE)}
         assert free == {22} | {port.number for port in matrix if "users" in port.peers}
 
@@ -143,9 +145,9 @@ def own_ports(share):
 @settings(max_examples=60, deadline=None)
 def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_catalogue(hosts, tls, pgbouncer, version):
     values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)
-    model = cluster.build(hosts, values)
+    model = plain(hosts, values)
     # Of the other way of encryption.
-    unused = set() if tls else {values["airflow_rabbitmq_management_tls_port"]}
+    unused = set() if tls else {values.rabbitmq_management_tls_port}
     for name, node in model["nodes"].items():
         listed = {port["port"] for port in node["ports"]}
         shares = (node[service] for service in ("metastore", "rabbitmq", "redis", "haproxy", "pgbouncer") if service in node)
@@ -157,7 +159,7 @@ def test_a_new_worker_concerns_the_load_balancer_only():
     before, after = nodes(reference(2)), nodes(reference(3))
     changed = [name for name in before if before[name]["firewall"] != after[name]["firewall"]]
     assert changed == ["lb1"]
-    assert firewall.peers(after, ["worker3"]) == ["lb1"]
+    assert firewall_peers(after, ["worker3"]) == ["lb1"]
 
 
 @pytest.mark.parametrize(
@@ -171,12 +173,12 @@ def test_a_new_worker_concerns_the_load_balancer_only():
     ],
 )
 def test_who_has_to_admit_the_hosts_of_a_limited_run(run, peers):
-    assert firewall.peers(nodes(reference()), run) == peers
+    assert firewall_peers(nodes(reference()), run) == peers
 
 
 def test_a_rule_of_ones_own_is_for_its_host():
     hosts = [dataclasses.replace(one, firewall_extra_rules=("tcp dport 9100 accept",)) if one.name == "db1" else one for one in reference()]
-    texts = {name: nftables.ruleset(node["firewall"]) for name, node in nodes(hosts).items()}
+    texts = {name: firewall_ruleset(node["firewall"]) for name, node in nodes(hosts).items()}
     assert [name for name, text in texts.items() if "tcp dport 9100 accept" in text] == ["db1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, LeaseAgent, Node, PlainValue
 
 ROOT = Path(__file__).parents[4]
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
@@ -40,8 +42,21 @@ def test_the_roles_have_the_same_names(component):
     assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
-def node(*files, **more):
-    return {"airflow": {"secrets": [{"file": name} for name in files]}, **more}
+def node(*files, lease=False):
+    """A host with Airflow and these secret files; one without Airflow has none."""
+    turns = LeaseAgent(program="1") if lease else None
+    bare = Node(name="a", address="192.0.2.1", components=(), ports=(), turns=turns)
+    airflow = AirflowNode(
+        address="",
+        config={},
+        secrets=tuple(PlainValue(file=name, secret="") for name in files),
+        queues=(),
+        units=(),
+        ports={},
+        up_urls=(),
+        proxies=(),
+    )
+    return replace(bare, airflow=airflow) if files else bare
 
 
 def paths(*names):
@@ -60,12 +75,12 @@ def paths(*names):
             node("sql_alchemy_conn"),
             [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
         ),
-        ([_host.AGENT, *paths("scheduler_lease")], node("scheduler_lease", turns={"program": "1"}), []),
+        ([_host.AGENT, *paths("scheduler_lease")], node("scheduler_lease", lease=True), []),
         (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
         # A host that has no component any more.
-        (paths("broker_url"), {}, paths("broker_url")),
+        (paths("broker_url"), node(), paths("broker_url")),
         # Somebody else's.
-        ([*paths("my_token", "broker_url.bak"), "/etc/airflow/airflow.cfg"], {}, []),
+        ([*paths("my_token", "broker_url.bak"), "/etc/airflow/airflow.cfg"], node(), []),
     ],
 )
 def test_secrets_that_nothing_reads(present, wanted, former):

@@ -6,17 +6,16 @@ import datetime
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_AUTHORITIES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster import codes, defaults, reference
+from test_cluster import codes, defaults, plain, reference
 
 URL = "postgresql://app:p%40ss@db.example.org:6000/airflow"
 MYSQL = "mysql://app:p%40ss@db.example.org/airflow"
@@ -153,7 +152,7 @@ def test_migrations_may_send_several_statements_at_once_and_nobody_else():
 
 
 def model(**changes):
-    return cluster.build(EXTERNAL, defaults(**{"airflow_metastore_url": URL, **changes}))
+    return plain(EXTERNAL, defaults(**{"airflow_metastore_url": URL, **changes}))
 
 
 def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
@@ -162,12 +161,12 @@ def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
     assert "owner-pw" not in str(found)
     values = {"metastore_url": URL, "metastore_owner_url": "postgresql://owner:owner-pw@db/airflow", "metastore_ca": "theirs"}
     values |= dict.fromkeys(secrets_catalog.GENERATED, "made") | {"ca.crt": "", "server.crt": "", "server.key": ""}
-    master = secrets.secret_contents(found["nodes"]["master1"]["airflow"]["secrets"], values)
+    master = {file["file"]: secret_content(file, values) for file in found["nodes"]["master1"]["airflow"]["secrets"]}
     assert master["sql_alchemy_conn"].startswith("postgresql+psycopg2://app:")
     assert master["result_backend"].startswith("db+postgresql+psycopg2://app:")
     assert parse_qs(urlsplit(master["sql_alchemy_conn"]).query)["sslrootcert"] == [PRIVATE]
     assert master["metastore_ca.crt"] == "theirs"
-    assert secrets.content(found["database_owner"], values).startswith("postgresql+psycopg2://owner:owner-pw@")
+    assert secret_content(found["database_owner"], values).startswith("postgresql+psycopg2://owner:owner-pw@")
     worker = {secret["file"] for secret in found["nodes"]["worker1"]["airflow"]["secrets"]}
     assert worker == {"broker_url", "result_backend", "api_secret_key", "ca.crt", "metastore_ca.crt"}
 
@@ -188,7 +187,7 @@ def test_the_load_balancers_have_nothing_to_do_with_it():
     listeners = model()["nodes"]["lb1"]["haproxy"]["listeners"]
     assert [listener["name"] for listener in listeners] == ["web", "execution_api", "broker"]
     assert set(secrets_catalog.OWN_SECRETS) == set(model()["foreign_secrets"])
-    assert cluster.build(reference(), defaults())["foreign_secrets"] == []
+    assert plain(reference(), defaults())["foreign_secrets"] == []
 
 
 def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
@@ -201,11 +200,11 @@ def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
 
 
 def test_every_login_that_is_given_is_tried_under_the_name_of_its_variable():
-    assert cluster.build(reference(), defaults())["database_logins"] == []
+    assert plain(reference(), defaults())["database_logins"] == []
     tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["database_logins"]}
     assert list(tried) == ["airflow_metastore_url", "airflow_result_backend_url"]
     # A host without Celery need not get to the results.
     assert len(metastore_model.logins(defaults(airflow_metastore_url=URL, airflow_result_backend_url=URL), PRIVATE, False)) == 1
     values = {"result_backend_url": URL}
     # As a client of Python's takes it, without what Celery writes before it.
-    assert secrets.content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")
+    assert secret_content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")

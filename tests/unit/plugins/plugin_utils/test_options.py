@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options as airflow_options_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, merge
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster import defaults, reference, single
+from test_cluster import defaults, plain, reference, single
 
 NEW, OLD = "3.3.2", "2.11.2"
 
@@ -40,7 +40,7 @@ def test_the_references_hold_facts_only(version):
 @pytest.mark.parametrize("hosts", [reference(), single()])
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
-    model = cluster.build(hosts, defaults(airflow_version=version))
+    model = plain(hosts, defaults(airflow_version=version))
     for node in model["nodes"].values():
         config = node.get("airflow", {}).get("config", {})
         problems = [problem for problem in airflow_options.check_config(config, version) if problem.code != "FD134"]

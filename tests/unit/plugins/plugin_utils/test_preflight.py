@@ -27,7 +27,7 @@ def cluster(hosts=None, **changes):
 
 def looked(model, name, **changes):
     """A host with nothing wrong."""
-    wanted = survey.wanted(model, name)
+    wanted = survey.wanted(model, name).to_vars()
     good = {
         "unreachable": False,
         "root": True,
@@ -56,7 +56,7 @@ def looked(model, name, **changes):
 
 def check(model, deploy=True, **hosts):
     """Problems when ``hosts`` differ as they say and all others are good."""
-    found = {name: looked(model, name, **hosts.get(name, {})) for name in model["nodes"]}
+    found = {name: looked(model, name, **hosts.get(name, {})) for name in model.nodes}
     problems, _warnings = preflight.check(found, model, OWN, deploy=deploy)
     return problems
 
@@ -66,7 +66,7 @@ def check(model, deploy=True, **hosts):
 def test_good_hosts_have_no_problem(hosts, version):
     model = cluster(hosts, airflow_version=version)
     releases = {"installed": [f"{version}-0-py3.11"], "current": f"{version}-0-py3.11"}
-    assert check(model, **{name: {"releases": releases} for name in model["nodes"]}) == []
+    assert check(model, **{name: {"releases": releases} for name in model.nodes}) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_good_hosts_have_no_problem(hosts, version):
 def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
     thirteen = {"distribution_major_version": "13", "python": {"version": {"major": 3, "minor": 13}}}
     model = cluster(reference(), airflow_version=version)
-    facts = {name: looked(model, name, releases={"installed": [f"{version}-0"], "current": ""}) for name in model["nodes"]}
+    facts = {name: looked(model, name, releases={"installed": [f"{version}-0"], "current": ""}) for name in model.nodes}
     facts[host] |= thirteen
     problems, _warnings = preflight.check(facts, model, OWN)
     assert [problem.code for problem in problems] == codes
@@ -95,13 +95,13 @@ def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
 )
 def test_the_mode_of_schedulers_changes_on_all_hosts_or_none(mode, there, limit, codes):
     model = cluster(airflow_scheduler_mode=mode)
-    found = {name: looked(model, name, facts=there) for name in model["nodes"]}
+    found = {name: looked(model, name, facts=there) for name in model.nodes}
     problems, _warnings = preflight.check(found, model, OWN, limit)
     assert [problem.code for problem in problems] == codes
 
 
-BALANCER = cluster()["nodes"]["node1"]["haproxy"]["listeners"][0]["port"]
-BROKER = cluster()["nodes"]["node1"]["rabbitmq"]["port"]
+BALANCER = cluster().nodes["node1"].haproxy.listeners[0].port
+BROKER = cluster().nodes["node1"].rabbitmq.port
 
 
 def taken(port, **holder):
@@ -187,10 +187,10 @@ def test_disks(path, disk, releases, says):
 
 
 def test_memory_follows_from_the_services():
-    nodes = cluster(reference())["nodes"]
+    nodes = cluster(reference()).nodes
     small, large = (sum(survey.memory_need(nodes[name]).values()) for name in ("lb1", "master1"))
     assert small < 512 < 1024 < large < 2048
-    assert sum(survey.memory_need(cluster()["nodes"]["node1"]).values()) < 3500
+    assert sum(survey.memory_need(cluster().nodes["node1"]).values()) < 3500
 
 
 def test_brokers_of_two_debians_form_no_cluster():
@@ -229,11 +229,11 @@ def named(hosts):
 
 
 def names_of(hosts, name, **changes):
-    return [each.removesuffix(".example.org") for each in survey.wanted(cluster(hosts, **changes), name)["names"]]
+    return [each.removesuffix(".example.org") for each in survey.wanted(cluster(hosts, **changes), name).names]
 
 
 def test_only_names_that_are_needed_and_not_written_by_us_are_looked_up():
-    assert survey.wanted(cluster(reference()), "mq1")["names"] == ["mq1", "mq2", "mq3"]
+    assert survey.wanted(cluster(reference()), "mq1").names == ("mq1", "mq2", "mq3")
     assert names_of(reference(), "worker1") == names_of(reference(), "lb1") == []
     assert names_of(reference(), "mq1", airflow_manage_hosts_file=True) == []
     assert names_of(named(reference()), "worker1") == ["lb1"]
@@ -255,7 +255,7 @@ def test_a_virtual_ip_is_no_name():
 def test_our_part_of_the_hosts_file_needs_addresses():
     """An entry without an IP address resolves nothing, and what helps is another one."""
     model = cluster(named(reference()), airflow_manage_hosts_file=True)
-    assert "mq2" in survey.wanted(model, "mq1")["names"]
+    assert "mq2" in survey.wanted(model, "mq1").names
     (problem,) = check(model, worker1={"names": {"lb1.example.org": []}})
     assert (problem.code, problem.remedy) == ("FD209", "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.")
 
@@ -278,11 +278,11 @@ def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, say
 def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:
-        node, wanted = model["nodes"][host.name], set(survey.wanted(model, host.name)["ports"])
+        node, wanted = model.nodes[host.name], set(survey.wanted(model, host.name).ports)
         expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
         expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
         assert {port for port, group in expected.items() if group in host.groups} <= wanted
-        assert {listener["port"] for listener in node.get("haproxy", {}).get("listeners", [])} <= wanted
+        assert {listener.port for listener in (node.haproxy.listeners if node.haproxy else ())} <= wanted
         assert not {port for port, group in expected.items() if group not in host.groups} & wanted
 
 
@@ -294,7 +294,7 @@ def test_one_machine_under_two_names():
 
 def test_hosts_that_cannot_be_looked_at_are_one_problem():
     model = cluster(reference())
-    found = {name: looked(model, name) for name in model["nodes"]}
+    found = {name: looked(model, name) for name in model.nodes}
     for name in ("mq1", "mq2"):
         found[name] = {"preflight": {"unreachable": True, "error": "timed out"}}
     found["db1"] = {"preflight": {"unreachable": False, "error": "no python"}}
@@ -316,7 +316,7 @@ def test_hosts_that_cannot_be_looked_at_are_one_problem():
 )
 def test_clocks(clocks, ahead, warns):
     model = cluster(reference())
-    found = {name: looked(model, name, clock=clocks.get(name, [-0.1, 0.4])) for name in model["nodes"]}
+    found = {name: looked(model, name, clock=clocks.get(name, [-0.1, 0.4])) for name in model.nodes}
     problems, warnings = preflight.check(found, model, OWN)
     assert [problem.where for problem in problems] == [f"clock of host {name}" for name in ahead]
     assert len(warnings) == warns
@@ -324,7 +324,7 @@ def test_clocks(clocks, ahead, warns):
 
 def test_the_controllers_clock_is_not_the_clusters():
     model = cluster(reference())
-    found = {name: looked(model, name, clock=[3600.0, 3600.4]) for name in model["nodes"]}
+    found = {name: looked(model, name, clock=[3600.0, 3600.4]) for name in model.nodes}
     assert preflight.check(found, model, OWN) == ([], [])
     problems, warnings = preflight.check({"mq1": found["mq1"]}, model, OWN)
     assert (problems, len(warnings)) == ([], 1)
@@ -370,7 +370,7 @@ def test_a_schema_of_a_newer_airflow(allow, codes):
 )
 def test_what_may_do_harm_later_is_a_warning(host, changes, code):
     model = cluster(reference())
-    found = {name: looked(model, name, **(changes if name == host else {})) for name in model["nodes"]}
+    found = {name: looked(model, name, **(changes if name == host else {})) for name in model.nodes}
     problems, warnings = preflight.check(found, model, OWN)
     assert problems == []
     assert [warning[:5] for warning in warnings] == ([code] if code else [])
@@ -379,14 +379,14 @@ def test_what_may_do_harm_later_is_a_warning(host, changes, code):
 
 def test_where_the_database_is_looked_for():
     model = cluster(reference())
-    assert survey.wanted(model, "db1")["database"] == {"name": "airflow", "port": 5432}
-    assert survey.wanted(model, "worker1")["database"] is None
+    assert survey.wanted(model, "db1").database == survey.DatabasePlace(name="airflow", port=5432)
+    assert survey.wanted(model, "worker1").database is None
 
 
 def test_the_driver_for_mysql_has_to_be_installable_where_airflow_runs():
     elsewhere = [host for host in reference() if host.name != "db1"]
     url = "mysql://airflow:secret@db.example.org/airflow"
     model = cluster(elsewhere, airflow_metastore_engine="mysql", airflow_metastore_url=url)
-    assert "python3-mysqldb" in survey.wanted(model, "worker1")["packages"]
-    assert "python3-mysqldb" not in survey.wanted(model, "mq1")["packages"]
-    assert "python3-mysqldb" not in survey.wanted(cluster(reference()), "worker1")["packages"]
+    assert "python3-mysqldb" in survey.wanted(model, "worker1").packages
+    assert "python3-mysqldb" not in survey.wanted(model, "mq1").packages
+    assert "python3-mysqldb" not in survey.wanted(cluster(reference()), "worker1").packages

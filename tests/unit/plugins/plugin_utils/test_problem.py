@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, normalise_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.inventory import check
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
-from test_cluster import defaults
 
 ONE = Problem("FD101", "group a", "no host", "a host", "Add one.")
 TWO = Problem("FD120", "variable b", "an unknown name", "another", "Remove it.")
@@ -125,14 +122,3 @@ def test_only_variables_of_the_cluster_must_be_the_same_everywhere():
 
 def test_variables_of_others_and_of_the_collection_itself_are_not_judged():
     assert types.user_variables({"airflow_cluster": {}, "airflow_version": "x", "http_port": 1}) == ["airflow_version"]
-
-
-@pytest.mark.parametrize(
-    ("concurrency", "good"), [(0, True), (4, True), ("4", True), (None, True), ("many", False), (-1, False), (1.5, False), ([2], False)]
-)
-def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
-    queues = tuple(normalise_queues([{"name": "gpu", "concurrency": concurrency}]))
-    worker = Host("worker1", frozenset({"worker"}), "192.0.2.21", queues)
-    problems = [problem for problem in check([worker], defaults()) if problem.code not in ("FD101", "FD114")]
-    assert [problem.code for problem in problems] == ([] if good else ["FD112"])
-    assert all(problem.where == "airflow_worker_queues of host worker1" for problem in problems)

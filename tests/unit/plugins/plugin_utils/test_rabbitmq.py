@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import rabbitmq
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets
+from test_cluster import defaults, reference
 
 HOSTILE = "p@:/?#%&'\" $\\ü"
-NODE = {"vhost": "airflow", "user": "airflow", "secret": "broker_password", "admin_user": "admin"}
-NODE |= {"delivery_limit": 50, "message_ttl_seconds": 600.0}
+NODE = cluster.build(reference(), defaults()).nodes["mq1"].rabbitmq
 SECRETS = {"broker_password": HOSTILE, "rabbitmq_admin_password": "other", "digest_key": "key"}
 
 
@@ -29,9 +32,9 @@ def test_password_hash_is_stable_and_salted() -> None:
 
 
 def test_definitions() -> None:
-    text = rabbitmq.definitions(NODE, SECRETS)
+    text = rabbitmq.definitions(NODE, Secrets(SECRETS))
     document = json.loads(text)
-    assert text == rabbitmq.definitions(NODE, dict(reversed(SECRETS.items())))
+    assert text == rabbitmq.definitions(NODE, Secrets(dict(reversed(SECRETS.items()))))
     assert HOSTILE not in text
     assert [user["name"] for user in document["users"]] == ["airflow", "admin"]
     assert document["users"][0]["tags"] == []
@@ -42,18 +45,18 @@ def test_definitions() -> None:
 
 @pytest.mark.parametrize(("queue", "has"), [("default", True), ("celery_delayed_27", False), ("default@10.0.0.1.celery.pidbox", True)])
 def test_messages_that_celery_keeps_for_later_live_as_long_as_it_wants(queue: str, has: bool) -> None:
-    (policy,) = json.loads(rabbitmq.definitions(NODE, SECRETS))["policies"]
+    (policy,) = json.loads(rabbitmq.definitions(NODE, Secrets(SECRETS)))["policies"]
     assert bool(re.search(policy["pattern"], queue)) == has
 
 
 def test_messages_without_a_token_live_on() -> None:
-    (policy,) = json.loads(rabbitmq.definitions({**NODE, "message_ttl_seconds": None}, SECRETS))["policies"]
+    (policy,) = json.loads(rabbitmq.definitions(dataclasses.replace(NODE, message_ttl_seconds=None), Secrets(SECRETS)))["policies"]
     assert policy["definition"] == {"delivery-limit": 50}
 
 
 def test_definitions_name_the_missing_secret() -> None:
     with pytest.raises(KeyError, match="broker_password"):
-        rabbitmq.definitions(NODE, {"digest_key": "key"})
+        rabbitmq.definitions(NODE, Secrets({"digest_key": "key"}))
 
 
 @pytest.mark.parametrize(

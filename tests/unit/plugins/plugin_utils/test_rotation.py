@@ -6,6 +6,8 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import rotation as rotation_controller
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import RestingUser
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Account, Database
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import rotation as rotation_validation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,15 +19,10 @@ STEPS = {
     "drop": rotation_controller.drop_fernet_key,
 }
 DATABASES = [
-    {
-        "name": "airflow",
-        "user": "airflow",
-        "secret": "metastore_password",
-        "owner": "airflow_owner",
-        "owner_secret": "metastore_owner_password",
-    },
-    {"name": "results", "user": "results", "secret": "result_backend_password"},
+    Database(name="airflow", user="airflow", secret="metastore_password", owner="airflow_owner", owner_secret="metastore_owner_password"),
+    Database(name="results", user="results", secret="result_backend_password"),
 ]
+ACCOUNTS = [Account(user=database.user, secret=database.secret) for database in DATABASES]
 
 
 def keys(state):
@@ -115,7 +112,7 @@ def test_to_finish_one_key_leaves_the_others_where_they_are():
 
 def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
     values, rotation = rotation_controller.begin(STORED, {}, ["jwt_secret"])
-    assert set(accounts.in_force(values, rotation)) == {*STORED, "second_users"}
+    assert set(accounts.in_force(values, rotation).to_vars()) == {*STORED, "second_users"}
 
 
 @pytest.mark.parametrize(
@@ -150,8 +147,8 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
     assert "password" not in users["airflow"] and not users["airflow"]["flags"].startswith("LOGIN")
     assert users["airflow_b"]["acts_as"] == "airflow"
     assert users["airflow_b"]["password"] == values["metastore_password"]
-    resting = accounts.resting_users(DATABASES, accounts.in_force(values, rotation))
-    assert resting == [{"name": "airflow", "first": True}, {"name": "results_b", "first": False}]
+    resting = accounts.resting_users(ACCOUNTS, accounts.in_force(values, rotation))
+    assert resting == [RestingUser(name="airflow", first=True), RestingUser(name="results_b", first=False)]
 
 
 def test_accounts_of_a_server_of_somebody_else_are_not_rotated():

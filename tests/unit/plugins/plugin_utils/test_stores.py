@@ -15,13 +15,13 @@ STORES = ("db1", "db2", "db3")
 
 
 def member(name, started=True, named=True):
-    return {"id": "a", "name": name if named else "", "peer_urls": [MODEL["nodes"][name]["etcd"]["peer_url"]], "started": started}
+    return {"id": "a", "name": name if named else "", "peer_urls": [MODEL.nodes[name].etcd.peer_url], "started": started}
 
 
 def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
     """Facts of all hosts, of which those in ``empty`` have no data; ``etcd`` and ``nodes`` are whom the others know."""
     facts = {}
-    for name in model["nodes"]:
+    for name in model.nodes:
         if name in without:
             continue
         data = name not in empty
@@ -32,6 +32,11 @@ def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
             "rabbitmq": {"data": data, "members": [f"rabbit@{each}" for each in nodes] if data else []},
         }
     return facts
+
+
+def surveyed(facts, model):
+    """The survey as roles read it."""
+    return {name: store.to_vars() for name, store in survey.survey(preflight.host_data(facts), model).items()}
 
 
 def problems(facts, model=MODEL):
@@ -47,7 +52,7 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
     assert (problem.code, problem.where) == ("FD221", "data of host db3")
     assert "etcd and RabbitMQ" in problem.found
     assert "replace_host.yml -e airflow_replaced_host=db3" in report([problem])
-    known = survey.survey(facts, MODEL)
+    known = surveyed(facts, MODEL)
     assert {store: known[store]["lost"] for store in known} == {"etcd": {"db3": "db3"}, "rabbitmq": {"db3": "rabbit@db3"}, "metastore": {}}
     assert {store: known[store]["empty"] for store in known} == {store: ["db3"] for store in known}
     assert known["etcd"]["joining"] == []
@@ -68,7 +73,7 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
 )
 def test_all_others_are_deployed(facts, joining):
     assert problems(facts) == []
-    known = survey.survey(facts, MODEL)
+    known = surveyed(facts, MODEL)
     assert {name for store in known.values() for name in store["lost"]} == set()
     assert known["etcd"]["joining"] == joining
 
@@ -76,7 +81,7 @@ def test_all_others_are_deployed(facts, joining):
 def test_the_member_that_answers_is_asked():
     facts = found(etcd=ALL)
     facts["db1"]["preflight"]["stores"]["etcd"]["members"] = []
-    assert survey.survey(facts, MODEL)["etcd"]["source"] == "db2"
+    assert surveyed(facts, MODEL)["etcd"]["source"] == "db2"
 
 
 @pytest.mark.parametrize(("without", "codes"), [(("db1", "db2"), ["FD222"]), (("db1",), ["FD221"])])
@@ -93,7 +98,7 @@ def test_a_first_deployment_may_leave_one_host_for_later():
     [(STORES, (), True), (STORES, ("db3",), True), (("db1", "db2"), (), False), (("db1",), ("db3",), False), ((), (), False)],
 )
 def test_a_store_is_new_when_none_of_its_members_has_data(empty, without, new):
-    known = survey.survey(found(empty=empty, without=without), MODEL)
+    known = surveyed(found(empty=empty, without=without), MODEL)
     assert {store: known[store]["new"] for store in known} == dict.fromkeys(services.MEMBER_TIERS, new)
 
 
@@ -101,15 +106,15 @@ def test_two_more_members_of_etcd_join():
     model = cluster.build([*available(), host("db4", 134, "etcd"), host("db5", 135, "etcd")], defaults())
     facts = found(empty=("db4", "db5"), etcd=ALL, model=model)
     assert problems(facts, model) == []
-    assert survey.survey(facts, model)["etcd"]["joining"] == ["db4", "db5"]
+    assert surveyed(facts, model)["etcd"]["joining"] == ["db4", "db5"]
 
 
 def test_a_store_with_one_member_has_nobody_who_counts_on_it():
     model = cluster.build(reference(), defaults())
-    known = survey.survey({name: looked(model, name) for name in model["nodes"]}, model)
+    known = surveyed({name: looked(model, name) for name in model.nodes}, model)
     assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "source": ""}
 
 
 def test_what_a_host_is_asked_for():
-    assert survey.wanted(MODEL, "db1")["stores"] == {"etcd": "https://192.0.2.131:2379", "rabbitmq": "rabbit@db1"}
-    assert survey.wanted(MODEL, "worker1")["stores"] == {}
+    assert survey.wanted(MODEL, "db1").stores.to_vars() == {"etcd": "https://192.0.2.131:2379", "rabbitmq": "rabbit@db1"}
+    assert survey.wanted(MODEL, "worker1").stores.to_vars() == {}

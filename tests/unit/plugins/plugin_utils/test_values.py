@@ -8,7 +8,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster import defaults
+from test_cluster import defaults, variables
 
 
 def codes(**values):
@@ -16,7 +16,7 @@ def codes(**values):
 
 
 def test_every_default_is_good():
-    values = {name: value for name, value in defaults().items() if not (isinstance(value, str) and "{{" in value)}
+    values = {name: value for name, value in variables().items() if not (isinstance(value, str) and "{{" in value)}
     assert values_validation.check_values(values, "3.3.2") == []
     assert values_validation.check_relations(defaults(), {"worker1": 600}) == []
 
@@ -26,7 +26,7 @@ def test_ranges_include_their_ends_and_nothing_beyond(name):
     low, high, _why = values_validation.RANGES[name]
     assert codes(**{name: low}) == codes(**{name: high}) == []
     assert codes(**{name: low - 1}) == codes(**{name: high + 1}) == ["FD116"]
-    assert low <= defaults()[name] <= high
+    assert low <= variables()[name] <= high
 
 
 GOOD = {
@@ -169,6 +169,19 @@ def test_bad_values_are_one_problem_that_shows_no_login(name, value):
 def test_entries_of_queues(value, count):
     problems = values_validation.check_queue_entries("airflow_worker_queues", value)
     assert [problem.code for problem in problems] == ["FD115"] * count
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "good"),
+    [
+        *((value, True) for value in (0, 4, "4", None, 1000)),
+        *((value, False) for value in ("many", -1, 1.5, [2], 1001)),
+    ],
+)
+def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
+    problems = values_validation.check_queue_entries("airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}])
+    assert [problem.code for problem in problems] == ([] if good else ["FD112"])
+    assert all(f"concurrency {concurrency!r} of queue 'gpu'" in str(problem) for problem in problems)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,649 @@
+"""The cluster model: what the validated inventory makes of every host, as typed data.
+
+Roles read it as plain data in the variable ``airflow_cluster``: a field is a key of the same name, a tuple is a list. A
+field whose value is None has no key, unless its text says otherwise. ``docs/model.md`` is made from the texts below the
+fields (``make docs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, TypeAlias
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import EMPTY, Plain, one_of
+
+
+def secret_name(name: str) -> str:
+    """``name`` of a secret of the catalogue. Raises KeyError for any other."""
+    return BY_NAME[name].name
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainValue(Plain):
+    """A secret file whose content is the value of a secret, or a certificate."""
+
+    kind: Literal["plain_value"] = "plain_value"
+    """Which of the three kinds of secret files this is."""
+    file: str
+    """Name of the file below /etc/airflow/secrets."""
+    secret: str
+    """Name of the secret in airflow_secrets, or of the certificate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltUrl(Plain):
+    """A secret file with a URL of which the model knows everything but the password."""
+
+    kind: Literal["built_url"] = "built_url"
+    """Which of the three kinds of secret files this is."""
+    file: str
+    """Name of the file below /etc/airflow/secrets."""
+    scheme: str
+    """Scheme of the URL with its driver, such as postgresql+psycopg2."""
+    host: str
+    """Name or address of the server, without brackets; empty when the client finds it by itself."""
+    port: int
+    """Port of the server; 0 is left out of the URL."""
+    user: str
+    """Account, the first of its pair; empty for a URL without a login."""
+    secret: str
+    """Name of the secret in airflow_secrets that is the password; empty for none."""
+    derived: bool = False
+    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    path: str
+    """Database or virtual host, one segment without slashes at its ends."""
+    query: Mapping[str, str]
+    """Options of the driver."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenUrl(Plain):
+    """A secret file with a URL that the inventory gives, in the form that one driver takes."""
+
+    kind: Literal["given_url"] = "given_url"
+    """Which of the three kinds of secret files this is."""
+    file: str
+    """Name of the file below /etc/airflow/secrets."""
+    secret: str
+    """Name of the secret in airflow_secrets that is the URL as it was given."""
+    variable: str
+    """Variable of the inventory that gives it."""
+    use: Literal["sync", "async", "migrations", "results"]
+    """What the URL is for, which decides on its driver and its options."""
+    authority: str
+    """Path of the CA certificates that the server's certificate is checked against."""
+
+
+SecretFile: TypeAlias = PlainValue | BuiltUrl | GivenUrl
+
+
+def secret_file(data: object) -> SecretFile:
+    """A secret file from its plain ``data``. Raises ValueError, without a value in its text, for anything else."""
+    classes: tuple[type[SecretFile], ...] = (PlainValue, BuiltUrl, GivenUrl)
+    return one_of(classes, data, "secret file")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostAddress(Plain):
+    """A host and how others reach it."""
+
+    name: str
+    """Inventory name."""
+    address: str
+    """IP address or host name, without brackets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(Plain):
+    """An account of a service and its password."""
+
+    user: str
+    """Name of the account, the first of its pair."""
+    secret: str
+    """Name of the secret in airflow_secrets that is the password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Etcd(Plain):
+    """A member of etcd."""
+
+    name: str
+    """Name of the member: the host's inventory name."""
+    token: str
+    """Name of the cluster: members refuse hosts of another one."""
+    peer_url: str
+    """URL on which the other members reach this one."""
+    client_url: str
+    """URL on which Patroni reaches this one."""
+    members: Mapping[str, str]
+    """Peer URL of each member by name, this one included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patroni(Plain):
+    """Patroni on a metastore host. All members have the same times."""
+
+    name: str
+    """Name of the member: the host's inventory name."""
+    address: str
+    """Address of this host, an IPv6 address in brackets."""
+    scope: str
+    """Name of the cluster in etcd: letters, digits and _."""
+    port: int
+    """Port of Patroni's API."""
+    url: str
+    """URL of Patroni's API on this host."""
+    etcd_hosts: tuple[str, ...]
+    """Members of etcd as host:port."""
+    members: tuple[HostAddress, ...]
+    """All metastore hosts, this one included, in the order of the inventory."""
+    ttl_seconds: int
+    """Seconds until a leader that is not heard of is replaced."""
+    loop_wait_seconds: int
+    """Seconds between two rounds of Patroni."""
+    retry_timeout_seconds: int
+    """Seconds that Patroni repeats a call to etcd or PostgreSQL."""
+    primary_start_timeout_seconds: int
+    """Seconds that a crashed leader gets to start again before another member leads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database(Plain):
+    """A database of the managed metastore."""
+
+    name: str
+    """Name of the database."""
+    user: str
+    """Account that processes connect as, the first of its pair."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+    owner: str | None = None
+    """Account that owns the tables and migrates them; without one it is the user."""
+    owner_secret: str | None = None
+    """Name of the secret in airflow_secrets that is the owner's password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseLogin(Plain):
+    """The account of one scheduler in singleton mode."""
+
+    host: str
+    """Inventory name of the scheduler's host."""
+    user: str
+    """Account in PostgreSQL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseAccounts(Plain):
+    """Accounts of the schedulers and their agents in singleton mode."""
+
+    user: str
+    """Account of the agents, which may call the functions of the lease and nothing else."""
+    secret: str
+    """Name of the secret in airflow_secrets that is the agents' password."""
+    login_secret: str
+    """Name of the secret in airflow_secrets from which each scheduler's password is derived."""
+    acts_as: str
+    """Account whose rights the schedulers' accounts have."""
+    logins: tuple[LeaseLogin, ...]
+    """The schedulers' accounts, in the order of the inventory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metastore(Plain):
+    """PostgreSQL on a metastore host."""
+
+    patroni: Patroni | None = field(default=None, metadata=EMPTY)
+    """Patroni, where there are several metastore hosts; {} for a single one."""
+    listen_addresses: tuple[str, ...]
+    """Addresses that PostgreSQL listens on."""
+    port: int
+    """Port of PostgreSQL."""
+    max_connections: int
+    """Sessions that the server allows: 200, or as many doublings of it as the cluster may need."""
+    databases: tuple[Database, ...]
+    """The databases; the first is Airflow's own."""
+    pooler: Account | None = field(default=None, metadata=EMPTY)
+    """Account by which PgBouncer looks up the passwords of others; {} without PgBouncer."""
+    turns: LeaseAccounts | None = field(default=None, metadata=EMPTY)
+    """Accounts of singleton mode; {} in active-active mode."""
+    clients: tuple[str, ...]
+    """Networks and host names that may connect, each address with its prefix length."""
+    check_user: str
+    """Account that HAProxy's check names, which needs no password and has no rights; empty where Patroni is asked."""
+    config: Mapping[str, object]
+    """The user's settings of PostgreSQL (airflow_postgresql_config), which go over the collection's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RabbitMqSeed(Plain):
+    """The RabbitMQ node that the others join."""
+
+    name: str
+    """Inventory name."""
+    address: str
+    """IP address or host name, without brackets."""
+    nodename: str
+    """Erlang's name of the node."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RabbitMq(Plain):
+    """A node of RabbitMQ."""
+
+    nodename: str
+    """Erlang's name of this node, ``rabbit@<host>``."""
+    longnames: bool
+    """Whether the names of nodes have a domain."""
+    nodes: tuple[str, ...]
+    """Erlang's names of all nodes, in the order of the inventory."""
+    seed: RabbitMqSeed
+    """The first node of the inventory, which a new node joins."""
+    port: int
+    """Port of AMQP: with TLS when the cluster has it."""
+    management_port: int
+    """Port of the management API on the loopback address, and without TLS on all."""
+    management_tls_port: int
+    """Port of the management API with TLS; used only when the cluster has it."""
+    prometheus_port: int
+    """Port of the metrics."""
+    vhost: str
+    """Virtual host of Airflow's queues."""
+    user: str
+    """Account of schedulers and workers, the first of its pair."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+    admin_user: str
+    """Account of the management API."""
+    consumer_timeout_seconds: int
+    """Seconds that a worker may hold a message: those of the longest task."""
+    delivery_limit: int
+    """Times that a message is delivered before it is dropped."""
+    message_ttl_seconds: float | None = None
+    """Seconds that a message is of use; without a number it never expires."""
+    disk_free_limit_mb: int
+    """MiB of free disk below which publishers are blocked."""
+    memory_watermark: float
+    """Share of the host's memory, 0 to 1, above which publishers are blocked."""
+    net_ticktime_seconds: int
+    """Seconds after which a silent node counts as lost."""
+    heartbeat_seconds: int
+    """Seconds between heartbeats that clients are offered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redis(Plain):
+    """Redis as the broker."""
+
+    port: int
+    """Port of Redis: with TLS when the cluster has it."""
+    user: str
+    """Account of schedulers and workers."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+    memory_share: float
+    """Share of the host's memory, 0 to 1, that Redis takes at most."""
+    authority: str | None = None
+    """Path of the CA certificate on this host; only with TLS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(Plain):
+    """A server behind a load balancer."""
+
+    name: str
+    """Inventory name of its host."""
+    address: str
+    """IP address or host name, without brackets."""
+    port: int
+    """Port of the server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener(Plain):
+    """A port of a load balancer, the servers behind it, and how their health is checked."""
+
+    name: Literal["web", "execution_api", "metastore", "broker"]
+    """What is behind it."""
+    mode: Literal["http", "tcp"]
+    """Whether HAProxy reads HTTP or passes connections on."""
+    port: int
+    """Port that clients connect to."""
+    redirect_from: int | None = None
+    """Port without TLS whose requests are redirected here; only with TLS."""
+    check: Literal["postgresql", "patroni", "amqp", "redis"] | None = None
+    """Protocol of the health check in mode tcp."""
+    check_path: str | None = None
+    """Path that the health check of mode http requests."""
+    check_user: str | None = None
+    """Account that a check of PostgreSQL names."""
+    check_port: int | None = None
+    """Port of the health check, where it is not the server's own."""
+    deny_paths: tuple[str, ...] | None = None
+    """Paths that are refused, with everything below them."""
+    allow_paths: tuple[str, ...] | None = None
+    """The only paths that are passed on, with everything below them."""
+    authority: str | None = None
+    """Path of the CA certificate on the load balancer for a check with TLS."""
+    servers: tuple[Server, ...]
+    """The servers, in the order of the inventory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HaProxyStats(Plain):
+    """HAProxy's page of statistics."""
+
+    port: int
+    """Port of the page."""
+    user: str
+    """Account that may see it."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HaProxy(Plain):
+    """A load balancer."""
+
+    stats: HaProxyStats
+    """The page of statistics."""
+    metrics_port: int
+    """Port of the metrics and of ``/up/<webserver>``."""
+    hard_stop_after: str
+    """Time after a reload when the old process cuts its last sessions, such as 45m."""
+    listeners: tuple[Listener, ...]
+    """What it balances."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PgBouncer(Plain):
+    """PgBouncer beside a load balancer."""
+
+    port: int
+    """Port that Airflow connects to."""
+    server_port: int
+    """Port of the load balancer's listener for the metastore."""
+    user: str
+    """Account by which it looks up the passwords of others."""
+    pools: Mapping[str, int]
+    """Sessions with the metastore at most, by database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keepalived(Plain):
+    """A load balancer's share in the virtual IP."""
+
+    vip: str
+    """The virtual IP with the prefix length of its network."""
+    router_id: int
+    """Id of the VRRP group, 1 to 255, unique in the network."""
+    interface: str
+    """Network interface; empty for the one that has the host's address."""
+    address: str
+    """Source address of the adverts of this host."""
+    peers: tuple[str, ...]
+    """Addresses of the other load balancers."""
+    priority: int
+    """The highest one of those that are alive takes the virtual IP; 100 for the first host."""
+    advert_seconds: int
+    """Seconds between two adverts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue(Plain):
+    """A queue that a host works on."""
+
+    name: str
+    """Name of the queue."""
+    concurrency: int = 0
+    """Tasks at once, from the queue's entry or airflow_worker_concurrency; 0: derived on the host, 16 at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit(Plain):
+    """A systemd unit of Airflow."""
+
+    label: str
+    """Name in reports: the component, and for a worker its queue."""
+    unit: str
+    """Name of the unit without its suffix."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AirflowNode(Plain):
+    """Airflow on a host."""
+
+    address: str
+    """Address at which webservers ask for the host's task logs."""
+    config: Mapping[str, Mapping[str, object]]
+    """Sections and options of airflow.cfg, the user's over the collection's."""
+    secrets: tuple[SecretFile, ...]
+    """The secret files that the host's components need."""
+    queues: tuple[Queue, ...]
+    """Queues of the worker; of no meaning without one."""
+    units: tuple[Unit, ...]
+    """The units of the host's components; a worker has one for each queue."""
+    ports: Mapping[str, int]
+    """Port by component, for those of the host that listen on one."""
+    up_urls: tuple[str, ...]
+    """Where each load balancer says whether it sends requests to this webserver; empty without one."""
+    proxies: tuple[str, ...]
+    """Addresses whose X-Forwarded headers a webserver believes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseAgent(Plain):
+    """The agent that runs a scheduler in singleton mode."""
+
+    program: str
+    """Digest of the agent's program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dags(Plain):
+    """The DAGs on a host that parses them."""
+
+    source: str
+    """Directory on the controller; empty for none."""
+    path: str
+    """Directory on the host with the revisions and the link ``current``."""
+    group: str
+    """Group that may read them."""
+    keep_revisions: int
+    """Revisions that stay, the current one included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallRule(Plain):
+    """A port that others may connect to."""
+
+    port: int | str
+    """Number, range such as 1000-1010, or vrrp, the protocol."""
+    why: str
+    """What listens there; the comment of the rule."""
+    sources: tuple[str, ...]
+    """Addresses and networks that may connect; empty for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firewall(Plain):
+    """The firewall of a host."""
+
+    guard_seconds: int
+    """Seconds after which new rules that lock Ansible out are taken back."""
+    ssh_ports: tuple[int, ...]
+    """Ports of sshd."""
+    ssh_sources: tuple[str, ...]
+    """Addresses and networks that may connect by SSH; empty for all."""
+    rules: tuple[FirewallRule, ...]
+    """Everything else that is open, lowest port first."""
+    extra_rules: tuple[str, ...]
+    """The user's lines of nftables for the input chain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePort(Plain):
+    """A port that a service of a host listens on."""
+
+    port: int
+    """Number of the port."""
+    service: str
+    """Name of the service for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(Plain):
+    """One host's share of the cluster. A service that the host does not run has no key."""
+
+    name: str
+    """Inventory name."""
+    address: str
+    """IP address or host name by which others reach the host, without brackets."""
+    components: tuple[str, ...]
+    """Components of Airflow, in the order in which they start."""
+    ports: tuple[NodePort, ...]
+    """Ports that the host's services listen on, lowest first."""
+    etcd: Etcd | None = None
+    """The member of etcd."""
+    metastore: Metastore | None = None
+    """PostgreSQL."""
+    rabbitmq: RabbitMq | None = None
+    """The node of RabbitMQ."""
+    redis: Redis | None = None
+    """Redis."""
+    haproxy: HaProxy | None = None
+    """The load balancer."""
+    pgbouncer: PgBouncer | None = None
+    """PgBouncer."""
+    keepalived: Keepalived | None = None
+    """The share in the virtual IP."""
+    airflow: AirflowNode | None = None
+    """Airflow; on hosts with a component."""
+    turns: LeaseAgent | None = None
+    """The agent of the scheduler; in singleton mode."""
+    dags: Dags | None = None
+    """The DAGs; on hosts that parse them."""
+    firewall: Firewall | None = None
+    """The firewall; when airflow_firewall is on."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Names of the services of the catalogue that the host runs."""
+        own = (field.name for field in fields(self) if isinstance(getattr(self, field.name), Plain))
+        return frozenset((*own, *self.components))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(Plain):
+    """The version of Airflow."""
+
+    full: str
+    """The whole version, such as 3.3.2."""
+    major: int
+    """Its first number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterBroker(Plain):
+    """The broker as its clients know it."""
+
+    kind: Literal["rabbitmq", "redis", "sqs"]
+    """Which broker it is."""
+    external: bool
+    """Whether the user runs it."""
+    remote_control: bool
+    """Whether workers can be asked over the broker what they do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterMetastore(Plain):
+    """The metastore as its clients know it."""
+
+    engine: Literal["postgresql", "mysql"]
+    """Which server it is."""
+    external: bool
+    """Whether the user runs it."""
+    least_version: str
+    """Oldest version of the server that this Airflow supports."""
+    authority: str
+    """Path of the CA certificates that an external server's certificate is checked against."""
+    result_tables: bool
+    """Whether the account of the migrations makes the tables of Celery's results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls(Plain):
+    """Encryption between the hosts."""
+
+    enabled: bool
+    """Whether the cluster has it (airflow_tls)."""
+    names: Mapping[str, tuple[str, ...]]
+    """Names and addresses that the certificate of each server host proves; empty without TLS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directories(Plain):
+    """Directories of Airflow on its hosts."""
+
+    root: str
+    """Where the releases are (airflow_root)."""
+    home: str
+    """Airflow's home (airflow_home)."""
+    log_dir: str
+    """Logs of tasks (airflow_log_dir)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Plain):
+    """The whole cluster, the same on all hosts."""
+
+    name: str
+    """Name of the cluster (airflow_cluster_name)."""
+    version: Version
+    """The version of Airflow."""
+    url: str
+    """URL of the UI and the API, without a slash at its end."""
+    admin_user: str
+    """The administrator's account in Airflow."""
+    drain_timeout_seconds: int
+    """Seconds that a stopped worker waits for its tasks, on the host where it waits longest; 0 without workers."""
+    verify_timeout_seconds: int
+    """Seconds that the canary may take."""
+    broker: ClusterBroker
+    """The broker as its clients know it."""
+    foreign_secrets: tuple[str, ...]
+    """Secrets of accounts on servers that are external, which the collection cannot rotate."""
+    tls: Tls
+    """Encryption between the hosts."""
+    metastore: ClusterMetastore
+    """The metastore as its clients know it."""
+    hosts_of: Mapping[str, tuple[HostAddress, ...]]
+    """Hosts of every group, in the order of the inventory; the group's name without ``airflow_``."""
+    hosts_entries: tuple[HostAddress, ...]
+    """All hosts, for /etc/hosts."""
+    firewall: bool
+    """Whether the hosts have the collection's firewall."""
+    manage_hosts_file: bool
+    """Whether the hosts have ``hosts_entries`` in /etc/hosts."""
+    allow_downgrade: bool
+    """Whether an older Airflow than the installed one may be deployed."""
+    account: str
+    """Account that runs Airflow on the hosts, and its group."""
+    directories: Directories
+    """Directories of Airflow on its hosts."""
+    queues: Mapping[str, tuple[str, ...]]
+    """Hosts that work on each queue."""
+    scheduler_mode: Literal["active_active", "singleton"]
+    """Whether all schedulers act or one at a time."""
+    airflow_hosts: tuple[str, ...]
+    """Hosts with a component of Airflow."""
+    database_host: str
+    """Host that migrates the metastore and runs commands on it."""
+    database_owner: BuiltUrl | GivenUrl
+    """URL that migrations connect with; no host has it in a file."""
+    database_logins: tuple[GivenUrl, ...]
+    """URLs of an external metastore that are tried before a migration."""
+    nodes: Mapping[str, Node]
+    """Each host's own share by inventory name."""

@@ -1,0 +1,115 @@
+"""The user's variables for the cluster as a whole, typed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Plain):
+    """The cluster-wide variables ``airflow_<field>`` that the model and the checks of the inventory read.
+
+    What each means, its unit and its default are in the argument specs of the role airflow; a test compares the types. A value
+    has its documented type; whether it makes sense is for the checks. Fields that hold a secret are not shown.
+    """
+
+    admin_user: str
+    allow_downgrade: bool
+    broker: Literal["rabbitmq", "redis", "sqs"]
+    broker_ca: str
+    broker_url: str = field(repr=False)
+    cluster_name: str
+    config: Mapping[str, object] = field(repr=False)
+    config_extra_sections: tuple[str, ...]
+    dags_dir: str
+    dags_keep_revisions: int
+    failover_email_from: str
+    failover_email_host: str
+    failover_email_starttls: bool
+    failover_email_to: tuple[str, ...]
+    failover_email_user: str
+    failover_webhook_url: str = field(repr=False)
+    firewall: bool
+    firewall_admin_sources: tuple[str, ...]
+    firewall_guard_seconds: int
+    firewall_ssh_ports: tuple[int, ...]
+    firewall_ssh_sources: tuple[str, ...]
+    firewall_user_sources: tuple[str, ...]
+    haproxy_broker_port: int
+    haproxy_execution_api_port: int
+    haproxy_https_port: int
+    haproxy_metastore_port: int
+    haproxy_metrics_port: int
+    haproxy_stats_port: int
+    haproxy_web_port: int
+    home: str
+    log_dir: str
+    manage_hosts_file: bool
+    max_task_seconds: int
+    metastore_ca: str
+    metastore_engine: Literal["postgresql", "mysql", "mariadb"]
+    metastore_owner_url: str = field(repr=False)
+    metastore_port: int
+    metastore_url: str = field(repr=False)
+    pgbouncer: bool
+    pgbouncer_port: int
+    postgresql_config: Mapping[str, object]
+    rabbitmq_management_port: int
+    rabbitmq_management_tls_port: int
+    rabbitmq_port: int
+    rabbitmq_prometheus_port: int
+    rabbitmq_tls_port: int
+    redis_port: int
+    release_cache: str
+    result_backend_url: str = field(repr=False)
+    root: str
+    scheduler_mode: Literal["active_active", "singleton"]
+    secrets_file: str
+    sqs_access_key_id: str
+    sqs_endpoint_url: str
+    sqs_queues: Mapping[str, object]
+    sqs_region: str
+    sqs_secret_access_key: str = field(repr=False)
+    sqs_visibility_timeout_seconds: int
+    tls: bool
+    triggerer_log_port: int
+    url: str
+    user: str
+    verify_timeout_seconds: int
+    version: str
+    vip: str
+    vip_router_id: int
+    web_certificate_file: str
+    web_key_file: str
+    webserver_workers: int
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, object]) -> Self:
+        """The settings among ``variables``, whose values have the types of the argument specs.
+
+        Raises KeyError with the name of a variable that is not there, and ValueError for one of another type.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls.from_vars({name: variables[f"airflow_{name}"] for name in names}, "airflow")
+
+    @property
+    def major(self) -> int:
+        """The first number of Airflow's version. Raises ValueError for what is no version."""
+        return int(self.version.partition(".")[0])
+
+    @property
+    def options(self) -> dict[str, dict[str, object]]:
+        """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports those."""
+        return {section: dict(options) for section, options in self.config.items() if isinstance(options, Mapping)}
+
+    def number(self, variable: str) -> int:
+        """The value of ``variable``, such as ``airflow_redis_port``. Raises KeyError for one that is no number of this class."""
+        value = getattr(self, variable.removeprefix("airflow_"), None)
+        if not isinstance(value, int):
+            raise KeyError(variable)
+        return value
