@@ -214,7 +214,7 @@ class Metastore(Plain):
     check_user: str
     """Account that HAProxy's check names, which needs no password and has no rights; empty where Patroni is asked."""
     config: Mapping[str, object]
-    """The user's settings of PostgreSQL (airflow_postgresql_config), which go over the collection's."""
+    """The user's settings of PostgreSQL (airflow_postgresql_config), which override the computed ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -418,7 +418,7 @@ class AirflowNode(Plain):
     address: str
     """Address at which webservers ask for the host's task logs."""
     config: Mapping[str, Mapping[str, object]]
-    """Sections and options of airflow.cfg, the user's over the collection's."""
+    """Sections and options of airflow.cfg, with the user's over the computed ones."""
     secrets: tuple[SecretFile, ...]
     """The secret files that the host's components need."""
     queues: tuple[Queue, ...]
@@ -624,7 +624,7 @@ class Cluster(Plain):
     hosts_entries: tuple[HostAddress, ...]
     """All hosts, for /etc/hosts."""
     firewall: bool
-    """Whether the hosts have the collection's firewall."""
+    """Whether the hosts have a managed firewall."""
     manage_hosts_file: bool
     """Whether the hosts have ``hosts_entries`` in /etc/hosts."""
     allow_downgrade: bool
