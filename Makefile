@@ -137,8 +137,9 @@ build: $(VENV)/ready ## Build the collection and its SBOMs into artefacts/, from
 audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
 	python .config/audit.py
 
-docs: $(VENV)/ready ## Write docs/variables.md from the argument specs
+docs: $(VENV)/ready ## Write docs/variables.md from the argument specs, and the table of codes
 	python .config/render_variables.py
+	python .config/render_codes.py
 
 lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew, and write the reference of its options
 	uv pip compile requirements.in --output-file requirements.lock --upgrade $(LOCK)

@@ -22,6 +22,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, timing, types
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
 
 _ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ class ActionModule(ActionBase):
                     # The text of an error can hold what a secret is made of.
                     detail = "" if options[name].get("no_log") else f" ({str(error).splitlines()[0][:200]})"
                     remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
-                    problem = Problem("FD125", f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
+                    problem = Problem(Code.FD125, f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
                     given.problems.append((host, problem))
                     given.bad.add(name)
             problems, good = types.check_types(raw, options)

@@ -34,6 +34,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey i
     own_names,
     service_ports,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
 # Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
@@ -83,12 +84,12 @@ def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
         remedy = "Start them, mend the way to them, or take them out of the run with --limit."
-        problems.append(Problem("FD212", f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
+        problems.append(Problem(Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
         found = f"no look at the host possible ({_first(barred)})"
-        problems.append(Problem("FD213", f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
+        problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
 
 
@@ -102,17 +103,17 @@ def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
     if distribution == "Debian" and release in DEBIAN_RELEASES:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
-    return [Problem("FD201", "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
 
 
 def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
     problems = []
     if not looked["root"]:
         remedy = "Set ansible_user: root, or ansible_become: true with its password."
-        problems.append(Problem("FD213", "account", "an account that is not root", "root", remedy))
+        problems.append(Problem(Code.FD213, "account", "an account that is not root", "root", remedy))
     if not looked["systemd"]:
         remedy = "The services are systemd units: use such a host."
-        problems.append(Problem("FD214", "system", "no systemd", "systemd as the service manager", remedy))
+        problems.append(Problem(Code.FD214, "system", "no systemd", "systemd as the service manager", remedy))
     return problems
 
 
@@ -122,7 +123,7 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
         return []
     return [
         Problem(
-            "FD208",
+            Code.FD208,
             "cluster",
             f"{there[0]!r} with identity {there[-1]}, written by an earlier deployment",
             f"this cluster, {own_mark.strip()!r}, or none",
@@ -139,7 +140,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     if node["components"] and python not in PYTHONS[version]:
         problems.append(
             Problem(
-                "FD202",
+                Code.FD202,
                 "Python",
                 f"{python} on Debian {facts['distribution_major_version']}",
                 f"{' or '.join(PYTHONS[version])} for Airflow {version}",
@@ -155,7 +156,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     if looked["foreign"]:
         problems.append(
             Problem(
-                "FD208",
+                Code.FD208,
                 "service",
                 f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
                 "none",
@@ -165,10 +166,10 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     if looked["without_candidate"]:
         remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
         found = f"no candidate for {', '.join(looked['without_candidate'])}"
-        problems.append(Problem("FD220", "packages", found, "packages that apt can install", remedy))
+        problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
     if "rabbitmq" in node and looked["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
-        problems.append(Problem("FD217", "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
+        problems.append(Problem(Code.FD217, "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
@@ -188,11 +189,11 @@ def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> 
     there = database.get("schema", "")
     if there in newer and not cluster["allow_downgrade"]:
         remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
-        problems.append(Problem("FD216", "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
+        problems.append(Problem(Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
     if not database.get("decrypts", True):
         problems.append(
             Problem(
-                "FD215",
+                Code.FD215,
                 "airflow_fernet_key",
                 "a key that does not decrypt the connections and variables in the metastore",
                 "the key that encrypted them",
@@ -207,13 +208,13 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) ->
     warnings = []
     unkept = [name for name, looked in looks.items() if not looked["synchronised"]]
     if unkept:
-        warnings.append(f"FD218 hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
+        warnings.append(f"{Code.FD218} hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
     backing = {name for name, node in cluster["nodes"].items() if set(groups_of(node)) - {"airflow"}}
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
-            f"FD219 hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy at any time. "
-            "Name them in Unattended-Upgrade::Package-Blacklist."
+            f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy "
+            "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
         )
     return warnings
 
@@ -224,7 +225,7 @@ def _check_memory(node: Mapping[str, Any], total: int) -> list[Problem]:
         return []
     parts = ", ".join(f"{name} {size}" for name, size in need.items())
     remedy = "Give the host more memory, or some of its groups to another host."
-    return [Problem("FD204", "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
+    return [Problem(Code.FD204, "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
 
 
 def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Problem]:
@@ -236,14 +237,14 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(
-                Problem("FD205", f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
             )
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."
-            problems.append(Problem("FD205", f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+            problems.append(Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
         elif 0 <= disk["free_inodes"] < INODES:
             problems.append(
-                Problem("FD205", f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
+                Problem(Code.FD205, f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
             )
     return problems
 
@@ -269,7 +270,7 @@ def _check_listeners(
             unit = f", {holder['unit']}" if holder["unit"] else ""
             who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
             remedy = "Stop it, or give the service another port."
-            problems.append(Problem("FD207", f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
+            problems.append(Problem(Code.FD207, f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
     return problems
 
 
@@ -290,7 +291,7 @@ def _check_names(name: str, found: Mapping[str, list[str]], cluster: Mapping[str
         # What we write is the name of a host with its address.
         cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
         remedy = f"Correct DNS or /etc/hosts, or {cure}."
-        problems.append(Problem("FD209", f"name {each} of {purpose}", found_text, "the address of that host", remedy))
+        problems.append(Problem(Code.FD209, f"name {each} of {purpose}", found_text, "the address of that host", remedy))
     return problems
 
 
@@ -312,7 +313,7 @@ def _check_downgrade(releases: Mapping[str, Any], cluster: Mapping[str, Any]) ->
         return []
     return [
         Problem(
-            "FD210",
+            Code.FD210,
             "release",
             f"Airflow {current} in use",
             f"{version} or older",
@@ -329,7 +330,7 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
             names.setdefault(facts["preflight"]["identity"], []).append(name)
     return [
         Problem(
-            "FD211",
+            Code.FD211,
             f"hosts {', '.join(sorted(same))}",
             "one machine under several names",
             "one name per machine",
@@ -351,7 +352,7 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, An
         if len(by_release) > 1:
             shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
             remedy = f"{reason}: use one release in the whole group."
-            problems.append(Problem("FD203", f"group airflow_{group}", shown, "one Debian release", remedy))
+            problems.append(Problem(Code.FD203, f"group airflow_{group}", shown, "one Debian release", remedy))
     return problems
 
 
@@ -365,7 +366,7 @@ def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, An
         return []
     found = f"{cluster['scheduler_mode']}, --limit {limit}, and the other mode on {', '.join(other)}"
     remedy = "Schedulers outside of this run would go on as before: run without --limit."
-    return [Problem("FD182", "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
+    return [Problem(Code.FD182, "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
 
 
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -391,9 +392,9 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
         said = f"at least {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} {others}"
         if abs(skew) > SKEW_FAIL and len(clocks) > 1:
             remedy = "Run a time service (chrony or systemd-timesyncd): tokens and heartbeats would be refused."
-            problems.append(Problem("FD206", f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
+            problems.append(Problem(Code.FD206, f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
         elif abs(skew) > SKEW_WARN:
-            warnings.append(f"FD206 clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
+            warnings.append(f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
     return problems, warnings
 
 
@@ -409,7 +410,7 @@ def check_members(
                 (
                     name,
                     Problem(
-                        "FD221",
+                        Code.FD221,
                         "data",
                         f"none of {' and '.join(lost)}, whose other members still count on it",
                         "the data of a member",
@@ -424,5 +425,5 @@ def check_members(
         if unseen:
             remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."
             found = f"none of {' and '.join(unseen)}, and most other members are not part of this run"
-            problems.append((name, Problem("FD222", "data", found, "data, or a run with the other members", remedy)))
+            problems.append((name, Problem(Code.FD222, "data", found, "data, or a run with the other members", remedy)))
     return problems

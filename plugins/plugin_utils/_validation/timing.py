@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import BROKER_CONNECT, LONGEST_OUTAGE, budget, seconds_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
@@ -21,7 +22,7 @@ def check(config: Mapping[str, Any], major: int) -> list[Problem]:
 
 
 def _problem(where: str, found: str, expected: str, remedy: str) -> Problem:
-    return Problem("FD137", f"airflow_config.{where}", found, expected, remedy)
+    return Problem(Code.FD137, f"airflow_config.{where}", found, expected, remedy)
 
 
 def _check_3(config: Mapping[str, Any]) -> list[Problem]:
