@@ -74,7 +74,11 @@ def look(module: AnsibleModule) -> list[_etcd.Member]:
     code, out, err = module.run_command(_etcd.command(module.params["url"], "member", "list", "--write-out=json"))
     if code:
         refuse(module, err)
-    return _etcd.members(out)
+    try:
+        return _etcd.members(out)
+    except ValueError as error:
+        refuse(module, str(error))
+        raise
 
 
 def refuse(module: AnsibleModule, said: str) -> None:

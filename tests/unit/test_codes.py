@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
@@ -28,6 +29,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     types,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
+from cryptography.fernet import Fernet
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
@@ -149,10 +151,16 @@ TRIGGERS = {
         Code.FD219: lambda _: warnings(cluster(), unattended_upgrades=True),
         Code.FD220: lambda _: problems(cluster(), without_candidate=["zstd"]),
         Code.FD221: lambda _: preflight.check(found(etcd=ALL), MODEL, OWN)[0],
+        Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
+        Code.FD224: lambda _: warnings(cluster(), database=None),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },
     Stage.RUN: {
         Code.FD169: lambda _: [_metastore_server.problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})],
+        Code.FD215: lambda _: [
+            State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).problem("3.3.2", set(), "A" * 44)
+        ],
+        Code.FD216: lambda _: [State({"alembic_version": "newer"}, set(), "", "").problem("3.3.2", {"older"}, "")],
         Code.FD178: lambda _: [_metastore_server.problem("url", "postgresql", "14", 3, {"version": "PostgreSQL 13.21"})],
     },
 }

@@ -152,10 +152,14 @@ def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def _asked_stores(node: Mapping[str, Any]) -> dict[str, str]:
-    """By store on a host, how its data and its members are found: the URL of an etcd member, the name of a RabbitMQ node."""
-    places = {"etcd": "client_url", "rabbitmq": "nodename"}
-    return {store: str(node[store][key]) for store, key in places.items() if store in node}
+def _asked_stores(node: Mapping[str, Any]) -> dict[str, Any]:
+    """By store on a host, how its data and its members are found: the URLs of an etcd member, the name of a RabbitMQ node."""
+    asked: dict[str, Any] = {}
+    if "etcd" in node:
+        asked["etcd"] = {key: str(node["etcd"][key]) for key in ("client_url", "peer_url")}
+    if "rabbitmq" in node:
+        asked["rabbitmq"] = str(node["rabbitmq"]["nodename"])
+    return asked
 
 
 def _packages(cluster: Mapping[str, Any], name: str) -> list[str]:
@@ -194,7 +198,8 @@ def survey(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -
     """What is known of each store by those of its ``hosts`` that were looked at.
 
     ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the others still
-    count some of these; ``joining`` are those of which a running etcd has to be told before they start; ``source`` is a host to ask.
+    count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those of which a running etcd has to
+    be told before they start; ``source`` is a host to ask.
     """
     found = {}
     for store in MEMBER_TIERS:
@@ -202,20 +207,28 @@ def survey(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -
         seen = [name for name in members if name in hosts and "error" not in hosts[name]["preflight"]]
         origins = [name for name in seen if _has_data(store, hosts[name])]
         empty = [name for name in seen if name not in origins] if origins else []
-        new = bool(members) and not origins
-        found[store] = {"new": new, "origins": origins, "empty": empty, "lost": {}, "joining": [], "source": origins[0] if origins else ""}
-        said = {name: hosts[name]["preflight"]["stores"][store]["members"] for name in origins} if store != "metastore" else {}
+        lost: dict[str, str] = {}
+        found[store] = {"new": bool(members) and not origins, "origins": origins, "empty": empty, "joining": [], "unknown": []}
+        # Whether a metastore's host has data says all: Patroni makes a follower of one without.
+        asked = origins if store != "metastore" else []
+        said = {name: hosts[name]["preflight"]["stores"][store]["members"] for name in asked}
+        answers = {name: listed for name, listed in said.items() if listed is not None}
+        found[store]["source"] = next(iter(answers), origins[0] if origins else "")
         if store == "rabbitmq":
             nodes = {name: str(cluster["nodes"][name]["rabbitmq"]["nodename"]) for name in empty}
-            known = {node for listed in said.values() for node in listed}
-            found[store]["lost"] = {name: node for name, node in nodes.items() if node in known}
-        elif any(said.values()):
-            source = next(name for name, listed in said.items() if listed)
-            own = {name: _etcd.find(said[source], name, str(cluster["nodes"][name]["etcd"]["peer_url"])) for name in empty}
+            known = {node for listed in answers.values() for node in listed}
+            lost = {name: node for name, node in nodes.items() if node in known}
+        elif answers:
+            urls = {name: str(cluster["nodes"][name]["etcd"]["peer_url"]) for name in empty}
+            counted = {name: [_etcd.find(listed, name, url) for listed in answers.values()] for name, url in urls.items()}
             # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
-            lost = {name: member["name"] for name, member in own.items() if member and member["started"]}
-            joining = [name for name, member in own.items() if not member or not member["name"]]
-            found[store] |= {"source": source, "lost": lost, "joining": joining}
+            lost = {name: member["name"] for name, own in counted.items() for member in own if member and member["started"]}
+            # The first answer is that of the source.
+            found[store]["joining"] = [name for name, own in counted.items() if name not in lost and not (own[0] and own[0]["name"])]
+        found[store]["lost"] = lost
+        # Most members, or all that have data: fewer may not know yet that a host was a member.
+        if asked and not (len(answers) == len(asked) or 2 * len(answers) > len(members)):
+            found[store]["unknown"] = [name for name in empty if name not in lost]
     return found
 
 

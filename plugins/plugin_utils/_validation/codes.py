@@ -422,12 +422,14 @@ class Code(StrEnum):
         "the Fernet key does not decrypt what is in the metastore",
         "restore the key, or set `NEW,OLD`",
         Stage.PREFLIGHT,
+        Stage.RUN,
     )
     FD216 = (
         auto(),
         "the metastore has the schema of a newer Airflow",
         "that `airflow_version`; see the message",
         Stage.PREFLIGHT,
+        Stage.RUN,
     )
     FD217 = auto(), "a process may not open as many files as RabbitMQ needs", "the sysctl `fs.nr_open`", Stage.PREFLIGHT
     FD218 = auto(), "a warning: no time service keeps a host's clock", "chrony or systemd-timesyncd", Stage.PREFLIGHT
@@ -453,5 +455,17 @@ class Code(StrEnum):
         auto(),
         "the same may be, and the run does not include the other members",
         "run without `--limit`",
+        Stage.PREFLIGHT,
+    )
+    FD223 = (
+        auto(),
+        "a host has no data of etcd or RabbitMQ, and the members with data do not answer",
+        "start etcd or RabbitMQ on them, run again",
+        Stage.PREFLIGHT,
+    )
+    FD224 = (
+        auto(),
+        "a warning: a service or the system did not answer, so that a check could not be made",
+        "the message says which check; start the service and run again to be sure",
         Stage.PREFLIGHT,
     )

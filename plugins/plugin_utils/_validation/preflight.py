@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import WRONG_KEY
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     EPMD_PORT,
@@ -64,7 +65,7 @@ def check(
         problems = [*_check_manager(looked), *_check_cluster(looked, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
-            problems += _check_database(looked["database"], cluster)
+            problems += _check_database(looked["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
     problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
     warnings: list[str] = []
@@ -191,30 +192,42 @@ def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> 
         remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
         problems.append(Problem(Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
     if not database.get("decrypts", True):
-        problems.append(
-            Problem(
-                Code.FD215,
-                "airflow_fernet_key",
-                "a key that does not decrypt the connections and variables in the metastore",
-                "the key that encrypted them",
-                "Restore it, from a copy of the secrets file; or set both, the new one first: NEW,OLD.",
-            )
-        )
+        problems.append(Problem(Code.FD215, "airflow_fernet_key", *WRONG_KEY))
     return problems
 
 
 def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[str]:
     """What does no harm today."""
     warnings = []
-    unkept = [name for name, looked in looks.items() if not looked["synchronised"]]
-    if unkept:
-        warnings.append(f"{Code.FD218} hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
+    drifting = [name for name, looked in looks.items() if looked["synchronised"] is False]
+    if drifting:
+        warnings.append(f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
     backing = {name for name, node in cluster["nodes"].items() if set(groups_of(node)) - {"airflow"}}
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
             f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy "
             "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
+        )
+    return warnings + _warn_unknown(looks, cluster)
+
+
+def _warn_unknown(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[str]:
+    """What could not be asked, so that a check did not happen: no refusal where a wrong answer costs no data."""
+    unknown = {
+        "whether a time service keeps the clock, because the kernel does not say": "synchronised",
+        "whether the packages can be installed, because apt-cache does not answer": "without_candidate",
+    }
+    warnings = []
+    for what, key in unknown.items():
+        if names := [name for name, looked in looks.items() if looked[key] is None]:
+            warnings.append(f"{Code.FD224} hosts {', '.join(names)}: unknown {what}.")
+    servers = [name for name, node in cluster["nodes"].items() if "metastore" in node and name in looks]
+    # All servers have the same data: one answer is enough.
+    if servers and all(looks[name]["database"] is None for name in servers):
+        warnings.append(
+            f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in it, because PostgreSQL on "
+            f"{', '.join(servers)} has data and does not answer. This run starts it, and checks both before it migrates."
         )
     return warnings
 
@@ -416,6 +429,22 @@ def check_members(
                         "the data of a member",
                         "Mount them where they are missing. When they are lost for good, the empty host takes their place by "
                         f"playbooks/replace_host.yml -e airflow_replaced_host={name}",
+                    ),
+                )
+            )
+        unknown = [store for store in MEMBER_TIERS if name in known[store]["unknown"]]
+        if unknown:
+            silent = sorted({origin for store in unknown for origin in known[store]["origins"]})
+            problems.append(
+                (
+                    name,
+                    Problem(
+                        Code.FD223,
+                        "data",
+                        f"none of {' and '.join(MEMBER_TIERS[store] for store in unknown)}, and too few answers of the members that have "
+                        f"data ({', '.join(silent)}) to know whether they count on it",
+                        "members that answer, or the data of a member",
+                        "Start the service on those hosts and run again. A host that starts empty in the place of a member can cost data.",
                     ),
                 )
             )

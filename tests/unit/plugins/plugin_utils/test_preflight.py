@@ -374,6 +374,9 @@ def test_the_schema_of_every_supported_airflow_is_known():
         ("worker1", {"synchronised": False}, "FD218"),
         ("db1", {"unattended_upgrades": True}, "FD219"),
         ("worker1", {"unattended_upgrades": True}, None),
+        ("worker1", {"synchronised": None}, "FD224"),
+        ("worker1", {"without_candidate": None}, "FD224"),
+        ("db1", {"database": None}, "FD224"),
     ],
 )
 def test_what_may_do_harm_later_is_a_warning(host, changes, code):
@@ -383,6 +386,19 @@ def test_what_may_do_harm_later_is_a_warning(host, changes, code):
     assert problems == []
     assert [warning[:5] for warning in warnings] == ([code] if code else [])
     assert all(host in warning for warning in warnings)
+
+
+def test_one_server_that_answers_says_what_all_of_a_metastore_hold():
+    model = cluster(available())
+    wrong = {"schema": versions.HEADS["3.3.2"], "decrypts": False}
+    for silent, warned, codes in ((("db1", "db2"), 0, ["FD215"]), (("db1", "db2", "db3"), 1, [])):
+        said = dict.fromkeys(silent) | {name: wrong for name in ("db1", "db2", "db3") if name not in silent}
+        found = {name: looked(model, name, database=said.get(name, {})) for name in model["nodes"]}
+        problems, warnings = preflight.check(found, model, OWN)
+        assert [problem.code for problem in problems] == codes
+        assert len(warnings) == warned
+        assert all("db1, db2, db3 has data and does not answer" in warning for warning in warnings)
+    assert preflight.check(found, model, OWN, deploy=False) == ([], [])
 
 
 def test_where_the_database_is_looked_for():
