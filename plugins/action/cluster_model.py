@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
@@ -63,6 +65,8 @@ class ActionModule(ActionBase):
                 *self._check_variables(given, settings),
                 *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
                 *inventory.check_sources(clusters),
+                # Where it is used, a task without output would fail.
+                *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
                 *inventory.check(hosts, settings),
                 *self._check_settings(given, settings, hosts),
             ]

@@ -41,9 +41,8 @@ class ActionModule(ActionBase):
         rows: list[dict[str, str]] = []
         not_asked: list[str] = []
         for host in cluster["nodes"]:
-            # Registered results need no templating, and a host's other variables do not concern us.
             hostvars = variables["hostvars"]
-            found = hostvars.raw_get(host).get(arguments["from_hosts"]) if host in hostvars else None
+            found = hostvars[host].get(arguments["from_hosts"]) if host in hostvars else None
             if found is None:
                 not_asked.append(str(host))
             rows += report.host_rows(str(host), found)

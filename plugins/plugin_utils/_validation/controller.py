@@ -55,6 +55,16 @@ def _collection_version(name: str) -> str | None:
     return ""
 
 
+def check_vault(wanted: str | None, identities: Iterable[str]) -> list[Problem]:
+    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other ``identities``."""
+    known = list(identities)
+    if not wanted or not known or wanted in known:
+        return []
+    remedy = "Give its password by --vault-id, or correct the setting in ansible.cfg."
+    expected = f"a vault id with a password in this run: {', '.join(known)}"
+    return [Problem(Code.FD125, "vault_encrypt_identity", repr(wanted), expected, remedy)]
+
+
 def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
     """Problems of the file that ``airflow_lock_file`` names for ``host``, when it names one."""
     if not lock_file:
