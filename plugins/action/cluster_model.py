@@ -42,6 +42,16 @@ class _Given:
     bad: set[str] = field(default_factory=set)
 
 
+def _failing(name: str, option: dict[str, Any], error: AnsibleError, what: str) -> Problem:
+    """The problem of a variable whose value, a template, could not be computed."""
+    # The text of an error can hold what a secret is made of.
+    detail = "" if option.get("no_log") else f" ({str(error).splitlines()[0][:200]})"
+    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
+    if what == "default":
+        remedy = f"Set {name}, or correct what its default uses."
+    return Problem(Code.FD125, f"variable {name}", f"a {what} that fails{detail}", "a value", remedy)
+
+
 class ActionModule(ActionBase):
     """See plugins/modules/cluster_model.py for the documentation."""
 
@@ -103,11 +113,7 @@ class ActionModule(ActionBase):
                 try:
                     raw[name] = own[name]
                 except AnsibleError as error:
-                    # The text of an error can hold what a secret is made of.
-                    detail = "" if options[name].get("no_log") else f" ({str(error).splitlines()[0][:200]})"
-                    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
-                    problem = Problem(Code.FD125, f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
-                    given.problems.append((host, problem))
+                    given.problems.append((host, _failing(name, options[name], error, "template or vault")))
                     given.bad.add(name)
             problems, good = types.check_types(raw, options)
             given.problems += [(host, problem) for problem in problems]
@@ -127,9 +133,10 @@ class ActionModule(ActionBase):
             elif name in variables:
                 try:
                     settings[name] = self._templar.template(variables[name])
-                except AnsibleError:
-                    # A default that needs an inventory's directory, where there is none.
-                    settings[name] = ""
+                except AnsibleError as error:
+                    settings[name] = option.get("default", "")
+                    # Without a host there is no inventory's directory, and that is another problem.
+                    given.problems += [(host, _failing(name, option, error, "default")) for host in given.values]
         return settings
 
     @staticmethod
