@@ -14,9 +14,11 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible_collections.flightdeck.airflow.plugins.modules.cluster_model import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
@@ -62,6 +64,7 @@ class ActionModule(ActionBase):
         """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        arguments(self, DOCUMENTATION)
         self._fail_with(controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]))
         options = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
