@@ -19,6 +19,8 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _
 
 MARK = "/etc/airflow/cluster"
 FIREWALL = "/etc/flightdeck/firewall.nft"
+# Of the family inet.
+FIREWALL_TABLE = "flightdeck"
 # What the roles leave behind on a host, and the sign of an installation that is not theirs.
 _DROP_IN = {
     "etcd": "/etc/systemd/system/etcd.service.d/airflow.conf",

@@ -40,14 +40,6 @@ options:
     description: Password of the management API's user, on a host with RabbitMQ.
     type: str
     default: ''
-  health_command:
-    description: Command that checks one Airflow component, exits 0 when it is healthy and says why not in a line of text.
-    type: path
-    default: /usr/local/bin/airflow-health
-  haproxy_socket:
-    description: HAProxy's statistics socket.
-    type: path
-    default: /run/haproxy/admin.sock
   timeout_seconds:
     description: Limit for each command and each connection.
     type: int
@@ -79,6 +71,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status as status
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitmq_api, _systemd
 
+# Exits 0 when the unit that it is given is healthy, and says why not in a line of text.
+HEALTH_COMMAND = "/usr/local/bin/airflow-health"
+HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 _PROPERTIES = "MainPID,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStartTimestamp"
 
 
@@ -88,8 +83,6 @@ class _Node:
         self.major: int = params["major"]
         self.queues: list[str] = params["queues"]
         self.rabbitmq_admin_password: str = params["rabbitmq_admin_password"]
-        self.health_command: str = params["health_command"]
-        self.haproxy_socket: str = params["haproxy_socket"]
         self.timeout: int = params["timeout_seconds"]
 
     def command(self, *arguments: str) -> tuple[int, str, str]:
@@ -163,9 +156,9 @@ class _Node:
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
         try:
-            rows = status.haproxy_rows(status.haproxy_statistics(self.haproxy_socket), part["listeners"])
+            rows = status.haproxy_rows(status.haproxy_statistics(HAPROXY_SOCKET), part["listeners"])
         except OSError as error:
-            return [status.row("haproxy", status.FAILED, f"{self.haproxy_socket}: {error}")]
+            return [status.row("haproxy", status.FAILED, f"{HAPROXY_SOCKET}: {error}")]
         # A server that is up for HAProxy's check says little when the listener itself does not pass traffic.
         for listener in part["listeners"]:
             if listener.get("check") == "postgresql":
@@ -209,7 +202,7 @@ class _Node:
         problem = status.unit_problem(values)
         if problem or values is None:
             return status.row(label, status.FAILED, problem)
-        code, out, err = self.command(self.health_command, unit)
+        code, out, err = self.command(HEALTH_COMMAND, unit)
         said = (_last_line(out) or _last_line(err)).removeprefix(f"{unit}: ")
         if code:
             return status.row(label, status.FAILED, f"unit is active, but: {said or f'health check exited {code}'}")
@@ -241,8 +234,6 @@ def main() -> None:
             "major": {"type": "int", "required": True},
             "queues": {"type": "list", "elements": "str", "default": []},
             "rabbitmq_admin_password": {"type": "str", "default": "", "no_log": True},
-            "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
-            "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "timeout_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,

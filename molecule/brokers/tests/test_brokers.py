@@ -53,7 +53,7 @@ class Runs:
         self.session = requests.Session()
         token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
         self.session.headers["Authorization"] = f"Bearer {token}"
-        self.url = f"{cluster.model['api_url']}/dags/{DAG}/dagRuns"
+        self.url = f"{cluster.api}/dags/{DAG}/dagRuns"
 
     def start(self, tasks, seconds):
         body = {"logical_date": None, "conf": {"tasks": tasks, "seconds": seconds}}

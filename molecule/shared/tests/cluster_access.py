@@ -45,6 +45,11 @@ class Access:
         return str(self.model["url"])
 
     @property
+    def api(self) -> str:
+        """Where Airflow's API begins."""
+        return f"{self.url}/api/v{2 if self.model['version']['major'] >= 3 else 1}"
+
+    @property
     def user(self) -> str:
         """Name of the administrator."""
         return str(self.model["admin_user"])

@@ -24,14 +24,14 @@ def token(cluster):
 
 
 def probes(cluster, run):
-    url = f"{cluster.model['api_url']}/dags/{CANARY}/dagRuns/{run}/taskInstances"
+    url = f"{cluster.api}/dags/{CANARY}/dagRuns/{run}/taskInstances"
     tasks = requests.get(url, headers=token(cluster), timeout=30).json()["task_instances"]
     return [task["state"] for task in tasks if task["task_id"].startswith("probe__")]
 
 
 def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
     body = {"logical_date": None, "conf": {"instances": {"default": 1, "heavy": 1}, "seconds": SECONDS}}
-    url = f"{cluster.model['api_url']}/dags/{CANARY}/dagRuns"
+    url = f"{cluster.api}/dags/{CANARY}/dagRuns"
     run = requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
     wait_until("a probe runs on each queue", lambda: probes(cluster, run) == ["running"] * 2, seconds=120, every=1.0)
     play("stop.yml")

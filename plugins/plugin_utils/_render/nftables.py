@@ -6,9 +6,8 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import FIREWALL_TABLE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import VRRP
-
-TABLE = "flightdeck"
 
 
 def _match(addresses: list[str]) -> list[str]:
@@ -55,9 +54,9 @@ def ruleset(firewall: Mapping[str, Any]) -> str:
     lines += firewall["extra_rules"]
     chain = "\n".join(f"        {line}" for line in lines)
     return f"""# Managed by Ansible
-table inet {TABLE}
-delete table inet {TABLE}
-table inet {TABLE} {{
+table inet {FIREWALL_TABLE}
+delete table inet {FIREWALL_TABLE}
+table inet {FIREWALL_TABLE} {{
     chain input {{
 {chain}
     }}

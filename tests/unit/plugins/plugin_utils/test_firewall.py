@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, firewall
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
@@ -68,7 +69,7 @@ def test_the_rules_name_families_and_touch_nothing_else():
     assert "ip saddr { 192.0.2.10 } tcp dport 5432 accept" in text
     assert "ip6 saddr { 2001:db8::2 } tcp dport 5432 accept" in text
     assert "flush ruleset" not in text
-    assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {nftables.TABLE}"}
+    assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {_host.FIREWALL_TABLE}"}
 
 
 def test_nft_understands_the_rules(tmp_path):
