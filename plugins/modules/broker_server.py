@@ -14,13 +14,7 @@ description:
     makes it. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the clients.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   kind:
     description: What the broker is.

@@ -18,13 +18,7 @@ description:
   - Directories C(.git) and C(__pycache__) and files C(*.pyc) are left out. A symbolic link must point into the tree.
   - A file that does not differ from the one in the revision before keeps its time stamp, so that Airflow reads only what changed.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Says whether the host would change, and changes nothing.
-  diff_mode:
-    support: full
-    description: Lists the files that are added, changed and removed.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   source:
     description: Absolute path of a directory on the controller. Empty for the generated files alone.

@@ -14,13 +14,7 @@ description:
   - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been connected for five seconds,
     so that of several hosts one joins after the other has started.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only looks.
-  diff_mode:
-    support: full
-    description: Shows the members before and after.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   url:
     description: Where the member of this host answers clients.

@@ -16,13 +16,7 @@ description:
     host over a new connection until then. Only then the rules are kept for the next boot.
   - A host without the command C(nft) is left alone; see RV(installed).
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Reports the change and makes none.
-  diff_mode:
-    support: full
-    description: Shows the rules.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   state:
     description: V(absent) takes the table, its file and its service away, and does nothing on a host that has none of them.

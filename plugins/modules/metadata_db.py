@@ -11,19 +11,13 @@ short_description: Migrate Airflow's database and keep the administrator account
 version_added: 0.1.0
 description:
   - Compares the schema versions in the database with those of the installed release, and runs C(airflow db migrate) when they
-    differ; makes the administrator account, or sets its password, when it is missing or has another one.
+    differ; makes the administrator account, or sets its password, when it is missing or has another one. A diff never shows the password.
   - When nothing is to do, it costs a few queries and no import of Airflow.
   - Fails before any change when the schema is none that the release knows, or O(fernet_key) does not decrypt what is in the database.
   - Migrations run as the database's owner, whose password no file of the host has; the environment of their process does meanwhile.
   - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on one host of the cluster.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Reports what would be done.
-  diff_mode:
-    support: full
-    description: Shows schema versions and what happens to the account, never the password.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   airflow:
     description: The C(airflow) command of the release.

@@ -13,13 +13,7 @@ description:
   - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration need. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the drivers.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   engine:
     description: What the server has to be.

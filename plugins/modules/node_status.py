@@ -15,13 +15,7 @@ description:
   - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it cannot look;
     findings are rows.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   node:
     description: The host's share of the cluster model, C(airflow_cluster.nodes[inventory_hostname]).

@@ -11,13 +11,7 @@ version_added: 0.1.0
 description:
   - Runs on the controller, after M(flightdeck.airflow.preflight_facts) ran on every host. Fails with all problems of all hosts.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   facts:
     description: Name of the variable that the results of M(flightdeck.airflow.preflight_facts) were registered in.

@@ -15,13 +15,7 @@ description:
   - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module cannot run, is no
     failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report with everything else.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   groups:
     description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set by the action.

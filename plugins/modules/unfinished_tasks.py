@@ -13,13 +13,7 @@ description:
   - Asks the metastore, whichever it is, with the URL that Airflow's own processes on this host have.
   - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on a host of a webserver or scheduler.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   url_file:
     description: File with the SQLAlchemy URL of the metastore.
