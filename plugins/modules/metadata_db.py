@@ -103,7 +103,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _metadata
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _metadata, _redaction
 
 # Runs inside the release, where the auth manager's own functions keep the hashing and the roles right. Reads JSON from stdin,
 # because an argument could be seen in the process list.
@@ -213,7 +213,7 @@ def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", e
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{said.replace(module.params['owner_url'], '<url>')}")
+        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{_redaction.redacted(said, module.params['owner_url'])}")
     return done.stdout
 
 
@@ -247,8 +247,7 @@ def main() -> None:
     try:
         found = state(url, wanted["username"])
     except Exception as error:
-        # The text of a driver's error can hold the URL.
-        module.fail_json(msg=f"the metadata database does not answer: {type(error).__name__}: {str(error).replace(url, '<url>')}")
+        module.fail_json(msg=f"the metadata database does not answer: {_redaction.reason(error, url)}")
     present = {name: found.versions.get(name) or "absent" for name in heads}
     migrate = present != heads
     if problem := found.problem(release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]):

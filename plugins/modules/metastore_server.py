@@ -54,7 +54,7 @@ version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server, _redaction
 
 
 def ask(url: str, queries: dict[str, str]) -> dict[str, str]:
@@ -83,8 +83,7 @@ def main() -> None:
         try:
             said = ask(url, _metastore_server.QUERIES[engine])
         except Exception as error:
-            # The text of a driver's error can hold the URL.
-            reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
+            reason = _redaction.reason(error, url)
             found = f"FD178 the server of {variable}: found no login ({reason}); expected a server that answers"
             module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
         if problem := _metastore_server.problem(variable, engine, least, major, said):

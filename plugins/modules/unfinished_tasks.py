@@ -41,6 +41,7 @@ states:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _redaction
 
 QUERY = "SELECT DISTINCT state FROM task_instance WHERE state IN ('queued', 'running', 'restarting') ORDER BY state"
 
@@ -57,8 +58,7 @@ def main() -> None:
         with create_engine(url).connect() as connection:
             states = [str(row[0]) for row in connection.execute(text(QUERY))]
     except Exception as error:
-        # The text of a driver's error can hold the URL.
-        module.fail_json(msg=f"the metastore does not answer: {type(error).__name__}: {str(error).replace(url, '<url>') if url else error}")
+        module.fail_json(msg=f"the metastore does not answer: {_redaction.reason(error, url)}")
     module.exit_json(changed=False, states=states)
 
 
