@@ -10,8 +10,8 @@ module: preflight_facts
 short_description: Look at a host before anything changes
 version_added: 0.1.0
 description:
-  - Returns the few facts that roles of this collection use, under Ansible's own names, and what the preflight checks. One execution, no
-    command, no package; it takes the place of C(ansible.builtin.setup).
+  - Returns the few facts that roles of this collection use, and what the preflight checks, in one execution. It takes the place of
+    C(ansible.builtin.setup) and leaves Ansible's own facts alone.
   - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module cannot run, is no
     failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report with everything else.
 author: Flightdeck contributors (@flightdeck)
@@ -94,7 +94,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description:
-    - distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
+    - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as Ansible's own facts
+      have them, and python, as major.minor.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_scheduler_alone, whether there is a scheduler that does not take turns with those of other hosts.
@@ -180,20 +181,19 @@ def main() -> None:
     )
     wanted = module.params
     facts = {
-        **_host.parse_os_release(_host.read("/etc/os-release")),
-        "machine": platform.machine(),
-        "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
-        "processor_nproc": _host.processors(),
+        "flightdeck_system": {
+            **_host.parse_os_release(_host.read("/etc/os-release")),
+            "machine": platform.machine(),
+            "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
+            "processor_nproc": _host.processors(),
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        },
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_scheduler_alone": _host.scheduler_alone(),
         "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
         "flightdeck_files": _host.component_files(),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
-        "python": {
-            "executable": sys.executable,
-            "version": {"major": sys.version_info.major, "minor": sys.version_info.minor, "micro": sys.version_info.micro},
-        },
     }
     preflight = {
         "unreachable": False,

@@ -98,7 +98,7 @@ def rotate(names, given=None, limit="", external=()):
 
 NOTHING = {"installed": [], "current": ""}
 NEWER = {"installed": ["3.10.0-0-py3.11"], "current": "3.10.0-0-py3.11"}
-OTHER_RELEASE = {"facts": {"distribution_major_version": "13"}}
+OTHER_RELEASE = {"system": {"distribution_major_version": "13"}}
 TWO_RELEASES = {name: looked(MODEL, name, **(OTHER_RELEASE if name == "db1" else {})) for name in MODEL["nodes"]}
 SHIFTED = {name: looked(MODEL, name, clock=[9.0, 9.1] if name == "db1" else [0.0, 0.1]) for name in MODEL["nodes"]}
 ONE_MACHINE = {name: looked(MODEL, name, identity="same") for name in MODEL["nodes"]}
@@ -130,10 +130,10 @@ TRIGGERS = {
     },
     Stage.PREFLIGHT: {
         Code.FD182: lambda _: problems(cluster(), limit="node1", facts={"flightdeck_files": [AGENT]}),
-        Code.FD201: lambda _: problems(cluster(), facts={"distribution": "Ubuntu"}),
-        Code.FD202: lambda _: problems(OLD, facts={"python": {"version": {"major": 3, "minor": 13}}}, releases=NOTHING),
+        Code.FD201: lambda _: problems(cluster(), system={"distribution": "Ubuntu"}),
+        Code.FD202: lambda _: problems(OLD, system={"python": "3.13"}, releases=NOTHING),
         Code.FD203: lambda _: preflight.check(TWO_RELEASES, MODEL, OWN)[0],
-        Code.FD204: lambda _: problems(cluster(), facts={"memtotal_mb": 100}),
+        Code.FD204: lambda _: problems(cluster(), system={"memtotal_mb": 100}),
         Code.FD205: lambda _: problems(cluster(), disks={}),
         Code.FD206: lambda _: preflight.check(SHIFTED, MODEL, OWN)[0],
         Code.FD207: lambda _: problems(cluster(), **taken(5432)),

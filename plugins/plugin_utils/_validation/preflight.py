@@ -100,7 +100,8 @@ def _first(errors: Mapping[str, str]) -> str:
 
 
 def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
-    distribution, release = str(facts.get("distribution")), str(facts.get("distribution_major_version"))
+    system = facts["flightdeck_system"]
+    distribution, release = str(system["distribution"]), str(system["distribution_major_version"])
     if distribution == "Debian" and release in DEBIAN_RELEASES:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
@@ -137,18 +138,19 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     node, looked = cluster["nodes"][name], facts["preflight"]
     problems = []
     version = str(cluster["version"]["full"])
-    python = ".".join(str(facts["python"]["version"][part]) for part in ("major", "minor"))
+    system = facts["flightdeck_system"]
+    python = str(system["python"])
     if node["components"] and python not in PYTHONS[version]:
         problems.append(
             Problem(
                 Code.FD202,
                 "Python",
-                f"{python} on Debian {facts['distribution_major_version']}",
+                f"{python} on Debian {system['distribution_major_version']}",
                 f"{' or '.join(PYTHONS[version])} for Airflow {version}",
                 "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
             )
         )
-    problems += _check_memory(node, int(facts["memtotal_mb"]))
+    problems += _check_memory(node, int(system["memtotal_mb"]))
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
     if looked["root"]:
@@ -361,7 +363,7 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, An
         by_release: dict[str, list[str]] = {}
         for name, facts in hosts.items():
             if group in cluster["nodes"][name]:
-                by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
+                by_release.setdefault(str(facts["flightdeck_system"]["distribution_major_version"]), []).append(name)
         if len(by_release) > 1:
             shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
             remedy = f"{reason}: use one release in the whole group."
