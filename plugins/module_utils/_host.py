@@ -256,10 +256,10 @@ def processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def run(*command: str) -> str | None:
-    """What a command says on its standard output; None when it cannot be run, fails or takes too long.
+def run(*command: str, codes: Iterable[int] = (0,)) -> str | None:
+    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the exit ``codes``.
 
-    None is no answer, which is another thing than an empty one: who asks decides what follows from it.
+    None is no answer, which is another thing than an empty one: the caller decides what follows from it.
     """
     try:
         done = subprocess.run(
@@ -267,7 +267,7 @@ def run(*command: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return None if done.returncode else done.stdout
+    return done.stdout if done.returncode in codes else None
 
 
 def postgresql_data(pattern: str = _POSTGRESQL_DATA) -> bool:
@@ -343,7 +343,8 @@ def without_candidate(packages: Iterable[str]) -> list[str] | None:
     if not missing or not glob.glob("/var/lib/apt/lists/*_Packages*"):
         return []
     # Asked together with a package that every host has: without an answer for that one, apt gave none.
-    text = run("apt-cache", "policy", "dpkg", *missing) or ""
+    # It may end with 100 for a package of which it has not even the name.
+    text = run("apt-cache", "policy", "dpkg", *missing, codes=(0, 100)) or ""
     return parse_policy(text, missing) if text.startswith("dpkg:") else None
 
 

@@ -217,7 +217,10 @@ def test_etcd_has_data_when_it_has_a_log_and_members_when_it_answers(tmp_path, p
     assert (found["members"] and [member["name"] for member in found["members"]]) == members
 
 
-@pytest.mark.parametrize(("answer", "found"), [("echo dpkg:", ["no-such-package"]), ("exit 100", None), ("true", None)])
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [("echo dpkg:", ["no-such-package"]), ("echo dpkg:; exit 100", ["no-such-package"]), ("exit 100", None), ("true", None)],
+)
 def test_an_apt_that_does_not_answer_is_not_an_apt_without_packages(program, answer, found):
     program("apt-cache", answer)
     lists = glob.glob("/var/lib/apt/lists/*_Packages*")
