@@ -279,7 +279,7 @@ def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, st
     """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that is encrypted in it.
 
     A key is missing where the database has nothing of it: on a host without a server's data, without the database, or before the first
-    migration. None when there are data and the server on ``port`` does not answer, so that nobody knows.
+    migration. None when there are data and the server on ``port`` does not answer.
     """
     if not postgresql_data(data):
         return {}
@@ -308,7 +308,7 @@ def _query(name: str, port: int, statement: str) -> list[str] | None:
 
 
 def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
-    """Whether there are data of the etcd member at the two URLs, and whom it knows; None for these when it has data and does not answer.
+    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it does not answer.
 
     A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first start of all,
     answers its peers only.

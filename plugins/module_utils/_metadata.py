@@ -11,9 +11,9 @@ import re
 # The tables that hold what a Fernet key has encrypted, and the shortest such text in them. For PostgreSQL and MySQL.
 TABLES = frozenset({"connection", "variable"})
 ENCRYPTED = (
-    "SELECT text FROM (SELECT password AS text FROM connection WHERE is_encrypted UNION ALL SELECT extra FROM connection "
+    "SELECT sealed FROM (SELECT password AS sealed FROM connection WHERE is_encrypted UNION ALL SELECT extra FROM connection "
     "WHERE is_extra_encrypted UNION ALL SELECT val FROM variable WHERE is_encrypted) AS encrypted "
-    "WHERE text <> '' ORDER BY length(text) LIMIT 1"
+    "WHERE sealed <> '' ORDER BY length(sealed) LIMIT 1"
 )
 # What a wrong key is called: found, expected, remedy.
 WRONG_KEY = (

@@ -25,7 +25,7 @@ def reason(error: BaseException, *urls: str) -> str:
 
 
 def _secrets(url: str) -> Iterator[str]:
-    """Every spelling of what nobody may read of ``url``."""
+    """Every spelling of the secrets in ``url``."""
     if not url:
         return
     yield url
