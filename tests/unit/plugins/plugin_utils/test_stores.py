@@ -19,7 +19,7 @@ def member(name, started=True, named=True):
 
 
 def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
-    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that the others name, None without an answer."""
+    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that others name, or None."""
 
     def known(members):
         return None if members is None else list(members)
