@@ -14,7 +14,6 @@ BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
 STAGES := $(PYTHON) molecule/shared/stages.py
 # docs/testing.md says what each scenario alone shows, and why it is in its list.
-TEST := default ha
 # Under the load of another scenario, requests may fail that it promises to serve.
 MORE_ALONE := secure
 MORE := debian13 airflow2 single
@@ -47,10 +46,12 @@ up: ## Start the reference cluster in containers, deploy it and run a DAG (PORT=
 down: ## Remove the containers and the network that `make up` made
 	@$(LAB) remove lab
 
+# The faults of `ha` need the machine to themselves, the cluster that they meet does not.
 test: ## Lint, unit tests and the scenarios that guard the main promises
 	@$(STAGES) begin
 	@$(MAKE) --jobs=2 timed-image checks timed-browser
-	@$(MAKE) $(addprefix scenario-,$(TEST))
+	@FLIGHTDECK_PREFIX=true $(MAKE) --jobs=2 scenario-default deploy-ha
+	@$(MAKE) verify-ha
 	@$(STAGES) table
 
 # A scenario waits for a third of its time: JOBS of those run at once that promise nothing about requests or seconds.
@@ -90,6 +91,14 @@ scenario-%: $(VENV)/ready
 	@command -v ssh >/dev/null || $(LAB) apt openssh-client
 	@$(LAB) engine
 	@$(STAGES) run $* molecule test --scenario-name $*
+
+# The two halves of a scenario.
+deploy-%: $(VENV)/ready
+	@$(LAB) engine
+	@$(STAGES) run $@ sh -ec 'molecule destroy -s $*; molecule converge -s $*; molecule idempotence -s $*; molecule side-effect -s $*'
+
+verify-%: $(VENV)/ready
+	@$(STAGES) run $@ sh -ec 'trap "molecule destroy -s $*" EXIT; molecule verify -s $*'
 
 # For its tests of the UI.
 scenario-default: browser

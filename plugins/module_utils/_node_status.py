@@ -8,7 +8,7 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,15 +18,6 @@ Row = dict[str, str]
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
 
-# Order within a host; the report sorts by it, too.
-UNITS_3 = {
-    "webserver": "airflow-api-server",
-    "scheduler": "airflow-scheduler",
-    "dag_processor": "airflow-dag-processor",
-    "triggerer": "airflow-triggerer",
-}
-UNITS_2 = {**UNITS_3, "webserver": "airflow-webserver"}
-
 # HAProxy's states of a server that somebody set on purpose.
 _PLANNED = ("MAINT", "DRAIN")
 
@@ -34,18 +25,6 @@ _PLANNED = ("MAINT", "DRAIN")
 def row(component: str, state: str, detail: str) -> Row:
     """One line about this host; the report adds the host's name."""
     return {"component": component, "state": state, "detail": detail}
-
-
-def units_of(components: Iterable[str], queues: Iterable[str], major: int) -> list[tuple[str, str]]:
-    """(label, unit) of each Airflow service that the host should run; the unit without its suffix."""
-    known = UNITS_3 if major >= 3 else UNITS_2
-    found: list[tuple[str, str]] = []
-    for component in components:
-        if component == "worker":
-            found += [(f"worker {queue}", f"airflow-worker@{queue}") for queue in queues]
-        elif component in known:
-            found.append((component, known[component]))
-    return found
 
 
 def unit_problem(values: Mapping[str, str] | None) -> str:

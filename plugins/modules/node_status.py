@@ -21,10 +21,6 @@ options:
     description: The host's share of the cluster model, C(airflow_cluster.nodes[inventory_hostname]).
     type: dict
     required: true
-  major:
-    description: Major version of Airflow.
-    type: int
-    required: true
   queues:
     description: Names of the queues that workers of the cluster consume from; on a broker each has to be a quorum queue.
     type: list
@@ -44,7 +40,6 @@ EXAMPLES = r"""
 - name: Look at the services
   flightdeck.airflow.node_status:
     node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
-    major: "{{ airflow_cluster.version.major }}"
     queues: "{{ airflow_cluster.queues | list }}"
     rabbitmq_admin_password: "{{ airflow_secrets.rabbitmq_admin_password }}"
   register: __status
@@ -74,7 +69,6 @@ _PROPERTIES = "MainPID,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainS
 class _Node:
     def __init__(self, params: dict[str, Any]) -> None:
         self.node: dict[str, Any] = params["node"]
-        self.major: int = params["major"]
         self.queues: list[str] = params["queues"]
         self.rabbitmq_admin_password: str = params["rabbitmq_admin_password"]
         self.timeout: int = params["timeout_seconds"]
@@ -184,8 +178,7 @@ class _Node:
         return [status.row("pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}")]
 
     def airflow(self) -> list[status.Row]:
-        queues = [queue["name"] for queue in self.node.get("airflow", {}).get("queues", [])]
-        services = status.units_of(self.node.get("components", []), queues, self.major)
+        services = [(service["label"], service["unit"]) for service in self.node.get("airflow", {}).get("units", [])]
         try:
             units = _systemd.show(lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES)
         except OSError as error:
@@ -225,7 +218,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "node": {"type": "dict", "required": True},
-            "major": {"type": "int", "required": True},
             "queues": {"type": "list", "elements": "str", "default": []},
             "rabbitmq_admin_password": {"type": "str", "default": "", "no_log": True},
             "timeout_seconds": {"type": "int", "default": 60},

@@ -86,7 +86,7 @@ GROUPED = {
     "variables": {
         "FD104": "2.11.2 or 3.3.2",
         "FD109": "expected 1024 to 65535",
-        "FD110": "are both 5672",
+        "FD110": "are both 5671",
         "FD111": "/nowhere/to/be/found",
         "FD116": "airflow_keep_releases: found 0; expected 1 to 100",
         "FD117": "airflow_user",
@@ -158,7 +158,7 @@ def spoil_the_variables(inventory):
         inventory,
         airflow_version="2.6.3",
         airflow_haproxy_web_port=80,
-        airflow_rabbitmq_management_port=5672,
+        airflow_rabbitmq_management_port=5671,
         airflow_dags_dir="/nowhere/to/be/found",
         airflow_keep_releases=0,
         airflow_user="root",

@@ -145,7 +145,7 @@ TRIGGERS = {
         Code.FD213: lambda _: problems(cluster(), root=False),
         Code.FD214: lambda _: problems(cluster(), systemd=False),
         Code.FD215: lambda _: problems(cluster(), database={"decrypts": False}),
-        Code.FD216: lambda _: problems(OLD, database={"schema": versions.HEADS["3.3.2"]}, releases=NOTHING),
+        Code.FD216: lambda _: problems(OLD, database={"schema": versions.VERSIONS["3.3.2"].schema}, releases=NOTHING),
         Code.FD217: lambda _: problems(cluster(), nr_open=1024),
         Code.FD218: lambda _: warnings(cluster(), synchronised=False),
         Code.FD219: lambda _: warnings(cluster(), unattended_upgrades=True),

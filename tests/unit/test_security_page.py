@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, firewall
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ports
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/security.md"
@@ -29,13 +29,14 @@ def table():
         for number, group in enumerate(services.GROUPS, start=1)
     ]
     hosts += [hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
-    model = cluster.build(hosts, {**settings, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
+    settings |= {"airflow_firewall": True, "airflow_vip": "192.0.2.100/24"}
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
     for group in services.GROUPS:
-        node = model["nodes"][group]
-        for rule in firewall.rules(node, tls=True):
-            peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in rule["peers"])
-            lines.append(f"| `airflow_{group}` | {rule['port']} | {rule['why']} | {peers} |")
+        host = next(host for host in hosts if host.name == group)
+        for port in ports.open_ports(host, settings, ports.conditions(hosts, settings)):
+            if port.peers:
+                peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in port.peers)
+                lines.append(f"| `airflow_{group}` | {port.number} | {port.purpose} | {peers} |")
     return "\n".join(lines) + "\n"
 
 

@@ -8,25 +8,10 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from cluster_access import wait_until
 
-UNITS = {
-    "scheduler": "airflow-scheduler",
-    "dag_processor": "airflow-dag-processor",
-    "triggerer": "airflow-triggerer",
-}
-
 
 def units_of(cluster, name, only=None):
-    node = cluster.model["nodes"][name]
-    web = "airflow-api-server" if cluster.model["version"]["major"] >= 3 else "airflow-webserver"
-    units = []
-    for component in node["components"]:
-        if only and component != only:
-            continue
-        if component == "worker":
-            units += [f"airflow-worker@{queue['name']}" for queue in node["airflow"]["queues"]]
-        else:
-            units.append(web if component == "webserver" else UNITS[component])
-    return units
+    units = cluster.model["nodes"][name].get("airflow", {}).get("units", [])
+    return [unit["unit"] for unit in units if not only or unit["label"].split()[0] == only]
 
 
 def properties(host, unit, *names):
@@ -48,7 +33,7 @@ def lost_races(host, unit):
 
     Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds the DAG written.
     """
-    if unit != UNITS["dag_processor"]:
+    if unit != "airflow-dag-processor":
         return 0
     # An error has several such lines, and a service ends once.
     found = host.run(
@@ -107,7 +92,7 @@ def test_releases_are_compiled_and_rooted(cluster, host_named):
         host = host_named(name)
         release = json.loads(host.check_output("cat /opt/airflow/current/release.json"))
         assert release["version"] == cluster.model["version"]["full"]
-        assert release["heads"]["alembic_version"] == versions.HEADS[release["version"]]
+        assert release["heads"]["alembic_version"] == versions.VERSIONS[release["version"]].schema
         listed = json.loads(host.check_output("cat /opt/airflow/current/sbom.cdx.json"))["components"]
         assert {item["name"]: item["version"] for item in listed}["apache-airflow"] == release["version"]
         assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]

@@ -14,14 +14,26 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     SERVER,
     TURNS,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SECRETS_2, SECRETS_3
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
 
 
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``."""
-    own = (SECRETS_3 if major >= 3 else SECRETS_2)[component]
+    own = COMPONENT[component].secrets[major]
     broker = (BROKER_AUTHORITY,) if "broker_url" in own else ()
-    return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if component == "webserver" else ()))
+    return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if COMPONENT[component].certificate else ()))
+
+
+def units(components: Iterable[str], queues: Iterable[str], major: int) -> list[dict[str, str]]:
+    """Label and unit, without suffix, of each Airflow service of a host; a worker has one for each of its ``queues``."""
+    found = []
+    for component in components:
+        unit = COMPONENT[component].unit[major]
+        if unit.endswith("@*"):
+            found += [{"label": f"{component} {queue}", "unit": unit.replace("*", queue)} for queue in queues]
+        else:
+            found.append({"label": component, "unit": unit})
+    return found
 
 
 def turn_secrets(major: int) -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, ports, scheduler_lease, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets, units
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
@@ -137,6 +137,8 @@ class Model:
     def node(self, host: Host) -> dict[str, Any]:
         """``host``'s share of the model."""
         node: dict[str, Any] = {"name": host.name, "address": host.address, "components": host.components}
+        listening = (port for port in self.open_ports(host) if isinstance(port.number, int))
+        node["ports"] = [{"port": port.number, "service": port.service.title} for port in listening]
         if "etcd" in host.groups:
             node["etcd"] = ha.etcd(host, self.members("etcd"), self.set, tls=self.tls)
         if "metastore" in host.groups:
@@ -164,15 +166,19 @@ class Model:
                 "keep_revisions": self.set["airflow_dags_keep_revisions"],
             }
         if self.set["airflow_firewall"]:
-            node["firewall"] = self.firewall(host, node)
+            node["firewall"] = self.firewall(host)
         return node
 
     def takes_turns(self, host: Host) -> bool:
         """Whether the scheduler of ``host`` acts when it is its turn only."""
         return self.singleton and "scheduler" in host.groups
 
-    def firewall(self, host: Host, node: Mapping[str, Any]) -> dict[str, Any]:
-        """The firewall's share of ``node``."""
+    def open_ports(self, host: Host) -> list[ports.OpenPort]:
+        """What the services of ``host`` listen on."""
+        return ports.open_ports(host, self.set, ports.conditions(self.hosts, self.set))
+
+    def firewall(self, host: Host) -> dict[str, Any]:
+        """The firewall's share of a host."""
         given = {"users": self.set["airflow_firewall_user_sources"], "admins": self.set["airflow_firewall_admin_sources"]}
         members = {group: [{"address": host.address} for host in self.members(group)] for group in GROUPS}
         return {
@@ -180,8 +186,9 @@ class Model:
             "ssh_ports": self.set["airflow_firewall_ssh_ports"],
             "ssh_sources": self.set["airflow_firewall_ssh_sources"],
             "rules": [
-                {"port": rule["port"], "why": rule["why"], "sources": firewall_model.sources(rule["peers"], members, given)}
-                for rule in firewall_model.rules(node, tls=self.tls)
+                {"port": port.number, "why": port.purpose, "sources": firewall_model.sources(port.peers, members, given)}
+                for port in self.open_ports(host)
+                if port.peers
             ],
             "extra_rules": list(host.firewall_extra_rules),
         }
@@ -347,6 +354,7 @@ class Model:
             "config": config,
             "secrets": secrets,
             "queues": [dict(queue) for queue in host.queues],
+            "units": units(host.components, [queue["name"] for queue in host.queues], self.major),
             "ports": self.ports(host),
             "up_urls": self.up_urls(host),
             "proxies": sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))}),

@@ -8,13 +8,14 @@ from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, MAJORS, UNITS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets
 
 
 def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]:
     """Those of the units ``present`` on a host whose component is not among its ``components`` any more."""
-    patterns = [pattern for name in UNITS.keys() - set(components) for pattern in UNITS[name]]
+    former = (component for name, component in COMPONENT.items() if name not in set(components))
+    patterns = {f"{unit}.service" for component in former for unit in component.unit.values()}
     return sorted(name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import OPTION_FILE, SYSTEM_AUTHORITIES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import METASTORE_GIVEN
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import LEAST_SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, build_url, libpq_tls
 
 CONNECT_ARGS = "flightdeck_metastore.connect_args"
@@ -96,7 +96,7 @@ def share(settings: Mapping[str, Any], own_authority: str) -> dict[str, Any]:
     return {
         "engine": engine,
         "external": external,
-        "least_version": LEAST_SERVER[str(settings["airflow_version"])][engine],
+        "least_version": VERSIONS[str(settings["airflow_version"])].least_server[engine],
         "authority": own_authority if settings["airflow_metastore_ca"] else SYSTEM_AUTHORITIES,
         # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
         "result_tables": external and not settings["airflow_result_backend_url"],

@@ -7,75 +7,35 @@ from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
-    BROKER_MARGIN_MB,
-    DISK_MB,
-    DISTRIBUTION_PORT,
-    EPMD_PORT,
-    ETCD_CLIENT_PORT,
-    ETCD_PEER_PORT,
     MAIN_PROCESS_MB,
     MEMBER_TIERS,
-    MEMORY_MB,
-    PACKAGES,
     POOL_PROCESS_MB,
+    SERVICES,
+    SYSTEM_MB,
     TASK_MB,
+    Component,
+    Service,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 
 
 def needed_directories(cluster: Mapping[str, Any], name: str) -> dict[str, int]:
-    """Directories of a host with the MiB that must be free; ``wanted`` and ``check`` both read it."""
-    node = cluster["nodes"][name]
-    needs = {}
-    if "metastore" in node:
-        needs["/var/lib/postgresql"] = DISK_MB["/var/lib/postgresql"]
-    if "redis" in node:
-        needs["/var/lib/redis"] = DISK_MB["/var/lib/redis"]
-    if "rabbitmq" in node:
-        needs["/var/lib/rabbitmq"] = int(node["rabbitmq"]["disk_free_limit_mb"]) + BROKER_MARGIN_MB
-    if "airflow" in node:
-        for purpose in ("home", "log_dir", "root"):
-            needs[str(cluster["directories"][purpose])] = DISK_MB[purpose]
-    return needs
+    """Directories of a host with the MiB that must be free; what is asked for and what is checked both follow from it."""
+    paths = cluster["directories"]
+    needs = (
+        (str(paths.get(place, place)), size) for service in node_services(cluster["nodes"][name]) for place, size in service.disk_mb.items()
+    )
+    return dict(needs)
 
 
-def _own_ports(share: Any) -> list[int]:
-    """Every port in a service's share of the model that is its own, not that of a server behind it."""
-    if isinstance(share, list):
-        return [port for entry in share for port in _own_ports(entry)]
-    if not isinstance(share, Mapping):
-        return []
-    found = []
-    for key, value in share.items():
-        if key == "port" or key.endswith("_port") or key == "redirect_from":
-            found += [int(value)] if value else []
-        elif key not in ("servers", "config"):
-            found += _own_ports(value)
-    return found
+def node_services(node: Mapping[str, Any]) -> list[Service]:
+    """The services of a host, in the order of the catalogue."""
+    return [service for service in SERVICES if service.name in node or service.name in node["components"]]
 
 
 def service_ports(cluster: Mapping[str, Any], name: str) -> dict[int, str]:
-    """Ports that the services of a host listen on, with what for."""
-    node = cluster["nodes"][name]
-    ports: dict[int, str] = {}
-    services = {"metastore": "PostgreSQL", "rabbitmq": "RabbitMQ", "redis": "Redis", "haproxy": "HAProxy", "pgbouncer": "PgBouncer"}
-    for group, purpose in services.items():
-        ports.update(dict.fromkeys(_own_ports(node.get(group, {})), purpose))
-    if "rabbitmq" in node:
-        ports.update({EPMD_PORT: "RabbitMQ", DISTRIBUTION_PORT: "RabbitMQ"})
-    if "etcd" in node:
-        ports.update(dict.fromkeys((ETCD_CLIENT_PORT, ETCD_PEER_PORT), "etcd"))
-    if "airflow" in node:
-        config = node["airflow"]["config"]
-        places = {
-            "webserver": ("api", "port") if cluster["version"]["major"] >= 3 else ("webserver", "web_server_port"),
-            "worker": ("logging", "worker_log_server_port"),
-            "triggerer": ("logging", "trigger_log_server_port"),
-        }
-        for component, (section, option) in places.items():
-            if component in node["components"]:
-                ports[int(config[section][option])] = f"the {component}"
-    return ports
+    """Ports that the services of a host listen on, with the service's title."""
+    return {int(entry["port"]): str(entry["service"]) for entry in cluster["nodes"][name]["ports"]}
 
 
 def _node_host(nodename: str) -> str:
@@ -127,21 +87,17 @@ def own_names(node: Mapping[str, Any]) -> set[str]:
     return own - {node["address"]} if told else own | {node["address"]}
 
 
-def groups_of(node: Mapping[str, Any]) -> list[str]:
-    """The services of a host, all Airflow components as one."""
-    return [group for group in ("etcd", "metastore", "rabbitmq", "redis", "haproxy", "airflow") if group in node]
-
-
-def _services(node: Mapping[str, Any]) -> list[str]:
-    """``groups_of``, where a metastore under Patroni is another service than a single server."""
+def _installations(node: Mapping[str, Any]) -> list[str]:
+    """Services whose installation by others would be in the way: Airflow as one, and Patroni apart from a single PostgreSQL."""
     patroni = "metastore" in node and node["metastore"]["patroni"]
-    return ["patroni" if patroni and group == "metastore" else group for group in groups_of(node)]
+    names = ("airflow" if isinstance(service, Component) else service.name for service in node_services(node))
+    return list(dict.fromkeys("patroni" if patroni and name == "metastore" else name for name in names))
 
 
 def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Arguments of the module ``preflight_facts`` for host ``name``."""
     return {
-        "groups": _services(cluster["nodes"][name]),
+        "groups": _installations(cluster["nodes"][name]),
         "directories": sorted(needed_directories(cluster, name)),
         "ports": sorted(service_ports(cluster, name)),
         "names": sorted(needed_names(cluster, name)),
@@ -163,9 +119,9 @@ def _asked_stores(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packages(cluster: Mapping[str, Any], name: str) -> list[str]:
-    groups = groups_of(cluster["nodes"][name])
-    driver = ["python3-mysqldb"] if "airflow" in groups and cluster["metastore"]["engine"] == "mysql" else []
-    return [package for group in groups for package in PACKAGES[group]] + driver
+    node = cluster["nodes"][name]
+    driver = ["python3-mysqldb"] if node["components"] and cluster["metastore"]["engine"] == "mysql" else []
+    return [*dict.fromkeys(package for service in node_services(node) for package in service.packages), *driver]
 
 
 def _database(node: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -177,11 +133,10 @@ def _database(node: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def memory_need(node: Mapping[str, Any]) -> dict[str, int]:
     """MiB that the services of a host need at least, by service."""
-    need = {group: MEMORY_MB[group] for group in ("etcd", "metastore", "rabbitmq", "redis", "haproxy") if group in node}
-    need |= {component: MEMORY_MB[component] for component in node["components"] if component != "worker"}
+    need = {service.name: service.memory_mb for service in node_services(node) if service.memory_mb}
     if "worker" in node["components"]:
         need["worker"] = len(node["airflow"]["queues"]) * (MAIN_PROCESS_MB + POOL_PROCESS_MB + TASK_MB)
-    return {"system": MEMORY_MB["system"], **need}
+    return {"system": SYSTEM_MB, **need}
 
 
 def _members(store: str, cluster: Mapping[str, Any]) -> list[str]:

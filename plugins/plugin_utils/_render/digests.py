@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_AUTHORITY, METASTORE_AUTHORITY, NOTHING
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, SECTIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, RESTRICTED_SECTIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secret_sources
 
 HIDING = f"BindReadOnlyPaths={NOTHING}:"
@@ -39,7 +39,9 @@ def component_digest(
 
     ``secret_versions`` maps secret files to keyed fingerprints, never to anything derived from the value alone.
     """
-    sections = {name: options for name, options in config.items() if component in SECTIONS.get(name, COMPONENTS)}
+    sections = {
+        name: options for name, options in config.items() if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
+    }
     optional = (BROKER_AUTHORITY, METASTORE_AUTHORITY)
     own = {
         name: source

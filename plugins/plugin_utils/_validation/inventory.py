@@ -12,7 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, OPTIONAL
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, ports
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address, is_host, normal_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
@@ -266,38 +266,6 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
     return problems
 
 
-def listening_ports(host: Host, settings: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Ports that variables give to the services of ``host``, with the names of the variables."""
-    wanted = {
-        "metastore": ("metastore_port",),
-        "rabbitmq": tuple(f"rabbitmq_{name}port" for name in ("", "tls_", "management_", "management_tls_", "prometheus_")),
-        "redis": ("redis_port",),
-        "haproxy": tuple(f"haproxy_{name}_port" for name in ("web", "https", "execution_api", "metastore", "broker", "stats", "metrics")),
-        "triggerer": ("triggerer_log_port",),
-    }
-    if settings["airflow_pgbouncer"]:
-        wanted["haproxy"] += ("pgbouncer_port",)
-    elsewhere = {
-        "haproxy_metastore_port": metastore.is_external(settings),
-        "haproxy_broker_port": broker_model.broker_of(settings).external,
-    }
-    wanted["haproxy"] = tuple(name for name in wanted["haproxy"] if not elsewhere.get(name))
-    names = [f"airflow_{name}" for group, ports in wanted.items() if group in host.groups for name in ports]
-    ports = [(name, int(settings[name])) for name in names]
-    if "webserver" in host.groups:
-        ports.append(("airflow_webserver_port", host.webserver_port))
-    if "worker" in host.groups:
-        ports.append(("airflow_worker_log_port", host.log_port))
-    return ports
-
-
-def _fixed_ports(host: Host) -> dict[int, str]:
-    """Ports of the host that no variable moves."""
-    erlang = {4369: "Erlang's port mapper", 25672: "RabbitMQ's port for its peers"} if "rabbitmq" in host.groups else {}
-    etcd = {services.ETCD_CLIENT_PORT: "etcd's port", services.ETCD_PEER_PORT: "etcd's port for its peers"} if "etcd" in host.groups else {}
-    return {host.ssh_port: "the SSH server", **erlang, **etcd}
-
-
 def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
     """The user's ``max_connections`` must be enough for the cluster."""
     given = {str(name).lower(): value for name, value in settings.get("airflow_postgresql_config", {}).items()}.get("max_connections")
@@ -319,16 +287,16 @@ def _check_connections(hosts: list[Host], settings: Mapping[str, Any]) -> list[P
 
 def _check_ports(hosts: list[Host], settings: Mapping[str, Any]) -> list[Problem]:
     problems = []
+    holds = ports.conditions(hosts, settings)
     for host in hosts:
-        used = _fixed_ports(host)
-        for name, port in listening_ports(host, settings):
-            if not 1024 <= port <= 65535:
-                problems.append(Problem(Code.FD109, name, str(port), "1024 to 65535", "Choose a port that needs no privilege."))
-            other = used.setdefault(port, name)
+        found = [port for port in ports.open_ports(host, settings, holds) if isinstance(port.number, int)]
+        # What no variable moves comes first: the other one has to be changed.
+        used = {host.ssh_port: "the SSH server", **{port.first: port.purpose for port in found if not port.variable}}
+        for name, number in ((port.variable, port.first) for port in found if port.variable):
+            if not 1024 <= number <= 65535:
+                problems.append(Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege."))
+            other = used.setdefault(number, name)
             if other != name:
-                problems.append(
-                    Problem(
-                        Code.FD110, f"host {host.name}", f"{other} and {name} are both {port}", "different ports", "Change one of the two."
-                    )
-                )
+                both = f"{other} and {name} are both {number}"
+                problems.append(Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two."))
     return problems

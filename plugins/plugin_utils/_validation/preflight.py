@@ -14,24 +14,23 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata impor
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     EPMD_PORT,
-    HOLDING_ACCOUNTS,
-    HOLDING_UNITS,
     INODES,
     MEMBER_TIERS,
     OPEN_FILES,
-    PROCESSES,
     RELEASE_MB,
-    TIERS,
+    SERVICES,
+    Component,
+    Service,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import HEADS, PYTHONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
-    groups_of,
     members_unseen,
     memory_need,
     needed_directories,
     needed_names,
+    node_services,
     own_names,
     service_ports,
 )
@@ -140,13 +139,13 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     version = str(cluster["version"]["full"])
     system = facts["flightdeck_system"]
     python = str(system["python"])
-    if node["components"] and python not in PYTHONS[version]:
+    if node["components"] and python not in VERSIONS[version].pythons:
         problems.append(
             Problem(
                 Code.FD202,
                 "Python",
                 f"{python} on Debian {system['distribution_major_version']}",
-                f"{' or '.join(PYTHONS[version])} for Airflow {version}",
+                f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
                 "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
             )
         )
@@ -154,7 +153,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Mapping[str, Any])
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
     if looked["root"]:
-        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), groups_of(node), str(cluster["account"]))
+        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), str(cluster["account"]))
     problems += _check_names(name, looked["names"], cluster)
     if looked["foreign"]:
         problems.append(
@@ -188,7 +187,7 @@ def _check_database(database: Mapping[str, Any], cluster: Mapping[str, Any]) -> 
     """What is in the metastore already must fit what is going to read it."""
     problems = []
     version = str(cluster["version"]["full"])
-    newer = {head: other for other, head in HEADS.items() if _numbers(other) > _numbers(version)}
+    newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
     there = database.get("schema", "")
     if there in newer and not cluster["allow_downgrade"]:
         remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
@@ -204,7 +203,9 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) ->
     drifting = [name for name, looked in looks.items() if looked["synchronised"] is False]
     if drifting:
         warnings.append(f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
-    backing = {name for name, node in cluster["nodes"].items() if set(groups_of(node)) - {"airflow"}}
+    backing = {
+        name for name, node in cluster["nodes"].items() if not all(isinstance(service, Component) for service in node_services(node))
+    }
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
@@ -265,10 +266,10 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Mapping[str, Any
 
 
 def _check_listeners(
-    taken: Mapping[str, Mapping[str, Any]], ports: Mapping[int, str], groups: Iterable[str], airflow_account: str
+    taken: Mapping[str, Mapping[str, Any]], ports: Mapping[int, str], services: Iterable[Service], airflow_account: str
 ) -> list[Problem]:
-    groups = list(groups)
-    accounts = {account for group in groups for account in HOLDING_ACCOUNTS.get(group, (airflow_account,))}
+    services = list(services)
+    accounts = {account for service in services for account in service.accounts or (airflow_account,)}
     problems = []
     for port, purpose in ports.items():
         holder = taken.get(str(port))
@@ -276,9 +277,9 @@ def _check_listeners(
         if not holder or (port == EPMD_PORT and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))):
             continue
         if holder["unit"]:
-            ours = _any_match(holder["unit"], (pattern for group in groups for pattern in HOLDING_UNITS[group]))
+            ours = _any_match(holder["unit"], (pattern for service in services for pattern in service.units))
         elif holder["pid"]:
-            ours = _any_match(holder["process"], (pattern for group in groups for pattern in PROCESSES[group]))
+            ours = _any_match(holder["process"], (pattern for service in services for pattern in service.processes))
         else:
             ours = holder["user"] in accounts
         if not ours:
@@ -359,7 +360,7 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
 def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Mapping[str, Any]) -> list[Problem]:
     """Services of Debian 12 and 13 that do not go together."""
     problems = []
-    for group, reason in TIERS.items():
+    for group, reason in ((service.name, service.one_release) for service in SERVICES if service.one_release):
         by_release: dict[str, list[str]] = {}
         for name, facts in hosts.items():
             if group in cluster["nodes"][name]:

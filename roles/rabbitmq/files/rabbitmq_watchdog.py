@@ -22,8 +22,9 @@ MINORITY_SECONDS = 20
 MAJORITY_SECONDS = 60
 # From one node to the next that starts anew for no hurry; more than a start takes.
 TURN_SECONDS = 45
-# Between two restarts, so that one that does not help is not repeated all the time.
-PAUSE_SECONDS = 300
+# Between two restarts for one reason, so that one that does not help is not repeated all the time, and between two for different ones: the
+# first may have led to the second.
+PAUSE_SECONDS, OTHER_REASON_SECONDS = 300, 60
 COMMAND_SECONDS = 20
 # For a node that answers its clients and not rabbitmqctl: on a busy machine that program, an Erlang VM each time, takes longer than this.
 SLOW_SECONDS = 600
@@ -85,11 +86,13 @@ def problem(status: dict[str, Any], node: str) -> tuple[str, float]:
 def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple[bool, dict[str, Any]]:
     """Whether to restart now, and what to remember until the next look."""
     reason, patience = found
+    last = {"restarted": state.get("restarted", 0.0), "restarted_for": state.get("restarted_for", "")}
     if not reason:
-        return False, {"restarted": state.get("restarted", 0.0)}
+        return False, last
     since = state["since"] if state.get("reason") == reason else now
-    restart = now - since >= patience and now - state.get("restarted", 0.0) >= PAUSE_SECONDS
-    return restart, {"reason": reason, "since": since, "restarted": now if restart else state.get("restarted", 0.0)}
+    pause = PAUSE_SECONDS if last["restarted_for"] == reason else OTHER_REASON_SECONDS
+    restart = now - since >= patience and now - last["restarted"] >= pause
+    return restart, {"reason": reason, "since": since, **({"restarted": now, "restarted_for": reason} if restart else last)}
 
 
 def main() -> None:

@@ -22,15 +22,6 @@ def states(rows: list[status.Row]) -> dict[str, str]:
     return {row["component"]: row["state"] for row in rows}
 
 
-def test_units_of_a_host() -> None:
-    assert status.units_of(["webserver", "worker"], ["default", "gpu"], 3) == [
-        ("webserver", "airflow-api-server"),
-        ("worker default", "airflow-worker@default"),
-        ("worker gpu", "airflow-worker@gpu"),
-    ]
-    assert status.units_of(["webserver"], [], 2) == [("webserver", "airflow-webserver")]
-
-
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -128,3 +128,12 @@ def test_a_release_is_named_by_everything_that_it_is_made_of():
     assert name.endswith("-py3.11")
     others = [("3.3.2", "3.13", "lock", "uv", []), ("3.3.2", "3.11", "lock2", "uv", []), ("3.3.2", "3.11", "lock", "uv", ["x==1"])]
     assert len({name, *(digests_render.release_id(*other) for other in others)}) == 4
+
+
+def test_units_of_a_host():
+    assert airflow.units(["webserver", "worker"], ["default", "gpu"], 3) == [
+        {"label": "webserver", "unit": "airflow-api-server"},
+        {"label": "worker default", "unit": "airflow-worker@default"},
+        {"label": "worker gpu", "unit": "airflow-worker@gpu"},
+    ]
+    assert airflow.units(["webserver"], [], 2) == [{"label": "webserver", "unit": "airflow-webserver"}]

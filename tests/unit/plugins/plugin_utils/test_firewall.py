@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, firewall
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, firewall, ports
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import nftables
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
@@ -111,36 +111,47 @@ def clusters(draw):
 @given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
 @settings(max_examples=60, deadline=None)
 def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version):
-    model = cluster.build(hosts, defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version))
+    values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
+    model = cluster.build(hosts, values)
     members = {group: {member["address"] for member in found} for group, found in model["hosts_of"].items()}
     for name, node in model["nodes"].items():
-        matrix = firewall.rules(node, tls=tls)
-        assert len({rule["port"] for rule in matrix}) == len(matrix), name
+        host = next(host for host in hosts if host.name == name)
+        matrix = [port for port in ports.open_ports(host, values, ports.conditions(hosts, values)) if port.peers]
+        assert len({port.number for port in matrix}) == len(matrix), name
         for rule, told in zip(matrix, node["firewall"]["rules"], strict=True):
-            if "users" in rule["peers"]:
+            if "users" in rule.peers:
                 assert told["sources"] == []
                 continue
-            named = set().union(*(members[peer] for peer in rule["peers"] if peer != "admins"))
+            named = set().union(*(members[peer] for peer in rule.peers if peer != "admins"))
             assert set(told["sources"]) == (named or {"127.0.0.1"})
         # Nothing is accepted without a source but what everybody may have.
         text = nftables.ruleset(node["firewall"])
         free = {int(port) for port in re.findall(r"^ +tcp dport (\d+) accept", text, re.MULTILINE)}
-        assert free == {22} | {rule["port"] for rule in matrix if "users" in rule["peers"]}
+        assert free == {22} | {port.number for port in matrix if "users" in port.peers}
 
 
-@given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
+def own_ports(share):
+    """Every port in a service's share of the model that is not one of a server behind it."""
+    if isinstance(share, list):
+        return {port for entry in share for port in own_ports(entry)}
+    if not isinstance(share, dict):
+        return set()
+    found = {int(value) for key, value in share.items() if key in ("port", "redirect_from") or key.endswith("_port")}
+    return found.union(*(own_ports(value) for key, value in share.items() if key not in ("servers", "config", "server_port", "firewall")))
+
+
+@given(clusters(), st.booleans(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
 @settings(max_examples=60, deadline=None)
-def test_every_port_that_the_model_gives_a_host_is_in_the_matrix(hosts, tls, version):
-    changes = {"airflow_firewall": True, "airflow_tls": tls, "airflow_version": version}
-    model = cluster.build(hosts, defaults(**changes))
-    names = {host.name: host for host in hosts}
-    # Set, but not opened: what only the other way of encryption or the other Airflow has, or what listens on the loopback address.
-    closed = {"airflow_rabbitmq_port", "airflow_rabbitmq_management_port"} if tls else {"airflow_rabbitmq_tls_port"}
-    closed |= set() if tls else {"airflow_rabbitmq_management_tls_port", "airflow_haproxy_https_port"}
-    closed |= set() if version.startswith("3") else {"airflow_haproxy_execution_api_port"}
+def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_catalogue(hosts, tls, pgbouncer, version):
+    values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)
+    model = cluster.build(hosts, values)
+    # Of the other way of encryption.
+    unused = set() if tls else {values["airflow_rabbitmq_management_tls_port"]}
     for name, node in model["nodes"].items():
-        wanted = {port for variable, port in inventory.listening_ports(names[name], defaults(**changes)) if variable not in closed}
-        assert wanted <= {rule["port"] for rule in node["firewall"]["rules"]}, name
+        listed = {port["port"] for port in node["ports"]}
+        shares = (node[service] for service in ("metastore", "rabbitmq", "redis", "haproxy", "pgbouncer") if service in node)
+        listeners = set().union(*(own_ports({**share, "check_port": 0} if isinstance(share, dict) else share) for share in shares))
+        assert listeners - unused - {0, services.PATRONI_PORT} <= listed, name
 
 
 def test_a_new_worker_concerns_the_load_balancer_only():

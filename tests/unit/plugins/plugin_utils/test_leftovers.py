@@ -37,7 +37,7 @@ def test_units_of_components_that_left(present, components, former):
 def test_the_roles_have_the_same_names(component):
     variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
     described = variables["__scheduler_alone" if component == "scheduler" else f"__{component}_component"]
-    assert described["siblings"] == list(services.UNITS[component])
+    assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
 def node(*files, **more):

@@ -200,10 +200,6 @@ def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
     assert "sql_alchemy_connect_args_async" not in older["database"]
 
 
-def test_every_supported_airflow_has_its_servers():
-    assert set(versions.LEAST_SERVER) == set(versions.SUPPORTED_VERSIONS)
-
-
 def test_every_login_that_is_given_is_tried_under_the_name_of_its_variable():
     assert cluster.build(reference(), defaults())["database_logins"] == []
     tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["database_logins"]}

@@ -66,7 +66,18 @@ def test_another_reason_begins_anew():
     restart, state = watchdog.decide(("parted", 120), state, 1100)
     assert not restart
     _restart, state = watchdog.decide(("", 0), state, 1110)
-    assert state == {"restarted": 0.0}
+    assert state == {"restarted": 0.0, "restarted_for": ""}
+
+
+def test_what_a_restart_led_to_has_a_shorter_pause():
+    restart, state = watchdog.decide((watchdog.NO_BROKER, 60), {"reason": watchdog.NO_BROKER, "since": 1000, "restarted": 0.0}, 1060)
+    assert restart
+    forgotten = ("the others have forgotten its listeners", 20)
+    said = []
+    for now in (1090, 1112, 1125):
+        restart, state = watchdog.decide(forgotten, state, now)
+        said.append(restart)
+    assert said == [False, False, True]
 
 
 @pytest.mark.parametrize(("says", "alive"), [(b"AMQP", True), (b"", True), (None, False)], ids=["greets", "hangs up", "is frozen"])

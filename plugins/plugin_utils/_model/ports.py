@@ -1,0 +1,68 @@
+"""The ports of every host, from the catalogue: what listens, and who may connect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES, VRRP, Condition, Service
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, metastore
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+
+
+@dataclass(frozen=True)
+class OpenPort:
+    """A port that a service of one host listens on.
+
+    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts, ``users`` or ``admins``;
+    none means the host itself. ``variable`` is empty where no variable moves it.
+    """
+
+    number: int | str
+    purpose: str
+    peers: tuple[str, ...]
+    variable: str
+    service: Service
+
+    @property
+    def first(self) -> int:
+        """The lowest number, 0 for a protocol."""
+        return 0 if self.number == VRRP else int(str(self.number).partition("-")[0])
+
+
+def conditions(hosts: Iterable[Host], settings: Mapping[str, Any]) -> frozenset[Condition]:
+    """What holds of a cluster with these ``hosts`` and cluster-wide ``settings``."""
+    own_broker = broker.broker_of(settings).group
+    known: dict[Condition, bool] = {
+        "tls": bool(settings["airflow_tls"]),
+        "no_tls": not settings["airflow_tls"],
+        "airflow_3": str(settings["airflow_version"]).partition(".")[0] == "3",
+        "patroni": sum("metastore" in host.groups for host in hosts) > 1,
+        "pgbouncer": bool(settings["airflow_pgbouncer"]),
+        "vip": bool(settings["airflow_vip"]),
+        "own_metastore": not metastore.is_external(settings),
+        "rabbitmq": own_broker == "rabbitmq",
+        "redis": own_broker == "redis",
+    }
+    return frozenset(name for name, holds in known.items() if holds)
+
+
+def services_of(groups: Iterable[str]) -> list[Service]:
+    """The services that a host with these ``groups`` may run, in the order of the catalogue."""
+    groups = set(groups)
+    return [service for service in SERVICES if (service.host_group or service.name) in groups]
+
+
+def open_ports(host: Host, settings: Mapping[str, Any], holds: frozenset[Condition]) -> list[OpenPort]:
+    """The ports of ``host``, lowest first, where ``holds`` are the cluster's conditions."""
+    own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
+    found = []
+    for service in services_of(host.groups):
+        for port in service.ports:
+            if not holds.issuperset(port.when):
+                continue
+            number = own.get(port.variable, settings[port.variable]) if port.variable else port.number
+            peers = (*port.peers, *(peer for condition, peer in port.peers_when if condition in holds))
+            found.append(OpenPort(int(number) if port.variable else number, port.purpose, peers, port.variable, service))
+    return sorted(found, key=lambda port: port.first)
