@@ -144,9 +144,10 @@ build: $(VENV)/ready ## Build the collection and its SBOMs into artefacts/, from
 audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
 	python .config/audit.py
 
-docs: $(VENV)/ready ## Write docs/variables.md from the argument specs and docs/model.md from the cluster model
+docs: $(VENV)/ready ## Write docs/variables.md from the specs, docs/model.md from the cluster model, and the table of codes
 	python .config/render_variables.py
 	python .config/render_model.py
+	python .config/render_codes.py
 
 lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew, and write the reference of its options
 	uv pip compile requirements.in --output-file requirements.lock --upgrade $(LOCK)

@@ -214,9 +214,9 @@ def pulled(codename: str) -> str:
     return "" if pull.returncode else official
 
 
-def sources(codename: str) -> list[str]:
+def sources(codename: str, apt: Path = Path("/etc/apt")) -> list[str]:
     """Lines of sources.list that name the machine's mirrors."""
-    main, security = mirrors()
+    main, security = mirrors(apt)
     archives = [(main, codename), (main, f"{codename}-updates"), *([(security, f"{codename}-security")] if security else [])]
     return [f"deb {url} {suite} main" for url, suite in archives]
 

@@ -7,8 +7,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.modules.canary import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, Deadline
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 display = Display()
 
@@ -22,7 +24,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the canary; what is wrong with the cluster comes back as rows, not as a failure of the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec={"timeout_seconds": {"type": "int"}})
+        given = arguments(self, DOCUMENTATION)
         variables = task_vars or {}
         try:
             cluster = variables["airflow_cluster"]
@@ -34,7 +36,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             result.update(changed=False, skipped=True, rows=[], msg="The canary runs tasks, which check mode does not")
             return result
-        deadline = Deadline(float(arguments["timeout_seconds"] or cluster["verify_timeout_seconds"]))
+        deadline = Deadline(float(given["timeout_seconds"] or cluster["verify_timeout_seconds"]))
         api = Api(str(cluster["url"]), int(cluster["version"]["major"]), str(cluster["admin_user"]), password, deadline, authority)
         addresses = {str(name): str(node["address"]) for name, node in cluster["nodes"].items()}
         queues = {str(queue): [str(name) for name in names] for queue, names in cluster["queues"].items()}

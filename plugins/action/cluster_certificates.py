@@ -10,7 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 _HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
 
@@ -30,19 +32,19 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return authority and certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = self._task.args
-        path = Path(arguments["path"]).expanduser()
+        wanted = arguments(self, DOCUMENTATION)
+        path = Path(wanted["path"]).expanduser()
         made: dict[str, str] = {}
 
         def renewed() -> certificates.Store:
             nonlocal made
             store, made = certificates.renew(
                 self._read(path),
-                str(arguments["cluster"]),
-                plain(arguments["names"]),
+                wanted["cluster"],
+                plain(wanted["names"]),
                 datetime.datetime.now(datetime.UTC),
-                int(arguments["days"]),
-                int(arguments["renew_days"]),
+                wanted["days"],
+                wanted["renew_days"],
             )
             return store
 
@@ -54,10 +56,10 @@ class ActionModule(ActionBase):
                 vault_file.write(self._loader, path, store, _HEADER)
         result["made"] = made
         result["changed"] = bool(made)
-        web = self._web(str(arguments.get("web_certificate_file") or ""), str(arguments.get("web_key_file") or ""))
+        web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
         result["certificates"] = {"authority": store["authority"]["certificate"], "hosts": store["hosts"], "web": web}
-        if arguments.get("authority_file") and not self._task.check_mode:
-            self._publish(Path(arguments["authority_file"]).expanduser(), store["authority"]["certificate"])
+        if wanted["authority_file"] and not self._task.check_mode:
+            self._publish(Path(wanted["authority_file"]).expanduser(), store["authority"]["certificate"])
         return result
 
     def _read(self, path: Path) -> dict[str, Any]:

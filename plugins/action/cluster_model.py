@@ -15,8 +15,11 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.modules.cluster_model import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -25,6 +28,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, timing, types
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
 
 display = Display()
@@ -45,6 +49,16 @@ class _Given:
     bad: set[str] = field(default_factory=set)
 
 
+def _failing(name: str, option: dict[str, Any], error: AnsibleError, what: str) -> Problem:
+    """The problem of a variable whose value, a template, could not be computed."""
+    # The text of an error can hold what a secret is made of.
+    detail = "" if option.get("no_log") else f" ({str(error).splitlines()[0][:200]})"
+    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
+    if what == "default":
+        remedy = f"Set {name}, or correct what its default uses."
+    return Problem(Code.FD125, f"variable {name}", f"a {what} that fails{detail}", "a value", remedy)
+
+
 class ActionModule(ActionBase):
     """See plugins/modules/cluster_model.py for the documentation."""
 
@@ -55,6 +69,7 @@ class ActionModule(ActionBase):
         """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        arguments(self, DOCUMENTATION)
         self._fail_with(controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]))
         specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _SPECS]
         options = specs[0]["argument_specs"]["cluster"]["options"]
@@ -72,6 +87,8 @@ class ActionModule(ActionBase):
                 *self._check_variables(given, settings),
                 *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
                 *inventory.check_sources(clusters),
+                # Where it is used, a task without output would fail.
+                *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
                 *inventory.check(hosts, settings),
                 *self._check_settings(given, settings, hosts),
                 *self._check_locks(locks, settings.version),
@@ -110,11 +127,7 @@ class ActionModule(ActionBase):
                 try:
                     raw[name] = own[name]
                 except AnsibleError as error:
-                    # The text of an error can hold what a secret is made of.
-                    detail = "" if options[name].get("no_log") else f" ({str(error).splitlines()[0][:200]})"
-                    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
-                    problem = Problem("FD125", f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
-                    given.problems.append((host, problem))
+                    given.problems.append((host, _failing(name, options[name], error, "template or vault")))
                     given.bad.add(name)
             problems, good = types.check_types(raw, options)
             given.problems += [(host, problem) for problem in problems]
@@ -139,9 +152,10 @@ class ActionModule(ActionBase):
             elif name in variables:
                 try:
                     values[name] = self._templar.template(variables[name])
-                except AnsibleError:
-                    # A default that needs an inventory's directory, where there is none.
-                    values[name] = ""
+                except AnsibleError as error:
+                    values[name] = option.get("default", "")
+                    # Without a host there is no inventory's directory, and that is another problem.
+                    given.problems += [(host, _failing(name, option, error, "default")) for host in given.values]
         return values
 
     @staticmethod

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.modules.cluster_secrets import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED, GIVEN
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets, secrets_file, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
 
 
@@ -22,7 +24,7 @@ class ActionModule(ActionBase):
         """Return all secrets by name. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        path = Path(self._task.args["path"]).expanduser()
+        path = Path(arguments(self, DOCUMENTATION)["path"]).expanduser()
         given = {name: str(self._templar.template(variables[f"airflow_{name}"])) for name in GENERATED if variables.get(f"airflow_{name}")}
         rotation = variables.get("__airflow_rotation") or {}
         new = secrets.missing(given)

@@ -13,7 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.modules.dags_tree import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 MODULE = "flightdeck.airflow.dags_tree"
 _SHOWN = 100
@@ -30,16 +32,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once; a second time, with the archive, on a host that lacks the revision."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        source = str(arguments.pop("source", "") or "")
-        generated = {str(path): to_bytes(content) for path, content in (arguments.pop("generated", None) or {}).items()}
-        target = str(arguments.get("target_python") or "")
-        prepared = _prepare(os.path.expanduser(source), generated, target)
-        arguments.update(digest=prepared["digest"], want_manifest=bool(self._task.diff))
-        found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        wanted = arguments(self, DOCUMENTATION)
+        source = wanted.pop("source")
+        generated = {str(path): to_bytes(content) for path, content in wanted.pop("generated").items()}
+        prepared = _prepare(os.path.expanduser(source), generated, wanted["target_python"])
+        wanted.update(digest=prepared["digest"], want_manifest=bool(self._task.diff))
+        found = self._execute_module(module_name=MODULE, module_args=wanted, task_vars=task_vars)
         if found.get("missing") and not self._task.check_mode and not found.get("failed"):
             before = found.get("manifest")
-            found = self._send(prepared["archive"], arguments, task_vars)
+            found = self._send(prepared["archive"], wanted, task_vars)
             found.setdefault("manifest", before)
         if self._task.diff and found.get("manifest") is not None and not found.get("failed"):
             found["diff"] = _diff(found, prepared["manifest"])
@@ -48,14 +49,14 @@ class ActionModule(ActionBase):
         result.update(found)
         return result
 
-    def _send(self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _send(self, archive: str, wanted: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         folder = self._make_tmp_path()
         remote = self._transfer_file(archive, self._connection._shell.join_path(folder, os.path.basename(archive)))
         self._fixup_perms2((folder, remote))
         try:
             return dict(
                 self._execute_module(
-                    module_name=MODULE, module_args={**arguments, "archive": remote, "want_manifest": False}, task_vars=task_vars
+                    module_name=MODULE, module_args={**wanted, "archive": remote, "want_manifest": False}, task_vars=task_vars
                 )
             )
         finally:

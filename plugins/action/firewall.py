@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
+from ansible_collections.flightdeck.airflow.plugins.modules.firewall import DOCUMENTATION
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 _MODULE = "flightdeck.airflow.firewall"
 
@@ -22,29 +23,28 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """One execution when there is nothing to do. Raises AnsibleActionFail when the new rules keep Ansible out."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        compared = self._step(task_vars, "compared")
+        wanted = arguments(self, DOCUMENTATION)
+        compared = self._step(task_vars, {**wanted, "step": "compared"})
         result.update(compared)
-        done = compared.get("failed") or self._task.args.get("state") == "absent" or compared["current"]
-        unwanted = not compared.get("existing") and boolean(self._task.args.get("existing", False))
+        done = compared.get("failed") or wanted["state"] == "absent" or compared["current"]
+        unwanted = not compared.get("existing") and wanted["existing"]
         if done or unwanted or not compared["installed"] or self._task.check_mode:
             return result
-        applied = self._step(task_vars, "applied")
-        if not applied.get("failed") and boolean(self._task.args.get("confirm", True)):
+        applied = self._step(task_vars, {**wanted, "step": "applied"})
+        if not applied.get("failed") and wanted["confirm"]:
             self._connect_anew()
             try:
-                applied = self._step(task_vars, "confirmed", in_force=applied["in_force"])
+                applied = self._step(task_vars, {**wanted, "step": "confirmed", "in_force": applied["in_force"]})
             except AnsibleConnectionFailure as error:
-                seconds = self._task.args.get("guard_seconds", 60)
                 # The host was reached before, so it is no host that is down, which tasks may ignore.
                 raise AnsibleActionFail(
-                    f"No new connection under the new firewall rules; the earlier ones come back {seconds} s after the change. Look at "
-                    f"airflow_firewall_ssh_ports and airflow_firewall_ssh_sources. {error}"
+                    f"No new connection under the new firewall rules; the earlier ones come back {wanted['guard_seconds']} s after the "
+                    f"change. Look at airflow_firewall_ssh_ports and airflow_firewall_ssh_sources. {error}"
                 ) from error
         result.update(applied, diff=compared.get("diff", {}))
         return result
 
-    def _step(self, task_vars: dict[str, Any] | None, step: str, **more: str) -> dict[str, Any]:
-        arguments = {**self._task.args, "step": step, **more}
+    def _step(self, task_vars: dict[str, Any] | None, arguments: dict[str, Any]) -> dict[str, Any]:
         return dict(self._execute_module(module_name=_MODULE, module_args=arguments, task_vars=task_vars))
 
     def _connect_anew(self) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.modules.message import DOCUMENTATION
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 display = Display()
 
@@ -19,7 +21,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Print the lines between two empty ones."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec={"lines": {"type": "list", "elements": "str", "required": True}})
-        display.display("\n".join(["", *arguments["lines"], ""]))
+        display.display("\n".join(["", *arguments(self, DOCUMENTATION)["lines"], ""]))
         result.update(changed=False)
         return result

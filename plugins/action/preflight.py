@@ -10,6 +10,8 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.modules.preflight import DOCUMENTATION
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
@@ -28,18 +30,16 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
-            argument_spec={"facts": {"type": "str", "required": True}, "deploy": {"type": "bool", "default": False}}
-        )
+        given = arguments(self, DOCUMENTATION)
         variables = task_vars or {}
         hosts = {}
         for name in variables["ansible_play_hosts"]:
             own = variables["hostvars"][name]
-            hosts[name] = {**own["ansible_facts"], "preflight": own[arguments["facts"]]["preflight"]}
+            hosts[name] = {**own["ansible_facts"], "preflight": own[given["facts"]]["preflight"]}
         mark = digests.cluster_mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
         limit = str(variables.get("ansible_limit") or "")
         cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
-        problems, warnings = preflight_validation.check(hosts, cluster, mark, limit, deploy=bool(arguments["deploy"]))
+        problems, warnings = preflight_validation.check(hosts, cluster, mark, limit, deploy=given["deploy"])
         if problems:
             raise AnsibleActionFail(report(problems))
         for warning in warnings:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import decrypts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import wanted
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.secrets import decrypts
 
 MODULE = "flightdeck.airflow.preflight_facts"
 
@@ -47,8 +47,9 @@ class ActionModule(ActionBase):
             result["preflight"] = {"unreachable": bool(found.get("unreachable")), "error": _first_line(said)}
             return result
         # What is encrypted goes no further than this: results may be shown, and cached.
-        if token := found["preflight"]["database"].pop("token", ""):
-            found["preflight"]["database"]["decrypts"] = decrypts(token, str(variables["airflow_secrets"]["fernet_key"]))
+        database = found["preflight"]["database"] or {}
+        if token := database.pop("token", ""):
+            database["decrypts"] = decrypts(token, str(variables["airflow_secrets"]["fernet_key"]))
         now = float(found["preflight"].pop("now"))
         # The host read its clock somewhere between the two: only a difference beyond both is one.
         found["preflight"]["clock"] = [now - after, now - before]

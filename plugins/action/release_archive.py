@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.modules.release_archive import digest
+from ansible_collections.flightdeck.airflow.plugins.modules.release_archive import DOCUMENTATION, digest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 _MODULE = "flightdeck.airflow.release_archive"
 
@@ -26,17 +27,18 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return {**result, "changed": True}
-        path = str(self._task.args["path"])
-        arguments: dict[str, Any] = {"path": path, "dest": os.path.abspath(os.path.expanduser(str(self._task.args["dest"])))}
+        given = arguments(self, DOCUMENTATION)
+        path = given["path"]
+        sending: dict[str, Any] = {"path": path, "dest": os.path.abspath(os.path.expanduser(given["dest"]))}
         login = self._login()
         folder = self._folder(os.path.basename(path)) if login and self._connection.become else ""
         if folder:
-            arguments |= {"folder": folder, "uid": login}
+            sending |= {"folder": folder, "uid": login}
         try:
-            sent = self._execute_module(module_name=_MODULE, module_args=arguments, task_vars=task_vars)
+            sent = self._execute_module(module_name=_MODULE, module_args=sending, task_vars=task_vars)
             if sent.get("failed"):
                 return {**result, **sent}
-            self._receive(sent["path"], arguments["dest"], sent["sha256"], str((task_vars or {}).get("inventory_hostname", "")))
+            self._receive(sent["path"], sending["dest"], sent["sha256"], str((task_vars or {}).get("inventory_hostname", "")))
         finally:
             if folder:
                 self._remove_tmp_path(folder)

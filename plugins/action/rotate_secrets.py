@@ -9,9 +9,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.modules.rotate_secrets import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import rotation as rotation_controller
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets_file, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker, problem
@@ -26,8 +28,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return all secrets as they are after the step. Raises AnsibleActionFail when one of them cannot be rotated."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        path = Path(self._task.args["path"]).expanduser()
-        step, names = self._task.args["step"], self._task.args.get("names", [])
+        wanted = arguments(self, DOCUMENTATION)
+        path, step, names = Path(wanted["path"]).expanduser(), wanted["step"], wanted["names"]
         with vault_file.locked(path):
             stored, rotation = secrets_file.read(self._loader, path)
             if step in ("check", "begin"):
@@ -46,7 +48,7 @@ class ActionModule(ActionBase):
             before, after = (accounts.in_force(*each).to_vars() for each in ((stored, rotation), (values, state)))
             # What the inventory sets itself stays as it is.
             changed = {name: value for name, value in after.items() if value != before.get(name)}
-            result["secrets"] = {**self._task.args["secrets"], **changed}
+            result["secrets"] = {**wanted["secrets"], **changed}
         return result
 
     def _check(self, names: list[str], stored: dict[str, str], variables: dict[str, Any]) -> None:

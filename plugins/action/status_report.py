@@ -11,8 +11,10 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.modules.status_report import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import WebRequest, trusting
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 _TIMEOUT_SECONDS = 10
 
@@ -28,12 +30,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Collect, print, judge."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
-            argument_spec={
-                "from_hosts": {"type": "str", "required": True},
-                "rows": {"type": "list", "elements": "dict", "default": []},
-            }
-        )
+        given = arguments(self, DOCUMENTATION)
         variables = task_vars or {}
         if "airflow_cluster" not in variables:
             raise AnsibleActionFail("airflow_cluster is not set: compute the cluster model first")
@@ -41,9 +38,8 @@ class ActionModule(ActionBase):
         rows: list[dict[str, str]] = []
         not_asked: list[str] = []
         for host in cluster["nodes"]:
-            # Registered results need no templating, and a host's other variables do not concern us.
             hostvars = variables["hostvars"]
-            found = hostvars.raw_get(host).get(arguments["from_hosts"]) if host in hostvars else None
+            found = hostvars[host].get(given["from_hosts"]) if host in hostvars else None
             if found is None:
                 not_asked.append(str(host))
             rows += report.host_rows(str(host), found)
@@ -51,7 +47,7 @@ class ActionModule(ActionBase):
         authority = str(variables["airflow_certificates"].get("authority", ""))
         groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
         rows += report.health_rows(url, _fetch(url, authority), groups)
-        rows = report.arranged([*rows, *arguments["rows"]])
+        rows = report.arranged([*rows, *given["rows"]])
         self._print(str(cluster["name"]), rows)
         good, text = report.verdict(str(cluster["name"]), rows, not_asked)
         result.update(changed=False, failed=not good, msg=text)

@@ -6,7 +6,6 @@ import filecmp
 import grp
 import hashlib
 import os
-import pwd
 import shutil
 import stat
 import tarfile
@@ -42,8 +41,8 @@ def manifest(root: str) -> dict[str, str]:
 class Store:
     """``<path>/revisions/<digest>`` and ``<path>/current``, a relative link to one of them."""
 
-    def __init__(self, path: str, owner: str, group: str) -> None:
-        self.path, self.owner, self.group = path, owner, group
+    def __init__(self, path: str, group: str) -> None:
+        self.path, self.group = path, group
         self.revisions = os.path.join(path, REVISIONS)
         self.link = os.path.join(path, LINK)
 
@@ -101,7 +100,7 @@ class Store:
 
     def unpack(self, archive: str, digest: str, before: str) -> None:
         """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not at all."""
-        uid, gid = self._ids()
+        uid, gid = os.geteuid(), self._group_id()
         for folder in (self.path, self.revisions):
             os.makedirs(folder, exist_ok=True)
             os.chown(folder, uid, gid)
@@ -139,9 +138,9 @@ class Store:
             shutil.copyfileobj(content, stream)
             os.fchmod(stream.fileno(), 0o750 if member.mode & stat.S_IXUSR else 0o640)
 
-    def _ids(self) -> tuple[int, int]:
+    def _group_id(self) -> int:
         try:
-            return pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid
+            return grp.getgrnam(self.group).gr_gid
         except KeyError as error:
             raise StoreError(f"{error.args[0]}: the role flightdeck.airflow.airflow makes the account, run it before this one") from error
 

@@ -15,10 +15,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _systemd
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _metadata, _systemd
 
 MARK = "/etc/airflow/cluster"
 FIREWALL = "/etc/flightdeck/firewall.nft"
+# Of the family inet.
+FIREWALL_TABLE = "flightdeck"
 # What the roles leave behind on a host, and the sign of an installation that is not theirs.
 _DROP_IN = {
     "etcd": "/etc/systemd/system/etcd.service.d/airflow.conf",
@@ -35,6 +37,10 @@ AGENT = "/usr/local/sbin/flightdeck-failover"
 # Data of members; those of Debian's own etcd are elsewhere.
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
+_POSTGRESQL_DATA = "/var/lib/postgresql/*/main/PG_VERSION"
+# Of Airflow's database: the tables that a statement needs, and the statement.
+_CONTENTS = {"schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"), "token": (_metadata.TABLES, _metadata.ENCRYPTED)}
+_TABLES = sorted({table for tables, _statement in _CONTENTS.values() for table in tables})
 # Seconds that a command may take.
 _COMMAND_SECONDS = 60
 # Seconds that all look-ups of names together may take.
@@ -250,62 +256,96 @@ def processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def run(*command: str) -> str:
-    """What a command says; empty when it cannot be run, fails or takes too long."""
+def run(*command: str, codes: Iterable[int] = (0,)) -> str | None:
+    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the exit ``codes``.
+
+    None is no answer, which is another thing than an empty one: the caller decides what follows from it.
+    """
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_COMMAND_SECONDS, env={**os.environ, "LC_ALL": "C"}
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
+        return None
+    return done.stdout if done.returncode in codes else None
 
 
-def database(name: str, port: int) -> dict[str, str]:
-    """The schema version in Airflow's database ``name`` of this host, and a text that is encrypted in it; of each what there is.
+def postgresql_data(pattern: str = _POSTGRESQL_DATA) -> bool:
+    """Whether there is the data directory of a PostgreSQL server."""
+    return bool(glob.glob(pattern))
 
-    The statements fail apart from each other, because a database that was just made has no tables.
+
+def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, str] | None:
+    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that is encrypted in it.
+
+    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or before the first
+    migration. None when there are data and the server on ``port`` does not answer.
     """
-    if not os.path.isdir("/var/run/postgresql"):
+    if not postgresql_data(data):
         return {}
-    statements = [
-        "SELECT 'schema=' || version_num FROM alembic_version",
-        "SELECT 'token=' || text FROM (SELECT password AS text FROM connection WHERE is_encrypted UNION ALL SELECT extra FROM connection "
-        "WHERE is_extra_encrypted UNION ALL SELECT val FROM variable WHERE is_encrypted) AS encrypted "
-        "WHERE text <> '' ORDER BY length(text) LIMIT 1",
-    ]
+    databases = _query("postgres", port, "SELECT datname FROM pg_database")
+    if databases is None or name not in databases:
+        return None if databases is None else {}
+    tables = _query(name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL")
+    if tables is None:
+        return None
+    found: dict[str, str] = {}
+    for key, (needed, statement) in _CONTENTS.items():
+        if not needed <= set(tables):
+            continue
+        rows = _query(name, port, statement)
+        if rows is None:
+            return None
+        found |= {key: rows[0]} if rows else {}
+    return found
+
+
+def _query(name: str, port: int, statement: str) -> list[str] | None:
+    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an answer."""
     command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--username=postgres"]
-    command += ["--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", *(f"--command={each}" for each in statements)]
-    return dict(line.split("=", 1) for line in run(*command).splitlines() if "=" in line)
+    said = run(*command, "--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", f"--command={statement}")
+    return None if said is None else said.splitlines()
 
 
-def etcd(url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
-    """Whether there are data of the etcd member at ``url``, and whom it knows; nobody when it does not answer.
+def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
+    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it does not answer.
 
-    A member that was refused by the others has a directory, but no log.
+    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first start of all,
+    answers its peers only.
     """
-    data = bool(glob.glob(wal))
-    return {"data": data, "members": _etcd.members(run(*_etcd.command(url, "member", "list", "--write-out=json"))) if data else []}
+    if not glob.glob(wal):
+        return {"data": False, "members": []}
+    listed: list[_etcd.Member] | None
+    try:
+        listed = _etcd.members(run(*_etcd.command(client_url, "member", "list", "--write-out=json")) or "")
+    except ValueError:
+        listed = _etcd.seen_by_peer(peer_url)
+    return {"data": True, "members": listed}
 
 
 def rabbitmq(node: str, directory: str = _MNESIA) -> dict[str, Any]:
-    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them. One that was refused has written no schema."""
-    data = os.path.exists(f"{directory}/{node}/schema.DAT")
+    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it cannot be read.
+
+    A node that was refused by the others has written no schema.
+    """
+    if not os.path.exists(f"{directory}/{node}/schema.DAT"):
+        return {"data": False, "members": []}
     known = sorted(set(re.findall(r"[\w-]+@[\w.-]+", read(f"{directory}/{node}/cluster_nodes.config"))))
-    return {"data": data, "members": known if data else []}
+    return {"data": True, "members": known or None}
 
 
-STORES = {"etcd": etcd, "rabbitmq": rabbitmq}
+def without_candidate(packages: Iterable[str]) -> list[str] | None:
+    """Packages that are not installed and that apt could not install; None when apt does not answer.
 
-
-def without_candidate(packages: Iterable[str]) -> list[str]:
-    """Packages that are not installed and that apt could not install. Nothing when apt has no lists yet (roles fetch them) or no answer."""
+    None of them when apt has no lists yet: roles fetch them.
+    """
     missing = [name for name in packages if not glob.glob(f"/var/lib/dpkg/info/{name}.list")]
     if not missing or not glob.glob("/var/lib/apt/lists/*_Packages*"):
         return []
     # Asked together with a package that every host has: without an answer for that one, apt gave none.
-    text = run("apt-cache", "policy", "dpkg", *missing)
-    return parse_policy(text, missing) if text.startswith("dpkg:") else []
+    # It may end with 100 for a package of which it has not even the name.
+    text = run("apt-cache", "policy", "dpkg", *missing, codes=(0, 100)) or ""
+    return parse_policy(text, missing) if text.startswith("dpkg:") else None
 
 
 def parse_policy(text: str, names: Iterable[str]) -> list[str]:
@@ -319,13 +359,14 @@ def container() -> bool:
     return os.path.exists("/run/systemd/container")
 
 
-def synchronised() -> bool:
-    """Whether a time service keeps the kernel's clock; True where the kernel does not say."""
+def synchronised() -> bool | None:
+    """Whether a time service keeps the kernel's clock; None where the kernel does not say."""
     try:
-        # The state of the clock is what the function returns; 5 is TIME_ERROR, a clock that nobody keeps.
-        return ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(1024)) != 5
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(1024))
     except (OSError, AttributeError):
-        return True
+        return None
+    # The state of the clock is what the function returns; -1 is a failure, 5 is TIME_ERROR, a clock without a service.
+    return None if state < 0 else state != 5
 
 
 def unattended_upgrades() -> bool:

@@ -14,13 +14,7 @@ description:
     makes it. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the clients.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   kind:
     description: What the broker is.
@@ -82,6 +76,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _redaction
 
 # Seconds that one attempt to connect may take, as the workers have it.
 CONNECT_SECONDS = 4
@@ -192,8 +187,7 @@ def main() -> None:
     except RefusedError as refused:
         module.fail_json(msg=f"FD187 the broker of {variable}: found that {refused}.")
     except Exception as error:
-        # The text of a client's error can hold the URL.
-        reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
+        reason = _redaction.reason(error, url)
         expected = "a broker that lets this host in and answers"
         remedy = "Mend the broker, the variable, or the way from this host to it"
         module.fail_json(msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. {remedy}.")

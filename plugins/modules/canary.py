@@ -17,13 +17,11 @@ description:
   - Runs on the controller, reads C(airflow_cluster) and C(airflow_secrets), which the playbook C(flightdeck.airflow.phases.model) sets,
     and needs no connection to any host. Use it with C(run_once).
 author: Flightdeck contributors (@flightdeck)
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 attributes:
   check_mode:
     support: none
     description: Does nothing in check mode.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
 options:
   timeout_seconds:
     description: Seconds for all of it. The cluster's C(airflow_verify_timeout_seconds) when left out.

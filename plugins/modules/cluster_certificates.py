@@ -15,13 +15,7 @@ description:
     it. One execution serves all hosts, which is why it signs by itself instead of running a module per host and step.
   - Use C(no_log) on the task, because it returns the keys.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Missing certificates are made for this run only and not stored.
-  diff_mode:
-    support: none
-    description: Shows nothing, because what it handles is secret.
+extends_documentation_fragment: flightdeck.airflow.attributes.secrets
 options:
   path:
     description: File on the controller that holds authority, keys and certificates.

@@ -13,13 +13,7 @@ description:
     at once, and returns the model, from which all roles of this collection read.
   - Uses neither facts nor secrets of any host, so it works under C(--limit) and before the first connection.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options: {}
 """
 

@@ -13,13 +13,7 @@ description:
     them to O(path), encrypted when Ansible has a vault password, else with mode 0600 and a C(.gitignore) beside it.
   - A secret that exists is never made again. Use C(no_log) on the task, because it returns the values.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Missing secrets are made for this run only and not stored.
-  diff_mode:
-    support: none
-    description: Shows nothing, because everything it handles is secret.
+extends_documentation_fragment: flightdeck.airflow.attributes.secrets
 options:
   path:
     description: File on the controller, inside the inventory's C(group_vars/all), so that later runs read it as variables.

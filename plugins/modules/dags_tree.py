@@ -18,13 +18,7 @@ description:
   - Directories C(.git) and C(__pycache__) and files C(*.pyc) are left out. A symbolic link must point into the tree.
   - A file that does not differ from the one in the revision before keeps its time stamp, so that Airflow reads only what changed.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Says whether the host would change, and changes nothing.
-  diff_mode:
-    support: full
-    description: Lists the files that are added, changed and removed.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   source:
     description: Absolute path of a directory on the controller. Empty for the generated files alone.
@@ -38,12 +32,8 @@ options:
     description: Directory on the host that holds C(revisions) and C(current).
     type: path
     required: true
-  owner:
-    description: Owner of everything below O(path).
-    type: str
-    default: root
   group:
-    description: Group that may read it. Nobody but the owner may write.
+    description: Group that may read it. Only the account of the task, which owns it, may write.
     type: str
     default: airflow
   keep:
@@ -103,7 +93,6 @@ def main() -> None:
             "source": {"type": "str", "default": ""},
             "generated": {"type": "dict", "default": {}},
             "path": {"type": "path", "required": True},
-            "owner": {"type": "str", "default": "root"},
             "group": {"type": "str", "default": "airflow"},
             "keep": {"type": "int", "default": 3},
             "target_python": {"type": "str", "default": ""},
@@ -118,7 +107,7 @@ def main() -> None:
         module.fail_json(msg="the digest comes from the action plugin of the same name; call the module by a task, not directly")
     if params["keep"] < 1:
         module.fail_json(msg=f"keep is {params['keep']}: at least 1 revision, the current one, has to stay")
-    store = _dags.Store(params["path"], params["owner"], params["group"])
+    store = _dags.Store(params["path"], params["group"])
     try:
         result = store.apply(
             params["digest"], archive=params["archive"], keep=params["keep"], check=module.check_mode, want_manifest=params["want_manifest"]

@@ -14,13 +14,7 @@ description:
   - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been connected for five seconds,
     so that of several hosts one joins after the other has started.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only looks.
-  diff_mode:
-    support: full
-    description: Shows the members before and after.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   url:
     description: Where the member of this host answers clients.
@@ -74,7 +68,11 @@ def look(module: AnsibleModule) -> list[_etcd.Member]:
     code, out, err = module.run_command(_etcd.command(module.params["url"], "member", "list", "--write-out=json"))
     if code:
         refuse(module, err)
-    return _etcd.members(out)
+    try:
+        return _etcd.members(out)
+    except ValueError as error:
+        refuse(module, str(error))
+        raise
 
 
 def refuse(module: AnsibleModule, said: str) -> None:

@@ -16,13 +16,7 @@ description:
     host over a new connection until then. Only then the rules are kept for the next boot.
   - A host without the command C(nft) is left alone; see RV(installed).
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Reports the change and makes none.
-  diff_mode:
-    support: full
-    description: Shows the rules.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   state:
     description: V(absent) takes the table, its file and its service away, and does nothing on a host that has none of them.
@@ -32,10 +26,6 @@ options:
   rules:
     description: What C(nft -f) loads. Required for O(state=present).
     type: str
-  table:
-    description: Name of the table, of the family C(inet).
-    type: str
-    default: flightdeck
   guard_seconds:
     description: Seconds until rules that nobody confirmed are taken back.
     type: int
@@ -132,8 +122,7 @@ class Firewall:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.rules: str = module.params["rules"] or ""
-        self.table: str = module.params["table"]
-        self.unit_text = UNIT_TEXT.format(nft=NFT, file=FILE, table=self.table)
+        self.unit_text = UNIT_TEXT.format(nft=NFT, file=FILE, table=_host.FIREWALL_TABLE)
         self.installed = os.path.exists(NFT)
         self.existing = os.path.exists(FILE) or os.path.exists(UNIT_FILE)
 
@@ -149,7 +138,7 @@ class Firewall:
         if not self.installed:
             return ""
         # Numbers only: names of protocols come from a file that another package may bring later.
-        code, out, _err = self.module.run_command([NFT, "--stateless", "--numeric", "list", "table", "inet", self.table])
+        code, out, _err = self.module.run_command([NFT, "--stateless", "--numeric", "list", "table", "inet", _host.FIREWALL_TABLE])
         return "" if code else out
 
     def in_force(self) -> str:
@@ -178,7 +167,7 @@ class Firewall:
         self.run(NFT, "--check", "--file", TRIAL)
         # What is in force now is what the timer brings back. While it runs, that is a trial of an interrupted run, which nobody confirmed.
         if not (os.path.exists(BEFORE) and self.run("systemctl", "is-active", "--quiet", f"{GUARD}.timer", fail=False)):
-            undo = f"table inet {self.table} {{}}\ndelete table inet {self.table}\n"
+            undo = f"table inet {_host.FIREWALL_TABLE} {{}}\ndelete table inet {_host.FIREWALL_TABLE}\n"
             _files.write_text(BEFORE, undo + self.listing(), 0, 0, 0o600)
         self.disarm()
         seconds = str(self.module.params["guard_seconds"])
@@ -215,7 +204,7 @@ class Firewall:
         self.disarm()
         self.run("systemctl", "disable", "--quiet", "--now", UNIT, fail=False)
         if self.listing():
-            self.run(NFT, "delete", "table", "inet", self.table)
+            self.run(NFT, "delete", "table", "inet", _host.FIREWALL_TABLE)
         self.remove(FILE, DIGEST, TRIAL, BEFORE, UNIT_FILE)
         self.run("systemctl", "daemon-reload")
 
@@ -233,7 +222,6 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "rules": {"type": "str"},
-            "table": {"type": "str", "default": "flightdeck"},
             "guard_seconds": {"type": "int", "default": 60},
             "confirm": {"type": "bool", "default": True},
             "existing": {"type": "bool", "default": False},

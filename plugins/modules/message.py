@@ -14,13 +14,7 @@ description:
     shows no tasks without a change (C(display_ok_hosts)).
   - Runs on the controller and needs no connection to any host. Use it with C(run_once).
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   lines:
     description: What to print. No secret belongs here.

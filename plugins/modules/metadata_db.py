@@ -11,18 +11,13 @@ short_description: Migrate Airflow's database and keep the administrator account
 version_added: 0.1.0
 description:
   - Compares the schema versions in the database with those of the installed release, and runs C(airflow db migrate) when they
-    differ; makes the administrator account, or sets its password, when it is missing or has another one.
-  - When nothing is to do, it costs two queries and no import of Airflow.
+    differ; makes the administrator account, or sets its password, when it is missing or has another one. A diff never shows the password.
+  - When nothing is to do, it costs a few queries and no import of Airflow.
+  - Fails before any change when the schema is none that the release knows, or O(fernet_key) does not decrypt what is in the database.
   - Migrations run as the database's owner, whose password no file of the host has; the environment of their process does meanwhile.
   - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on one host of the cluster.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Reports what would be done.
-  diff_mode:
-    support: full
-    description: Shows schema versions and what happens to the account, never the password.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   airflow:
     description: The C(airflow) command of the release.
@@ -49,6 +44,10 @@ options:
     description: JSON file of the release whose key C(heads) says which schema version each version table must hold.
     type: path
     required: true
+  fernet_key:
+    description: Airflow's Fernet keys, with commas between them. Empty means that nothing is said about them.
+    type: str
+    default: ''
   username:
     description: The administrator's name.
     type: str
@@ -70,6 +69,7 @@ EXAMPLES = r"""
     user: airflow
     owner_url: "{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"
     release_file: /opt/airflow/current/release.json
+    fernet_key: "{{ airflow_secrets.fernet_key }}"
     username: admin
     email: admin@example.org
     password: "{{ airflow_secrets.admin_password }}"
@@ -93,14 +93,17 @@ stdout:
   returned: when O(command) was run
 """
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _metadata, _redaction
 
 # Runs inside the release, where the auth manager's own functions keep the hashing and the roles right. Reads JSON from stdin,
 # because an argument could be seen in the process list.
@@ -121,26 +124,67 @@ with get_application_builder() as builder:
 """
 
 
-def state(url: str, username: str, password: str) -> tuple[dict[str, str], str, bool]:
-    """Schema version per version table, what the account needs (created, password or nothing), and whether there are tables for results."""
+@dataclass
+class State:
+    """What is in the database: schema version per version table, the names of all tables, the administrator's hash, an encrypted text."""
+
+    versions: dict[str, str]
+    tables: set[str]
+    password_hash: str
+    token: str
+
+    def account(self, password: str) -> str:
+        """What the administrator's account needs: created, password set, or unchanged."""
+        from werkzeug.security import check_password_hash
+
+        if not self.password_hash:
+            return "created"
+        return "unchanged" if check_password_hash(self.password_hash, password) else "password set"
+
+    def problem(self, version: str, revisions: set[str], keys: str) -> str:
+        """Why Airflow ``version`` with its schema versions ``revisions`` and Fernet ``keys`` must not use it; empty when it may.
+
+        Of what is empty nothing is said.
+        """
+        schema = self.versions.get("alembic_version", "")
+        if schema and revisions and schema not in revisions:
+            remedy = (
+                "Set airflow_version to the newer one, or bring the schema back first: by a backup, or by its own airflow db downgrade."
+            )
+            expected = f"one that Airflow {version} knows"
+            found = f"the schema version {schema}, of a newer Airflow or of a very old one"
+            return f"FD216 metastore: found {found}; expected {expected}. {remedy}"
+        if self.token and keys and not _metadata.decrypts(self.token, keys):
+            found, expected, remedy = _metadata.WRONG_KEY
+            return f"FD215 airflow_fernet_key: found {found}; expected {expected}. {remedy}"
+        return ""
+
+
+def state(url: str, username: str) -> State:
+    """What is in the database at ``url``. Raises what SQLAlchemy and its drivers do."""
     from sqlalchemy import create_engine, inspect, text
-    from werkzeug.security import check_password_hash
 
     with create_engine(url).connect() as connection:
         tables = set(inspect(connection).get_table_names())
-        results = {"celery_taskmeta", "celery_tasksetmeta"} <= tables
-        versions = {
-            table: str(connection.execute(text(f"SELECT version_num FROM {table}")).scalar())
-            for table in tables
-            if table.startswith("alembic_version")
-        }
-        if "ab_user" not in tables:
-            return versions, "created", results
-        query = text("SELECT password FROM ab_user WHERE username = :name")
-        stored = connection.execute(query, {"name": username}).scalar()
-    if stored is None:
-        return versions, "created", results
-    return versions, "unchanged" if check_password_hash(stored, password) else "password set", results
+
+        def first(query: str, **parameters: str) -> str:
+            return str(connection.execute(text(query), parameters).scalar() or "")
+
+        versions = {table: first(f"SELECT version_num FROM {table}") for table in tables if table.startswith("alembic_version")}
+        stored = first("SELECT password FROM ab_user WHERE username = :name", name=username) if "ab_user" in tables else ""
+        token = first(_metadata.ENCRYPTED) if tables >= _metadata.TABLES else ""
+        return State(versions, tables, stored, token)
+
+
+def known_revisions(heads: Mapping[str, str]) -> set[str]:
+    """The schema versions that the release knows, without an import of Airflow, which takes seconds; empty when they cannot be found.
+
+    ``heads`` are its own: without that one among them, the others mean nothing.
+    """
+    package = importlib.util.find_spec("airflow")
+    folders = package.submodule_search_locations or () if package else ()
+    found = {revision for folder in folders for revision in _metadata.revisions(folder)}
+    return found if heads.get("alembic_version") in found else set()
 
 
 def make_result_tables(url: str) -> None:
@@ -169,7 +213,7 @@ def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", e
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{said.replace(module.params['owner_url'], '<url>')}")
+        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{_redaction.redacted(said, module.params['owner_url'])}")
     return done.stdout
 
 
@@ -183,6 +227,7 @@ def main() -> None:
             "command": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "required": True},
             "release_file": {"type": "path", "required": True},
+            "fernet_key": {"type": "str", "default": "", "no_log": True},
             "username": {"type": "str", "required": True},
             "email": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
@@ -191,7 +236,8 @@ def main() -> None:
     )
     wanted: dict[str, Any] = module.params
     with open(wanted["release_file"], encoding="utf-8") as stream:
-        heads = json.load(stream)["heads"]
+        release = json.load(stream)
+    heads = release["heads"]
     url = wanted["owner_url"]
     as_owner = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
     if wanted["command"]:
@@ -199,12 +245,15 @@ def main() -> None:
         said = "" if module.check_mode else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
         module.exit_json(changed=True, migrated=False, account="unchanged", stdout=said)
     try:
-        versions, account, results = state(url, wanted["username"], wanted["password"])
+        found = state(url, wanted["username"])
     except Exception as error:
-        # The text of a driver's error can hold the URL.
-        module.fail_json(msg=f"the metadata database does not answer: {type(error).__name__}: {str(error).replace(url, '<url>')}")
-    present = {name: versions.get(name, "absent") for name in heads}
+        module.fail_json(msg=f"the metadata database does not answer: {_redaction.reason(error, url)}")
+    present = {name: found.versions.get(name) or "absent" for name in heads}
     migrate = present != heads
+    if problem := found.problem(release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]):
+        module.fail_json(msg=problem)
+    account = found.account(wanted["password"])
+    results = {"celery_taskmeta", "celery_tasksetmeta"} <= found.tables
     if migrate and not module.check_mode:
         run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"], environment=as_owner)
     missing = wanted["result_tables"] and not results

@@ -13,13 +13,7 @@ description:
   - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration need. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the drivers.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   engine:
     description: What the server has to be.
@@ -60,7 +54,7 @@ version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server, _redaction
 
 
 def ask(url: str, queries: dict[str, str]) -> dict[str, str]:
@@ -89,8 +83,7 @@ def main() -> None:
         try:
             said = ask(url, _metastore_server.QUERIES[engine])
         except Exception as error:
-            # The text of a driver's error can hold the URL.
-            reason = f"{type(error).__name__}: {str(error).replace(url, '<url>')}".splitlines()[0]
+            reason = _redaction.reason(error, url)
             found = f"FD178 the server of {variable}: found no login ({reason}); expected a server that answers"
             module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
         if problem := _metastore_server.problem(variable, engine, least, major, said):

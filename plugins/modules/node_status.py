@@ -15,13 +15,7 @@ description:
   - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it cannot look;
     findings are rows.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   node:
     description: The host's share of the cluster model, C(airflow_cluster.nodes[inventory_hostname]).
@@ -36,14 +30,6 @@ options:
     description: Password of the management API's user, on a host with RabbitMQ.
     type: str
     default: ''
-  health_command:
-    description: Command that checks one Airflow component, exits 0 when it is healthy and says why not in a line of text.
-    type: path
-    default: /usr/local/bin/airflow-health
-  haproxy_socket:
-    description: HAProxy's statistics socket.
-    type: path
-    default: /run/haproxy/admin.sock
   timeout_seconds:
     description: Limit for each command and each connection.
     type: int
@@ -74,6 +60,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status as status
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitmq_api, _systemd
 
+# Exits 0 when the unit that it is given is healthy, and says why not in a line of text.
+HEALTH_COMMAND = "/usr/local/bin/airflow-health"
+HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 _PROPERTIES = "MainPID,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStartTimestamp"
 
 
@@ -82,8 +71,6 @@ class _Node:
         self.node: dict[str, Any] = params["node"]
         self.queues: list[str] = params["queues"]
         self.rabbitmq_admin_password: str = params["rabbitmq_admin_password"]
-        self.health_command: str = params["health_command"]
-        self.haproxy_socket: str = params["haproxy_socket"]
         self.timeout: int = params["timeout_seconds"]
 
     def command(self, *arguments: str) -> tuple[int, str, str]:
@@ -157,9 +144,9 @@ class _Node:
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
         try:
-            rows = status.haproxy_rows(status.haproxy_statistics(self.haproxy_socket), part["listeners"])
+            rows = status.haproxy_rows(status.haproxy_statistics(HAPROXY_SOCKET), part["listeners"])
         except OSError as error:
-            return [status.row("haproxy", status.FAILED, f"{self.haproxy_socket}: {error}")]
+            return [status.row("haproxy", status.FAILED, f"{HAPROXY_SOCKET}: {error}")]
         # A server that is up for HAProxy's check says little when the listener itself does not pass traffic.
         for listener in part["listeners"]:
             if listener.get("check") == "postgresql":
@@ -201,7 +188,7 @@ class _Node:
     def service(self, label: str, unit: str, values: dict[str, str]) -> status.Row:
         if problem := status.unit_problem(values):
             return status.row(label, status.FAILED, problem)
-        code, out, err = self.command(self.health_command, unit)
+        code, out, err = self.command(HEALTH_COMMAND, unit)
         said = (_last_line(out) or _last_line(err)).removeprefix(f"{unit}: ")
         if code:
             return status.row(label, status.FAILED, f"unit is active, but: {said or f'health check exited {code}'}")
@@ -232,8 +219,6 @@ def main() -> None:
             "node": {"type": "dict", "required": True},
             "queues": {"type": "list", "elements": "str", "default": []},
             "rabbitmq_admin_password": {"type": "str", "default": "", "no_log": True},
-            "health_command": {"type": "path", "default": "/usr/local/bin/airflow-health"},
-            "haproxy_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "timeout_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,

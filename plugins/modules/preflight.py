@@ -11,13 +11,7 @@ version_added: 0.1.0
 description:
   - Runs on the controller, after M(flightdeck.airflow.preflight_facts) ran on every host. Fails with all problems of all hosts.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   facts:
     description: Name of the variable that the results of M(flightdeck.airflow.preflight_facts) were registered in.
@@ -44,8 +38,8 @@ ansible_facts:
   description:
     - flightdeck_postgresql_origins, the hosts that had a PostgreSQL server's data directory before anything changed.
     - flightdeck_stores, by store with several members (etcd, rabbitmq, metastore) whether none of them has data (new), the hosts with data
-      (origins), those without where others have some (empty), as what the others still count them (lost), those that etcd has to be told of
-      (joining), and whom to ask (source).
+      (origins), those without where others have some (empty), as what the others still count them (lost), those of which too few others say
+      whether they count on them (unknown), those that etcd has to be told of (joining), and whom to ask (source).
   type: dict
   returned: when there is no problem
 """

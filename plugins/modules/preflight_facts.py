@@ -10,18 +10,12 @@ module: preflight_facts
 short_description: Look at a host before anything changes
 version_added: 0.1.0
 description:
-  - Returns the few facts that roles of this collection use, under Ansible's own names, and what the preflight checks. One execution, no
-    command, no package; it takes the place of C(ansible.builtin.setup).
+  - Returns the few facts that roles of this collection use, and what the preflight checks, in one execution. It takes the place of
+    C(ansible.builtin.setup) and leaves Ansible's own facts alone.
   - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module cannot run, is no
     failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report with everything else.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   groups:
     description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set by the action.
@@ -70,8 +64,17 @@ options:
     default: {}
     suboptions:
       etcd:
-        description: URL at which the host's etcd member answers clients.
-        type: str
+        description: The host's etcd member.
+        type: dict
+        suboptions:
+          client_url:
+            description: URL at which it answers clients.
+            type: str
+            required: true
+          peer_url:
+            description: URL at which it answers its peers.
+            type: str
+            required: true
       rabbitmq:
         description: Name of the host's RabbitMQ node.
         type: str
@@ -91,7 +94,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description:
-    - distribution and its version and release, python, machine, memtotal_mb, processor_nproc.
+    - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as Ansible's own facts
+      have them, and python, as major.minor.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_scheduler_alone, whether there is a scheduler that does not take turns with those of other hosts.
@@ -117,22 +121,37 @@ preflight:
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
     foreign: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
-    database: {description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it., type: dict}
-    stores: {description: 'By store, whether the host has data of it, and its members as this one knows them.', type: dict}
-    without_candidate: {description: Packages that apt could not install., type: list, elements: str}
+    database:
+      description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it does not answer.
+      type: dict
+    stores:
+      description: By store, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
+      type: dict
+    without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements: str}
     nr_open: {description: Files that a process may be allowed to open., type: int}
-    synchronised: {description: Whether a time service keeps the clock., type: bool}
+    synchronised: {description: Whether a time service keeps the clock; null when the kernel does not say., type: bool}
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
 """
 
-import glob
 import os
 import platform
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
+
+
+def stores(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By store of the host, what it has of it."""
+    found = {}
+    if wanted.get("etcd"):
+        found["etcd"] = _host.etcd(**wanted["etcd"])
+    if wanted.get("rabbitmq"):
+        found["rabbitmq"] = _host.rabbitmq(wanted["rabbitmq"])
+    return found
 
 
 def main() -> None:
@@ -146,26 +165,35 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/airflow"},
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
             "packages": {"type": "list", "elements": "str", "default": []},
-            "stores": {"type": "dict", "default": {}, "options": {"etcd": {"type": "str"}, "rabbitmq": {"type": "str"}}},
+            "stores": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "etcd": {
+                        "type": "dict",
+                        "options": {"client_url": {"type": "str", "required": True}, "peer_url": {"type": "str", "required": True}},
+                    },
+                    "rabbitmq": {"type": "str"},
+                },
+            },
         },
         supports_check_mode=True,
     )
     wanted = module.params
     facts = {
-        **_host.parse_os_release(_host.read("/etc/os-release")),
-        "machine": platform.machine(),
-        "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
-        "processor_nproc": _host.processors(),
+        "flightdeck_system": {
+            **_host.parse_os_release(_host.read("/etc/os-release")),
+            "machine": platform.machine(),
+            "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
+            "processor_nproc": _host.processors(),
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        },
         "flightdeck_interfaces": _host.interfaces(),
-        "flightdeck_postgresql_data": bool(glob.glob("/var/lib/postgresql/*/main/PG_VERSION")),
+        "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_scheduler_alone": _host.scheduler_alone(),
         "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
         "flightdeck_files": _host.component_files(),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
-        "python": {
-            "executable": sys.executable,
-            "version": {"major": sys.version_info.major, "minor": sys.version_info.minor, "micro": sys.version_info.micro},
-        },
     }
     preflight = {
         "unreachable": False,
@@ -179,7 +207,7 @@ def main() -> None:
         "foreign": _host.foreign(wanted["groups"]),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
-        "stores": {store: _host.STORES[store](place) for store, place in wanted["stores"].items() if place},
+        "stores": stores(wanted["stores"]),
         "without_candidate": _host.without_candidate(wanted["packages"]),
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),

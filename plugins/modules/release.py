@@ -14,13 +14,7 @@ description:
     O(archive) is given; a release that was unpacked halfway is never seen.
   - Without O(archive), a release that is not there is no error. RV(installed) tells.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Reports what would change and changes nothing.
-  diff_mode:
-    support: full
-    description: Shows where C(current) points.
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   root:
     description: Directory that holds C(releases) and C(current).

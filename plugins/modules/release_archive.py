@@ -16,12 +16,11 @@ description:
     account may enter, until it is transferred. What a killed run has left there goes in the next one.
   - O(dest) appears when the whole archive has come and its digest is right.
 author: Flightdeck contributors (@flightdeck)
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
 attributes:
-  check_mode:
-    support: full
-    description: Transfers nothing.
   diff_mode:
     support: none
+    description: Shows nothing, because an archive is no text.
 options:
   path:
     description: The archive on the host.

@@ -19,13 +19,7 @@ description:
     knows by that whether webservers may still have different keys.
   - Secrets that the inventory sets itself are refused. Use C(no_log) on the task, because it returns the values.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: New values are made for this run only and not stored.
-  diff_mode:
-    support: none
-    description: Shows nothing, because everything it handles is secret.
+extends_documentation_fragment: flightdeck.airflow.attributes.secrets
 options:
   path:
     description: File on the controller that keeps the secrets.

@@ -15,13 +15,7 @@ description:
   - Runs on the controller and needs no connection to any host. Use it with C(run_once).
   - A host that could not be reached is a line of the table. A host that was left out by C(--limit) is named in the result.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   from_hosts:
     description: Name of the variable that the M(flightdeck.airflow.node_status) task registered.

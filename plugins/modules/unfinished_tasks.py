@@ -13,13 +13,7 @@ description:
   - Asks the metastore, whichever it is, with the URL that Airflow's own processes on this host have.
   - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on a host of a webserver or scheduler.
 author: Flightdeck contributors (@flightdeck)
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Changes nothing that could be shown.
+extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   url_file:
     description: File with the SQLAlchemy URL of the metastore.
@@ -47,6 +41,7 @@ states:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _redaction
 
 QUERY = "SELECT DISTINCT state FROM task_instance WHERE state IN ('queued', 'running', 'restarting') ORDER BY state"
 
@@ -63,8 +58,7 @@ def main() -> None:
         with create_engine(url).connect() as connection:
             states = [str(row[0]) for row in connection.execute(text(QUERY))]
     except Exception as error:
-        # The text of a driver's error can hold the URL.
-        module.fail_json(msg=f"the metastore does not answer: {type(error).__name__}: {str(error).replace(url, '<url>') if url else error}")
+        module.fail_json(msg=f"the metastore does not answer: {_redaction.reason(error, url)}")
     module.exit_json(changed=False, states=states)
 
 

@@ -25,10 +25,11 @@ Suites: bookworm bookworm-updates
 
 
 @pytest.fixture
-def docker(monkeypatch):
-    """An engine without containers whose data lies in /."""
-    monkeypatch.setattr(lab, "answers", lambda: True)
-    monkeypatch.setattr(lab, "run", lambda *command, **_more: "/\n" if command[1] == "info" else "")
+def docker(tmp_path, monkeypatch):
+    """A client of an engine without containers whose data lies in /."""
+    (tmp_path / "docker").write_text('#!/bin/sh\n[ "$1" != info ] || echo /\n')
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
 
 @pytest.mark.usefixtures("docker")
@@ -66,19 +67,19 @@ def test_no_mirror(tmp_path):
     assert lab.mirrors(tmp_path) == ("http://mirror.example.org/debian", "")
 
 
-def test_a_machine_without_a_security_archive_names_none(monkeypatch):
-    monkeypatch.setattr(lab, "mirrors", lambda: ("http://mirror.example.org/debian", ""))
-    monkeypatch.setattr(lab, "apt_settings", lambda: "")
-    sources = [line for line in lab.provision_script("bookworm").splitlines() if line.startswith("deb ")]
-    assert sources == [
+def test_a_machine_without_a_security_archive_names_none(tmp_path):
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list.d/debian.sources").write_text(SOURCES)
+    assert lab.sources("bookworm", tmp_path) == [
         "deb http://mirror.example.org/debian bookworm main",
         "deb http://mirror.example.org/debian bookworm-updates main",
     ]
 
 
-def test_no_rights(monkeypatch):
+def test_no_rights(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(lab, "answers", lambda: False)
+    # Without a client there is no engine that answers.
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(lab.LabError, match="join the group docker, or run as root"):
         lab.engine()
     with pytest.raises(lab.LabError, match="chromium must be installed: run as root"):

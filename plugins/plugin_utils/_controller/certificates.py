@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -127,7 +128,7 @@ def reason_to_renew(pair: Pair | None, authority: Pair, names: Iterable[str], no
     certificate = x509.load_pem_x509_certificate(pair["certificate"].encode())
     try:
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority["certificate"].encode()))
-    except Exception:
+    except (ValueError, TypeError, InvalidSignature):
         return "another authority signed it"
     if names_of(pair["certificate"]) != {_plain(name) for name in names}:
         return "the host's names or addresses changed"

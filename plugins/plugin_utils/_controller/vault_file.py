@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.parsing.vault import VaultLib
+from ansible import constants as C
+from ansible.parsing.vault import VaultLib, match_encrypt_secret
 
 
 @contextmanager
@@ -40,9 +41,8 @@ def read(loader: Any, path: Path) -> Any:
 def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     """Write ``document`` as YAML, readable by its owner only; what is not encrypted is kept out of git."""
     text = f"{heading}---\n" + yaml.dump(document, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, width=1000)
-    vault = loader._vault
-    if vault is not None and vault.secrets:
-        text = VaultLib(vault.secrets).encrypt(text).decode()
+    if secrets := _secrets(loader):
+        text = _encrypted(text, secrets, _identity_of(path))
     else:
         _ignore(path)
     temporary = path.with_suffix(".new")
@@ -51,6 +51,37 @@ def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     with open(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     os.replace(temporary, path)
+
+
+def identities(loader: Any) -> list[str]:
+    """The vault ids for which this run has a password, the preferred one first."""
+    return [str(identity) for identity, _secret in _secrets(loader)]
+
+
+def _secrets(loader: Any) -> list[tuple[str, Any]]:
+    """Vault ids with their secrets.
+
+    The loader has a method that sets them and none that gets them: this is the only place that reads the attribute behind it, which is the
+    same in ansible-core 2.17 to 2.20.
+    """
+    return list(loader._vault.secrets or ())
+
+
+def _encrypted(text: str, secrets: list[tuple[str, Any]], present: str) -> str:
+    """``text`` encrypted as ansible-vault does it: with ``vault_encrypt_identity``, else with ``present``, the file's own, else the first.
+
+    Raises AnsibleVaultError when ``vault_encrypt_identity`` names one without a password.
+    """
+    known = [identity for identity, _secret in secrets]
+    wanted = C.DEFAULT_VAULT_ENCRYPT_IDENTITY or (present if present in known else None)
+    identity, secret = match_encrypt_secret(secrets, encrypt_vault_id=wanted)
+    return VaultLib(secrets).encrypt(text, secret, vault_id=identity).decode()
+
+
+def _identity_of(path: Path) -> str:
+    """The vault id in the heading of an encrypted file; empty when it has none."""
+    heading = path.read_text(encoding="utf-8").partition("\n")[0].split(";") if path.exists() else []
+    return heading[3].strip() if heading[:1] == ["$ANSIBLE_VAULT"] and len(heading) > 3 else ""
 
 
 def _ignore(path: Path) -> None:

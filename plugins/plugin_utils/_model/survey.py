@@ -30,10 +30,18 @@ class DatabasePlace(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorePlaces(Plain):
-    """How the members of stores on a host are asked: the URL of the etcd member, the name of the RabbitMQ node."""
+class EtcdPlace(Plain):
+    """Where the etcd member of a host answers its clients and its peers."""
 
-    etcd: str | None = None
+    client_url: str
+    peer_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorePlaces(Plain):
+    """How the members of stores on a host are asked: the URLs of the etcd member, the name of the RabbitMQ node."""
+
+    etcd: EtcdPlace | None = None
     rabbitmq: str | None = None
 
 
@@ -53,11 +61,11 @@ class Request(Plain):
 
 @dataclass(frozen=True)
 class HostData:
-    """What one host said: ``stores`` of which it has data, and their members as it knows them."""
+    """What one host said: ``stores`` of which it has data, and their members as it knows them; None where a store did not answer."""
 
     stores: frozenset[str]
-    etcd: tuple[_etcd.Member, ...] = ()
-    rabbitmq: tuple[str, ...] = ()
+    etcd: tuple[_etcd.Member, ...] | None = ()
+    rabbitmq: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +73,15 @@ class Store(Plain):
     """What the hosts of a store said together; roles read it in the fact ``flightdeck_stores``.
 
     ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the
-    others still count some of these; ``joining`` are those of which a running etcd has to be told before they start;
-    ``source`` is a host to ask, or empty.
+    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those of
+    which a running etcd has to be told before they start; ``source`` is a host to ask, or empty.
     """
 
     new: bool
     origins: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     lost: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
     joining: tuple[str, ...] = ()
     source: str = ""
 
@@ -160,7 +169,10 @@ def wanted(cluster: Cluster, name: str) -> Request:
         root=cluster.directories.root,
         database=_database(node),
         packages=tuple(_packages(cluster, node)),
-        stores=StorePlaces(etcd=node.etcd.client_url if node.etcd else None, rabbitmq=node.rabbitmq.nodename if node.rabbitmq else None),
+        stores=StorePlaces(
+            etcd=EtcdPlace(client_url=node.etcd.client_url, peer_url=node.etcd.peer_url) if node.etcd else None,
+            rabbitmq=node.rabbitmq.nodename if node.rabbitmq else None,
+        ),
     )
 
 
@@ -200,25 +212,35 @@ def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> St
     seen = [name for name in members if name in found]
     origins = [name for name in seen if store in found[name].stores]
     empty = [name for name in seen if name not in origins] if origins else []
-    source, lost, joining = origins[0] if origins else "", {}, []
+    answered = origins
+    lost: dict[str, str] = {}
+    joining: list[str] = []
     if store == "rabbitmq":
-        known = {node for name in origins for node in found[name].rabbitmq}
-        nodes = {name: node.nodename for name in empty if (node := cluster.nodes[name].rabbitmq)}
-        lost = {name: node for name, node in nodes.items() if node in known}
-    elif store == "etcd" and any(found[name].etcd for name in origins):
-        source = next(name for name in origins if found[name].etcd)
+        clusters = {name: nodes for name in origins if (nodes := found[name].rabbitmq) is not None}
+        answered = list(clusters)
+        known = {node for nodes in clusters.values() for node in nodes}
+        names = {name: node.nodename for name in empty if (node := cluster.nodes[name].rabbitmq)}
+        lost = {name: node for name, node in names.items() if node in known}
+    elif store == "etcd":
+        lists = {name: listed for name in origins if (listed := found[name].etcd) is not None}
+        answered = list(lists)
         urls = {name: member.peer_url for name in empty if (member := cluster.nodes[name].etcd)}
-        listed = {name: _etcd.find(found[source].etcd, name, url) for name, url in urls.items()}
+        counted = {name: [_etcd.find(listed, name, url) for listed in lists.values()] for name, url in urls.items()}
         # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
-        lost = {name: own["name"] for name, own in listed.items() if own and own["started"]}
-        joining = [name for name, own in listed.items() if not own or not own["name"]]
+        lost = {name: own["name"] for name, entries in counted.items() for own in entries if own and own["started"]}
+        # The first answer is that of the source.
+        joining = [name for name, own in counted.items() if own and name not in lost and not (own[0] and own[0]["name"])]
+    # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of members:
+    # Patroni makes a follower of a host without data.
+    enough = len(answered) == len(origins) or 2 * len(answered) > len(members)
     return Store(
         new=bool(members) and not origins,
         origins=tuple(origins),
         empty=tuple(empty),
         lost=lost,
+        unknown=() if enough else tuple(name for name in empty if name not in lost),
         joining=tuple(joining),
-        source=source,
+        source=next(iter([*answered, *origins]), ""),
     )
 
 

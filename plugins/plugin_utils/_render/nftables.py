@@ -6,10 +6,9 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import FIREWALL_TABLE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import VRRP
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Firewall
-
-TABLE = "flightdeck"
 
 
 def _match(addresses: Sequence[str]) -> list[str]:
@@ -56,9 +55,9 @@ def ruleset(firewall: Firewall) -> str:
     lines += firewall.extra_rules
     chain = "\n".join(f"        {line}" for line in lines)
     return f"""# Managed by Ansible
-table inet {TABLE}
-delete table inet {TABLE}
-table inet {TABLE} {{
+table inet {FIREWALL_TABLE}
+delete table inet {FIREWALL_TABLE}
+table inet {FIREWALL_TABLE} {{
     chain input {{
 {chain}
     }}

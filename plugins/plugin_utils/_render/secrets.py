@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,16 +11,6 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, GivenUrl, PlainValue, SecretFile
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import build_url
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests import fingerprint
-
-
-def decrypts(token: str, keys: str) -> bool:
-    """Whether one of the Fernet ``keys``, with commas between them, made ``token``: its last 32 bytes prove who did."""
-    try:
-        sealed = base64.urlsafe_b64decode(token)
-    except ValueError:
-        return False
-    proofs = (hmac.new(base64.urlsafe_b64decode(key)[:16], sealed[:-32], hashlib.sha256).digest() for key in keys.split(","))
-    return any(hmac.compare_digest(proof, sealed[-32:]) for proof in proofs)
 
 
 def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any], host: str) -> dict[str, str]:

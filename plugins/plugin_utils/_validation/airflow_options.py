@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import Reference, reference, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_.]*")
@@ -126,7 +127,7 @@ def with_environment(config: Mapping[str, Mapping[str, Any]], environment: Mappi
 
 
 def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
-    return Problem("FD130", where, found, expected, remedy)
+    return Problem(Code.FD130, where, found, expected, remedy)
 
 
 def _foreign(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
@@ -165,7 +166,7 @@ def _unknown_section(section: str, known: Reference, where: str = "") -> Problem
     close = difflib.get_close_matches(section, known.sections, n=1)
     own = "If one of your packages or plugins reads it, add it to airflow_config_extra_sections."
     return Problem(
-        "FD131",
+        Code.FD131,
         where or f"airflow_config.{section}",
         "an unknown section",
         f"a section of Airflow {known.version}",
@@ -179,7 +180,7 @@ def _check_option(where: str, section: str, option: Any, value: Any, known: Refe
     if isinstance(value, str) and "\0" in value:
         return [_form(where, "a NUL character", "text without one", "Remove it.")]
     if owner := _owner(section, option):
-        return [Problem("FD134", where, "an option that the collection sets", "to leave it to the collection", owner)]
+        return [Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)]
     words = known.words(section, option)
     if not words and not extra and section not in known.free_sections:
         return [_unknown_option(where, section, option, known)]
@@ -201,14 +202,14 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
     if fate and fate[0] == "moved":
         owner = _owner(*_split(fate[1]))
         return Problem(
-            "FD132",
+            Code.FD132,
             where,
             f"a name that Airflow {known.version} does not read",
             fate[1],
             owner or f"Write it as {fate[1]}, and check what its value means there.",
         )
     if fate:
-        return Problem("FD133", where, fate[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
+        return Problem(Code.FD133, where, fate[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
     close = difflib.get_close_matches(option, known.sections[section], n=1)
     elsewhere = [other for other, options in known.sections.items() if option in options]
     if close:
@@ -217,7 +218,7 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
         remedy = f"Did you mean {elsewhere[0]}.{option}?"
     else:
         remedy = "Remove it: it would have no effect."
-    return Problem("FD131", where, "an unknown option", f"an option of Airflow {known.version}", remedy)
+    return Problem(Code.FD131, where, "an unknown option", f"an option of Airflow {known.version}", remedy)
 
 
 def _plain_secret(where: str, section: str, option: str, value: Any, words: list[str]) -> Problem | None:
@@ -231,7 +232,7 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
         remedy = f"Use {section}.{option}_cmd with a command that prints it."
     else:
         remedy = "Keep it in an Airflow connection or a secrets backend."
-    return Problem("FD136", where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy)
+    return Problem(Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy)
 
 
 def _holds_secret(value: Any) -> bool:
@@ -245,7 +246,7 @@ def _holds_secret(value: Any) -> bool:
 def _check_value(where: str, name: str, value: Any, words: list[str], known: Reference) -> list[Problem]:
     kind, empty = words[0], "empty" in words
     if str(value) == known.invalid.get(name):
-        return [Problem("FD135", where, repr(value), "another value", f"Airflow {known.version} refuses this one.")]
+        return [Problem(Code.FD135, where, repr(value), "another value", f"Airflow {known.version} refuses this one.")]
     if kind == "any" or (empty and value == "") or _fits(kind, value):
         return []
     expected = {
@@ -258,7 +259,7 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
     remedy = "Airflow would fail to start, or read it as something else."
     if kind == "string":
         remedy = "A list or dictionary would be written as JSON, which this option does not read: write text."
-    return [Problem("FD135", where, f"{_kind(value)} {value!r}", expected, remedy)]
+    return [Problem(Code.FD135, where, f"{_kind(value)} {value!r}", expected, remedy)]
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -18,6 +18,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.broker i
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_fault
 
@@ -41,7 +42,7 @@ def check(members: Mapping[str, Iterable[str]], settings: Settings, queues: Iter
             )
     if broker.group == "redis" and len(list(members["redis"])) > 1:
         remedy = "Redis runs on one host, without a second that could take its place: for that use RabbitMQ."
-        problems.append(Problem("FD102", "group airflow_redis", _hosts(members["redis"]), "1", remedy))
+        problems.append(Problem(Code.FD102, "group airflow_redis", _hosts(members["redis"]), "1", remedy))
     problems += _check_url(settings, broker) + _check_authority(settings, broker)
     return problems + (_check_sqs(settings, queues) if broker.kind == "sqs" else _check_no_sqs(settings))
 
@@ -52,7 +53,7 @@ def _hosts(names: Iterable[str]) -> str:
 
 
 def _contradiction(where: str, found: str, expected: str, remedy: str) -> Problem:
-    return Problem("FD159", where, found, expected, remedy)
+    return Problem(Code.FD159, where, found, expected, remedy)
 
 
 def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
@@ -71,7 +72,7 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
         fault = "a database that is no number"
     expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
     remedy = f"Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is {broker.kind}."
-    return [Problem("FD168", "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
+    return [Problem(Code.FD168, "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
 
 
 def _check_authority(settings: Settings, broker: Broker) -> list[Problem]:
@@ -83,7 +84,7 @@ def _check_authority(settings: Settings, broker: Broker) -> list[Problem]:
         return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
     if not is_certificate(text):
         remedy = "Give the text of the authority's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
-        return [Problem("FD168", "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
+        return [Problem(Code.FD168, "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
     return []
 
 
@@ -108,23 +109,25 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
     given = settings.sqs_queues
     if not settings.sqs_region:
         remedy = "Name the region of the queues, such as eu-central-1: requests are signed for it."
-        problems.append(Problem("FD168", "airflow_sqs_region", "nothing", "a region", remedy))
+        problems.append(Problem(Code.FD168, "airflow_sqs_region", "nothing", "a region", remedy))
     for name, url in given.items():
         where = f"airflow_sqs_queues.{name}"
         fault = url_fault(str(url), ("https", "http"), plain=True)
         if not _SQS_QUEUE.fullmatch(str(name)):
             remedy = "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
-            problems.append(Problem("FD168", where, repr(name), "letters, digits, '_' or '-'", remedy))
+            problems.append(Problem(Code.FD168, where, repr(name), "letters, digits, '_' or '-'", remedy))
         if fault:
             problems.append(
-                Problem("FD168", where, f"a URL with {fault}", "the queue's URL, https://...", "Copy it from the queue's details.")
+                Problem(Code.FD168, where, f"a URL with {fault}", "the queue's URL, https://...", "Copy it from the queue's details.")
             )
         elif str(url).endswith(".fifo"):
             remedy = "Tasks of a FIFO queue run one at a time: use a standard queue."
-            problems.append(Problem("FD168", where, "a FIFO queue", "a standard queue", remedy))
+            problems.append(Problem(Code.FD168, where, "a FIFO queue", "a standard queue", remedy))
     for name in sorted(set(queues) - {str(name) for name in given}):
         remedy = "Make the queue in SQS and add its URL: the collection makes none."
-        problems.append(Problem("FD168", "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy))
+        problems.append(
+            Problem(Code.FD168, "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy)
+        )
     if bool(settings.sqs_access_key_id) != bool(settings.sqs_secret_access_key):
         remedy = "Give both, or neither: then the hosts' role or the profile in their environment counts."
         problems.append(_contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy))
@@ -147,18 +150,18 @@ def check_options(config: Mapping[str, object], settings: Settings, drain_second
         problems.append(_foreign(where, broker))
     elif confirms and str(transport["confirm_publish"]).lower() not in ("true", "t", "1"):
         remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
-        problems.append(Problem("FD138", where, repr(transport["confirm_publish"]), "true", remedy))
+        problems.append(Problem(Code.FD138, where, repr(transport["confirm_publish"]), "true", remedy))
     # A host's environment alone can make them differ.
     queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings.config))
     if queued != known and broker.group == "rabbitmq":
         where, remedy = "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "Set it there: it is RabbitMQ's message-ttl, too."
-        problems.append(Problem("FD138", where, queued, "what airflow_config has", remedy))
+        problems.append(Problem(Code.FD138, where, queued, "what airflow_config has", remedy))
     late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
     needed = hold_seconds(settings, drain_seconds)
     if broker.kind == "sqs" and late and settings.sqs_visibility_timeout_seconds < needed:
         problems.append(
             Problem(
-                "FD170",
+                Code.FD170,
                 "airflow_sqs_visibility_timeout_seconds",
                 f"{settings.sqs_visibility_timeout_seconds} s",
                 f"at least {needed} s, airflow_max_task_seconds and airflow_worker_drain_timeout_seconds",
@@ -175,7 +178,7 @@ def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def _foreign(where: str, broker: Broker) -> Problem:
-    return Problem("FD171", where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
+    return Problem(Code.FD171, where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
 
 
 def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
@@ -201,7 +204,7 @@ def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
 
 def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
     remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
-    return Problem("FD138", where, found, expected, remedy)
+    return Problem(Code.FD138, where, found, expected, remedy)
 
 
 def _proves(given: Mapping[str, object], proof: Mapping[str, object]) -> bool:
@@ -214,4 +217,4 @@ def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]
     if broker.kind != "redis" or broker.external or "broker_password" not in names:
         return []
     remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
-    return [Problem("FD172", "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]
+    return [Problem(Code.FD172, "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]

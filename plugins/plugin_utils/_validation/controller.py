@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import certificates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.secrets import plain_secrets, plain_warning
 from packaging.specifiers import SpecifierSet
@@ -28,14 +29,14 @@ def check_ansible(version: str, requires: str) -> list[Problem]:
     problems = []
     if not SpecifierSet(requires).contains(version, prereleases=True):
         problems.append(
-            Problem("FD124", "ansible-core", version, requires, "Install one with pip; see requirements.in for the tested one.")
+            Problem(Code.FD124, "ansible-core", version, requires, "Install one with pip; see requirements.in for the tested one.")
         )
     for name, wanted in COLLECTIONS.items():
         present = _collection_version(name)
         # A checkout does not say its version.
         if present is None or (present and not SpecifierSet(wanted).contains(present, prereleases=True)):
             remedy = f"ansible-galaxy collection install --upgrade '{name}:{wanted}'."
-            problems.append(Problem("FD124", f"collection {name}", present or "nothing installed", wanted, remedy))
+            problems.append(Problem(Code.FD124, f"collection {name}", present or "nothing installed", wanted, remedy))
     return problems
 
 
@@ -54,6 +55,16 @@ def _collection_version(name: str) -> str | None:
     return ""
 
 
+def check_vault(wanted: str | None, identities: Iterable[str]) -> list[Problem]:
+    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other ``identities``."""
+    known = list(identities)
+    if not wanted or not known or wanted in known:
+        return []
+    remedy = "Give its password by --vault-id, or correct the setting in ansible.cfg."
+    expected = f"a vault id with a password in this run: {', '.join(known)}"
+    return [Problem(Code.FD125, "vault_encrypt_identity", repr(wanted), expected, remedy)]
+
+
 def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
     """Problems of the file that ``airflow_lock_file`` names for ``host``, when it names one."""
     if not lock_file:
@@ -63,14 +74,14 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
         text = Path(lock_file).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         found = f"{lock_file!r}: {getattr(error, 'strerror', None) or 'no text'}"
-        return [Problem("FD127", where, found, "a readable file on the controller", "Correct the path.")]
+        return [Problem(Code.FD127, where, found, "a readable file on the controller", "Correct the path.")]
     if "--hash=" not in text:
-        return [Problem("FD127", where, "requirements without hashes", "a lock", "Make it with: uv pip compile --generate-hashes.")]
+        return [Problem(Code.FD127, where, "requirements without hashes", "a lock", "Make it with: uv pip compile --generate-hashes.")]
     locked = re.search(r"^apache-airflow(?:-core)?\s*==\s*([^\s;\\]+)", text, re.MULTILINE)
     if not locked or locked[1] != version:
         found = f"Airflow {locked[1]}" if locked else "no apache-airflow"
         return [
-            Problem("FD127", where, found, f"apache-airflow=={version}", "Lock the version that airflow_version names, or change that.")
+            Problem(Code.FD127, where, found, f"apache-airflow=={version}", "Lock the version that airflow_version names, or change that.")
         ]
     return []
 
@@ -88,7 +99,7 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
         return []
     return [
         Problem(
-            "FD140",
+            Code.FD140,
             "airflow_web_certificate_file and airflow_web_key_file",
             f"{certificate_file!r} and {key_file!r}: {problem}",
             "a PEM certificate that is valid now and its unencrypted private key",
@@ -102,13 +113,13 @@ def check_places(dags_dir: str, release_cache: str, secrets_file: str) -> list[P
     problems = []
     if dags_dir and not Path(dags_dir).expanduser().is_dir():
         problems.append(
-            Problem("FD111", "airflow_dags_dir", repr(dags_dir), "a directory on the controller", "Make it, or correct the path.")
+            Problem(Code.FD111, "airflow_dags_dir", repr(dags_dir), "a directory on the controller", "Make it, or correct the path.")
         )
     cache, secrets = (Path(path).expanduser() for path in (release_cache, secrets_file))
     if release_cache and cache.exists() and not cache.is_dir():
-        problems.append(Problem("FD127", "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."))
+        problems.append(Problem(Code.FD127, "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."))
     if secrets_file and secrets.is_dir():
-        problems.append(Problem("FD127", "airflow_secrets_file", "a directory", "a file on the controller", "Add a file name to it."))
+        problems.append(Problem(Code.FD127, "airflow_secrets_file", "a directory", "a file on the controller", "Add a file name to it."))
     return problems
 
 

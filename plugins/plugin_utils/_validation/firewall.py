@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
 
@@ -27,7 +28,7 @@ def check(
         if not is_address(address):
             problems.append(
                 Problem(
-                    "FD150",
+                    Code.FD150,
                     f"airflow_address of host {name}",
                     repr(address),
                     "an IP address, because the firewall admits addresses",
@@ -43,7 +44,7 @@ def check(
     problems += _check_ssh_ports(settings.firewall_ssh_ports, ssh_ports or {})
     expected, remedy = "one line of nftables for the input chain, such as 'tcp dport 9100 accept'", "Write one rule per entry."
     problems += on_hosts(
-        (name, Problem("FD154", "airflow_firewall_extra_rules", repr(rule), expected, remedy))
+        (name, Problem(Code.FD154, "airflow_firewall_extra_rules", repr(rule), expected, remedy))
         for name, own_rules in (extra_rules or {}).items()
         for rule in own_rules
         if not rule.strip() or not _is_one_line(rule)
@@ -58,15 +59,15 @@ def _check_ssh_ports(ports: Collection[int], used: Mapping[str, int]) -> list[Pr
     valid = {port for port in ports if 1 <= port <= 65535}
     for port in ports:
         if port not in valid:
-            problems.append(Problem("FD152", variable, str(port), "1 to 65535", "Name the port that sshd listens on."))
+            problems.append(Problem(Code.FD152, variable, str(port), "1 to 65535", "Name the port that sshd listens on."))
     if not ports:
-        problems.append(Problem("FD152", variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
+        problems.append(Problem(Code.FD152, variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
     for port in sorted(set(used.values()) - valid if valid else ()):
         names = [name for name, its in used.items() if its == port]
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         problems.append(
             Problem(
-                "FD153",
+                Code.FD153,
                 variable,
                 ", ".join(map(str, sorted(valid))),
                 f"{port} among them, the ansible_port of {shown}",
@@ -88,7 +89,7 @@ def _check_source(variable: str, entry: str) -> list[Problem]:
         # Host bits are set: a slip either way, and one of the two ways opens more than was meant.
         interface = ipaddress.ip_interface(entry)
         expected, remedy = f"{interface.ip} or {interface.network}", "Write the one that you mean."
-    return [Problem("FD151", variable, repr(entry), expected, remedy)]
+    return [Problem(Code.FD151, variable, repr(entry), expected, remedy)]
 
 
 def _is_one_line(rule: str) -> bool:

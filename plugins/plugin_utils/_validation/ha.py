@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
@@ -17,16 +18,16 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     problems = []
     if len(databases) == 2:
         remedy = "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or remove one."
-        problems.append(Problem("FD103", "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
+        problems.append(Problem(Code.FD103, "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
     if len(databases) > 2 and not stores:
         remedy = "Patroni keeps in etcd who leads. The metastore's own hosts will do: put three of them into airflow_etcd, too."
-        problems.append(Problem("FD155", "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
+        problems.append(Problem(Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
     if stores and len(databases) < 2:
         remedy = "Remove the group, or add hosts to airflow_metastore."
-        problems.append(Problem("FD155", "group airflow_etcd", f"{len(stores)} hosts", "none, with a single metastore host", remedy))
+        problems.append(Problem(Code.FD155, "group airflow_etcd", f"{len(stores)} hosts", "none, with a single metastore host", remedy))
     elif stores and len(stores) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
-        problems.append(Problem("FD156", "group airflow_etcd", f"{len(stores)} hosts", "3, 5 or 7", remedy))
+        problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(stores)} hosts", "3, 5 or 7", remedy))
     return problems + _check_vip(hosts, settings)
 
 
@@ -38,15 +39,15 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     try:
         interface = ipaddress.ip_interface(given)
     except ValueError:
-        return [Problem("FD157", "airflow_vip", repr(given), expected, remedy)]
+        return [Problem(Code.FD157, "airflow_vip", repr(given), expected, remedy)]
     problems = []
     if "/" not in given or interface.network.num_addresses == 1:
-        problems.append(Problem("FD157", "airflow_vip", repr(given), expected, remedy))
+        problems.append(Problem(Code.FD157, "airflow_vip", repr(given), expected, remedy))
     for host in hosts:
         if host.address == str(interface.ip):
             problems.append(
                 Problem(
-                    "FD158",
+                    Code.FD158,
                     "airflow_vip",
                     f"{interface.ip}, the address of host {host.name}",
                     "an address of its own",
@@ -56,7 +57,7 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
         elif "haproxy" in host.groups and "/" in given and not _within(host.address, interface):
             problems.append(
                 Problem(
-                    "FD158",
+                    Code.FD158,
                     "airflow_vip",
                     f"{given}, and host {host.name} has the address {host.address}",
                     "load balancers in the network of the virtual IP",

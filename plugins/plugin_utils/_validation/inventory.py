@@ -19,6 +19,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, scheduler_lease
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 PREFIX = "airflow_"
@@ -42,7 +43,7 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
         lost = [host for host in groups[group] if host not in ours]
         if close or lost:
             remedy = f"Did you mean {close[0]}?" if close else f"Put its hosts into a group of ours: {', '.join(sorted(known))}."
-            problems.append(Problem("FD123", f"group {group}", "an unknown group", "a group of the collection", remedy))
+            problems.append(Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy))
     return problems
 
 
@@ -53,7 +54,11 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
         if not (_NAME.fullmatch(name) or is_address(name)):
             problems.append(
                 Problem(
-                    "FD118", f"host {name!r}", "its name", "letters, digits, '.', '_' or '-'", "Rename it; ansible_host says where it is."
+                    Code.FD118,
+                    f"host {name!r}",
+                    "its name",
+                    "letters, digits, '.', '_' or '-'",
+                    "Rename it; ansible_host says where it is.",
                 )
             )
         problems += _check_address(name, address, alone=len(hosts) == 1)
@@ -61,20 +66,24 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
         if "_" in name or ":" in name:
             problems.append(
                 Problem(
-                    "FD118", f"host {name} of airflow_rabbitmq", "its name", "a name that DNS knows", "Erlang needs one: no '_' and no ':'."
+                    Code.FD118,
+                    f"host {name} of airflow_rabbitmq",
+                    "its name",
+                    "a name that DNS knows",
+                    "Erlang needs one: no '_' and no ':'.",
                 )
             )
         elif len(brokers) > 1 and name.partition(".")[0] == "localhost":
             problems.append(
                 Problem(
-                    "FD118", f"host {name} of airflow_rabbitmq", "a name that is another host on each", "a name of its own", "Rename it."
+                    Code.FD118, f"host {name} of airflow_rabbitmq", "a name that is another host on each", "a name of its own", "Rename it."
                 )
             )
     if 0 < sum("." in name for name in brokers) < len(brokers):
         short = next(name for name in brokers if "." not in name)
         problems.append(
             Problem(
-                "FD118",
+                Code.FD118,
                 "group airflow_rabbitmq",
                 f"names with and without a domain (host {short})",
                 "names of one kind",
@@ -88,15 +97,17 @@ def _check_address(name: str, address: str, alone: bool) -> list[Problem]:
     where = f"airflow_address of host {name}"
     if not is_host(address):
         expected = "an IP address or a host name, without port and scheme"
-        return [Problem("FD118", where, repr(address), expected, "Set airflow_address, or correct ansible_host.")]
+        return [Problem(Code.FD118, where, repr(address), expected, "Set airflow_address, or correct ansible_host.")]
     if normal_address(address) == "localhost" or (is_address(address) and ipaddress.ip_address(address).is_loopback):
         if alone:
             return []
-        return [Problem("FD118", where, address, "an address that the other hosts reach", "Set airflow_address to the host's own address.")]
+        return [
+            Problem(Code.FD118, where, address, "an address that the other hosts reach", "Set airflow_address to the host's own address.")
+        ]
     if is_address(address):
         parsed = ipaddress.ip_address(address)
         if parsed.is_unspecified or parsed.is_multicast or address == "255.255.255.255":
-            return [Problem("FD118", where, address, "the address of one host", "Set airflow_address to the host's own address.")]
+            return [Problem(Code.FD118, where, address, "the address of one host", "Set airflow_address to the host's own address.")]
     return []
 
 
@@ -106,7 +117,7 @@ def check_default_queue(queues: Mapping[str, Iterable[str]], default: str) -> li
         return []
     return [
         Problem(
-            "FD114",
+            Code.FD114,
             "airflow_worker_queues",
             f"no worker for {default!r}, the queue of all tasks that name none",
             f"a worker of it, or another default than {', '.join(sorted(queues))} lack",
@@ -122,7 +133,7 @@ def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
     shown = ", ".join(f"{name} in {path}" for path, name in sorted(clusters.items()))
     return [
         Problem(
-            "FD128",
+            Code.FD128,
             "the inventories of this run",
             f"{len(set(clusters.values()))} clusters ({shown})",
             "one",
@@ -148,13 +159,13 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     for group in GROUPS:
         if group not in unneeded and not any(group in host.groups for host in hosts):
             remedy = f"Add a host to airflow_{group} in the inventory{instead.get(group, '')}."
-            problems.append(Problem("FD101", f"group airflow_{group}", "no host", "at least one host", remedy))
+            problems.append(Problem(Code.FD101, f"group airflow_{group}", "no host", "at least one host", remedy))
     problems += metastore_validation.check(sum("metastore" in host.groups for host in hosts), settings)
     brokers = sum("rabbitmq" in host.groups for host in hosts)
     if brokers and brokers not in (1, 3, 5):
         problems.append(
             Problem(
-                "FD102",
+                Code.FD102,
                 "group airflow_rabbitmq",
                 f"{brokers} hosts",
                 "1, 3 or 5",
@@ -169,7 +180,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     if version not in SUPPORTED_VERSIONS:
         problems.append(
             Problem(
-                "FD104",
+                Code.FD104,
                 "airflow_version",
                 repr(version),
                 " or ".join(SUPPORTED_VERSIONS),
@@ -202,12 +213,12 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
         where = f"airflow_worker_queues of host {host.name}"
         names = [queue.name for queue in host.queues]
         if not names:
-            problems.append(Problem("FD105", where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
+            problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
         for name in names:
             if not _QUEUE_NAME.fullmatch(name):
                 problems.append(
                     Problem(
-                        "FD106",
+                        Code.FD106,
                         where,
                         repr(name),
                         "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'",
@@ -215,7 +226,7 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(Problem("FD107", where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
+            problems.append(Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
     return problems
 
 
@@ -233,7 +244,7 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
         if other != host.name:
             problems.append(
                 Problem(
-                    "FD108",
+                    Code.FD108,
                     f"airflow_address of host {host.name}",
                     f"{host.address}, which host {other} has too",
                     "one address per host",
@@ -253,7 +264,7 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
         return []
     return [
         Problem(
-            "FD129",
+            Code.FD129,
             "airflow_postgresql_config.max_connections",
             str(given),
             f"at least {need}, which this cluster's processes may open",
@@ -271,9 +282,9 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
         used = {host.ssh_port: "the SSH server", **{port.first: port.purpose for port in found if not port.variable}}
         for name, number in ((port.variable, port.first) for port in found if port.variable):
             if not 1024 <= number <= 65535:
-                problems.append(Problem("FD109", name, str(number), "1024 to 65535", "Choose a port that needs no privilege."))
+                problems.append(Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege."))
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"
-                problems.append(Problem("FD110", f"host {host.name}", both, "different ports", "Change one of the two."))
+                problems.append(Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two."))
     return problems

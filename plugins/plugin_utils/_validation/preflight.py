@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import WRONG_KEY
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     EPMD_PORT,
@@ -35,6 +36,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey i
     own_names,
     service_ports,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
 # Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
@@ -64,7 +66,7 @@ def check(
         problems = [*_check_manager(looked), *_check_cluster(looked, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
-            problems += _check_database(looked["database"], cluster)
+            problems += _check_database(looked["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
     problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
     warnings: list[str] = []
@@ -86,7 +88,7 @@ def host_data(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, survey.HostDa
 def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
     said = facts["preflight"]["stores"]
     stores = {store for store in said if said[store]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
-    members = {store: tuple(said[store]["members"]) for store in said}
+    members = {store: None if said[store]["members"] is None else tuple(said[store]["members"]) for store in said}
     return survey.HostData(frozenset(stores), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
@@ -96,12 +98,12 @@ def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
         remedy = "Start them, mend the way to them, or take them out of the run with --limit."
-        problems.append(Problem("FD212", f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
+        problems.append(Problem(Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
         found = f"no look at the host possible ({_first(barred)})"
-        problems.append(Problem("FD213", f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
+        problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
 
 
@@ -111,21 +113,22 @@ def _first(errors: Mapping[str, str]) -> str:
 
 
 def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
-    distribution, release = str(facts.get("distribution")), str(facts.get("distribution_major_version"))
+    system = facts["flightdeck_system"]
+    distribution, release = str(system["distribution"]), str(system["distribution_major_version"])
     if distribution == "Debian" and release in DEBIAN_RELEASES:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
-    return [Problem("FD201", "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
 
 
 def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
     problems = []
     if not looked["root"]:
         remedy = "Set ansible_user: root, or ansible_become: true with its password."
-        problems.append(Problem("FD213", "account", "an account that is not root", "root", remedy))
+        problems.append(Problem(Code.FD213, "account", "an account that is not root", "root", remedy))
     if not looked["systemd"]:
         remedy = "The services are systemd units: use such a host."
-        problems.append(Problem("FD214", "system", "no systemd", "systemd as the service manager", remedy))
+        problems.append(Problem(Code.FD214, "system", "no systemd", "systemd as the service manager", remedy))
     return problems
 
 
@@ -135,7 +138,7 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
         return []
     return [
         Problem(
-            "FD208",
+            Code.FD208,
             "cluster",
             f"{there[0]!r} with identity {there[-1]}, written by an earlier deployment",
             f"this cluster, {own_mark.strip()!r}, or none",
@@ -148,18 +151,19 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     node, looked = cluster.nodes[name], facts["preflight"]
     problems = []
     version = cluster.version.full
-    python = ".".join(str(facts["python"]["version"][part]) for part in ("major", "minor"))
+    system = facts["flightdeck_system"]
+    python = str(system["python"])
     if node.components and python not in VERSIONS[version].pythons:
         problems.append(
             Problem(
-                "FD202",
+                Code.FD202,
                 "Python",
-                f"{python} on Debian {facts['distribution_major_version']}",
+                f"{python} on Debian {system['distribution_major_version']}",
                 f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
                 "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
             )
         )
-    problems += _check_memory(node, int(facts["memtotal_mb"]))
+    problems += _check_memory(node, int(system["memtotal_mb"]))
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
     if looked["root"]:
@@ -168,7 +172,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     if looked["foreign"]:
         problems.append(
             Problem(
-                "FD208",
+                Code.FD208,
                 "service",
                 f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
                 "none",
@@ -178,10 +182,10 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     if looked["without_candidate"]:
         remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
         found = f"no candidate for {', '.join(looked['without_candidate'])}"
-        problems.append(Problem("FD220", "packages", found, "packages that apt can install", remedy))
+        problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
     if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
-        problems.append(Problem("FD217", "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
+        problems.append(Problem(Code.FD217, "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
@@ -201,32 +205,44 @@ def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Probl
     there = database.get("schema", "")
     if there in newer and not cluster.allow_downgrade:
         remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
-        problems.append(Problem("FD216", "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
+        problems.append(Problem(Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
     if not database.get("decrypts", True):
-        problems.append(
-            Problem(
-                "FD215",
-                "airflow_fernet_key",
-                "a key that does not decrypt the connections and variables in the metastore",
-                "the key that encrypted them",
-                "Restore it, from a copy of the secrets file; or set both, the new one first: NEW,OLD.",
-            )
-        )
+        problems.append(Problem(Code.FD215, "airflow_fernet_key", *WRONG_KEY))
     return problems
 
 
 def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
     """What does no harm today."""
     warnings = []
-    unkept = [name for name, looked in looks.items() if not looked["synchronised"]]
-    if unkept:
-        warnings.append(f"FD218 hosts {', '.join(unkept)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
+    drifting = [name for name, looked in looks.items() if looked["synchronised"] is False]
+    if drifting:
+        warnings.append(f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
     backing = {name for name, node in cluster.nodes.items() if not all(isinstance(service, Component) for service in node_services(node))}
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
-            f"FD219 hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy at any time. "
-            "Name them in Unattended-Upgrade::Package-Blacklist."
+            f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy "
+            "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
+        )
+    return warnings + _warn_unknown(looks, cluster)
+
+
+def _warn_unknown(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
+    """What could not be asked, so that a check did not happen: no refusal where a wrong answer costs no data."""
+    unknown = {
+        "whether a time service keeps the clock, because the kernel does not say": "synchronised",
+        "whether the packages can be installed, because apt-cache does not answer": "without_candidate",
+    }
+    warnings = []
+    for what, key in unknown.items():
+        if names := [name for name, looked in looks.items() if looked[key] is None]:
+            warnings.append(f"{Code.FD224} hosts {', '.join(names)}: unknown {what}.")
+    servers = [name for name, node in cluster.nodes.items() if node.metastore and name in looks]
+    # All servers have the same data: one answer is enough.
+    if servers and all(looks[name]["database"] is None for name in servers):
+        warnings.append(
+            f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in it, because PostgreSQL on "
+            f"{', '.join(servers)} has data and does not answer. This run starts it, and checks both before it migrates."
         )
     return warnings
 
@@ -237,7 +253,7 @@ def _check_memory(node: Node, total: int) -> list[Problem]:
         return []
     parts = ", ".join(f"{name} {size}" for name, size in need.items())
     remedy = "Give the host more memory, or some of its groups to another host."
-    return [Problem("FD204", "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
+    return [Problem(Code.FD204, "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
 
 
 def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
@@ -249,14 +265,14 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(
-                Problem("FD205", f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
             )
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."
-            problems.append(Problem("FD205", f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+            problems.append(Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
         elif 0 <= disk["free_inodes"] < INODES:
             problems.append(
-                Problem("FD205", f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
+                Problem(Code.FD205, f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
             )
     return problems
 
@@ -282,7 +298,7 @@ def _check_listeners(
             unit = f", {holder['unit']}" if holder["unit"] else ""
             who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
             remedy = "Stop it, or give the service another port."
-            problems.append(Problem("FD207", f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
+            problems.append(Problem(Code.FD207, f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
     return problems
 
 
@@ -303,7 +319,7 @@ def _check_names(name: str, found: Mapping[str, list[str]], cluster: Cluster) ->
         # What we write is the name of a host with its address.
         cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
         remedy = f"Correct DNS or /etc/hosts, or {cure}."
-        problems.append(Problem("FD209", f"name {each} of {purpose}", found_text, "the address of that host", remedy))
+        problems.append(Problem(Code.FD209, f"name {each} of {purpose}", found_text, "the address of that host", remedy))
     return problems
 
 
@@ -325,7 +341,7 @@ def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Prob
         return []
     return [
         Problem(
-            "FD210",
+            Code.FD210,
             "release",
             f"Airflow {current} in use",
             f"{version} or older",
@@ -342,7 +358,7 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
             names.setdefault(facts["preflight"]["identity"], []).append(name)
     return [
         Problem(
-            "FD211",
+            Code.FD211,
             f"hosts {', '.join(sorted(same))}",
             "one machine under several names",
             "one name per machine",
@@ -360,11 +376,11 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
         by_release: dict[str, list[str]] = {}
         for name, facts in hosts.items():
             if group in cluster.nodes[name].services:
-                by_release.setdefault(str(facts["distribution_major_version"]), []).append(name)
+                by_release.setdefault(str(facts["flightdeck_system"]["distribution_major_version"]), []).append(name)
         if len(by_release) > 1:
             shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
             remedy = f"{reason}: use one release in the whole group."
-            problems.append(Problem("FD203", f"group airflow_{group}", shown, "one Debian release", remedy))
+            problems.append(Problem(Code.FD203, f"group airflow_{group}", shown, "one Debian release", remedy))
     return problems
 
 
@@ -378,7 +394,7 @@ def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, limit:
         return []
     found = f"{cluster.scheduler_mode}, --limit {limit}, and the other mode on {', '.join(other)}"
     remedy = "Schedulers outside of this run would go on as before: run without --limit."
-    return [Problem("FD182", "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
+    return [Problem(Code.FD182, "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
 
 
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -404,9 +420,9 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
         said = f"at least {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} {others}"
         if abs(skew) > SKEW_FAIL and len(clocks) > 1:
             remedy = "Run a time service (chrony or systemd-timesyncd): tokens and heartbeats would be refused."
-            problems.append(Problem("FD206", f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
+            problems.append(Problem(Code.FD206, f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
         elif abs(skew) > SKEW_WARN:
-            warnings.append(f"FD206 clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
+            warnings.append(f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
     return problems, warnings
 
 
@@ -420,12 +436,28 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
                 (
                     name,
                     Problem(
-                        "FD221",
+                        Code.FD221,
                         "data",
                         f"none of {' and '.join(lost)}, whose other members still count on it",
                         "the data of a member",
                         "Mount them where they are missing. When they are lost for good, the empty host takes their place by "
                         f"playbooks/replace_host.yml -e airflow_replaced_host={name}",
+                    ),
+                )
+            )
+        unknown = [store for store in MEMBER_TIERS if name in known[store].unknown]
+        if unknown:
+            silent = sorted({origin for store in unknown for origin in known[store].origins})
+            problems.append(
+                (
+                    name,
+                    Problem(
+                        Code.FD223,
+                        "data",
+                        f"none of {' and '.join(MEMBER_TIERS[store] for store in unknown)}, and too few answers of the members that have "
+                        f"data ({', '.join(silent)}) to know whether they count on it",
+                        "members that answer, or the data of a member",
+                        "Start the service on those hosts and run again. A host that starts empty in the place of a member can cost data.",
                     ),
                 )
             )
@@ -435,5 +467,5 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
         if unseen:
             remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."
             found = f"none of {' and '.join(unseen)}, and most other members are not part of this run"
-            problems.append((name, Problem("FD222", "data", found, "data, or a run with the other members", remedy)))
+            problems.append((name, Problem(Code.FD222, "data", found, "data, or a run with the other members", remedy)))
     return problems

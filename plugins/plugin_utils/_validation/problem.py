@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
     """A finding of the validation.
 
-    ``code`` is stable, so that it can be searched for; ``where`` is a variable, group or host; none of the fields holds a secret.
+    ``where`` is a variable, group or host; none of the fields holds a secret.
     """
 
-    code: str
+    code: Code
     where: str
     found: str
     expected: str

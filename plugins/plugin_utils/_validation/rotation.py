@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ROTATABLE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
@@ -19,19 +20,19 @@ def check(
     problems = []
     if limit:
         remedy = "A host that is left out would be shut out: run without --limit."
-        problems.append(Problem("FD162", "--limit", repr(limit), "all hosts", remedy))
+        problems.append(Problem(Code.FD162, "--limit", repr(limit), "all hosts", remedy))
     for name in names:
         if name not in ROTATABLE:
             problems.append(
-                Problem("FD160", "airflow_rotate", repr(name), ", ".join(ROTATABLE), "Name secrets without the prefix airflow_.")
+                Problem(Code.FD160, "airflow_rotate", repr(name), ", ".join(ROTATABLE), "Name secrets without the prefix airflow_.")
             )
         elif name in foreign:
             remedy = "Change the password on your server, then the URL in the inventory, and run site.yml."
-            problems.append(Problem("FD179", "airflow_rotate", name, "a secret of a server that the collection runs", remedy))
+            problems.append(Problem(Code.FD179, "airflow_rotate", name, "a secret of a server that the collection runs", remedy))
         elif name not in values or given.get(name, values[name]) != values[name]:
             problems.append(
                 Problem(
-                    "FD161",
+                    Code.FD161,
                     f"airflow_{name}",
                     "a value of your own in the inventory",
                     "the one that the collection made and keeps",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME, GENERATED, GIVEN, PUBLIC
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 # Words that default and example passwords are made of.
@@ -30,35 +31,39 @@ def check_secrets(given: Mapping[str, str], admin_user: str) -> list[Problem]:
         if other != name:
             problems.append(
                 _problem(
-                    "FD145", name, f"the value of airflow_{other}", "a value of its own", "One that leaks must not open the other's door."
+                    Code.FD145,
+                    name,
+                    f"the value of airflow_{other}",
+                    "a value of its own",
+                    "One that leaks must not open the other's door.",
                 )
             )
     return problems
 
 
-def _problem(code: str, name: str, found: str, expected: str, remedy: str) -> Problem:
+def _problem(code: Code, name: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem(code, f"airflow_{name}", found, expected, remedy)
 
 
 def _check_secret(name: str, value: str, account: str) -> list[Problem]:
     if _CONTROL.search(value):
-        return [_problem("FD143", name, "a line break or another control character", "printable characters", "Choose another value.")]
+        return [_problem(Code.FD143, name, "a line break or another control character", "printable characters", "Choose another value.")]
     if name == "fernet_key":
         return _check_fernet(value)
     if name == "rabbitmq_cookie":
         try:
             cookie(value)
         except ValueError as error:
-            return [_problem("FD142", name, "a value that cannot be used", "an Erlang cookie", f"{error}.")]
+            return [_problem(Code.FD142, name, "a value that cannot be used", "an Erlang cookie", f"{error}.")]
         return []
     shortest, longest = BY_NAME[name].length
     if account and value.lower() == account.lower():
-        return [_problem("FD146", name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
+        return [_problem(Code.FD146, name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
     if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
-        return [_problem("FD146", name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
+        return [_problem(Code.FD146, name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
     if not shortest <= len(value.encode()) <= longest:
         found = f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
-        return [_problem("FD144", name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]
+        return [_problem(Code.FD144, name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]
     return []
 
 
@@ -70,7 +75,7 @@ def _check_fernet(value: str) -> list[Problem]:
         return []
     which = "a value that is no Fernet key" if len(keys) == 1 else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
     remedy = "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
-    return [_problem("FD141", "fernet_key", which, "32 bytes as 44 characters of URL-safe base64", remedy)]
+    return [_problem(Code.FD141, "fernet_key", which, "32 bytes as 44 characters of URL-safe base64", remedy)]
 
 
 def plain_secrets(text: str) -> list[str]:
@@ -99,7 +104,8 @@ def plain_warning(places: Mapping[str, Iterable[str]]) -> str | None:
     shown = [f"{', '.join(names)} in {path}" for path, names in places.items() if names]
     if not shown:
         return None
-    return f"FD149 secrets in clear: {'; '.join(shown)}. Encrypt them with ansible-vault, or leave them out: then they are made and kept."
+    remedy = "Encrypt them with ansible-vault, or leave them out: then they are made and stored."
+    return f"{Code.FD149} secrets in clear: {'; '.join(shown)}. {remedy}"
 
 
 def cookie(value: str) -> str:

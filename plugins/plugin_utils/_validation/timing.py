@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import BROKER_CONNECT, LONGEST_OUTAGE, budget, seconds_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
@@ -20,7 +21,7 @@ def check(config: Mapping[str, object], major: int) -> list[Problem]:
 
 
 def _problem(where: str, found: str, expected: str, remedy: str) -> Problem:
-    return Problem("FD137", f"airflow_config.{where}", found, expected, remedy)
+    return Problem(Code.FD137, f"airflow_config.{where}", found, expected, remedy)
 
 
 def _check_3(config: Mapping[str, object]) -> list[Problem]:

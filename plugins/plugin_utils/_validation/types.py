@@ -8,11 +8,10 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 PREFIX = "airflow_"
-# Variables of earlier versions: {name: (what to use instead, or empty; since which version)}. An old name is an error, never an alias.
-REMOVED: dict[str, tuple[str, str]] = {}
 # What playbooks and roles of the collection give each other; not the user's.
 INTERNAL = frozenset(
     {
@@ -80,24 +79,15 @@ def arguments(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: found[name] for name in user_variables(found) if name not in settings}
 
 
-def check_unknown(names: list[str], options: Mapping[str, Any], removed: Mapping[str, tuple[str, str]] | None = None) -> list[Problem]:
-    """A problem for every variable that no spec knows, with its successor or the closest name that a spec knows.
-
-    ``removed`` is shaped as ``REMOVED``, its default.
-    """
-    removed = REMOVED if removed is None else removed
+def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]:
+    """A problem for every variable that no spec knows, with the closest name that a spec knows."""
     problems = []
     for name in names:
         if name in options:
             continue
-        if name in removed:
-            successor, since = removed[name]
-            remedy = f"Use {successor}." if successor else "Remove it: it has no successor."
-            problems.append(Problem("FD113", f"variable {name}", f"a name that went with version {since}", "a documented variable", remedy))
-            continue
         close = difflib.get_close_matches(name, options, n=1)
         remedy = f"Did you mean {close[0]}?" if close else "Remove it."
-        problems.append(Problem("FD120", f"variable {name}", "an unknown name", "a documented variable", remedy))
+        problems.append(Problem(Code.FD120, f"variable {name}", "an unknown name", "a documented variable", remedy))
     return problems
 
 
@@ -121,7 +111,7 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
         expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
         found = "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
         detail = "" if option.get("no_log") else "; ".join(result.error_messages)
-        problems.append(Problem("FD121", f"variable {name}", found, expected, detail or f"Write it as {expected}."))
+        problems.append(Problem(Code.FD121, f"variable {name}", found, expected, detail or f"Write it as {expected}."))
     return problems, good
 
 
@@ -146,7 +136,7 @@ def check_same(values: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
             odd = next(host for host, given in values.items() if name in given)
             problems.append(
                 Problem(
-                    "FD122",
+                    Code.FD122,
                     f"variable {name}",
                     f"a value on host {odd} that not all hosts have",
                     "one value for the whole cluster",

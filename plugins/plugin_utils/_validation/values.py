@@ -13,6 +13,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.airflow_options import SECRET_NAME
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 # Task slots of one queue.
@@ -170,7 +171,7 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
         if name in RANGES:
             low, high, why = RANGES[name]
             if not low <= int(value) <= high:
-                problems.append(Problem("FD116", f"variable {name}", str(value), f"{low} to {high}", why))
+                problems.append(Problem(Code.FD116, f"variable {name}", str(value), f"{low} to {high}", why))
         elif name in _FORMS:
             problems += _check_form(name, str(value))
         elif name in _URLS:
@@ -188,26 +189,30 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
 
 def _url_problem(name: str, fault: str, schemes: Iterable[str]) -> Problem:
     expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} and a host, with a port where needed"
-    return Problem("FD119", f"variable {name}", f"a URL with {fault}", expected, "Correct the URL.")
+    return Problem(Code.FD119, f"variable {name}", f"a URL with {fault}", expected, "Correct the URL.")
 
 
 def _check_form(name: str, value: str) -> list[Problem]:
     pattern, expected, remedy = _FORMS[name]
     where = f"variable {name}"
     if not re.fullmatch(pattern, value):
-        return [Problem("FD117", where, repr(value), expected, remedy)]
+        return [Problem(Code.FD117, where, repr(value), expected, remedy)]
     if name == "airflow_user" and value in _FOREIGN_ACCOUNTS:
         return [
-            Problem("FD117", where, repr(value), "an account of its own", "Airflow runs the users' code: it must not be another service.")
+            Problem(
+                Code.FD117, where, repr(value), "an account of its own", "Airflow runs the users' code: it must not be another service."
+            )
         ]
     if name.endswith("_memory_max") and value != "infinity" and not value.endswith("%"):
         digits, unit = (value[:-1], value[-1]) if value[-1].isalpha() else (value, "")
         if int(digits) * _UNITS[unit] < _LEAST_MEMORY:
             return [
-                Problem("FD116", where, value, "at least 256M", "A number without a unit means bytes; no Airflow process starts in less.")
+                Problem(
+                    Code.FD116, where, value, "at least 256M", "A number without a unit means bytes; no Airflow process starts in less."
+                )
             ]
     if name.endswith("_memory_max") and re.fullmatch(r"0(\.\d+)?%", value):
-        return [Problem("FD116", where, value, "at least 1%", "No Airflow process starts in less.")]
+        return [Problem(Code.FD116, where, value, "at least 1%", "No Airflow process starts in less.")]
     return []
 
 
@@ -215,15 +220,17 @@ def _check_path(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not value:
         needed = name not in _PATHS_OR_NOTHING
-        return [Problem("FD126", where, "nothing", "an absolute path", "Leave it out, or give a path.")] if needed else []
+        return [Problem(Code.FD126, where, "nothing", "an absolute path", "Leave it out, or give a path.")] if needed else []
     if name in _PATHS_ON_CONTROLLER:
         if re.search(r"[\0\n\r]", value) or not value.startswith(("/", "~")):
-            return [Problem("FD126", where, repr(value), "an absolute path on the controller", "Begin it with /, or {{ inventory_dir }}/.")]
+            return [
+                Problem(Code.FD126, where, repr(value), "an absolute path on the controller", "Begin it with /, or {{ inventory_dir }}/.")
+            ]
         return []
     if not _PATH.fullmatch(value) or ".." in value.split("/"):
         return [
             Problem(
-                "FD126",
+                Code.FD126,
                 where,
                 repr(value),
                 "an absolute path of letters, digits and . _ + @ - /",
@@ -236,7 +243,7 @@ def _check_path(name: str, value: str) -> list[Problem]:
     # A cache may be anywhere.
     if _SHARED_DIR.fullmatch(path) or (_SYSTEM_DIR.fullmatch(path) and name != "airflow_uv_cache_dir"):
         remedy = "This one is the system's: choose one below /var/lib, /opt or /srv."
-        return [Problem("FD126", where, repr(value), "a directory of its own", remedy)]
+        return [Problem(Code.FD126, where, repr(value), "a directory of its own", remedy)]
     return []
 
 
@@ -255,7 +262,7 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             shown = repr(text) if "@" not in text else "a requirement"
             problems.append(
                 Problem(
-                    "FD117", where, shown, "one Python requirement, for example name==1.0", "No options and no paths: one package each."
+                    Code.FD117, where, shown, "one Python requirement, for example name==1.0", "No options and no paths: one package each."
                 )
             )
             continue
@@ -263,7 +270,7 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
         if re.search(r"@\s*\S*://[^/\s]*@", text):
             problems.append(
                 Problem(
-                    "FD117",
+                    Code.FD117,
                     where,
                     f"a login in the URL of {package}",
                     "no login",
@@ -272,10 +279,10 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             )
         if package in _AIRFLOW_ITSELF:
             problems.append(
-                Problem("FD117", where, repr(text), f"packages besides Airflow {version}", "Set airflow_version, or airflow_lock_file.")
+                Problem(Code.FD117, where, repr(text), f"packages besides Airflow {version}", "Set airflow_version, or airflow_lock_file.")
             )
         if package in seen:
-            problems.append(Problem("FD117", where, f"{package} twice", "each package once", "Remove one of the two."))
+            problems.append(Problem(Code.FD117, where, f"{package} twice", "each package once", "Remove one of the two."))
         seen[package] = text
     return problems
 
@@ -283,7 +290,7 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
 def _check_packages(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not _PACKAGE.fullmatch(text)]
     return [
-        Problem("FD117", f"variable {name}", repr(text), "the name of a Debian package", "One package each: lower case, no options.")
+        Problem(Code.FD117, f"variable {name}", repr(text), "the name of a Debian package", "One package each: lower case, no options.")
         for text in wrong
     ]
 
@@ -298,7 +305,11 @@ def _check_sections(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not re.fullmatch(r"[a-z][a-z0-9_.]*", text)]
     return [
         Problem(
-            "FD117", f"variable {name}", repr(text), "a section's name in lower case", "Write the name as the package's documentation does."
+            Code.FD117,
+            f"variable {name}",
+            repr(text),
+            "a section's name in lower case",
+            "Write the name as the package's documentation does.",
         )
         for text in wrong
     ]
@@ -306,7 +317,7 @@ def _check_sections(name: str, value: Any, _version: str) -> list[Problem]:
 
 def _check_recipients(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", text)]
-    return [Problem("FD117", f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.") for text in wrong]
+    return [Problem(Code.FD117, f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.") for text in wrong]
 
 
 def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
@@ -342,7 +353,7 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
 
 
 def _environment(where: str, found: str, expected: str, remedy: str) -> Problem:
-    return Problem("FD139", where, found, expected, remedy)
+    return Problem(Code.FD139, where, found, expected, remedy)
 
 
 def _check_postgresql(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
@@ -351,15 +362,15 @@ def _check_postgresql(name: str, value: Mapping[str, Any], _version: str) -> lis
         where = f"{name}.{setting}"
         lowered = str(setting).lower()
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", str(setting)) or lowered.startswith("include"):
-            problems.append(Problem("FD117", where, "no setting's name", "the name of a PostgreSQL setting", "Correct the name."))
+            problems.append(Problem(Code.FD117, where, "no setting's name", "the name of a PostgreSQL setting", "Correct the name."))
         elif lowered in _POSTGRESQL_OWNED:
             problems.append(
-                Problem("FD134", where, "a setting of the collection", "to leave it to the collection", _POSTGRESQL_OWNED[lowered])
+                Problem(Code.FD134, where, "a setting of the collection", "to leave it to the collection", _POSTGRESQL_OWNED[lowered])
             )
         elif isinstance(content, dict) or content is None or re.search(r"[\n\r\0]", str(content)):
-            problems.append(Problem("FD117", where, "no single value", "text, a number, true or false", "Write one value on one line."))
+            problems.append(Problem(Code.FD117, where, "no single value", "text, a number, true or false", "Write one value on one line."))
         elif lowered in _POSTGRESQL_NEVER_OFF and str(content).lower() in ("false", "off", "no", "0"):
-            problems.append(Problem("FD117", where, str(content), "on", _POSTGRESQL_NEVER_OFF[lowered]))
+            problems.append(Problem(Code.FD117, where, str(content), "on", _POSTGRESQL_NEVER_OFF[lowered]))
     return problems
 
 
@@ -382,18 +393,20 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
             unknown = sorted(str(key) for key in entry if key not in ("name", "concurrency"))
             if unknown:
                 problems.append(
-                    Problem("FD115", where, f"{', '.join(unknown)} of a queue", "name and concurrency only", "Remove or correct the key.")
+                    Problem(
+                        Code.FD115, where, f"{', '.join(unknown)} of a queue", "name and concurrency only", "Remove or correct the key."
+                    )
                 )
             if "name" not in entry:
-                problems.append(Problem("FD115", where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."))
+                problems.append(Problem(Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."))
             if isinstance(entry.get("concurrency"), bool):
                 problems.append(
-                    Problem("FD115", where, "a truth value as concurrency", "a whole number", "Write a number, or leave it out.")
+                    Problem(Code.FD115, where, "a truth value as concurrency", "a whole number", "Write a number, or leave it out.")
                 )
             elif (number := slots(entry.get("concurrency"))) is None or number > _MOST_SLOTS:
                 problems.append(
                     Problem(
-                        "FD112",
+                        Code.FD112,
                         where,
                         f"concurrency {entry.get('concurrency')!r} of queue {str(entry.get('name', ''))!r}",
                         f"a whole number, 0 to {_MOST_SLOTS}",
@@ -401,7 +414,7 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                     )
                 )
         elif isinstance(entry, (list, bool)) or entry is None:
-            problems.append(Problem("FD115", where, repr(entry), "a name, or {name: ..., concurrency: ...}", "Write the queue's name."))
+            problems.append(Problem(Code.FD115, where, repr(entry), "a name, or {name: ..., concurrency: ...}", "Write the queue's name."))
     return problems
 
 
@@ -414,7 +427,7 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
         host, seconds = next(iter(slow.items()))
         problems.append(
             Problem(
-                "FD129",
+                Code.FD129,
                 "airflow_max_task_seconds",
                 f"{longest} s, less than airflow_worker_drain_timeout_seconds, {seconds} s on host {host}",
                 "the longest task, at least as long as a worker waits for one",
@@ -426,7 +439,7 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
         if f"{root}/".startswith(f"{path}/") or f"{path}/".startswith(f"{root}/"):
             problems.append(
                 Problem(
-                    "FD129",
+                    Code.FD129,
                     "airflow_root",
                     f"{root}, which is or shares a path with {name}, {path}",
                     "releases outside of what the Airflow account may write",
@@ -435,6 +448,6 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
             )
     if home == logs:
         problems.append(
-            Problem("FD129", "airflow_log_dir", f"{logs}, which is airflow_home too", "two directories", "Choose one below it.")
+            Problem(Code.FD129, "airflow_log_dir", f"{logs}, which is airflow_home too", "two directories", "Choose one below it.")
         )
     return problems

@@ -29,7 +29,7 @@ def rendered(name, names, member, store):
         "airflow_cluster": {"nodes": {member: {"etcd": share}}, "tls": {"enabled": True}},
         "inventory_hostname": member,
         "ansible_managed": "Managed",
-        "ansible_facts": {"distribution_major_version": "12", "flightdeck_stores": {"etcd": store}},
+        "ansible_facts": {"flightdeck_system": {"distribution_major_version": "12"}, "flightdeck_stores": {"etcd": store}},
         "__etcd_joined": {"initial_cluster": "db1=https://192.0.2.131:2380,db9=https://192.0.2.9:2380"},
     }
     text = Templar(DataLoader(), values).template(trust_as_template((ROLE / "templates/etc/etcd" / name).read_text()))

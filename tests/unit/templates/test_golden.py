@@ -23,13 +23,7 @@ ROLE = ROOT / "roles/airflow"
 GOLDEN = Path(__file__).parent / "golden"
 MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
 UNIT_TEMPLATE = (ROLE / "templates/etc/systemd/system/airflow.service.j2").read_text()
-FACTS = {
-    "processor_nproc": 4,
-    "memtotal_mb": 16000,
-    "python": {"version": {"major": 3, "minor": 11}},
-    "distribution_release": "bookworm",
-    "machine": "x86_64",
-}
+SYSTEM = {"processor_nproc": 4, "memtotal_mb": 16000, "python": "3.11", "distribution_release": "bookworm", "machine": "x86_64"}
 
 
 def load(path):
@@ -66,7 +60,7 @@ def variables(version, name, component="", **changes):
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
     found["airflow_secrets"].update({name: f"{name}-value" for name in ("scheduler_password", "scheduler_lease_password")})
     found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
-    found.update(ansible_facts=FACTS, inventory_hostname=name)
+    found.update(ansible_facts={"flightdeck_system": SYSTEM}, inventory_hostname=name)
     return found
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 
 @pytest.fixture
 def store(tmp_path: Path) -> _dags.Store:
-    me = pwd.getpwuid(os.geteuid()).pw_name
-    return _dags.Store(str(tmp_path / "dags"), me, grp.getgrgid(os.getegid()).gr_name)
+    return _dags.Store(str(tmp_path / "dags"), grp.getgrgid(os.getegid()).gr_name)
 
 
 def ship(store: _dags.Store, source: Path, *, keep: int = 3, check: bool = False) -> dict[str, object]:
@@ -145,4 +143,4 @@ def test_a_link_that_leads_elsewhere_is_replaced(store: _dags.Store, source: Pat
 
 def test_a_missing_account_is_named(tmp_path: Path, source: Path) -> None:
     with pytest.raises(_dags.StoreError, match=r"nobody-here.*the role flightdeck.airflow.airflow makes the account"):
-        ship(_dags.Store(str(tmp_path / "x"), "root", "nobody-here"), source)
+        ship(_dags.Store(str(tmp_path / "x"), "nobody-here"), source)

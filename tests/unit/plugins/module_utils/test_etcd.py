@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
@@ -36,9 +38,51 @@ def test_one_that_is_none_is_not_found():
     assert _etcd.find(listed(), "db3", DB3) is None
 
 
-@pytest.mark.parametrize("text", ["", "Error: context deadline exceeded", "{}"])
-def test_no_answer_has_no_members(text):
-    assert _etcd.members(text) == []
+@pytest.mark.parametrize("text", ["", "Error: context deadline exceeded", "{}", "[]", '{"members": [{}]}'])
+def test_no_answer_is_not_an_answer_without_members(text):
+    with pytest.raises(ValueError, match=r"no list of members|Expecting value"):
+        _etcd.members(text)
+
+
+@pytest.fixture
+def peer():
+    """The listener for peers of a member that answers with ``peer.says``; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/members" else 404)
+            self.end_headers()
+            self.wfile.write(server.says.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    server.says = ""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_member_that_waits_for_the_others_answers_its_peers(peer):
+    """Its answer has the members' ids under another name than that for clients."""
+    peer.says = json.dumps([{"id": member["ID"], **member} for member in (*STARTED, NEVER_STARTED)])
+    assert _etcd.seen_by_peer(peer.url) == listed(NEVER_STARTED)
+
+
+@pytest.mark.parametrize("says", ["", "{}", '{"members": []}', '[{"name": "db1"}]'])
+def test_a_peer_that_says_something_else_has_not_answered(peer, says):
+    peer.says = says
+    assert _etcd.seen_by_peer(peer.url) is None
+
+
+def test_a_member_that_does_not_run_or_has_no_certificate_has_not_answered():
+    assert _etcd.seen_by_peer("http://127.0.0.1:1") is None
+    assert _etcd.seen_by_peer("https://127.0.0.1:1") is None
 
 
 def test_one_that_joins_is_told_of_all_and_its_own_name():

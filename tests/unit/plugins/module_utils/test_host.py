@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import socket
@@ -126,25 +127,105 @@ def test_whether_upgrades_may_come_at_any_time(text, surprising):
     assert _host.parse_unattended(text) is surprising
 
 
-def test_a_command_that_fails_or_does_not_exist_says_nothing():
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Makes a program that is found before all others: a shell script."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+    def make(name, script):
+        path = tmp_path / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    return make
+
+
+def test_a_command_that_fails_does_not_exist_or_takes_too_long_has_no_answer(monkeypatch):
     assert _host.run("echo", "said") == "said\n"
-    assert _host.run("no-such-command-here") == ""
-    assert _host.run("sh", "-c", "exit 3") == ""
+    assert _host.run("true") == ""
+    assert _host.run("no-such-command-here") is None
+    assert _host.run("sh", "-c", "echo half; exit 3") is None
+    monkeypatch.setattr(_host, "_COMMAND_SECONDS", 0.1)
+    assert _host.run("sleep", "5") is None
 
 
-def test_a_host_without_a_database_has_nothing_in_it():
-    assert _host.database("no_such_database", 1) == {}
+# psql as it answers _host: databases, tables, and rows of two of them; RC is its exit code where the server is asked for what WHERE says.
+PSQL = """
+case "$*" in *{where}*) exit {rc} ;; esac
+case "$*" in
+    *pg_database*) printf 'postgres\\n{databases}' ;;
+    *to_regclass*) printf '{tables}' ;;
+    *version_num*) printf '{schema}' ;;
+    *is_encrypted*) echo gAAAAA= ;;
+esac
+"""
+TABLES = "alembic_version\\nconnection\\nvariable\\n"
 
 
-@pytest.mark.parametrize(("log", "data"), [("0000000000000000-0000000000000000.wal", True), ("", False)])
-def test_etcd_has_data_when_it_has_a_log(tmp_path, monkeypatch, log, data):
-    """A member that the others refused leaves its directories behind."""
+@pytest.mark.parametrize(
+    ("server", "found"),
+    [
+        ({}, {"schema": "d2f4e1b3c5a7", "token": "gAAAAA="}),
+        # Just installed, just made, and a first migration that was interrupted.
+        ({"databases": ""}, {}),
+        ({"tables": ""}, {}),
+        ({"schema": "", "tables": "alembic_version\\n"}, {}),
+        # It is stopped or starts, and a statement that is cut off.
+        ({"where": "pg_database"}, None),
+        ({"where": "to_regclass"}, None),
+        ({"where": "version_num"}, None),
+        ({"where": "is_encrypted"}, None),
+    ],
+)
+def test_what_the_database_holds_and_what_nobody_knows(tmp_path, program, server, found):
+    (tmp_path / "PG_VERSION").touch()
+    program(
+        "psql",
+        PSQL.format(**{"where": "nothing", "rc": 2, "databases": "airflow\\n", "tables": TABLES, "schema": "d2f4e1b3c5a7\\n", **server}),
+    )
+    assert _host.database("airflow", 5432, f"{tmp_path}/PG_VERSION") == found
+
+
+def test_a_host_without_a_servers_data_has_an_empty_database_however_psql_fails(tmp_path, program):
+    program("psql", "exit 2")
+    assert _host.database("airflow", 5432, f"{tmp_path}/PG_VERSION") == {}
+
+
+MEMBERS = '{"members": [{"ID": 1, "name": "db1", "peerURLs": ["http://192.0.2.1:2380"]}]}'
+
+
+@pytest.mark.parametrize(
+    ("log", "etcdctl", "data", "members"),
+    [
+        ("0000000000000000-0000000000000000.wal", f"echo '{MEMBERS}'", True, ["db1"]),
+        # A member that the others refused leaves its directories behind.
+        ("", f"echo '{MEMBERS}'", False, []),
+        ("", "exit 1", False, []),
+        # One that does not run, neither for clients nor for peers.
+        ("0000000000000000-0000000000000000.wal", "exit 1", True, None),
+        ("0000000000000000-0000000000000000.wal", "echo '{}'", True, None),
+    ],
+)
+def test_etcd_has_data_when_it_has_a_log_and_members_when_it_answers(tmp_path, program, log, etcdctl, data, members):
     (tmp_path / "wal").mkdir()
     if log:
         (tmp_path / "wal" / log).touch()
-    monkeypatch.setattr(_host, "run", lambda *_command: '{"members": [{"ID": 1, "name": "db1", "peerURLs": ["http://192.0.2.1:2380"]}]}')
-    found = _host.etcd("http://192.0.2.1:2379", str(tmp_path / "wal/*.wal"))
-    assert (found["data"], [member["name"] for member in found["members"]]) == (data, ["db1"] if data else [])
+    program("etcdctl", etcdctl)
+    found = _host.etcd("http://127.0.0.1:1", "http://127.0.0.1:1", str(tmp_path / "wal/*.wal"))
+    assert found["data"] is data
+    assert (found["members"] and [member["name"] for member in found["members"]]) == members
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [("echo dpkg:", ["no-such-package"]), ("echo dpkg:; exit 100", ["no-such-package"]), ("exit 100", None), ("true", None)],
+)
+def test_an_apt_that_does_not_answer_is_not_an_apt_without_packages(program, answer, found):
+    program("apt-cache", answer)
+    lists = glob.glob("/var/lib/apt/lists/*_Packages*")
+    assert _host.without_candidate(["no-such-package"]) == (found if lists else [])
+    assert _host.without_candidate([]) == []
 
 
 @pytest.mark.parametrize(("schema", "members"), [(True, ["rabbit@mq-1", "rabbit@mq2.example.org"]), (False, [])])
@@ -156,3 +237,12 @@ def test_rabbitmqs_cluster_stands_in_its_data(tmp_path, schema, members):
         (node / "schema.DAT").touch()
     assert _host.rabbitmq("rabbit@mq-1", str(tmp_path)) == {"data": schema, "members": members}
     assert _host.rabbitmq("rabbit@mq9", str(tmp_path)) == {"data": False, "members": []}
+
+
+@pytest.mark.parametrize("text", [None, "", "{[],[]}.\n"])
+def test_a_rabbitmq_whose_cluster_cannot_be_read_has_unknown_members(tmp_path, text):
+    (tmp_path / "rabbit@mq1").mkdir()
+    (tmp_path / "rabbit@mq1/schema.DAT").touch()
+    if text is not None:
+        (tmp_path / "rabbit@mq1/cluster_nodes.config").write_text(text)
+    assert _host.rabbitmq("rabbit@mq1", str(tmp_path)) == {"data": True, "members": None}

@@ -35,6 +35,16 @@ def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("wanted", "identities", "good"),
+    [("prod", ["dev", "prod"], True), ("prod", ["dev"], False), ("prod", [], True), (None, ["dev"], True), ("", [], True)],
+)
+def test_secrets_are_encrypted_for_an_identity_with_a_password(wanted, identities, good):
+    problems = controller.check_vault(wanted, identities)
+    assert [problem.code for problem in problems] == ([] if good else ["FD125"])
+    assert all("dev" in problem.expected for problem in problems)
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("apache-airflow==3.3.2 \\\n    --hash=sha256:0\n", None),

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.filter.services import firewall_peers, firewall_ruleset
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ports
@@ -70,7 +71,7 @@ def test_the_rules_name_families_and_touch_nothing_else():
     assert "ip saddr { 192.0.2.10 } tcp dport 5432 accept" in text
     assert "ip6 saddr { 2001:db8::2 } tcp dport 5432 accept" in text
     assert "flush ruleset" not in text
-    assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {nftables.TABLE}"}
+    assert set(re.findall(r"table \S+ \w+", text)) == {f"table inet {_host.FIREWALL_TABLE}"}
 
 
 def test_nft_understands_the_rules(tmp_path):

@@ -47,9 +47,9 @@ def looked(model, name, **changes):
         "unattended_upgrades": False,
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
-    facts = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4}
+    system = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4, "python": "3.11"}
+    facts = {"flightdeck_system": system | changes.pop("system", {})}
     facts |= {"flightdeck_postgresql_data": True, "flightdeck_scheduler_alone": False, "flightdeck_files": []}
-    facts["python"] = {"version": {"major": 3, "minor": 11}}
     facts |= changes.pop("facts", {})
     return {**facts, "preflight": {**good, **changes}}
 
@@ -74,10 +74,10 @@ def test_good_hosts_have_no_problem(hosts, version):
     [("master1", "3.3.2", []), ("master1", "2.11.2", ["FD202"]), ("db1", "2.11.2", []), ("db1", "3.3.2", [])],
 )
 def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
-    thirteen = {"distribution_major_version": "13", "python": {"version": {"major": 3, "minor": 13}}}
+    thirteen = {"distribution_major_version": "13", "python": "3.13"}
     model = cluster(reference(), airflow_version=version)
     facts = {name: looked(model, name, releases={"installed": [f"{version}-0"], "current": ""}) for name in model.nodes}
-    facts[host] |= thirteen
+    facts[host]["flightdeck_system"] |= thirteen
     problems, _warnings = preflight.check(facts, model, OWN)
     assert [problem.code for problem in problems] == codes
 
@@ -111,10 +111,10 @@ def taken(port, **holder):
 @pytest.mark.parametrize(
     ("changes", "code", "says"),
     [
-        ({"facts": {"distribution": "Ubuntu", "distribution_major_version": "22"}}, "FD201", "Ubuntu 22"),
-        ({"facts": {"distribution_major_version": "11"}}, "FD201", "Debian 11"),
-        ({"facts": {"python": {"version": {"major": 3, "minor": 12}}}}, "FD202", "3.12 on Debian 12"),
-        ({"facts": {"memtotal_mb": 900}}, "FD204", "900 MiB"),
+        ({"system": {"distribution": "Ubuntu", "distribution_major_version": "22"}}, "FD201", "Ubuntu 22"),
+        ({"system": {"distribution_major_version": "11"}}, "FD201", "Debian 11"),
+        ({"system": {"python": "3.12"}}, "FD202", "3.12 on Debian 12"),
+        ({"system": {"memtotal_mb": 900}}, "FD204", "900 MiB"),
         ({"disks": {}}, "FD205", "not measured"),
         (taken(BALANCER), "FD207", "nginx (pid 812, nginx.service) on it"),
         (taken(BROKER, unit="session-3.scope", process="beam.smp"), "FD207", f"port {BROKER} for RabbitMQ"),
@@ -194,9 +194,9 @@ def test_memory_follows_from_the_services():
 
 
 def test_brokers_of_two_debians_form_no_cluster():
-    (problem,) = check(cluster(reference()), mq2={"facts": {"distribution_major_version": "13"}})
+    (problem,) = check(cluster(reference()), mq2={"system": {"distribution_major_version": "13"}})
     assert (problem.code, problem.found) == ("FD203", "Debian 12 (mq1, mq3) and Debian 13 (mq2)")
-    assert check(cluster(reference()), worker1={"facts": {"distribution_major_version": "13"}}) == []
+    assert check(cluster(reference()), worker1={"system": {"distribution_major_version": "13"}}) == []
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
 def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
     model = cluster()
     full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/log/airflow": {**PLENTY, "free_mb": 0}}
-    bad = {"disks": full, "facts": {"memtotal_mb": 100}, **taken(BALANCER), "foreign": ["x"]}
+    bad = {"disks": full, "system": {"memtotal_mb": 100}, **taken(BALANCER), "foreign": ["x"]}
     assert {problem.code for problem in check(model, node1=bad)} == {"FD204", "FD205", "FD207", "FD208"}
     assert check(model, deploy=False, node1=bad) == []
     assert [problem.code for problem in check(model, deploy=False, node1={"cluster": "legacy 0"})] == ["FD208"]
@@ -366,6 +366,9 @@ def test_a_schema_of_a_newer_airflow(allow, codes):
         ("worker1", {"synchronised": False}, "FD218"),
         ("db1", {"unattended_upgrades": True}, "FD219"),
         ("worker1", {"unattended_upgrades": True}, None),
+        ("worker1", {"synchronised": None}, "FD224"),
+        ("worker1", {"without_candidate": None}, "FD224"),
+        ("db1", {"database": None}, "FD224"),
     ],
 )
 def test_what_may_do_harm_later_is_a_warning(host, changes, code):
@@ -375,6 +378,19 @@ def test_what_may_do_harm_later_is_a_warning(host, changes, code):
     assert problems == []
     assert [warning[:5] for warning in warnings] == ([code] if code else [])
     assert all(host in warning for warning in warnings)
+
+
+def test_one_server_that_answers_says_what_all_of_a_metastore_hold():
+    model = cluster(available())
+    wrong = {"schema": versions.VERSIONS["3.3.2"].schema, "decrypts": False}
+    for silent, warned, codes in ((("db1", "db2"), 0, ["FD215"]), (("db1", "db2", "db3"), 1, [])):
+        said = dict.fromkeys(silent) | {name: wrong for name in ("db1", "db2", "db3") if name not in silent}
+        found = {name: looked(model, name, database=said.get(name, {})) for name in model.nodes}
+        problems, warnings = preflight.check(found, model, OWN)
+        assert [problem.code for problem in problems] == codes
+        assert len(warnings) == warned
+        assert all("db1, db2, db3 has data and does not answer" in warning for warning in warnings)
+    assert preflight.check(found, model, OWN, deploy=False) == ([], [])
 
 
 def test_where_the_database_is_looked_for():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
 
-ONE = Problem("FD101", "group a", "no host", "a host", "Add one.")
-TWO = Problem("FD120", "variable b", "an unknown name", "another", "Remove it.")
+ONE = Problem(Code.FD101, "group a", "no host", "a host", "Add one.")
+TWO = Problem(Code.FD120, "variable b", "an unknown name", "another", "Remove it.")
 OPTIONS = {
     "airflow_version": {"type": "str"},
     "airflow_worker_concurrency": {"type": "int"},
@@ -91,16 +92,6 @@ def test_text_from_the_command_line_gets_its_type():
 
 def test_an_empty_secret_counts_as_not_given():
     assert types.check_types({"airflow_admin_password": None}, OPTIONS) == ([], {})
-
-
-@pytest.mark.parametrize(
-    ("removed", "remedy"),
-    [(("airflow_webserver_port", "2.0.0"), "Use airflow_webserver_port."), (("", "2.0.0"), "Remove it: it has no successor.")],
-)
-def test_a_variable_of_an_earlier_version_names_its_successor(removed, remedy):
-    (problem,) = types.check_unknown(["airflow_web_port"], OPTIONS, {"airflow_web_port": removed})
-    assert (problem.code, problem.remedy) == ("FD113", remedy)
-    assert "2.0.0" in problem.found
 
 
 def test_a_mistake_of_all_hosts_names_none():

@@ -19,7 +19,11 @@ def member(name, started=True, named=True):
 
 
 def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
-    """Facts of all hosts, of which those in ``empty`` have no data; ``etcd`` and ``nodes`` are whom the others know."""
+    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that others name, or None."""
+
+    def known(members):
+        return None if members is None else list(members)
+
     facts = {}
     for name in model.nodes:
         if name in without:
@@ -28,8 +32,8 @@ def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
         facts[name] = looked(model, name)
         facts[name]["flightdeck_postgresql_data"] = data
         facts[name]["preflight"]["stores"] = {
-            "etcd": {"data": data, "members": list(etcd) if data else []},
-            "rabbitmq": {"data": data, "members": [f"rabbit@{each}" for each in nodes] if data else []},
+            "etcd": {"data": data, "members": known(etcd) if data else []},
+            "rabbitmq": {"data": data, "members": known(nodes and [f"rabbit@{each}" for each in nodes]) if data else []},
         }
     return facts
 
@@ -61,10 +65,10 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
 @pytest.mark.parametrize(
     ("facts", "joining"),
     [
-        # The first deployment, one that was interrupted, and one of which nobody answers.
+        # The first deployment, one that was interrupted, and hosts with data that do not answer.
         (found(empty=STORES), []),
         (found(etcd=[*ALL[:2], member("db3", started=False)], nodes=STORES[:2]), []),
-        (found(etcd=[], nodes=STORES[:2]), []),
+        (found(empty=(), etcd=None, nodes=None), []),
         # The others have forgotten it, and took it in again in a run that was interrupted.
         (found(etcd=ALL[:2], nodes=STORES[:2]), ["db3"]),
         (found(etcd=[*ALL[:2], member("db3", started=False, named=False)], nodes=STORES[:2]), ["db3"]),
@@ -80,8 +84,51 @@ def test_all_others_are_deployed(facts, joining):
 
 def test_the_member_that_answers_is_asked():
     facts = found(etcd=ALL)
-    facts["db1"]["preflight"]["stores"]["etcd"]["members"] = []
+    facts["db1"]["preflight"]["stores"]["etcd"]["members"] = None
     assert surveyed(facts, MODEL)["etcd"]["source"] == "db2"
+
+
+SILENT = [host("db4", 134, "etcd"), host("db5", 135, "etcd")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "stores"),
+    [
+        (found(etcd=None, nodes=STORES[:2]), "etcd"),
+        (found(etcd=ALL[:2], nodes=None), "RabbitMQ"),
+        (found(etcd=None, nodes=None), "etcd and RabbitMQ"),
+    ],
+)
+def test_an_empty_host_is_refused_when_nobody_says_whether_the_others_count_on_it(facts, stores):
+    (problem,) = problems(facts)
+    assert (problem.code, problem.where) == ("FD223", "data of host db3")
+    assert f"none of {stores}, and too few answers of the members that have data (db1, db2)" in problem.found
+    assert preflight.check(facts, MODEL, OWN, deploy=False) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("silent", "started", "codes"),
+    [
+        # Of five, three answer, which are most; two are not, and may not know yet that the host had started.
+        (("db1",), False, []),
+        (("db1", "db2"), False, ["FD223"]),
+        # That one says it did is enough.
+        (("db1", "db2", "db3"), True, ["FD221"]),
+    ],
+)
+def test_an_answer_counts_when_most_members_give_it(silent, started, codes):
+    model = cluster.build([*available(), *SILENT], defaults())
+    members = [{**member("db1"), "name": name, "peer_urls": [model.nodes[name].etcd.peer_url]} for name in (*STORES, "db4", "db5")]
+    members[-1]["started"] = started
+    facts = found(empty=("db5",), etcd=members, model=model)
+    for name in silent:
+        facts[name]["preflight"]["stores"]["etcd"]["members"] = None
+    assert [problem.code for problem in problems(facts, model)] == codes
+
+
+def test_the_only_member_with_data_is_enough_of_an_interrupted_first_deployment():
+    facts = found(empty=("db2", "db3"), etcd=[ALL[0], *(member(name, started=False) for name in STORES[1:])], nodes=STORES[:1])
+    assert problems(facts) == []
 
 
 @pytest.mark.parametrize(("without", "codes"), [(("db1", "db2"), ["FD222"]), (("db1",), ["FD221"])])
@@ -112,9 +159,12 @@ def test_two_more_members_of_etcd_join():
 def test_a_store_with_one_member_has_nobody_who_counts_on_it():
     model = cluster.build(reference(), defaults())
     known = surveyed({name: looked(model, name) for name in model.nodes}, model)
-    assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "source": ""}
+    assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "unknown": [], "source": ""}
 
 
 def test_what_a_host_is_asked_for():
-    assert survey.wanted(MODEL, "db1").stores.to_vars() == {"etcd": "https://192.0.2.131:2379", "rabbitmq": "rabbit@db1"}
+    assert survey.wanted(MODEL, "db1").stores.to_vars() == {
+        "etcd": {"client_url": "https://192.0.2.131:2379", "peer_url": "https://192.0.2.131:2380"},
+        "rabbitmq": "rabbit@db1",
+    }
     assert survey.wanted(MODEL, "worker1").stores.to_vars() == {}

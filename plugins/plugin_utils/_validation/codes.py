@@ -1,0 +1,485 @@
+"""All codes of problems. ``make docs`` writes the table in docs/troubleshooting.md from this file."""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+
+
+class Stage(StrEnum):
+    """When a code is reported. Everything but ``RUN`` comes before the first change on any host."""
+
+    # On the controller, without a connection: in playbooks/validate.yml, and first in every playbook.
+    INVENTORY = auto()
+    # On the controller, when rotate_secrets.yml begins.
+    ROTATION = auto()
+    # From the facts of all hosts.
+    PREFLIGHT = auto()
+    # By a task of a role or playbook, or by a module on a host.
+    RUN = auto()
+
+
+class Code(StrEnum):
+    """A stable name for one kind of problem, to search for.
+
+    ``summary`` says what is wrong and ``remedy`` what to do, both as one line of Markdown; ``stages`` say when the
+    code is reported. A code whose summary begins with "a warning" ends no run.
+    """
+
+    summary: str
+    remedy: str
+    stages: tuple[Stage, ...]
+
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
+        """The value of a member is its name."""
+        return name
+
+    def __new__(cls, value: str, summary: str = "", remedy: str = "", *stages: Stage) -> Code:
+        """A member from its line below."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.summary, member.remedy, member.stages = summary, remedy, stages
+        return member
+
+    FD101 = auto(), "a required group has no host", "add one", Stage.INVENTORY
+    FD102 = (
+        auto(),
+        "an even number of RabbitMQ hosts, or more than five; several Redis hosts",
+        "1, 3 or 5; one",
+        Stage.INVENTORY,
+    )
+    FD103 = auto(), "two metastore hosts", "one, or three and more", Stage.INVENTORY
+    FD104 = (
+        auto(),
+        "`airflow_version` is not supported",
+        "a version that the collection has a lock for",
+        Stage.INVENTORY,
+    )
+    FD105 = auto(), "a worker has no queue", "name one", Stage.INVENTORY
+    FD106 = (
+        auto(),
+        "a queue's name does not fit into a unit's name, or begins with `amq.`",
+        "letters, digits, `_`, `.`, `-`",
+        Stage.INVENTORY,
+    )
+    FD107 = auto(), "a queue is named twice on a host", "once", Stage.INVENTORY
+    FD108 = auto(), "two hosts have one address", "set `airflow_address`, or remove the second name", Stage.INVENTORY
+    FD109 = auto(), "a port is below 1024 or above 65535", "another port", Stage.INVENTORY
+    FD110 = (
+        auto(),
+        "two services of a host have one port (the SSH server and RabbitMQ's fixed ports included)",
+        "change one",
+        Stage.INVENTORY,
+    )
+    FD111 = (
+        auto(),
+        "`airflow_dags_dir` is no directory on the controller",
+        "create it, correct the path",
+        Stage.INVENTORY,
+    )
+    FD112 = auto(), "a queue's concurrency is no whole number, negative or above 1000", "0 derives it", Stage.INVENTORY
+    FD114 = (
+        auto(),
+        "no worker serves the default queue",
+        "add it to a worker, or set `operators.default_queue`",
+        Stage.INVENTORY,
+    )
+    FD115 = (
+        auto(),
+        "an entry of `airflow_worker_queues` has an unknown key or no name",
+        "`name` and `concurrency`",
+        Stage.INVENTORY,
+    )
+    FD116 = auto(), "a number is out of its range", "the message gives the range and the reason", Stage.INVENTORY
+    FD117 = (
+        auto(),
+        "a name, size, package or setting has the wrong form",
+        "the message gives the form",
+        Stage.INVENTORY,
+    )
+    FD118 = auto(), "a host's name or address cannot be used", "rename it, set `airflow_address`", Stage.INVENTORY
+    FD119 = auto(), "a URL is malformed, or contains a login where none is allowed", "correct it", Stage.INVENTORY
+    FD120 = auto(), "an unknown `airflow_*` variable", "the message names the closest known one", Stage.INVENTORY
+    FD121 = (
+        auto(),
+        "a variable has the wrong type or choice, or no value",
+        "the message gives the expected one",
+        Stage.INVENTORY,
+    )
+    FD122 = (
+        auto(),
+        "a variable of the whole cluster is set for some hosts only",
+        "set it in `group_vars/all`",
+        Stage.INVENTORY,
+    )
+    FD123 = (
+        auto(),
+        "an unknown group whose name resembles a group of the collection",
+        "correct its name",
+        Stage.INVENTORY,
+    )
+    FD124 = (
+        auto(),
+        "ansible-core or a needed collection is too old, too new or missing",
+        "install the version that the message names",
+        Stage.INVENTORY,
+    )
+    FD125 = (
+        auto(),
+        "a variable's template or vault fails, a default needs something that is missing, or `vault_encrypt_identity` has no password",
+        "correct it, or give the vault password",
+        Stage.INVENTORY,
+    )
+    FD126 = (
+        auto(),
+        "a path is not absolute, contains special parts, or belongs to the system",
+        "another path",
+        Stage.INVENTORY,
+    )
+    FD127 = (
+        auto(),
+        "a file on the controller is missing or has the wrong content",
+        "correct the path or the file",
+        Stage.INVENTORY,
+    )
+    FD128 = auto(), "one run reads the inventories of two clusters", "one run each", Stage.INVENTORY
+    FD129 = auto(), "two settings contradict each other", "the message shows both", Stage.INVENTORY
+    FD130 = auto(), "`airflow_config` is not `{section: {option: value}}`", "correct the form", Stage.INVENTORY
+    FD131 = (
+        auto(),
+        "an option or section that this Airflow does not know",
+        "see the message; your own sections: `airflow_config_extra_sections`",
+        Stage.INVENTORY,
+    )
+    FD132 = auto(), "an option that was renamed in this Airflow", "the message gives the new name", Stage.INVENTORY
+    FD133 = auto(), "an option that this Airflow does not have any more, or not yet", "remove it", Stage.INVENTORY
+    FD134 = (
+        auto(),
+        "an option or setting that the collection sets",
+        "the variable that the message names",
+        Stage.INVENTORY,
+    )
+    FD135 = auto(), "an option has the wrong type", "the message gives the right one", Stage.INVENTORY
+    FD136 = (
+        auto(),
+        "a plaintext secret in `airflow_config`",
+        "its `_cmd` form, a connection or a secrets backend",
+        Stage.INVENTORY,
+    )
+    FD137 = (
+        auto(),
+        "options break the timing budget",
+        "see the message and [reliability](reliability.md#the-timing-budget)",
+        Stage.INVENTORY,
+    )
+    FD138 = (
+        auto(),
+        "options that the broker needs are removed, or differ between hosts",
+        "omit them, or set them in `airflow_config`",
+        Stage.INVENTORY,
+    )
+    FD139 = (
+        auto(),
+        "an environment variable is malformed, a secret, or one that the collection sets",
+        "see the message",
+        Stage.INVENTORY,
+    )
+    FD140 = (
+        auto(),
+        "the web certificate and its key are unreadable, do not match, or are not valid today",
+        "correct `airflow_web_certificate_file` and `airflow_web_key_file`",
+        Stage.INVENTORY,
+    )
+    FD141 = auto(), "a malformed Fernet key", "the message says how to generate one", Stage.INVENTORY
+    FD142 = (
+        auto(),
+        "an Erlang cookie that RabbitMQ refuses or Debian's package would replace",
+        "20 to 255 printable characters",
+        Stage.INVENTORY,
+    )
+    FD143 = auto(), "a secret contains a line break or another control character", "another one", Stage.INVENTORY
+    FD144 = auto(), "a secret is too short or too long", "the message gives the range", Stage.INVENTORY
+    FD145 = auto(), "two secrets are the same", "one each", Stage.INVENTORY
+    FD146 = (
+        auto(),
+        "a password is known, simple or its own account's name",
+        "a random one, or omit it",
+        Stage.INVENTORY,
+    )
+    FD149 = auto(), "a warning: plaintext secrets in the inventory", "`ansible-vault`, or omit them", Stage.INVENTORY
+    FD150 = auto(), "the firewall needs an address and the host has a name", "set `airflow_address`", Stage.INVENTORY
+    FD151 = (
+        auto(),
+        "a firewall source is no address or network, or a network with host bits",
+        "correct it",
+        Stage.INVENTORY,
+    )
+    FD152 = auto(), "a port of sshd is missing or malformed", "`airflow_firewall_ssh_ports`", Stage.INVENTORY
+    FD153 = (
+        auto(),
+        "the firewall would close the port that Ansible uses (`ansible_port`)",
+        "add it to `airflow_firewall_ssh_ports`",
+        Stage.INVENTORY,
+    )
+    FD154 = (
+        auto(),
+        "a firewall rule of your own is not one line",
+        "one rule per entry of `airflow_firewall_extra_rules`",
+        Stage.INVENTORY,
+    )
+    FD155 = (
+        auto(),
+        "several metastore hosts without `airflow_etcd`, or etcd without them",
+        "see the message",
+        Stage.INVENTORY,
+    )
+    FD156 = auto(), "an even number of etcd hosts", "3, 5 or 7", Stage.INVENTORY
+    FD157 = auto(), "`airflow_vip` is no address with a prefix length", "such as 192.0.2.100/24", Stage.INVENTORY
+    FD158 = (
+        auto(),
+        "`airflow_vip` belongs to a host, or is in another network than the load balancers",
+        "another address, or every Airflow host in `airflow_haproxy`",
+        Stage.INVENTORY,
+    )
+    FD159 = (
+        auto(),
+        "two brokers, or settings of a broker that the cluster does not have",
+        "see [brokers](brokers.md); empty the group, or remove the setting",
+        Stage.INVENTORY,
+    )
+    FD160 = (
+        auto(),
+        "`airflow_rotate` names no secret, or one that cannot be rotated",
+        "see the list in the message",
+        Stage.ROTATION,
+    )
+    FD161 = auto(), "a secret to rotate is set in the inventory", "change it there, or remove it", Stage.ROTATION
+    FD162 = auto(), "a rotation with `--limit`", "run it without", Stage.ROTATION
+    FD163 = (
+        auto(),
+        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing was rotated",
+        "run again later",
+        Stage.RUN,
+    )
+    FD164 = (
+        auto(),
+        "an inactive user of a pair is still in use",
+        "run `rotate_secrets.yml` without names: it finishes an interrupted rotation",
+        Stage.RUN,
+    )
+    FD165 = auto(), "`airflow_db.yml` without a command", "`airflow_db_command`", Stage.RUN
+    FD166 = auto(), "a switchover of a single metastore", "several hosts in `airflow_metastore`", Stage.RUN
+    FD167 = auto(), "a switchover to a host that may lack writes, or to no host", "see `patronictl list`", Stage.RUN
+    FD168 = (
+        auto(),
+        "the broker's URL, certificate, region or queue is missing or has the wrong form",
+        "the message gives the form",
+        Stage.INVENTORY,
+    )
+    FD169 = (
+        auto(),
+        "the metastore is MariaDB, by `airflow_metastore_engine` or by its version string",
+        "PostgreSQL, or MySQL itself; see [metastores](metastores.md)",
+        Stage.INVENTORY,
+        Stage.RUN,
+    )
+    FD170 = (
+        auto(),
+        "SQS would give a running task to a second worker",
+        "a lower `airflow_max_task_seconds`, or a longer visibility timeout",
+        Stage.INVENTORY,
+    )
+    FD171 = auto(), "an option of RabbitMQ for another broker", "remove it", Stage.INVENTORY
+    FD172 = (
+        auto(),
+        "the password of a managed Redis cannot change while it is in use",
+        "see the message",
+        Stage.ROTATION,
+    )
+    FD175 = (
+        auto(),
+        "hosts in `airflow_metastore`, and a variable about an external server",
+        "one of the two",
+        Stage.INVENTORY,
+    )
+    FD176 = (
+        auto(),
+        "a metastore URL is missing or malformed, or `airflow_metastore_ca` is no certificate",
+        "the message gives the form",
+        Stage.INVENTORY,
+    )
+    FD177 = (
+        auto(),
+        "a variable about a managed PostgreSQL, which this cluster does not have",
+        "remove it",
+        Stage.INVENTORY,
+    )
+    FD178 = (
+        auto(),
+        "an external metastore server does not answer, is too old, or lacks required settings",
+        "see the message and [metastores](metastores.md)",
+        Stage.RUN,
+    )
+    FD179 = (
+        auto(),
+        "a playbook or a rotation for a managed server, and the server is external",
+        "the tools of that server, then its URL in the inventory",
+        Stage.ROTATION,
+        Stage.RUN,
+    )
+    FD180 = (
+        auto(),
+        "`airflow_scheduler_mode: singleton` without a managed metastore",
+        "add hosts to `airflow_metastore`, or `active_active`",
+        Stage.INVENTORY,
+    )
+    FD181 = (
+        auto(),
+        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL has a login",
+        "the message says what to set",
+        Stage.INVENTORY,
+    )
+    FD182 = (
+        auto(),
+        "a change of the scheduler mode with `--limit`; or a rotation or `start.yml` before `singleton` is deployed",
+        "run without; `site.yml` first",
+        Stage.PREFLIGHT,
+        Stage.RUN,
+    )
+    FD183 = (
+        auto(),
+        "sessions of stopped schedulers do not end while the mode changes",
+        "`pg_stat_activity`; run again",
+        Stage.RUN,
+    )
+    FD184 = (
+        auto(),
+        "sessions of a host that no longer has a scheduler do not end",
+        "`pg_stat_activity`; run again",
+        Stage.RUN,
+    )
+    FD185 = (
+        auto(),
+        "`airflow_replaced_host` names no host that lost its data",
+        "see [operations](operations.md#replace-a-lost-host)",
+        Stage.RUN,
+    )
+    FD186 = auto(), "too few members work to remove a lost one, or to add one", "start them, run again", Stage.RUN
+    FD187 = (
+        auto(),
+        "an external broker rejects a host, or a queue in it is not as Celery needs it",
+        "see the message and [brokers](brokers.md)",
+        Stage.RUN,
+    )
+    FD188 = (
+        auto(),
+        "`--tags` or `--skip-tags` of a playbook that runs whole, or with a tag that nothing has",
+        "see [operations](operations.md#deploy-change-repeat)",
+        Stage.RUN,
+    )
+    FD201 = auto(), "a host is not Debian 12 or 13", "another machine", Stage.PREFLIGHT
+    FD202 = auto(), "the host's Python has no lock for this Airflow", "Airflow 2.11 needs Debian 12", Stage.PREFLIGHT
+    FD203 = (
+        auto(),
+        "the hosts of `airflow_rabbitmq`, `airflow_metastore` or `airflow_etcd` have different Debian releases",
+        "one release in each of these groups",
+        Stage.PREFLIGHT,
+    )
+    FD204 = auto(), "a host has too little memory for its groups", "more, or fewer groups", Stage.PREFLIGHT
+    FD205 = (
+        auto(),
+        "a file system is nearly full, or a directory is unreadable",
+        "free space or inodes; check the file system",
+        Stage.PREFLIGHT,
+    )
+    FD206 = auto(), "clocks differ by more than 5 s (a warning: by more than 1 s)", "a time service", Stage.PREFLIGHT
+    FD207 = auto(), "another process uses a port of the cluster", "stop it, or another port", Stage.PREFLIGHT
+    FD208 = (
+        auto(),
+        "a host belongs to another cluster, or holds a service that the collection did not set up",
+        "see the message; the mark is `/etc/airflow/cluster`",
+        Stage.PREFLIGHT,
+    )
+    FD209 = (
+        auto(),
+        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name resolves to loopback",
+        "DNS, or `airflow_manage_hosts_file: true`; for an `airflow_address`: its IP address",
+        Stage.PREFLIGHT,
+    )
+    FD210 = (
+        auto(),
+        "a newer Airflow than `airflow_version` is installed",
+        "the newer one, or `airflow_allow_downgrade`",
+        Stage.PREFLIGHT,
+    )
+    FD211 = auto(), "two names are one machine", "one name", Stage.PREFLIGHT
+    FD212 = auto(), "hosts do not answer", "start them, or `--limit`", Stage.PREFLIGHT
+    FD213 = (
+        auto(),
+        "a host has no Python 3, or Ansible is not root on it",
+        "Python 3; `ansible_user: root` or `ansible_become`",
+        Stage.PREFLIGHT,
+    )
+    FD214 = auto(), "a host without systemd", "another host", Stage.PREFLIGHT
+    FD215 = (
+        auto(),
+        "the Fernet key does not decrypt the contents of the metastore",
+        "restore the key, or set `NEW,OLD`",
+        Stage.PREFLIGHT,
+        Stage.RUN,
+    )
+    FD216 = (
+        auto(),
+        "the metastore has the schema of a newer Airflow",
+        "that `airflow_version`; see the message",
+        Stage.PREFLIGHT,
+        Stage.RUN,
+    )
+    FD217 = (
+        auto(),
+        "a process may not open as many files as RabbitMQ needs",
+        "the sysctl `fs.nr_open`",
+        Stage.PREFLIGHT,
+    )
+    FD218 = (
+        auto(),
+        "a warning: no time service synchronises a host's clock",
+        "chrony or systemd-timesyncd",
+        Stage.PREFLIGHT,
+    )
+    FD219 = (
+        auto(),
+        "a warning: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy",
+        "`Unattended-Upgrade::Package-Blacklist`",
+        Stage.PREFLIGHT,
+    )
+    FD220 = (
+        auto(),
+        "apt has no installation candidate for a package",
+        "Debian's main archive, or a mirror of it; `apt-get update`",
+        Stage.PREFLIGHT,
+    )
+    FD221 = (
+        auto(),
+        "a host has no data of etcd or RabbitMQ, and the other members still count it",
+        "mount its data, or [replace it](operations.md#replace-a-lost-host)",
+        Stage.PREFLIGHT,
+    )
+    FD222 = (
+        auto(),
+        "the same is possible, and the run does not include the other members",
+        "run without `--limit`",
+        Stage.PREFLIGHT,
+    )
+    FD223 = (
+        auto(),
+        "a host has no data of etcd or RabbitMQ, and too few members with data answer",
+        "start etcd or RabbitMQ on them, run again",
+        Stage.PREFLIGHT,
+    )
+    FD224 = (
+        auto(),
+        "a warning: a service or the system does not answer, so a check was not made",
+        "see the message; start the service and run again to be sure",
+        Stage.PREFLIGHT,
+    )

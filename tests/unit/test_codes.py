@@ -1,0 +1,227 @@
+"""Every code of a problem is in the enumeration, in the docs, and comes out of a check that a test runs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
+from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    broker,
+    controller,
+    inventory,
+    preflight,
+    rotation,
+    scheduler_lease,
+    secrets,
+    types,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
+from cryptography.fernet import Fernet
+from test_bad_inputs import GROUPED
+from test_broker import REDIS, with_redis
+from test_cluster import defaults, host, reference
+from test_preflight import OWN, cluster, looked, taken
+from test_stores import ALL, MODEL, found
+
+ROOT = Path(__file__).parents[2]
+CODE = re.compile(r"\bFD\d{3}\b")
+
+
+def sources(*patterns):
+    return {path: path.read_text() for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.is_file()}
+
+
+def test_the_table_in_the_docs_is_the_enumeration():
+    command = [sys.executable, "-c", "import runpy; print(runpy.run_path('.config/render_codes.py')['render'](), end='')"]
+    rendered = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert (ROOT / "docs/troubleshooting.md").read_text() == rendered, "run make docs"
+
+
+def test_codes_are_sorted_and_fit_into_a_row():
+    assert list(Code) == sorted(Code)
+    for code in Code:
+        assert CODE.fullmatch(code.name)
+        assert code == code.name
+        assert code.stages
+        assert not [text for text in (code.summary, code.remedy) if not text or text[-1] in ". " or re.search(r"[|\n]|  ", text)]
+
+
+def test_what_roles_playbooks_and_modules_report_is_in_the_enumeration():
+    """They write codes as text: YAML and what runs on hosts cannot import the enumeration."""
+    written = sources("playbooks/**/*.yml", "roles/*/tasks/*.yml", "plugins/modules/*.py", "plugins/module_utils/**/*.py")
+    in_text = {code for text in written.values() for code in CODE.findall(text)}
+    assert in_text == {code for code in Code if Stage.RUN in code.stages}
+
+
+def test_all_others_are_written_as_members():
+    checks = sources("plugins/action/*.py", "plugins/plugin_utils/**/*.py", "plugins/filter/*.py")
+    del checks[ROOT / "plugins/plugin_utils/_validation/codes.py"]
+    text = "\n".join(checks.values())
+    assert not re.findall(r"(?<!Code\.)\bFD\d{3}\b", text)
+    assert set(CODE.findall(text)) == {code for code in Code if set(code.stages) - {Stage.RUN}}
+
+
+def test_other_pages_and_tests_name_codes_that_exist():
+    named = {code for text in sources("docs/*.md", "roles/*/README.md", "molecule/**/*.py").values() for code in CODE.findall(text)}
+    assert named <= set(Code)
+
+
+def certificate_of_nobody(folder):
+    (folder / "web").write_text("no certificate")
+    return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC))
+
+
+def warnings(model, **changes):
+    return preflight.check({name: looked(model, name, **changes) for name in model.nodes}, model, OWN)[1]
+
+
+def problems(model, limit="", **changes):
+    return preflight.check({name: looked(model, name, **changes) for name in model.nodes}, model, OWN, limit)[0]
+
+
+def rotate(names, given=None, limit="", external=()):
+    return rotation.check(names, {"admin_password": "a", "metastore_password": "b"}, given or {}, limit, external)
+
+
+NOTHING = {"installed": [], "current": ""}
+NEWER = {"installed": ["3.10.0-0-py3.11"], "current": "3.10.0-0-py3.11"}
+OTHER_RELEASE = {"system": {"distribution_major_version": "13"}}
+TWO_RELEASES = {name: looked(MODEL, name, **(OTHER_RELEASE if name == "db1" else {})) for name in MODEL.nodes}
+SHIFTED = {name: looked(MODEL, name, clock=[9.0, 9.1] if name == "db1" else [0.0, 0.1]) for name in MODEL.nodes}
+ONE_MACHINE = {name: looked(MODEL, name, identity="same") for name in MODEL.nodes}
+GONE = {name: {"preflight": {"unreachable": True, "error": "timed out"}} for name in MODEL.nodes}
+OLD = cluster(airflow_version="2.11.2")
+
+# What makes a check report a code, at each stage at which it can. Codes of GROUPED come out of whole runs of validate.yml.
+TRIGGERS = {
+    Stage.INVENTORY: {
+        Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),
+        Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),
+        Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
+        Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
+        Code.FD140: certificate_of_nobody,
+        Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
+        Code.FD150: lambda _: inventory.check(
+            [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)
+        ),
+        Code.FD155: lambda _: inventory.check([*reference(), host("e", 99, "etcd")], defaults()),
+        Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
+        Code.FD180: lambda _: scheduler_lease.check([], defaults(airflow_scheduler_mode="singleton")),
+    },
+    Stage.ROTATION: {
+        Code.FD160: lambda _: rotate(["fernet"]),
+        Code.FD161: lambda _: rotate(["admin_password"], {"admin_password": "mine"}),
+        Code.FD162: lambda _: rotate([], limit="w1"),
+        Code.FD172: lambda _: broker.check_rotation(["broker_password"], cluster_model.build(with_redis(), defaults(**REDIS)).broker),
+        Code.FD179: lambda _: rotate(["metastore_password"], external=["metastore_password"]),
+    },
+    Stage.PREFLIGHT: {
+        Code.FD182: lambda _: problems(cluster(), limit="node1", facts={"flightdeck_files": [AGENT]}),
+        Code.FD201: lambda _: problems(cluster(), system={"distribution": "Ubuntu"}),
+        Code.FD202: lambda _: problems(OLD, system={"python": "3.13"}, releases=NOTHING),
+        Code.FD203: lambda _: preflight.check(TWO_RELEASES, MODEL, OWN)[0],
+        Code.FD204: lambda _: problems(cluster(), system={"memtotal_mb": 100}),
+        Code.FD205: lambda _: problems(cluster(), disks={}),
+        Code.FD206: lambda _: preflight.check(SHIFTED, MODEL, OWN)[0],
+        Code.FD207: lambda _: problems(cluster(), **taken(5432)),
+        Code.FD208: lambda _: problems(cluster(), cluster="legacy 0123456789ab"),
+        Code.FD209: lambda _: problems(cluster(), names={}),
+        Code.FD210: lambda _: problems(cluster(), releases=NEWER),
+        Code.FD211: lambda _: preflight.check(ONE_MACHINE, MODEL, OWN)[0],
+        Code.FD212: lambda _: preflight.check(GONE, MODEL, OWN)[0],
+        Code.FD213: lambda _: problems(cluster(), root=False),
+        Code.FD214: lambda _: problems(cluster(), systemd=False),
+        Code.FD215: lambda _: problems(cluster(), database={"decrypts": False}),
+        Code.FD216: lambda _: problems(OLD, database={"schema": versions.VERSIONS["3.3.2"].schema}, releases=NOTHING),
+        Code.FD217: lambda _: problems(cluster(), nr_open=1024),
+        Code.FD218: lambda _: warnings(cluster(), synchronised=False),
+        Code.FD219: lambda _: warnings(cluster(), unattended_upgrades=True),
+        Code.FD220: lambda _: problems(cluster(), without_candidate=["zstd"]),
+        Code.FD221: lambda _: preflight.check(found(etcd=ALL), MODEL, OWN)[0],
+        Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
+        Code.FD224: lambda _: warnings(cluster(), database=None),
+        Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
+    },
+    Stage.RUN: {
+        Code.FD169: lambda _: [_metastore_server.problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})],
+        Code.FD215: lambda _: [
+            State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).problem("3.3.2", set(), "A" * 44)
+        ],
+        Code.FD216: lambda _: [State({"alembic_version": "newer"}, set(), "", "").problem("3.3.2", {"older"}, "")],
+        Code.FD178: lambda _: [_metastore_server.problem("url", "postgresql", "14", 3, {"version": "PostgreSQL 13.21"})],
+    },
+}
+
+# Variables with which a file of tasks reports a code before it does anything.
+REFUSED = {
+    "airflow_db_command": [],
+    "airflow_cluster": {"metastore": {"external": True}, "nodes": {"localhost": {"turns": {}}}},
+    "airflow_replaced_host": "db9",
+    "__airflow_empty_hosts": [],
+    "__metastore_node": {"patroni": {}},
+    "__metastore_candidate": "",
+}
+IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188)
+# What only services report, with the test that shows it; without one, why there is none.
+NEEDS_SERVICES = {
+    Code.FD163: "molecule/secure/tests/test_secret_rotation.py",
+    Code.FD164: "molecule/secure/tests/test_secret_rotation.py",
+    Code.FD167: "molecule/ha/tests/test_metastore.py",
+    Code.FD183: "PostgreSQL would have to keep a session that it was asked to end",
+    Code.FD184: "PostgreSQL would have to keep a session that it was asked to end",
+    Code.FD186: "tests/unit/plugins/modules/test_etcd_member.py",
+    Code.FD187: "molecule/brokers/tests/test_brokers.py",
+}
+
+
+@pytest.fixture(scope="module")
+def reported_by_tasks(tmp_path_factory):
+    """What files of tasks report in one run."""
+    folder = tmp_path_factory.mktemp("tasks")
+    written = sources("playbooks/**/*.yml", "roles/*/tasks/*.yml")
+    tasks = [{"ansible.builtin.set_fact": {"flightdeck_scheduler_alone": True, "cacheable": True}}]
+    for code in IN_TASKS:
+        path = next(path for path, text in written.items() if code in text and "set_fact" not in text)
+        tasks.append({"block": [{"ansible.builtin.include_tasks": str(path)}], "rescue": [{"ansible.builtin.meta": "clear_host_errors"}]})
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    command = [Path(sys.executable).parent / "ansible-playbook", folder / "play.yml", "-e", json.dumps(REFUSED), "--skip-tags", "unknown"]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return set(CODE.findall(done.stdout))
+
+
+@pytest.mark.parametrize("code", IN_TASKS)
+def test_a_file_of_tasks_reports_it(reported_by_tasks, code):
+    assert code in reported_by_tasks
+
+
+@pytest.mark.parametrize(("stage", "code"), [(stage, code) for stage, codes in TRIGGERS.items() for code in codes])
+def test_a_check_reports_it(stage, code, tmp_path):
+    assert {str(problem)[:5] for problem in TRIGGERS[stage][code](tmp_path)} == {code}
+
+
+@pytest.mark.parametrize(("code", "why"), NEEDS_SERVICES.items())
+def test_what_only_services_report_is_shown_by_a_test_with_them(code, why):
+    assert not why.endswith(".py") or code in (ROOT / why).read_text()
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_every_code_has_a_trigger(stage):
+    run = {Stage.INVENTORY: {code for kind in GROUPED.values() for code in kind}, Stage.RUN: {*IN_TASKS, *NEEDS_SERVICES}}
+    triggered = [*TRIGGERS[stage], *run.get(stage, ())]
+    assert sorted(triggered) == [code for code in Code if stage in code.stages]
