@@ -44,6 +44,7 @@ class FilterModule:
             "certificate_files": _checked(secrets.certificate_files),
             "cluster_mark": _checked(digests.cluster_mark),
             "database_users": _checked(accounts.database_users),
+            "extra_users": _checked(accounts.extra_users),
             "firewall_peers": _checked(firewall.peers),
             "firewall_ruleset": _checked(nftables.ruleset),
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
@@ -58,5 +59,4 @@ class FilterModule:
             "rabbitmq_definitions": _checked(rabbitmq.definitions),
             "redis_users": _checked(redis.redis_users),
             "resting_users": _checked(accounts.resting_users),
-            "turn_users": _checked(accounts.turn_users),
         }

@@ -55,17 +55,24 @@ def of_login(secret: str, user: str) -> str:
     return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
 
 
-def turn_users(turns: Mapping[str, Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The users of agents and of schedulers that take ``turns`` (the model's) as postgresql_user takes them.
+def extra_users(users: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The extra ``users`` of the model as postgresql_user takes them, with their passwords from ``values``.
 
-    Whether a scheduler's user can log in is not said: that is decided by whose turn it is.
+    The password of a ``derived`` one follows from the secret and its name. Without ``login`` the right to log in stays as it is: it is
+    granted and revoked at run time. With ``acts_as`` it acts as that user.
     """
-    if not turns:
-        return []
-    own = {"flags": _FLAGS.removeprefix("LOGIN,"), "acts_as": turns["acts_as"]}
-    names = [login["user"] for login in turns["logins"]]
-    schedulers = [{"name": name, "password": of_login(values[turns["login_secret"]], name), **own} for name in names]
-    return [{"name": turns["user"], "password": values[turns["secret"]], "flags": _FLAGS}, *schedulers]
+    found = []
+    for user in users:
+        password = str(values[user["secret"]])
+        found.append(
+            {
+                "name": user["user"],
+                "password": of_login(password, user["user"]) if user["derived"] else password,
+                "flags": _FLAGS if user["login"] else _FLAGS.removeprefix("LOGIN,"),
+                **({"acts_as": user["acts_as"]} if user["acts_as"] else {}),
+            }
+        )
+    return found
 
 
 def resting_users(accounts: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -11,15 +11,17 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets, units
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, units
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.modes import active_modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
 DAGS_DIR = "dags"
@@ -50,7 +52,7 @@ class Model:
         self.tls = bool(settings["airflow_tls"])
         self.broker = broker.broker_of(settings)
         self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
-        self.singleton = scheduler_lease.singleton(settings)
+        self.modes = active_modes(settings)
 
     def members(self, group: str) -> list[Host]:
         """Hosts of ``group``, in the order of the inventory."""
@@ -126,7 +128,8 @@ class Model:
             "account": self.set["airflow_user"],
             "directories": {name: self.set[f"airflow_{name}"] for name in ("root", "home", "log_dir")},
             "queues": served_queues(self.hosts),
-            "scheduler_mode": self.set["airflow_scheduler_mode"],
+            "modes": [modes.share(mode) for mode in self.modes],
+            "scheduler_lease": scheduler_lease.share(self.members("scheduler"), enabled=SCHEDULER_LEASE in self.modes),
             "airflow_hosts": [host.name for host in self.airflow_hosts()],
             "database_host": self.members("webserver")[0].name,
             "database_owner": self.database_owner(self.members("webserver")[0]),
@@ -155,8 +158,6 @@ class Model:
                 node["keepalived"] = ha.keepalived(host, self.members("haproxy"), self.set)
         if host.components:
             node["airflow"] = self.airflow(host)
-        if self.takes_turns(host):
-            node["turns"] = {"program": scheduler_lease.program()}
         parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
         if parsing & host.groups:
             node["dags"] = {
@@ -169,9 +170,9 @@ class Model:
             node["firewall"] = self.firewall(host)
         return node
 
-    def takes_turns(self, host: Host) -> bool:
-        """Whether the scheduler of ``host`` acts when it is its turn only."""
-        return self.singleton and "scheduler" in host.groups
+    def modes_of(self, host: Host) -> list[Mode]:
+        """The active modes of the components of ``host``."""
+        return [mode for mode in self.modes if mode.component in host.groups]
 
     def open_ports(self, host: Host) -> list[ports.OpenPort]:
         """What the services of ``host`` listen on."""
@@ -215,7 +216,7 @@ class Model:
                 {"name": "airflow_results", "user": "airflow_results", "secret": "result_backend_password"},
             ],
             "pooler": {"user": POOLER, "secret": "pgbouncer_password"} if self.set["airflow_pgbouncer"] else {},
-            "turns": scheduler_lease.turns(self.members("scheduler"), "airflow") if self.singleton else {},
+            "extra_users": scheduler_lease.users(self.members("scheduler")) if SCHEDULER_LEASE in self.modes else [],
             "clients": self.peers(self.members("haproxy")),
             "check_user": CHECK_USER if self.tls and not self.highly_available else "",
             "config": self.set["airflow_postgresql_config"],
@@ -240,8 +241,7 @@ class Model:
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
-        # Of an agent, and of an operator's command beside it.
-        spare = 20 + (2 * len(self.members("scheduler")) if self.singleton else 0)
+        spare = 20 + sum(mode.sessions_per_host * len(self.members(mode.component)) for mode in self.modes)
         if self.set["airflow_pgbouncer"]:
             return len(self.members("haproxy")) * sum(self.pools().values()) + spare
         return sum(self.sessions().values()) + spare
@@ -344,7 +344,7 @@ class Model:
     def airflow(self, host: Host) -> dict[str, Any]:
         """The share of a host with components of Airflow."""
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
-        needed.update(turn_secrets(self.major) if self.takes_turns(host) else ())
+        needed.update(name for mode in self.modes_of(host) for name in mode_files(mode, self.major))
         secrets = [secret for secret in self.secret_files(host) if secret["file"] in needed]
         files = [secret["file"] for secret in secrets]
         drivers = metastore_model.config(self.set, files)
@@ -353,6 +353,7 @@ class Model:
             "address": host.address,
             "config": config,
             "secrets": secrets,
+            "wrappers": {mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             "queues": [dict(queue) for queue in host.queues],
             "units": units(host.components, [queue["name"] for queue in host.queues], self.major),
             "ports": self.ports(host),
@@ -425,8 +426,8 @@ class Model:
             {**metastore, "file": "sql_alchemy_conn_async", "scheme": "postgresql+asyncpg", "query": asyncpg},
             {**results, "file": "result_backend", "scheme": "db+postgresql+psycopg2", "path": "airflow_results"},
         ]
-        if self.takes_turns(host):
-            files += scheduler_lease.secret_files(host, files, self.set["airflow_haproxy_metastore_port"], self.major)
+        if SCHEDULER_LEASE in self.modes_of(host):
+            files += scheduler_lease.secret_files(host, files, self.set, self.major)
         return files
 
     def config(self, host: Host) -> Config:

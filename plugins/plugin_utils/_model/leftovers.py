@@ -6,10 +6,10 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of
 
 
 def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]:
@@ -21,7 +21,10 @@ def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]
 
 def former_files(present: Iterable[str], node: Mapping[str, Any]) -> list[str]:
     """Those of the paths ``present`` that a ``node`` of the model does not need. What the roles never make is nobody's leftover."""
-    ever = {name for major in MAJORS for name in (*turn_secrets(major), *(each for one in COMPONENTS for each in secrets_of(one, major)))}
-    needed = {secret["file"] for secret in node.get("airflow", {}).get("secrets", ())}
-    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set() if "turns" in node else {AGENT})
+    ever = {name for major in MAJORS for component in COMPONENTS for name in secrets_of(component, major)}
+    ever |= {name for major in MAJORS for mode in MODES for name in mode_files(mode, major)}
+    share = node.get("airflow", {})
+    needed = {secret["file"] for secret in share.get("secrets", ())}
+    programs = {wrapper["program"] for wrapper in share.get("wrappers", {}).values()}
+    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set(PROGRAMS) - programs)
     return sorted(former.intersection(present))

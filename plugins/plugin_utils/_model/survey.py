@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     MAIN_PROCESS_MB,
     MEMBER_TIERS,
@@ -101,6 +102,7 @@ def wanted(cluster: Mapping[str, Any], name: str) -> dict[str, Any]:
         "directories": sorted(needed_directories(cluster, name)),
         "ports": sorted(service_ports(cluster, name)),
         "names": sorted(needed_names(cluster, name)),
+        "wrappers": {mode.unit: mode.wrapper.program for mode in MODES},
         "root": str(cluster["directories"]["root"]),
         "database": _database(cluster["nodes"][name]),
         "packages": _packages(cluster, name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,13 +37,19 @@ def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any]
 
 
 def content(description: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """A secret as a component reads it: the value, a URL with it, or a given URL as a driver takes it. ``description`` is the model's."""
+    """A secret file as a component reads it. ``description`` is the model's.
+
+    It is the value, a URL with it, a given URL as a driver takes it, or a JSON document into which secrets go by their keys.
+    """
+    if "document" in description:
+        given = {key: str(values.get(name, "")) for key, name in description["secrets"].items()}
+        return json.dumps({**description["document"], **given}, sort_keys=True)
     value = str(values[description["secret"]]) if "secret" in description else ""
     if "use" in description:
         return metastore.driver_url(value, description["use"], description["authority"])
     if "scheme" not in description:
         return value
-    if description.get("of_login"):
+    if description.get("derived"):
         value = of_login(value, description["user"])
     return build_url(
         description["scheme"],

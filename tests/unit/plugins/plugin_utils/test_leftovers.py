@@ -8,10 +8,13 @@ import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers
 
 ROOT = Path(__file__).parents[4]
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
+MODE = MODES[0]
+OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,12 @@ def test_units_of_components_that_left(present, components, former):
 @pytest.mark.parametrize("component", services.COMPONENTS)
 def test_the_roles_have_the_same_names(component):
     variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
-    described = variables["__scheduler_alone" if component == "scheduler" else f"__{component}_component"]
+    described = variables[f"__{component}_component"]
     assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
 def node(*files, **more):
-    return {"airflow": {"secrets": [{"file": name} for name in files]}, **more}
+    return {"airflow": {"secrets": [{"file": name} for name in files], **more}}
 
 
 def paths(*names):
@@ -54,13 +57,13 @@ def paths(*names):
         (paths("broker_url", "result_backend"), node("broker_url", "result_backend"), []),
         # A worker of Airflow 2 becomes one of Airflow 3.
         (paths("broker_url", "fernet_key", "sql_alchemy_conn"), node("broker_url"), paths("fernet_key", "sql_alchemy_conn")),
-        # A scheduler takes turns no more.
+        # A component leaves a mode.
         (
-            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
+            [*paths(*OF_MODE), MODE.wrapper.program],
             node("sql_alchemy_conn"),
-            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
+            [*sorted(paths(*OF_MODE)), MODE.wrapper.program],
         ),
-        ([_host.AGENT, *paths("scheduler_lease")], node("scheduler_lease", turns={"program": "1"}), []),
+        ([MODE.wrapper.program, *paths(*OF_MODE)], node(*OF_MODE, wrappers={MODE.component: {"program": MODE.wrapper.program}}), []),
         (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
         # A host that has no component any more.
         (paths("broker_url"), {}, paths("broker_url")),
@@ -78,6 +81,22 @@ def test_what_a_host_has(tmp_path):
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
     found = _host.units(str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
-    assert _host.component_files(str(tmp_path / "none"), str(tmp_path / "none")) == []
-    agent = tmp_path / SCHEDULER
-    assert _host.component_files(str(tmp_path), str(agent))[0].startswith(str(tmp_path))
+    assert _host.component_files([str(tmp_path / "none")], str(tmp_path / "none")) == []
+    program = str(tmp_path / SCHEDULER)
+    assert _host.component_files([program, str(tmp_path / "none")], str(tmp_path / "none")) == [program]
+    assert len(_host.component_files([], str(tmp_path))) == len(list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("unit", "unwrapped"),
+    [
+        (None, []),
+        ("", []),
+        ("ExecStart=/opt/airflow/current/bin/airflow scheduler", [SCHEDULER]),
+        ("ExecStart=/usr/local/sbin/flightdeck-example start", []),
+    ],
+)
+def test_a_unit_that_runs_airflow_itself(tmp_path, unit, unwrapped):
+    if unit is not None:
+        (tmp_path / SCHEDULER).write_text(unit)
+    assert _host.unwrapped({SCHEDULER: "/usr/local/sbin/flightdeck-example"}, str(tmp_path)) == unwrapped
