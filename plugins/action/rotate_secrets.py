@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
                 secrets_file.write(self._loader, path, values, state)
         result["rotating"] = rotation_controller.rotating(stored, rotation, names)
         if step != "check":
-            before, after = accounts.in_force(stored, rotation), accounts.in_force(values, state)
+            before, after = accounts.effective(stored, rotation), accounts.effective(values, state)
             # What the inventory sets itself stays as it is.
             changed = {name: value for name, value in after.items() if value != before.get(name)}
             result["secrets"] = {**self._task.args["secrets"], **changed}

@@ -58,5 +58,5 @@ class FilterModule:
             "rabbitmq_cookie": _checked(secrets_validation.cookie),
             "rabbitmq_definitions": _checked(rabbitmq.definitions),
             "redis_users": _checked(redis.redis_users),
-            "resting_users": _checked(accounts.resting_users),
+            "inactive_users": _checked(accounts.inactive_users),
         }

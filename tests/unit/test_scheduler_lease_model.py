@@ -117,7 +117,9 @@ def test_the_login_of_a_host_is_granted_at_run_time():
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_scheduler_logs_in_as_its_host_and_its_agent_goes_past_the_pooler(pooled):
     model = build(airflow_pgbouncer=pooled)
-    contents = secrets.secret_contents(model["nodes"]["master2"]["airflow"]["secrets"], {**VALUES, "second_users": ["metastore_password"]})
+    contents = secrets.secret_contents(
+        model["nodes"]["master2"]["airflow"]["secrets"], {**VALUES, "alternate_users": ["metastore_password"]}
+    )
     users = {user["name"]: user["password"] for user in accounts.extra_users(model["nodes"]["db1"]["metastore"]["extra_users"], VALUES)}
     own = f"airflow_sched_master2:{users['airflow_sched_master2']}@"
     assert contents["scheduler_conn"] == contents["sql_alchemy_conn"].replace("airflow_b:metastore_password-value@", own)

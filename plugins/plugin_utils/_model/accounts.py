@@ -10,31 +10,31 @@ from typing import Any
 _FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
 
 
-def in_force(values: Mapping[str, str], rotation: Mapping[str, Any]) -> dict[str, Any]:
+def effective(values: Mapping[str, str], rotation: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` as the hosts get them in the course of a rotation.
 
-    ``rotation`` may have ``second_users``, the passwords of PAIRED that belong to the second user now, and ``next_fernet_key``, which
+    ``rotation`` may have ``alternate_users``, the passwords of PAIRED that belong to the alternate user now, and ``next_fernet_key``, which
     decrypts already and encrypts later.
     """
     keys = [values.get("fernet_key", ""), rotation.get("next_fernet_key", "")]
-    return {**values, "fernet_key": ",".join(filter(None, keys)), "second_users": list(rotation.get("second_users", ()))}
+    return {**values, "fernet_key": ",".join(filter(None, keys)), "alternate_users": list(rotation.get("alternate_users", ()))}
 
 
-def second(user: str) -> str:
+def alternate_user(user: str) -> str:
     """The other user of a pair."""
     return f"{user}_b"
 
 
 def login(user: str, secret: str, values: Mapping[str, Any]) -> str:
-    """Which of the pair of ``user`` and its second has the password ``secret`` now."""
-    return second(user) if secret in values.get("second_users", ()) else user
+    """Which of the pair of ``user`` and its alternate user has the password ``secret`` now."""
+    return alternate_user(user) if secret in values.get("alternate_users", ()) else user
 
 
 def database_users(databases: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The users of ``databases`` (the model's) as postgresql_user takes them.
 
-    The second of a pair acts as the first, so that everything belongs to the first and what it may the second may, too. The first
-    stays without a password of its own, and as it is, while the second is in force.
+    The alternate user of a pair acts as the first, so that everything belongs to the first and the alternate has its rights. While the
+    alternate is active the first stays as it is, without a password of its own.
     """
     users: list[dict[str, Any]] = []
     for database in databases:
@@ -75,7 +75,7 @@ def extra_users(users: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -
     return found
 
 
-def resting_users(accounts: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of each pair of users the one that is not in force; ``accounts`` have ``user`` and ``secret``."""
+def inactive_users(accounts: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each pair of users the inactive one; ``accounts`` have ``user`` and ``secret``."""
     pairs = [(account["user"], login(account["user"], account["secret"], values)) for account in accounts]
-    return [{"name": second(user) if current == user else user, "first": current != user} for user, current in pairs]
+    return [{"name": alternate_user(user) if current == user else user, "first": current != user} for user, current in pairs]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import LEASE_ACCOUNT, LOGIN_PREFIX, SCHEDULER_LEASE
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import second
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import alternate_user
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import replaced_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 
@@ -39,7 +39,7 @@ def share(schedulers: Iterable[Host], *, enabled: bool) -> dict[str, Any]:
         "login_prefix": LOGIN_PREFIX,
         "logins": [{"host": host.name, "user": login(host.name)} for host in schedulers] if enabled else [],
         # Who schedulers log in as without the mode, at some point of a rotation.
-        "common_users": [COMMON_USER, second(COMMON_USER)],
+        "common_users": [COMMON_USER, alternate_user(COMMON_USER)],
     }
 
 
