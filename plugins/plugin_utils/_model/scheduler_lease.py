@@ -34,6 +34,7 @@ def share(schedulers: Iterable[Host], *, enabled: bool) -> dict[str, Any]:
     """What the role scheduler_lease has to know; ``schedulers`` are the hosts that may hold the lease when it is ``enabled``."""
     return {
         "enabled": enabled,
+        "unit": SCHEDULER_LEASE.unit,
         "database": DATABASE,
         "user": LEASE_ACCOUNT,
         "login_prefix": LOGIN_PREFIX,
