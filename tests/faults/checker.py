@@ -46,7 +46,7 @@ COMMITS = "turns"
 
 @dataclass(frozen=True)
 class Commits:
-    """Commits of schedulers in singleton mode: ``stale`` ones came after one of a later epoch, or belong to none."""
+    """Commits of schedulers with a leader lease: ``stale`` ones came after one of a later epoch, or belong to none."""
 
     commits: int
     stale: int

@@ -105,7 +105,7 @@ def table(runs_of_all: list[dict[str, Any]]) -> str:
 
 
 def lease_table(runs_of_all: list[dict[str, Any]]) -> str:
-    """A row per fault of schedulers in singleton mode, with its present title."""
+    """A row per fault of schedulers with a leader lease, with its present title."""
     titles = {fault.name: fault.title for fault in lease.FAULTS}
     lines = [
         "| fault | times | longest time without a commit of a scheduler | stale commits | new epochs | new tasks |",

@@ -334,7 +334,7 @@ def main() -> int:
         "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
     )
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; in singleton mode")
+    parser.add_argument("--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; for a leader lease")
     parser.add_argument("--minutes", type=float, default=0, help="in random order, and again, for so long")
     parser.add_argument("--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed")
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
