@@ -25,10 +25,10 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-more test-all checks lint unit molecule lock build audit docs tools image browser bench faults soak turns hurt
+.PHONY: help up down test test-more test-all checks lint unit molecule lock build audit docs tools image browser bench faults faults-lease soak inject-faults
 
 help: ## Show the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 up: ## Start the reference cluster in containers, deploy it and run a DAG (PORT=8080)
 	@$(STAGES) begin
@@ -114,25 +114,30 @@ image:
 browser:
 	@command -v chromium >/dev/null || $(LAB) apt chromium
 
-faults: $(VENV)/ready ## Hurt the highly available cluster in every way and write docs/reliability.md (hours; REPEAT=3)
+faults: $(VENV)/ready ## Inject every fault into the highly available cluster, write docs/reliability.md (hours; REPEAT=3)
 	@$(LAB) engine
 	molecule converge --scenario-name ha
-	@$(MAKE) hurt INVENTORY=molecule/ha/inventory HOW="--repeat $(REPEAT)" OUTPUT=artefacts/faults
+	@$(MAKE) inject-faults INVENTORY=molecule/ha/inventory HOW="--repeat $(REPEAT)" OUTPUT=artefacts/faults
 
-turns: $(VENV)/ready ## Hurt the cluster whose schedulers take turns and write docs/scheduler-failover.md (hours; REPEAT=3)
+faults-lease: $(VENV)/ready ## Inject every fault of the leader lease, write docs/scheduler-failover.md (hours; REPEAT=3)
 	@$(LAB) engine
 	molecule converge --scenario-name failover
-	@$(MAKE) hurt INVENTORY=molecule/failover/inventory HOW="--in-a-row $(REPEAT)" OUTPUT=artefacts/turns
+	@$(MAKE) inject-faults INVENTORY=molecule/failover/inventory HOW="--in-a-row $(REPEAT)" OUTPUT=artefacts/faults-lease
 
 soak: $(VENV)/ready ## The same faults in random order for a time (MINUTES=60)
 	@$(LAB) engine
 	molecule converge --scenario-name ha
-	@$(MAKE) hurt INVENTORY=molecule/ha/inventory HOW="--minutes $(MINUTES)" OUTPUT=artefacts/faults
+	@$(MAKE) inject-faults INVENTORY=molecule/ha/inventory HOW="--minutes $(MINUTES)" OUTPUT=artefacts/faults
 
-# What was not kept is written down as well.
-hurt:
-	python tests/faults/run.py --inventory $(INVENTORY) $(HOW) --output $(OUTPUT) || { python tests/faults/report.py $(OUTPUT); exit 1; }
-	python tests/faults/report.py $(OUTPUT)
+INVENTORY ?= molecule/ha/inventory
+HOW ?= --repeat $(REPEAT)
+OUTPUT ?= artefacts/faults
+# The report is written when a promise was broken, too.
+inject-faults: $(VENV)/ready ## Inject faults into a cluster that runs (INVENTORY=molecule/ha/inventory HOW="--repeat 3" OUTPUT=artefacts/faults)
+	@test -e "$(INVENTORY)" || { echo "INVENTORY: found '$(INVENTORY)'; expected the inventory of a cluster that runs" >&2; exit 2; }
+	@test -n "$(OUTPUT)" || { echo "OUTPUT: found nothing; expected a directory for the results" >&2; exit 2; }
+	@status=0; python tests/faults/run.py --inventory "$(INVENTORY)" $(HOW) --output "$(OUTPUT)" || status=$$?; \
+		python tests/faults/report.py "$(OUTPUT)"; exit $$status
 
 bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine

@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             given = {**stored, **given}
             result["changed"] = any(stored[name] == value for name, value in new.items())
         foreign = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in GIVEN}
-        result["secrets"] = {**accounts.in_force(given, rotation).to_vars(), **{name: value for name, value in foreign.items() if value}}
+        result["secrets"] = {**accounts.effective(given, rotation).to_vars(), **{name: value for name, value in foreign.items() if value}}
         return result
 
     def _store(self, path: Path, new: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:

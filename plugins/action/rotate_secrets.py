@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
                 secrets_file.write(self._loader, path, values, state)
         result["rotating"] = rotation_controller.rotating(stored, rotation, names)
         if step != "check":
-            before, after = (accounts.in_force(*each).to_vars() for each in ((stored, rotation), (values, state)))
+            before, after = (accounts.effective(*each).to_vars() for each in ((stored, rotation), (values, state)))
             # What the inventory sets itself stays as it is.
             changed = {name: value for name, value in after.items() if value != before.get(name)}
             result["secrets"] = {**wanted["secrets"], **changed}

@@ -11,8 +11,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
     Database,
+    ExtraUser,
     Firewall,
-    LeaseAccounts,
     RabbitMq,
     Redis,
 )
@@ -48,15 +48,15 @@ def database_users(databases: Iterable[object], values: Mapping[str, object]) ->
     return accounts.database_users(map(Database.from_vars, databases), Secrets.from_vars(values))
 
 
-def turn_users(turns: object, values: Mapping[str, object]) -> list[dict[str, str]]:
-    """See _model/accounts.py; ``turns`` is empty without singleton mode."""
-    return accounts.turn_users(LeaseAccounts.from_vars(turns) if turns else None, Secrets.from_vars(values))
+def extra_users(users: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:
+    """See _model/accounts.py."""
+    return accounts.extra_users(map(ExtraUser.from_vars, users), Secrets.from_vars(values))
 
 
-def resting_users(shares: Iterable[Mapping[str, str]], values: Mapping[str, object]) -> list[dict[str, object]]:
+def inactive_users(shares: Iterable[Mapping[str, str]], values: Mapping[str, object]) -> list[dict[str, object]]:
     """See _model/accounts.py; ``shares`` are databases or nodes of the model that have an account."""
     pairs = (Account(user=share["user"], secret=share["secret"]) for share in shares)
-    return [user.to_vars() for user in accounts.resting_users(pairs, Secrets.from_vars(values))]
+    return [user.to_vars() for user in accounts.inactive_users(pairs, Secrets.from_vars(values))]
 
 
 def firewall_peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -> list[str]:
@@ -91,10 +91,12 @@ class FilterModule:
             "certificate_files": _checked(secrets.certificate_files),
             "cluster_mark": _checked(digests.cluster_mark),
             "database_users": _checked(database_users),
+            "extra_users": _checked(extra_users),
             "firewall_peers": _checked(firewall_peers),
             "firewall_ruleset": _checked(firewall_ruleset),
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
             "haproxy_quote": _checked(haproxy.haproxy_quote),
+            "inactive_users": _checked(inactive_users),
             "patroni_change": _checked(ha.patroni_change),
             "postgresql_arguments": _checked(postgresql.postgresql_arguments),
             "postgresql_memory": _checked(postgresql.postgresql_memory),
@@ -104,6 +106,4 @@ class FilterModule:
             "rabbitmq_cookie": _checked(secrets_validation.cookie),
             "rabbitmq_definitions": _checked(rabbitmq_definitions),
             "redis_users": _checked(redis_users),
-            "resting_users": _checked(resting_users),
-            "turn_users": _checked(turn_users),
         }

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _metadata, _systemd
@@ -32,8 +32,6 @@ _DROP_IN = {
 }
 _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
 _SECRETS_DIR = "/etc/airflow/secrets"
-# The agent of a scheduler that takes turns.
-AGENT = "/usr/local/sbin/flightdeck-failover"
 # Data of members; those of Debian's own etcd are elsewhere.
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
@@ -47,13 +45,10 @@ _COMMAND_SECONDS = 60
 _RESOLVE_SECONDS = 20.0
 
 
-_SCHEDULER = f"{_systemd.UNIT_DIR}/airflow-scheduler.service"
-
-
-def scheduler_alone(path: str = _SCHEDULER) -> bool:
-    """Whether there is a scheduler that does not take turns with those of other hosts."""
-    unit = read(path)
-    return bool(unit) and "flightdeck-failover" not in unit
+def unwrapped(wrappers: Mapping[str, str], directory: str = _systemd.UNIT_DIR) -> list[str]:
+    """Those of the units in ``wrappers`` that are on this host and do not run the program that stands beside them."""
+    texts = {unit: read(f"{directory}/{unit}") for unit in wrappers}
+    return [unit for unit, text in texts.items() if text and wrappers[unit] not in text]
 
 
 def units(directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
@@ -62,9 +57,9 @@ def units(directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
     return {path: "FLIGHTDECK_DIGEST" in read(path) for path in paths}
 
 
-def component_files(secrets: str = _SECRETS_DIR, agent: str = AGENT) -> list[str]:
-    """Paths of the secrets on this host, and of the agent of schedulers that take turns."""
-    return sorted(glob.glob(f"{secrets}/*") + glob.glob(agent))
+def component_files(programs: Iterable[str], secrets: str = _SECRETS_DIR) -> list[str]:
+    """Paths of the secrets on this host, and of those ``programs`` that there are."""
+    return sorted([*glob.glob(f"{secrets}/*"), *(path for path in programs if os.path.exists(path))])
 
 
 def read(path: str) -> str:

@@ -53,6 +53,10 @@ options:
         description: TCP port, which is part of the socket's name.
         type: int
         required: true
+  wrappers:
+    description: Programs that units of components run in one of their modes, by unit. Set by the action.
+    type: dict
+    default: {}
   packages:
     description: Debian packages that must be installed or installable. Set by the action.
     type: list
@@ -98,9 +102,9 @@ ansible_facts:
       have them, and python, as major.minor.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
-    - flightdeck_scheduler_alone, whether there is a scheduler that does not take turns with those of other hosts.
+    - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
     - flightdeck_units, the unit files of components that the roles have written.
-    - flightdeck_files, the paths of the components' secrets and of the agent of a scheduler that takes turns.
+    - flightdeck_files, the paths of the components' secrets and of the programs of their modes.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
   type: dict
   returned: when the module ran
@@ -164,6 +168,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/airflow"},
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
+            "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
             "stores": {
                 "type": "dict",
@@ -190,9 +195,9 @@ def main() -> None:
         },
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),
-        "flightdeck_scheduler_alone": _host.scheduler_alone(),
+        "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
         "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
-        "flightdeck_files": _host.component_files(),
+        "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
     }
     preflight = {

@@ -40,9 +40,13 @@ class Tasks:
     failed: int
 
 
+# Key of ``Commits`` in a verdict. It is that of the recorded runs.
+COMMITS = "turns"
+
+
 @dataclass(frozen=True)
-class Turns:
-    """Commits of schedulers that take turns: ``stale`` ones came after one of a later turn, or belong to none."""
+class Commits:
+    """Commits of schedulers with a leader lease: ``stale`` ones came after one of a later epoch, or belong to none."""
 
     commits: int
     stale: int
@@ -50,13 +54,13 @@ class Turns:
     gap_seconds: float
 
 
-def turns(record: Iterable[Row], since: float, until: float) -> Turns:
-    """``record`` has turns and commits in the order of commits. A session is of the turn of its login that began last before it."""
+def commits_of(record: Iterable[Row], since: float, until: float) -> Commits:
+    """``record`` has epochs and commits in the order of commits. A session belongs to the last epoch of its login that began before it."""
     begun: dict[str, list[tuple[float, int]]] = {}
     commits, stale, latest, times = 0, 0, 0, []
     epochs = set()
     for row in record:
-        if row["kind"] == "turn":
+        if row["kind"] == "epoch":
             begun.setdefault(row["login"], []).append((row["at"], int(row["epoch"])))
             epochs.add(row["epoch"])
             continue
@@ -65,16 +69,16 @@ def turns(record: Iterable[Row], since: float, until: float) -> Turns:
         stale += own == 0 or own < latest
         latest = max(latest, own)
         times.append(row["at"])
-    # The first commit after the end tells how long the last gap was.
+    # The last gap ends with the first commit after the end.
     end = min((at for at in times if at > until), default=until)
     inside = sorted([since, *(at for at in times if since <= at <= until), end])
     gap = max(after - before for before, after in zip(inside, inside[1:], strict=False))
-    return Turns(commits, stale, len(epochs), round(gap, 1))
+    return Commits(commits, stale, len(epochs), round(gap, 1))
 
 
 def changes(record: Iterable[Row], since: float, until: float) -> int:
-    """How many turns of ``record`` began in a time."""
-    return sum(row["kind"] == "turn" and since <= row["at"] <= until for row in record)
+    """Number of epochs of ``record`` that began in a time."""
+    return sum(row["kind"] == "epoch" and since <= row["at"] <= until for row in record)
 
 
 def outage(attempts: Iterable[Row], since: float, until: float) -> float:

@@ -1,4 +1,4 @@
-"""The cluster under test as the faults see it: who leads what, whether all is well, and how to hurt a host."""
+"""The cluster under test as the faults see it: who leads what, whether all is well, and how to break a host."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class Cluster:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
         return [f"{host}: {ended.stdout}{ended.stderr}".strip()] if ended.returncode else []
 
-    # How to hurt a host.
+    # How to break a host.
 
     def kill(self, host: str) -> None:
         """As if its power was cut."""

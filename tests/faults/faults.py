@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 # How to mend what was broken, the last first. All of it is done, also when something on the way failed.
 Undo = ExitStack
-# Hurts the cluster, and leaves with its second argument how to mend it.
+# Injects the fault, and registers with its second argument how to undo it.
 Action = Callable[[Cluster, Undo], None]
 # Which host it is when it happens.
 Find = Callable[[Cluster], str]

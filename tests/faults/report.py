@@ -1,4 +1,4 @@
-"""Keeps what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and docs/scheduler-failover.md.
+"""Stores what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and docs/scheduler-failover.md.
 
 python tests/faults/report.py artefacts/faults
 """
@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "molecule/shared/tests")]
+
+import checker
+import lease
+
 DOCS = HERE.parents[1] / "docs"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 LAYERS = ("http", "metastore", "broker")
@@ -27,8 +32,8 @@ ABOUT = (
     "Seconds are the worst of all runs: the longest time without an answer of the UI and API, of the metastore and of the "
     "broker, and the longest time without a new task. Two new tasks are due every four seconds."
 )
-ABOUT_TURNS = "Seconds are the worst of all runs."
-OF_TURNS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
+ABOUT_LEASE = "Seconds are the worst of all runs."
+OF_COMMITS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
 OF_TASKS = ("without_new_seconds", "target_seconds", "retry_seconds", "stray_seconds", "tries", "double_starts", "failed")
 
 
@@ -37,7 +42,7 @@ def result(verdict: dict[str, Any]) -> dict[str, Any]:
     kept = {name: verdict[name] for name in ("fault", "title", "at", "broken", "versions")}
     if verdict.get("times", 1) > 1:
         kept["times"] = verdict["times"]
-    for name, fields in (*((layer, OF_LAYER) for layer in LAYERS), ("tasks", OF_TASKS), ("turns", OF_TURNS)):
+    for name, fields in (*((layer, OF_LAYER) for layer in LAYERS), ("tasks", OF_TASKS), (checker.COMMITS, OF_COMMITS)):
         if name not in verdict:
             continue
         kept[name] = {field: verdict[name][field] for field in fields if field in verdict[name]}
@@ -101,21 +106,23 @@ def table(runs_of_all: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, "", *end(runs_of_all, ABOUT)]) + "\n"
 
 
-def turns_table(runs_of_all: list[dict[str, Any]]) -> str:
-    """A row per fault of schedulers that take turns."""
+def lease_table(runs_of_all: list[dict[str, Any]]) -> str:
+    """A row per fault of schedulers with a leader lease, with its present title."""
+    titles = {fault.name: fault.title for fault in lease.FAULTS}
     lines = [
-        "| fault | times | longest time without a commit of a scheduler | commits out of turn | changes of turn | new tasks |",
+        "| fault | times | longest time without a commit of a scheduler | stale commits | new epochs | new tasks |",
         "|---|---|---|---|---|---|",
     ]
     for runs in by_fault(runs_of_all):
-        seen = [run["turns"] for run in runs]
+        seen = [run[checker.COMMITS] for run in runs]
         gap = worst(seen, "gap_seconds")
-        late = f"{sum(turn['stale'] for turn in seen)} of {sum(turn['commits'] for turn in seen)}"
+        stale = f"{sum(each['stale'] for each in seen)} of {sum(each['commits'] for each in seen)}"
         new = worst([run["tasks"] for run in runs], "without_new_seconds")
-        changes = sum(turn["epochs"] - 1 for turn in seen)
-        cells = [f"{runs[-1]['fault']}: {runs[-1]['title']}", str(times(runs)), gap, late, str(changes), new]
+        epochs = sum(each["epochs"] - 1 for each in seen)
+        fault = runs[-1]["fault"]
+        cells = [f"{fault}: {titles[fault]}", str(times(runs)), gap, stale, str(epochs), new]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *end(runs_of_all, ABOUT_TURNS)]) + "\n"
+    return "\n".join([*lines, "", *end(runs_of_all, ABOUT_LEASE)]) + "\n"
 
 
 def end(runs: list[dict[str, Any]], about: str) -> list[str]:
@@ -143,10 +150,10 @@ def main() -> None:
     verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
     if not verdicts:
         raise SystemExit(f"no verdict below {sys.argv[1]}")
-    turns = [verdict for verdict in verdicts if "turns" in verdict]
-    others = [verdict for verdict in verdicts if "turns" not in verdict]
-    if turns:
-        write(turns, HERE / "turns.jsonl", DOCS / "scheduler-failover.md", turns_table)
+    of_lease = [verdict for verdict in verdicts if checker.COMMITS in verdict]
+    others = [verdict for verdict in verdicts if checker.COMMITS not in verdict]
+    if of_lease:
+        write(of_lease, HERE / "lease.jsonl", DOCS / "scheduler-failover.md", lease_table)
     if others:
         write(others, HERE / "results.jsonl", DOCS / "reliability.md", table)
 

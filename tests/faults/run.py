@@ -1,4 +1,4 @@
-"""Hurts a running cluster, one fault after the other, and keeps what probes and tasks saw of it.
+"""Injects faults into a running cluster, one after the other, and records what probes and tasks see of it.
 
     python tests/faults/run.py --inventory molecule/ha/inventory [--faults F6,F7] [--repeat 3] [--output artefacts/faults]
 
@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "molecule/shared/tests")]
 
 import checker
-import turns
+import lease
 from cluster import Cluster, wait
 from faults import FAULTS, Fault, Undo
 
@@ -231,7 +231,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
         fault = replace(fault, **{name: value * allowance for name, value in promised.items()})
     wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, LOOK_SECONDS)
     broken: list[str] = []
-    record = turns.recorded(cluster) if isinstance(fault, turns.TurnFault) else contextlib.nullcontext(list)
+    record = lease.recorded(cluster) if isinstance(fault, lease.LeaseFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
         time.sleep(WARM_SECONDS)
         wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 120)
@@ -276,11 +276,11 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
             verdict[layer] |= asdict(found)
             if found.lost or found.unexpected:
                 broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
-    if isinstance(fault, turns.TurnFault):
-        seen, changes = checker.turns(committed, begun, ended), [checker.changes(committed, *span) for span in spans]
-        verdict["turns"] = {**asdict(seen), "target_seconds": fault.gap}
+    if isinstance(fault, lease.LeaseFault):
+        seen, changes = checker.commits_of(committed, begun, ended), [checker.changes(committed, *span) for span in spans]
+        verdict[checker.COMMITS] = {**asdict(seen), "target_seconds": fault.gap}
         if seen.stale or seen.gap_seconds > fault.gap or min(changes) < fault.changes or not seen.commits:
-            broken.append(f"turns: {asdict(seen)}, changes {changes}")
+            broken.append(f"lease: {asdict(seen)}, changes {changes}")
     tasks = checker.tasks(written, states)
     idle, stray = checker.without_new(written, begun), checker.stray(written, begun)
     verdict["tasks"] = {
@@ -301,7 +301,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
     if fault.start is not None and idle > fault.start:
         broken.append(f"no task began for {idle:.0f} s")
     output.mkdir(parents=True, exist_ok=True)
-    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("turns", committed), ("verdict", verdict)):
+    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("commits", committed), ("verdict", verdict)):
         (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     if broken:
         write_journals(cluster, begun - WARM_SECONDS, output)
@@ -334,14 +334,14 @@ def main() -> int:
         "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
     )
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--in-a-row", type=int, default=1, help="how often a run hurts schedulers that take turns, while probes go on")
+    parser.add_argument("--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; for a leader lease")
     parser.add_argument("--minutes", type=float, default=0, help="in random order, and again, for so long")
     parser.add_argument("--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed")
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
     given = parser.parse_args()
     os.environ["FLIGHTDECK_INVENTORY"] = given.inventory
     cluster = Cluster()
-    faults = turns.FAULTS if turns.taken(cluster) else FAULTS
+    faults = lease.FAULTS if lease.enabled(cluster) else FAULTS
     wanted = given.faults.split(",") if given.faults else [fault.name for fault in faults]
     chosen = [fault for fault in faults if fault.name in wanted or ("guards" in wanted and fault.guards)]
     if unknown := set(wanted) - {"guards", *(fault.name for fault in faults)}:
@@ -349,8 +349,8 @@ def main() -> int:
         parser.error(
             f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run"
         )
-    if given.in_a_row > 1 and faults is not turns.FAULTS:
-        parser.error("--in-a-row is for a cluster whose schedulers take turns: what the others measure, they measure from one begin")
+    if given.in_a_row > 1 and faults is not lease.FAULTS:
+        parser.error("--in-a-row is for schedulers with a lease: the other faults are measured from one begin")
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
     runs = broken = failed = 0

@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
-from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     broker,
     controller,
     inventory,
+    modes,
     preflight,
     rotation,
-    scheduler_lease,
     secrets,
     types,
 )
@@ -119,7 +119,7 @@ TRIGGERS = {
         ),
         Code.FD155: lambda _: inventory.check([*reference(), host("e", 99, "etcd")], defaults()),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
-        Code.FD180: lambda _: scheduler_lease.check([], defaults(airflow_scheduler_mode="singleton")),
+        Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
     },
     Stage.ROTATION: {
         Code.FD160: lambda _: rotate(["fernet"]),
@@ -129,7 +129,7 @@ TRIGGERS = {
         Code.FD179: lambda _: rotate(["metastore_password"], external=["metastore_password"]),
     },
     Stage.PREFLIGHT: {
-        Code.FD182: lambda _: problems(cluster(), limit="node1", facts={"flightdeck_files": [AGENT]}),
+        Code.FD182: lambda _: problems(cluster(), limit="node1", facts={"flightdeck_files": [SCHEDULER_LEASE.wrapper.program]}),
         Code.FD201: lambda _: problems(cluster(), system={"distribution": "Ubuntu"}),
         Code.FD202: lambda _: problems(OLD, system={"python": "3.13"}, releases=NOTHING),
         Code.FD203: lambda _: preflight.check(TWO_RELEASES, MODEL, OWN)[0],
@@ -168,7 +168,12 @@ TRIGGERS = {
 # Variables with which a file of tasks reports a code before it does anything.
 REFUSED = {
     "airflow_db_command": [],
-    "airflow_cluster": {"metastore": {"external": True}, "nodes": {"localhost": {"turns": {}}}},
+    "airflow_cluster": {
+        "metastore": {"external": True},
+        "nodes": {
+            "localhost": {"airflow": {"wrappers": {"scheduler": {"unit": "airflow-scheduler.service", "setting": "a", "value": "b"}}}}
+        },
+    },
     "airflow_replaced_host": "db9",
     "__airflow_empty_hosts": [],
     "__metastore_node": {"patroni": {}},
@@ -192,7 +197,7 @@ def reported_by_tasks(tmp_path_factory):
     """What files of tasks report in one run."""
     folder = tmp_path_factory.mktemp("tasks")
     written = sources("playbooks/**/*.yml", "roles/*/tasks/*.yml")
-    tasks = [{"ansible.builtin.set_fact": {"flightdeck_scheduler_alone": True, "cacheable": True}}]
+    tasks = [{"ansible.builtin.set_fact": {"flightdeck_unwrapped": ["airflow-scheduler.service"], "cacheable": True}}]
     for code in IN_TASKS:
         path = next(path for path, text in written.items() if code in text and "set_fact" not in text)
         tasks.append({"block": [{"ansible.builtin.include_tasks": str(path)}], "rescue": [{"ansible.builtin.meta": "clear_host_errors"}]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 import checker
+import lease
 import report
 
 
@@ -128,8 +130,8 @@ def test_a_report_says_that_all_was_kept():
     assert report.table([verdict()]).endswith("Every promise was kept in every run of the table.\n")
 
 
-def turn(epoch, login, at):
-    return {"kind": "turn", "epoch": epoch, "login": login, "at": at, "began": None}
+def epoch(number, login, at):
+    return {"kind": "epoch", "epoch": number, "login": login, "at": at, "began": None}
 
 
 def commit(login, began, at):
@@ -139,31 +141,38 @@ def commit(login, began, at):
 @pytest.mark.parametrize(
     ("record", "stale"),
     [
-        ([commit("a", 2, 3), turn(2, "b", 10), commit("b", 13, 14)], 0),
+        ([commit("a", 2, 3), epoch(2, "b", 10), commit("b", 13, 14)], 0),
         # Before the other one committed nothing is late.
-        ([turn(2, "b", 10), commit("a", 2, 11), commit("b", 13, 14)], 0),
-        ([turn(2, "b", 10), commit("b", 13, 14), commit("a", 2, 15)], 1),
-        # A session of the same login from an earlier turn of its own.
-        ([turn(2, "a", 10), commit("a", 13, 14), commit("a", 2, 15)], 1),
-        ([turn(2, "b", 10), turn(3, "a", 20), commit("a", 23, 24), commit("b", 13, 25), commit("a", 23, 26)], 1),
-        # Nobody's turn.
+        ([epoch(2, "b", 10), commit("a", 2, 11), commit("b", 13, 14)], 0),
+        ([epoch(2, "b", 10), commit("b", 13, 14), commit("a", 2, 15)], 1),
+        # A session of the same login from an earlier epoch of its own.
+        ([epoch(2, "a", 10), commit("a", 13, 14), commit("a", 2, 15)], 1),
+        ([epoch(2, "b", 10), epoch(3, "a", 20), commit("a", 23, 24), commit("b", 13, 25), commit("a", 23, 26)], 1),
+        # It belongs to no epoch.
         ([commit("c", 5, 6)], 1),
     ],
 )
-def test_a_commit_after_one_of_a_later_turn_is_stale(record, stale):
-    found = checker.turns([turn(1, "a", 1), *record], 0, 30)
+def test_a_commit_after_one_of_a_later_epoch_is_stale(record, stale):
+    found = checker.commits_of([epoch(1, "a", 1), *record], 0, 30)
     assert (found.stale, found.commits) == (stale, sum(row["kind"] == "commit" for row in record))
 
 
-def test_turns_that_began_in_a_time():
-    record = [turn(1, "a", 1), commit("a", 2, 3), turn(2, "b", 10), turn(3, "a", 20)]
+def test_epochs_that_began_in_a_time():
+    record = [epoch(1, "a", 1), commit("a", 2, 3), epoch(2, "b", 10), epoch(3, "a", 20)]
     assert [checker.changes(record, *span) for span in ((0, 30), (2, 15), (11, 19))] == [3, 1, 0]
 
 
 def test_the_gap_is_the_longest_time_without_a_commit():
-    record = [turn(1, "a", 0), commit("a", 1, 9), commit("a", 1, 12), commit("a", 1, 40), commit("a", 1, 55)]
-    assert checker.turns(record, 10, 60).gap_seconds == 28
-    assert checker.turns(record, 10, 90).gap_seconds == 35
+    record = [epoch(1, "a", 0), commit("a", 1, 9), commit("a", 1, 12), commit("a", 1, 40), commit("a", 1, 55)]
+    assert checker.commits_of(record, 10, 60).gap_seconds == 28
+    assert checker.commits_of(record, 10, 90).gap_seconds == 35
     # It is as long as it was, also when all was well before the next commit came.
-    assert checker.turns(record, 10, 20).gap_seconds == 28
-    assert checker.turns([], 10, 90).gap_seconds == 80
+    assert checker.commits_of(record, 10, 20).gap_seconds == 28
+    assert checker.commits_of([], 10, 90).gap_seconds == 80
+
+
+def test_every_recorded_run_of_the_lease_is_in_its_table():
+    runs = [json.loads(line) for line in (report.HERE / "lease.jsonl").read_text().splitlines()]
+    shown = report.lease_table(runs)
+    assert shown in (report.DOCS / "scheduler-failover.md").read_text()
+    assert {run["fault"] for run in runs} == {fault.name for fault in lease.FAULTS}

@@ -76,9 +76,9 @@ def test_every_option_is_read_and_described(name):
     assert {**OPTIONS, **ARGUMENTS}[name]["description"].endswith(".")
     if name in SECRETS:
         return
-    # As a variable, or as a field of the settings.
+    # As a variable, as a field of the settings, or as a secret that the model names.
     short = name.removeprefix("airflow_")
-    assert any(re.search(rf"\b{name}\b|\bsettings\.{short}\b", text) for text in sources().values())
+    assert any(re.search(rf'\b{name}\b|\bsettings\.{short}\b|\bsecret_name\("{short}"\)', text) for text in sources().values())
 
 
 def test_no_variable_of_ours_is_used_without_a_default():

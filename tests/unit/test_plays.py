@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
@@ -34,6 +35,11 @@ def named(name, folder):
     return [path for path in paths if path.exists()]
 
 
+def roles(name):
+    """Roles that ``name`` may stand for: one that is computed is a mode's."""
+    return [mode.name for mode in MODES] if "{{" in name else [name.removeprefix("flightdeck.airflow.")]
+
+
 def files_of(task, here):
     """Task files that ``task`` brings in; of a name that is computed, those that its expression names."""
     for action, kind in ACTIONS.items():
@@ -43,9 +49,9 @@ def files_of(task, here):
         if kind == "tasks":
             yield from named(said if isinstance(said, str) else said["file"], here)
         else:
-            role = ROOT / "roles" / said["name"].removeprefix("flightdeck.airflow.")
-            yield from named(said.get("tasks_from", "main"), role / "tasks")
-            yield from role.glob(f"handlers/{said.get('handlers_from', 'main')}.yml")
+            for role in (ROOT / "roles" / name for name in roles(said["name"])):
+                yield from named(said.get("tasks_from", "main"), role / "tasks")
+                yield from role.glob(f"handlers/{said.get('handlers_from', 'main')}.yml")
 
 
 def reached(tasks, here):
@@ -80,7 +86,7 @@ def test_every_entry_point_that_is_used_is_in_the_spec_of_its_role():
         for task in nested(task for part in content for task in (part.get("tasks", ()) if "hosts" in part else [part])):
             for said in (task[action] for action, kind in ACTIONS.items() if kind == "role" and action in task):
                 name = said.get("tasks_from", "main")
-                used |= {(said["name"].split(".")[-1], each) for each in (re.findall(r"'(\w+)'", name) or [name])}
+                used |= {(role, each) for role in roles(said["name"]) for each in (re.findall(r"'(\w+)'", name) or [name])}
     assert len(used) > 25
     assert {(role, name) for role, name in used if name not in entry_points(role)} == set()
 
@@ -182,13 +188,13 @@ def test_private_names_stay_where_they_are_made():
         found |= {(path.name, name) for name in re.findall(r"\b__\w+", path.read_text()) if not name.startswith("__play_")}
     for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("roles/**/*.j2"), *ROOT.glob("plugins/**/*.py")]:
         found |= {(path.name, name) for name in re.findall(r"\b__play_\w+", path.read_text())}
-    assert found <= {("scheduler_lease.yml", "__metastore_stopped_schedulers")}
+    assert found == set()
 
 
 def test_no_play_lists_the_groups_of_the_cluster():
     """A new service would have to be added to every list. Plays over the cluster run on the groups that the model phase makes."""
     longest = {f"{path.name}: {play['name']}": play["hosts"].count("airflow_") for path, play in plays()}
-    assert {name for name, count in longest.items() if count > 3} <= {"scheduler_lease.yml: Stop the schedulers that take no turns"}
+    assert {name for name, count in longest.items() if count > 3} == set()
 
 
 @pytest.fixture

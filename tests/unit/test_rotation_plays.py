@@ -48,10 +48,10 @@ def test_no_answer_is_not_that_all_tasks_are_finished(tmp_path, host, arguments,
     assert f"left: <{found}>" in run(tmp_path, [waiting, saying], *arguments, web=host, **variables)
 
 
-@pytest.mark.parametrize(("role", "resting"), [("metastore", []), ("rabbitmq", "airflow_b")])
-def test_in_check_mode_nobody_has_changed_over_and_nobody_is_waited_for(tmp_path, role, resting):
+@pytest.mark.parametrize(("role", "inactive"), [("metastore", []), ("rabbitmq", "airflow_b")])
+def test_in_check_mode_nobody_has_changed_over_and_nobody_is_waited_for(tmp_path, role, inactive):
     variables = {
-        f"__{role}_resting": resting,
+        f"__{role}_inactive": inactive,
         "airflow_cluster": {"nodes": {"here": NODE}},
         "airflow_secrets": {"rabbitmq_admin_password": "secret"},
     }

@@ -17,9 +17,7 @@ FILES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "roles/*/README.md", "chan
 LATER = {
     "docs/architecture.md",
     "docs/performance.md",
-    "docs/scheduler-failover.md",
     "docs/variables.md",
-    "roles/scheduler_failover/README.md",
 }
 COLUMNS = 100
 
@@ -34,7 +32,7 @@ WORDS = {
     r"nobody(?:'s)?(?![:/])": "no host, no user, no service",
     r"somebody(?:'s| else)?|someone else": "external, managed by you, an operator",
     r"anybody|whoever|says? whom": "name the host, user or service",
-    r"who (?:leads|acts|stands by|is told)": "the leader, the acting scheduler, the standby",
+    r"who (?:leads|acts|stands by|is told)": "the leader, the active scheduler, the standby",
     r"strangers?": "unexpected host, unauthenticated client",
     r"foreign(?! (?:key|data|table))": "external, unmanaged",
     r"the collection's(?: own)?": "managed, or name the part",

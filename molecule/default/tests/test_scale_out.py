@@ -24,7 +24,7 @@ Restart=always
 WantedBy=multi-user.target
 """
 HAD = {"worker1": "airflow-triggerer", "db1": "airflow-worker@gpu"}
-SECRET, OTHER = "/etc/airflow/secrets/scheduler_lease", "/etc/airflow/secrets/not_ours"
+SECRET, OTHER = "/etc/airflow/secrets/scheduler_conn", "/etc/airflow/secrets/not_ours"
 
 
 def play(playbook, *arguments):

@@ -1,4 +1,4 @@
-"""flightdeck-failover against the cluster whose schedulers it lets take turns, and what its account may do."""
+"""flightdeck-scheduler-lease in a cluster in singleton mode, and the rights of its account."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cluster_access import ansible, wait_until
 ROOT = Path(__file__).parents[3]
 PYTHON = "/opt/airflow/current/bin/python"
 
-# A client that says whose scheduler it is, and never its password. Past PgBouncer, as agents go.
+# A client that sends the user of its host's scheduler, and never its password. Past PgBouncer, like agents.
 HOLD = """
 import socket, ssl, struct
 from urllib.parse import urlsplit
-user, url = (urlsplit(open(f"/etc/airflow/secrets/{name}").read()) for name in ("scheduler_conn", "scheduler_lease"))
+user, url = (urlsplit(open(f"/etc/airflow/secrets/{name}").read()) for name in ("scheduler_conn", "scheduler_lease_conn"))
 plain = socket.create_connection((url.hostname, url.port), timeout=120)
 plain.sendall(struct.pack("!ii", 8, 80877103))
 assert plain.recv(1) == b"S"
@@ -47,7 +47,7 @@ def ask(host_named, schedulers):
 
     def call(*arguments, host=""):
         words = " ".join(["%s"] * len(arguments))
-        done = host_named(host or schedulers[0]).run(f"flightdeck-failover --json {words}", *arguments)
+        done = host_named(host or schedulers[0]).run(f"flightdeck-scheduler-lease --json {words}", *arguments)
         return done.rc, json.loads(done.stdout)
 
     return call
@@ -55,10 +55,10 @@ def ask(host_named, schedulers):
 
 @pytest.fixture
 def roles(ask, schedulers):
-    """Who acts, and who stands by."""
-    wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
-    holder = ask("status")[1]["holder"]
-    return holder, next(host for host in schedulers if host != holder)
+    """The active host and the standby."""
+    wait_until("one is active, the other is standby", lambda: ask("status")[0] == 0, 120, every=1.0)
+    active = ask("status")[1]["leader"]
+    return active, next(host for host in schedulers if host != active)
 
 
 def sql(host, secret, statement):
@@ -124,24 +124,24 @@ def processes(host):
     return host.check_output(looked).split()
 
 
-def test_one_acts_and_everybody_says_so(roles, ask, host_named, schedulers):
-    holder, standby = roles
+def test_one_is_active_and_every_host_says_so(roles, ask, host_named, schedulers):
+    active, standby = roles
     for host in schedulers:
         code, found = ask("status", host=host)
-        assert (code, found["status"], found["holder"], found["lives"]) == (0, "ok", holder, True)
-        assert ask("is_scheduler_running", host=host)[1]["running"] == {holder: True, standby: False}
+        assert (code, found["status"], found["leader"], found["valid"]) == (0, "ok", active, True)
+        assert ask("is_scheduler_running", host=host)[1]["running"] == {active: True, standby: False}
         assert ask("get_current_host", host=host) == (0, {"status": "ok", "host": host})
         assert {ask(command, host=host)[0] for command in ("init", "test_connection", "metadata", "version")} == {0}
-    assert processes(host_named(holder))
+    assert processes(host_named(active))
     assert not processes(host_named(standby))
-    assert "has the turn" in host_named(standby).check_output("airflow-health airflow-scheduler")
-    assert "heartbeat" in host_named(holder).check_output("airflow-health airflow-scheduler")
+    assert "is the leader" in host_named(standby).check_output("airflow-health airflow-scheduler")
+    assert "heartbeat" in host_named(active).check_output("airflow-health airflow-scheduler")
 
 
-def test_only_who_has_the_turn_can_log_in(roles, host_named):
-    holder, standby = roles
-    logged_in = sql(host_named(holder), "scheduler_conn", "SELECT session_user || ' ' || current_user")
-    assert logged_in.stdout.split() == [f"airflow_sched_{holder}", "airflow"]
+def test_only_the_leader_can_log_in(roles, host_named):
+    active, standby = roles
+    logged_in = sql(host_named(active), "scheduler_conn", "SELECT session_user || ' ' || current_user")
+    assert logged_in.stdout.split() == [f"airflow_sched_{active}", "airflow"]
     refused = sql(host_named(standby), "scheduler_conn", "SELECT 1")
     assert refused.rc != 0
     assert "airflow_sched_" not in refused.stdout
@@ -153,7 +153,7 @@ def test_only_who_has_the_turn_can_log_in(roles, host_named):
         "SELECT count(*) FROM task_instance",
         "SELECT count(*) FROM connection",
         "SELECT count(*) FROM scheduler_lease.lease",
-        "SELECT scheduler_lease.bar()",
+        "SELECT scheduler_lease.revoke_logins()",
         "SELECT count(*) FROM pg_authid",
         "ALTER ROLE airflow PASSWORD 'mine'",
         "ALTER ROLE airflow_sched_master1 LOGIN",
@@ -165,33 +165,33 @@ def test_only_who_has_the_turn_can_log_in(roles, host_named):
     ],
 )
 def test_the_agents_account_can_do_nothing_else(statement, host_named, schedulers):
-    refused = sql(host_named(schedulers[0]), "scheduler_lease", statement)
+    refused = sql(host_named(schedulers[0]), "scheduler_lease_conn", statement)
     assert refused.rc != 0
     assert re.search("permission denied|must be|not allowed", refused.stderr, re.IGNORECASE), refused.stderr
 
 
-def test_nobody_is_admitted_beside_a_scheduler_that_acts(roles, ask, host_named):
-    holder, _standby = roles
-    statement = f"SELECT scheduler_lease.admit('{holder}', {ask('metadata')[1]['epoch']})"
-    refused = sql(host_named(holder), "scheduler_lease", statement)
+def test_no_login_is_granted_beside_an_active_scheduler(roles, ask, host_named):
+    active, _standby = roles
+    statement = f"SELECT scheduler_lease.activate('{active}', {ask('metadata')[1]['epoch']})"
+    refused = sql(host_named(active), "scheduler_lease_conn", statement)
     assert "a scheduler has a session" in refused.stderr
     assert ask("status")[0] == 0
 
 
-def test_a_session_that_is_being_admitted_does_not_outlive_its_turn(cluster, roles, ask):
+def test_a_session_that_is_being_admitted_does_not_outlive_its_epoch(cluster, roles, ask):
     """It is in no list of sessions, and its check of the login may be over."""
-    holder, standby = roles
-    command = ["docker", "exec", cluster.containers[holder], PYTHON, "-c", HOLD]
+    active, standby = roles
+    command = ["docker", "exec", cluster.containers[active], PYTHON, "-c", HOLD]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as session:
         assert session.stdout.readline() == "asked for the password\n"
         assert ask("switchover", standby)[0] == 0
         assert session.communicate(timeout=60)[0] == "ended\n"
 
 
-def test_metadata_are_not_cleared_under_who_acts(roles, ask):
+def test_metadata_of_a_valid_lease_are_not_cleared(roles, ask):
     code, found = ask("clear_metadata", "--yes")
     assert (code, found["status"]) == (2, "critical")
-    assert f"the turn of {roles[0]}, who lives" in found["summary"]
+    assert f"the lease of {roles[0]} is valid" in found["summary"]
     assert ask("clear_metadata")[0] == 2
     assert ask("status")[0] == 0
 
@@ -201,32 +201,32 @@ def test_a_test_email_arrives(ask, receivers):
     assert "Subject: Airflow airflow: test" in receivers[0][0]
 
 
-def test_a_switchover_hands_over_and_people_are_told(roles, ask, host_named, receivers):
-    holder, standby = roles
+def test_a_switchover_hands_over_and_sends_alerts(roles, ask, host_named, receivers):
+    active, standby = roles
     epoch = ask("metadata")[1]["epoch"]
     assert ask("switchover", "nowhere")[0] == 2
     assert ask("switchover", standby) == (0, {"status": "ok", "host": standby})
-    # The agent says that it acts before its child starts.
+    # The agent is active before its child starts.
     wait_until("the scheduler starts", lambda: processes(host_named(standby)), 10)
-    assert not processes(host_named(holder))
+    assert not processes(host_named(active))
     assert ask("metadata")[1]["epoch"] == epoch + 1
-    wait_until("both were told", lambda: all(receivers), 30)
-    assert f"the scheduler of {standby} acts" in receivers[0][0]
+    wait_until("both alerts were received", lambda: all(receivers), 30)
+    assert f"the scheduler of {standby} is active" in receivers[0][0]
     path, event = receivers[1][0]
     assert path == "/scheduler?token=not-for-the-journal"
-    assert (event["from"], event["to"], event["epoch"]) == (holder, standby, epoch + 1)
+    assert (event["from"], event["to"], event["epoch"]) == (active, standby, epoch + 1)
     assert "not-for-the-journal" not in host_named(standby).check_output("journalctl --no-pager --output=cat")
 
 
 def test_a_killed_agent_leaves_no_scheduler_behind(roles, ask, host_named):
-    holder, _standby = roles
+    active, _standby = roles
     before = ask("metadata")[1]["epoch"]
-    old = processes(host_named(holder))
-    host_named(holder).check_output("systemctl kill --signal=KILL --kill-whom=main airflow-scheduler.service")
-    wait_until("its scheduler is gone", lambda: not set(old) & set(processes(host_named(holder))), 5)
-    # What is kept of the old turn looks well for a moment.
-    wait_until("it is another turn", lambda: ask("metadata")[1]["epoch"] > before, 60, every=1.0)
-    wait_until("somebody acts", lambda: ask("status")[0] == 0, 60, every=1.0)
+    old = processes(host_named(active))
+    host_named(active).check_output("systemctl kill --signal=KILL --kill-whom=main airflow-scheduler.service")
+    wait_until("its scheduler is gone", lambda: not set(old) & set(processes(host_named(active))), 5)
+    # The stored state of the old epoch is good for a moment.
+    wait_until("the epoch is another", lambda: ask("metadata")[1]["epoch"] > before, 60, every=1.0)
+    wait_until("a scheduler is active", lambda: ask("status")[0] == 0, 60, every=1.0)
 
 
 def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
@@ -240,10 +240,10 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
 
     assert users()
     play("-e", "airflow_scheduler_mode=active_active")
-    # The host that is asked may follow.
+    # The host that is asked may be a follower.
     wait_until("the users are gone", lambda: users() == "", 10)
     assert all(processes(host_named(host)) for host in schedulers)
-    left = "ls /usr/local/sbin/flightdeck-failover /etc/airflow/secrets/scheduler_* 2>/dev/null || true"
+    left = "ls /usr/local/sbin/flightdeck-scheduler-lease /etc/airflow/secrets/scheduler_* 2>/dev/null || true"
     assert [host_named(host).check_output(left) for host in schedulers] == [""] * len(schedulers)
     # Before a host is touched.
     with pytest.raises(RuntimeError, match=r"nothing\s+was\s+changed\s+on\s+any\s+host:\s+FD182"):
@@ -252,7 +252,7 @@ def test_the_mode_changes_and_changes_back(ask, host_named, schedulers):
         with pytest.raises(RuntimeError, match="FD182"):
             ansible(str(ROOT / "playbooks" / name), program="ansible-playbook")
     play()
-    wait_until("one acts, the other stands by", lambda: ask("status")[0] == 0, 120, every=1.0)
+    wait_until("one is active, the other is standby", lambda: ask("status")[0] == 0, 120, every=1.0)
     with pytest.raises(RuntimeError, match=r"nothing\s+was\s+changed\s+on\s+any\s+host:\s+FD182"):
         play("--limit", schedulers[0], "-e", "airflow_scheduler_mode=active_active")
     assert sum(bool(processes(host_named(host))) for host in schedulers) == 1

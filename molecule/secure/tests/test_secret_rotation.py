@@ -149,14 +149,14 @@ def test_all_at_once_while_tasks_run_and_interrupted(host_named, connection, tmp
     after = now()
     for cluster in (before, after):
         assert found_in(said + (tmp_path / "seen").read_text(), secret_values(cluster)) == []
-    assert sorted(name for name in before.secrets if before.secrets[name] != after.secrets[name]) == [*WHILE_TASKS_RUN, "second_users"]
+    assert sorted(name for name in before.secrets if before.secrets[name] != after.secrets[name]) == [*WHILE_TASKS_RUN, "alternate_users"]
     check_connection(host_named, connection, [before.secrets["fernet_key"]])
     for name, url in old_urls.items():
         assert log_in("master1", url_of(host_named, "master1", name)) == ""
         # The first user of a pair may not log in, the second does not exist.
         assert re.search("not permitted to log in|password authentication failed|no pg_hba.conf entry", log_in("master1", url))
     # Each pair took one turn, and who had the last one cannot log in.
-    present = {f"{user}_b" if secret in after.secrets["second_users"] else user for user, secret in PAIRS.items()}
+    present = {f"{user}_b" if secret in after.secrets["alternate_users"] else user for user, secret in PAIRS.items()}
     roles = query(host_named, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'airflow%' AND rolcanlogin").split()
     assert set(roles) == {"airflow_owner", *present}
     assert load.failures == []
@@ -168,7 +168,7 @@ def test_the_brokers_know_the_present_user_only(host_named):
     api = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api"
     login = ("admin", cluster.secrets["rabbitmq_admin_password"])
     users = {user["name"] for user in requests.get(f"{api}/users", auth=login, timeout=10).json()}
-    present = "airflow_b" if "broker_password" in cluster.secrets["second_users"] else "airflow"
+    present = "airflow_b" if "broker_password" in cluster.secrets["alternate_users"] else "airflow"
     assert users == {"admin", present}
     connected = set(host_named("back2").check_output("rabbitmqctl --quiet list_connections user").split()) - {"user"}
     assert connected == {present}

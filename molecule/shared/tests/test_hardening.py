@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
-from test_secrets import NEEDED_3, authorities
+from test_secrets import NEEDED_3, authorities, modes_of
 from test_services import properties, units_of
 
 SECRETS = Path(paths.SECRETS_DIR)
@@ -53,9 +53,10 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
             # A certificate is no secret.
             needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
             needed |= {"server.key"} if tls and component == "webserver" else set()
-            if component == "scheduler" and "turns" in cluster.model["nodes"][name]:
-                # Its own logins stand in the place of the common ones.
-                needed = {secret for secret in needed if not secret.startswith("sql_")} | {"scheduler_lease", "scheduler_failover"}
+            for mode in modes_of(cluster, name):
+                if mode.component == component:
+                    # Files of the mode are mounted in the place of the common ones.
+                    needed = (needed - mode.replaced_files.keys()) | set(mode.secret_files)
             for unit in units_of(cluster, name, component):
                 pid = properties(host_named(name), unit, "MainPID")["MainPID"]
                 mounts = map(str.split, host_named(name).check_output("cat /proc/%s/mountinfo", pid).splitlines())

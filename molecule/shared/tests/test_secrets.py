@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 
 NEEDED_3 = {
     "webserver": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"},
@@ -14,8 +15,11 @@ NEEDED_3 = {
     "worker": {"broker_url", "result_backend", "api_secret_key"},
 }
 
-# Of a scheduler that takes turns, besides.
-TURNS = {"scheduler_conn", "scheduler_conn_async", "scheduler_lease", "scheduler_failover"}
+
+def modes_of(cluster, name):
+    """Modes of the components of a host."""
+    wrappers = cluster.model["nodes"][name]["airflow"]["wrappers"].values()
+    return [mode for mode in MODES if mode.name in [wrapper["name"] for wrapper in wrappers]]
 
 
 def authorities(cluster):
@@ -27,7 +31,7 @@ def authorities(cluster):
 def secret_texts(cluster):
     """Every secret, and the password of each that is a URL, as it is and as it stands in another one."""
     values = [value for name, value in cluster.secrets.items() if isinstance(value, str) and name != "metastore_ca"]
-    passwords = [unquote(urlsplit(value).password) for value in values if "://" in value]
+    passwords = [unquote(urlsplit(value).password or "") for value in values if "://" in value]
     return [value for value in (*values, *passwords, *(quote(each, safe="") for each in passwords)) if len(value) >= 16]
 
 
@@ -41,7 +45,7 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             components = cluster.model["nodes"][name]["components"]
             needed = set().union(*(NEEDED_3[component] for component in components))
             needed |= authorities(cluster)
-            needed |= TURNS if "turns" in cluster.model["nodes"][name] else set()
+            needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
             if cluster.model["tls"]["enabled"] and "webserver" in components:
                 needed |= {"server.crt", "server.key"}
             assert found == needed

@@ -10,10 +10,6 @@ SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 BROKER_AUTHORITY = "broker_ca.crt"
 METASTORE_AUTHORITY = "metastore_ca.crt"
 SERVER = ("server.crt", "server.key")
-# What a scheduler reads that takes turns: whose turn it is, whom to tell, and in the place of the common logins that of its host.
-LEASE = "scheduler_lease"
-FAILOVER = "scheduler_failover"
-TURNS = {"sql_alchemy_conn": "scheduler_conn", "sql_alchemy_conn_async": "scheduler_conn_async"}
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"
 SECRETS_DIR = "/etc/airflow/secrets"

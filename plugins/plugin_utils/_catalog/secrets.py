@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
+
 # ``given`` is what only the user can know: nothing is made in its place.
 Kind = Literal["password", "signing_key", "fernet_key", "erlang_cookie", "given", "given_certificate"]
 
@@ -36,9 +38,7 @@ SECRETS = (
     Secret("result_backend_password", account="airflow_results", server="metastore", paired=True),
     Secret("broker_password", account="airflow", paired=True),
     Secret("pgbouncer_password", account="pgbouncer", server="metastore"),
-    # The password of each host's scheduler is derived from it.
-    Secret("scheduler_password", account="airflow_sched"),
-    Secret("scheduler_lease_password", account="airflow_lease"),
+    *(Secret(name, account=account) for mode in MODES for name, account in mode.passwords.items()),
     Secret("rabbitmq_admin_password", account="admin"),
     Secret("rabbitmq_cookie", "erlang_cookie"),
     Secret("haproxy_stats_password", account="admin"),
@@ -55,6 +55,7 @@ SECRETS = (
     Secret("metastore_owner_url", "given"),
     Secret("result_backend_url", "given"),
     Secret("metastore_ca", "given_certificate"),
+    *(Secret(name, "given") for mode in MODES for name in mode.given_secrets),
 )
 
 BY_NAME = {secret.name: secret for secret in SECRETS}

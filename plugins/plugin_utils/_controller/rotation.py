@@ -24,7 +24,7 @@ def begin(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterabl
             continue
         new[name] = make(name)
         if name in PAIRED:
-            state["second_users"] = sorted(set(state.get("second_users", ())) ^ {name})
+            state["alternate_users"] = sorted(set(state.get("alternate_users", ())) ^ {name})
         if name == "jwt_secret":
             state["new_jwt_secret"] = True
     return new, {key: value for key, value in state.items() if value}

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Account, Database, LeaseAccounts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Account, Database, ExtraUser
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 _FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
@@ -17,22 +17,22 @@ _FLAGS = "LOGIN,NOSUPERUSER,NOCREATEDB,NOCREATEROLE"
 class Secrets:
     """The values of secrets by name as the hosts have them, in the variable ``airflow_secrets``. They are not shown.
 
-    ``second_users`` are the passwords of PAIRED that belong to the second user of their pair now.
+    ``alternate_users`` are the passwords of PAIRED that belong to the alternate user of their pair now.
     """
 
     values: Mapping[str, str] = field(repr=False)
-    second_users: tuple[str, ...] = ()
+    alternate_users: tuple[str, ...] = ()
 
     @classmethod
     def from_vars(cls, variables: Mapping[str, object]) -> Secrets:
         """The secrets from ``variables``, which ``to_vars`` made and to which others may have been added."""
-        second_users = variables.get("second_users", ())
-        names = [str(name) for name in second_users] if isinstance(second_users, (list, tuple)) else []
-        return cls({name: str(value) for name, value in variables.items() if name != "second_users"}, tuple(names))
+        alternate_users = variables.get("alternate_users", ())
+        names = [str(name) for name in alternate_users] if isinstance(alternate_users, (list, tuple)) else []
+        return cls({name: str(value) for name, value in variables.items() if name != "alternate_users"}, tuple(names))
 
     def to_vars(self) -> dict[str, object]:
         """The secrets as plain data."""
-        return {**self.values, "second_users": list(self.second_users)}
+        return {**self.values, "alternate_users": list(self.alternate_users)}
 
     def __getitem__(self, name: str) -> str:
         """The value of the secret ``name``. Raises KeyError."""
@@ -40,38 +40,39 @@ class Secrets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestingUser(Plain):
+class InactiveUser(Plain):
     """That one of a pair of users which is not in use; ``first`` says whether it is the first one."""
 
     name: str
     first: bool
 
 
-def in_force(values: Mapping[str, str], rotation: Mapping[str, object]) -> Secrets:
+def effective(values: Mapping[str, str], rotation: Mapping[str, object]) -> Secrets:
     """``values`` as the hosts get them in the course of a rotation.
 
-    ``rotation`` may have ``second_users``, the passwords of PAIRED that belong to the second user now, and ``next_fernet_key``,
-    which decrypts already and encrypts later.
+    ``rotation`` may have ``alternate_users``, the passwords of PAIRED that belong to the alternate user now, and
+    ``next_fernet_key``, which decrypts already and encrypts later.
     """
     keys = [values.get("fernet_key", ""), str(rotation.get("next_fernet_key", ""))]
-    return Secrets.from_vars({**values, "fernet_key": ",".join(filter(None, keys)), "second_users": rotation.get("second_users", ())})
+    alternate_users = rotation.get("alternate_users", ())
+    return Secrets.from_vars({**values, "fernet_key": ",".join(filter(None, keys)), "alternate_users": alternate_users})
 
 
-def second(user: str) -> str:
-    """The second user of the pair whose first one is ``user``."""
+def alternate_user(user: str) -> str:
+    """The other user of the pair whose first one is ``user``."""
     return f"{user}_b"
 
 
 def login(user: str, secret: str, secrets: Secrets) -> str:
-    """That one of the pair of ``user`` and its second which has the password ``secret`` now."""
-    return second(user) if secret in secrets.second_users else user
+    """That one of the pair of ``user`` and its alternate user which has the password ``secret`` now."""
+    return alternate_user(user) if secret in secrets.alternate_users else user
 
 
 def database_users(databases: Iterable[Database], secrets: Secrets) -> list[dict[str, str]]:
     """The users of ``databases`` as postgresql_user takes them. Raises KeyError for a missing secret.
 
-    The second of a pair acts as the first, so that everything belongs to the first and what it may the second may, too. The first
-    stays without a password of its own, and as it is, while the second is in force.
+    The alternate user of a pair acts as the first, so that everything belongs to the first and the alternate has its rights. While
+    the alternate is active the first stays as it is, without a password of its own.
     """
     users = []
     for database in databases:
@@ -92,20 +93,26 @@ def of_login(secret: str, user: str) -> str:
     return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
 
 
-def turn_users(turns: LeaseAccounts | None, secrets: Secrets) -> list[dict[str, str]]:
-    """The users of ``turns``, singleton mode, as postgresql_user takes them; none without it. Raises KeyError for a missing secret.
+def extra_users(users: Iterable[ExtraUser], secrets: Secrets) -> list[dict[str, str]]:
+    """The extra ``users`` of the metastore as postgresql_user takes them. Raises KeyError for a missing secret.
 
-    Whether a scheduler's user can log in is left open: the lease decides it.
+    Without ``login`` the right to log in stays as it is: it is granted and revoked at run time.
     """
-    if not turns:
-        return []
-    own = {"flags": _FLAGS.removeprefix("LOGIN,"), "acts_as": turns.acts_as}
-    names = [login.user for login in turns.logins]
-    schedulers = [{"name": name, "password": of_login(secrets[turns.login_secret], name), **own} for name in names]
-    return [{"name": turns.user, "password": secrets[turns.secret], "flags": _FLAGS}, *schedulers]
+    found = []
+    for user in users:
+        password = secrets[user.secret]
+        found.append(
+            {
+                "name": user.user,
+                "password": of_login(password, user.user) if user.derived else password,
+                "flags": _FLAGS if user.login else _FLAGS.removeprefix("LOGIN,"),
+                **({"acts_as": user.acts_as} if user.acts_as else {}),
+            }
+        )
+    return found
 
 
-def resting_users(accounts: Iterable[Account], secrets: Secrets) -> list[RestingUser]:
-    """Of each of the ``accounts``, which have a second user, the one that is not in use."""
+def inactive_users(accounts: Iterable[Account], secrets: Secrets) -> list[InactiveUser]:
+    """Of each of the ``accounts``, which are pairs of users, the one that is not in use."""
     pairs = [(account.user, login(account.user, account.secret, secrets)) for account in accounts]
-    return [RestingUser(name=second(user) if current == user else user, first=current != user) for user, current in pairs]
+    return [InactiveUser(name=alternate_user(user) if current == user else user, first=current != user) for user, current in pairs]

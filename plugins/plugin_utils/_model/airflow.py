@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     AUTHORITY,
     BROKER_AUTHORITY,
-    FAILOVER,
-    LEASE,
     METASTORE_AUTHORITY,
     NOTHING,
     SERVER,
-    TURNS,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Unit
@@ -38,16 +36,22 @@ def units(host: Host, major: int) -> tuple[Unit, ...]:
     return tuple(found)
 
 
-def turn_secrets(major: int) -> tuple[str, ...]:
-    """Names of the secret files that a host has besides when its scheduler runs in singleton mode, in Airflow ``major``."""
-    return (LEASE, FAILOVER, *(TURNS[name] for name in secrets_of("scheduler", major) if name in TURNS))
+def replaced_files(mode: Mode, major: int) -> dict[str, str]:
+    """The common secret files that ``mode`` replaces for its component in Airflow ``major``, with those in their place."""
+    return {name: mode.replaced_files[name] for name in secrets_of(mode.component, major) if name in mode.replaced_files}
+
+
+def mode_files(mode: Mode, major: int) -> tuple[str, ...]:
+    """Names of the secret files that a host has besides when its component runs in ``mode``, in Airflow ``major``."""
+    return (*mode.secret_files, *replaced_files(mode, major).values())
 
 
 def secret_sources(component: str, major: int, files: Collection[str]) -> dict[str, str]:
     """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in Airflow ``major``."""
     own = {name: name for name in secrets_of(component, major)}
-    if component == "scheduler" and LEASE in files:
-        own |= {LEASE: LEASE, FAILOVER: FAILOVER, **{name: TURNS[name] for name in own if name in TURNS}}
+    for mode in MODES:
+        if mode.component == component and set(mode.secret_files) <= set(files):
+            own |= {**{name: name for name in mode.secret_files}, **replaced_files(mode, major)}
     return own
 
 

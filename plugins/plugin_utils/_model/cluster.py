@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets, units
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, units
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
     AirflowNode,
@@ -33,7 +34,6 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     HaProxy,
     HaProxyStats,
     HostAddress,
-    LeaseAgent,
     Listener,
     Metastore,
     Node,
@@ -50,6 +50,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.modes import active_modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
@@ -79,7 +80,7 @@ class Model:
         self.major = settings.major
         self.broker = broker.broker_of(settings)
         self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
-        self.singleton = scheduler_lease.singleton(settings)
+        self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
 
     def members(self, group: str) -> list[Host]:
@@ -162,7 +163,8 @@ class Model:
             account=self.settings.user,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
             queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
-            scheduler_mode=self.settings.scheduler_mode,
+            modes=tuple(map(modes.share, self.modes)),
+            scheduler_lease=scheduler_lease.share(self.members("scheduler"), enabled=SCHEDULER_LEASE in self.modes),
             airflow_hosts=tuple(host.name for host in self.airflow_hosts()),
             database_host=database_host.name,
             database_owner=self.database_owner(database_host),
@@ -194,14 +196,13 @@ class Model:
             pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
-            turns=LeaseAgent(program=scheduler_lease.program()) if self.takes_turns(host) else None,
             dags=self.dags() if parsing & host.groups else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
 
-    def takes_turns(self, host: Host) -> bool:
-        """Whether ``host`` has a scheduler in singleton mode."""
-        return self.singleton and "scheduler" in host.groups
+    def modes_of(self, host: Host) -> list[Mode]:
+        """The active modes of the components of ``host``."""
+        return [mode for mode in self.modes if mode.component in host.groups]
 
     def dags(self) -> Dags:
         """The DAGs on a host that parses them."""
@@ -254,7 +255,7 @@ class Model:
                 Database(name="airflow_results", user="airflow_results", secret=secret_name("result_backend_password")),
             ),
             pooler=Account(user=POOLER, secret=secret_name("pgbouncer_password")) if self.settings.pgbouncer else None,
-            turns=scheduler_lease.turns(self.members("scheduler"), "airflow") if self.singleton else None,
+            extra_users=scheduler_lease.users(self.members("scheduler")) if SCHEDULER_LEASE in self.modes else (),
             clients=tuple(self.peers(self.members("haproxy"))),
             check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
             config=self.settings.postgresql_config,
@@ -279,8 +280,7 @@ class Model:
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
-        # Of an agent, and of an operator's command beside it.
-        spare = 20 + (2 * len(self.members("scheduler")) if self.singleton else 0)
+        spare = 20 + sum(mode.sessions_per_host * len(self.members(mode.component)) for mode in self.modes)
         if self.settings.pgbouncer:
             return len(self.members("haproxy")) * sum(self.pools().values()) + spare
         return sum(self.sessions().values()) + spare
@@ -396,7 +396,7 @@ class Model:
     def airflow(self, host: Host) -> AirflowNode:
         """The share of a host with components of Airflow."""
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
-        needed.update(turn_secrets(self.major) if self.takes_turns(host) else ())
+        needed.update(name for mode in self.modes_of(host) for name in mode_files(mode, self.major))
         secrets = tuple(secret for secret in self.secret_files(host) if secret.file in needed)
         drivers = metastore_model.config(self.settings, [secret.file for secret in secrets])
         config = merge_config(self.config(host), drivers, self.settings.options, secret_options(needed, self.major))
@@ -404,6 +404,7 @@ class Model:
             address=host.address,
             config=config,
             secrets=secrets,
+            wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             queues=host.effective_queues,
             units=units(host, self.major),
             ports=self.ports(host),
@@ -474,9 +475,9 @@ class Model:
             replace(metastore, file="sql_alchemy_conn_async", scheme="postgresql+asyncpg", query=asyncpg),
             replace(results, scheme="db+postgresql+psycopg2", path="airflow_results"),
         )
-        if not self.takes_turns(host):
+        if SCHEDULER_LEASE not in self.modes_of(host):
             return files
-        return (*files, *scheduler_lease.secret_files(host, files, self.settings.haproxy_metastore_port, self.major))
+        return (*files, *scheduler_lease.secret_files(host, files, self.settings))
 
     def config(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that every version has."""

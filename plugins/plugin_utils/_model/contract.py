@@ -25,7 +25,7 @@ class PlainValue(Plain):
     """A secret file whose content is the value of a secret, or a certificate."""
 
     kind: Literal["plain_value"] = "plain_value"
-    """Which of the three kinds of secret files this is."""
+    """Which of the four kinds of secret files this is."""
     file: str
     """Name of the file below /etc/airflow/secrets."""
     secret: str
@@ -37,7 +37,7 @@ class BuiltUrl(Plain):
     """A secret file with a URL of which the model knows everything but the password."""
 
     kind: Literal["built_url"] = "built_url"
-    """Which of the three kinds of secret files this is."""
+    """Which of the four kinds of secret files this is."""
     file: str
     """Name of the file below /etc/airflow/secrets."""
     scheme: str
@@ -63,7 +63,7 @@ class GivenUrl(Plain):
     """A secret file with a URL that the inventory gives, in the form that one driver takes."""
 
     kind: Literal["given_url"] = "given_url"
-    """Which of the three kinds of secret files this is."""
+    """Which of the four kinds of secret files this is."""
     file: str
     """Name of the file below /etc/airflow/secrets."""
     secret: str
@@ -76,12 +76,26 @@ class GivenUrl(Plain):
     """Path of the CA certificates that the server's certificate is checked against."""
 
 
-SecretFile: TypeAlias = PlainValue | BuiltUrl | GivenUrl
+@dataclass(frozen=True, kw_only=True)
+class Document(Plain):
+    """A secret file with a JSON object, some of whose values are secrets."""
+
+    kind: Literal["document"] = "document"
+    """Which of the four kinds of secret files this is."""
+    file: str
+    """Name of the file below /etc/airflow/secrets."""
+    content: Mapping[str, object]
+    """Keys of the object that are no secret."""
+    secrets: Mapping[str, str]
+    """Name of the secret in airflow_secrets by key; the value is empty without one."""
+
+
+SecretFile: TypeAlias = PlainValue | BuiltUrl | GivenUrl | Document
 
 
 def secret_file(data: object) -> SecretFile:
     """A secret file from its plain ``data``. Raises ValueError, without a value in its text, for anything else."""
-    classes: tuple[type[SecretFile], ...] = (PlainValue, BuiltUrl, GivenUrl)
+    classes: tuple[type[SecretFile], ...] = (PlainValue, BuiltUrl, GivenUrl, Document)
     return one_of(classes, data, "secret file")
 
 
@@ -166,29 +180,21 @@ class Database(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaseLogin(Plain):
-    """The account of one scheduler in singleton mode."""
-
-    host: str
-    """Inventory name of the scheduler's host."""
-    user: str
-    """Account in PostgreSQL."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaseAccounts(Plain):
-    """Accounts of the schedulers and their agents in singleton mode."""
+class ExtraUser(Plain):
+    """An account of the managed metastore besides those of its databases."""
 
     user: str
-    """Account of the agents, which may call the functions of the lease and nothing else."""
+    """Name of the account."""
+    database: str
+    """Database that it may connect to."""
     secret: str
-    """Name of the secret in airflow_secrets that is the agents' password."""
-    login_secret: str
-    """Name of the secret in airflow_secrets from which each scheduler's password is derived."""
-    acts_as: str
-    """Account whose rights the schedulers' accounts have."""
-    logins: tuple[LeaseLogin, ...]
-    """The schedulers' accounts, in the order of the inventory."""
+    """Name of the secret in airflow_secrets that is its password."""
+    derived: bool = False
+    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    login: bool = True
+    """Whether it may log in; otherwise that right is granted and revoked at run time."""
+    acts_as: str = ""
+    """Account whose rights it has; empty for its own only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +213,8 @@ class Metastore(Plain):
     """The databases; the first is Airflow's own."""
     pooler: Account | None = field(default=None, metadata=EMPTY)
     """Account by which PgBouncer looks up the passwords of others; {} without PgBouncer."""
-    turns: LeaseAccounts | None = field(default=None, metadata=EMPTY)
-    """Accounts of singleton mode; {} in active-active mode."""
+    extra_users: tuple[ExtraUser, ...]
+    """Accounts that active modes of components need."""
     clients: tuple[str, ...]
     """Networks and host names that may connect, each address with its prefix length."""
     check_user: str
@@ -412,6 +418,28 @@ class Unit(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wrapper(Plain):
+    """A program that the unit of a component runs in the place of Airflow, in one of its modes."""
+
+    name: str
+    """Name of the mode."""
+    setting: str
+    """Variable of the inventory that turns the mode on."""
+    value: str
+    """Value of the variable that turns it on."""
+    unit: str
+    """systemd unit of the component."""
+    program: str
+    """Path of the program on the host."""
+    command: str
+    """Argument that the unit gives it."""
+    digest: str
+    """Digest of the program: a process of another one is outdated."""
+    watchdog_seconds: int
+    """Seconds after which systemd restarts the program when it is silent."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AirflowNode(Plain):
     """Airflow on a host."""
 
@@ -421,6 +449,8 @@ class AirflowNode(Plain):
     """Sections and options of airflow.cfg, with the user's over the computed ones."""
     secrets: tuple[SecretFile, ...]
     """The secret files that the host's components need."""
+    wrappers: Mapping[str, Wrapper]
+    """Programs that units run in the place of Airflow, by component; for components in an active mode."""
     queues: tuple[Queue, ...]
     """Queues of the worker; of no meaning without one."""
     units: tuple[Unit, ...]
@@ -431,14 +461,6 @@ class AirflowNode(Plain):
     """Where each load balancer says whether it sends requests to this webserver; empty without one."""
     proxies: tuple[str, ...]
     """Addresses whose X-Forwarded headers a webserver believes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaseAgent(Plain):
-    """The agent that runs a scheduler in singleton mode."""
-
-    program: str
-    """Digest of the agent's program."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -521,8 +543,6 @@ class Node(Plain):
     """The share in the virtual IP."""
     airflow: AirflowNode | None = None
     """Airflow; on hosts with a component."""
-    turns: LeaseAgent | None = None
-    """The agent of the scheduler; in singleton mode."""
     dags: Dags | None = None
     """The DAGs; on hosts that parse them."""
     firewall: Firewall | None = None
@@ -596,6 +616,50 @@ class Directories(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActiveMode(Plain):
+    """An active mode of a component."""
+
+    name: str
+    """Name of the mode and of its role."""
+    setting: str
+    """Variable of the inventory that turns it on."""
+    value: str
+    """Value of the variable that turns it on."""
+    unit: str
+    """systemd unit of the component."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseLogin(Plain):
+    """The account of one host's scheduler."""
+
+    host: str
+    """Inventory name of the scheduler's host."""
+    user: str
+    """Account in PostgreSQL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulerLease(Plain):
+    """The leader lease of the schedulers, of which one is active at a time."""
+
+    enabled: bool
+    """Whether the schedulers have it."""
+    unit: str
+    """systemd unit of the scheduler."""
+    database: str
+    """Database with the functions of the lease."""
+    user: str
+    """Account of the agents, which may call these functions and nothing else."""
+    login_prefix: str
+    """What the names of the schedulers' accounts begin with."""
+    logins: tuple[LeaseLogin, ...]
+    """The schedulers' accounts, in the order of the inventory; empty without the lease."""
+    common_users: tuple[str, ...]
+    """Accounts that schedulers log in as without the lease, at some point of a rotation."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cluster(Plain):
     """The whole cluster, the same on all hosts."""
 
@@ -635,8 +699,10 @@ class Cluster(Plain):
     """Directories of Airflow on its hosts."""
     queues: Mapping[str, tuple[str, ...]]
     """Hosts that work on each queue."""
-    scheduler_mode: Literal["active_active", "singleton"]
-    """Whether all schedulers act or one at a time."""
+    modes: tuple[ActiveMode, ...]
+    """Modes of components that are active."""
+    scheduler_lease: SchedulerLease
+    """The leader lease of the schedulers and its accounts; its names are here without the mode, too."""
     airflow_hosts: tuple[str, ...]
     """Hosts with a component of Airflow."""
     database_host: str

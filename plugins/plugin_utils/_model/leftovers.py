@@ -5,10 +5,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of, turn_secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node
 
 
@@ -21,7 +21,9 @@ def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]
 
 def former_files(present: Iterable[str], node: Node) -> list[str]:
     """Those of the paths ``present`` on a host that its ``node`` does not need. What the roles never make is not among them."""
-    ever = {name for major in MAJORS for name in (*turn_secrets(major), *(each for one in COMPONENTS for each in secrets_of(one, major)))}
+    ever = {name for major in MAJORS for component in COMPONENTS for name in secrets_of(component, major)}
+    ever |= {name for major in MAJORS for mode in MODES for name in mode_files(mode, major)}
     needed = {secret.file for secret in node.airflow.secrets} if node.airflow else set()
-    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set() if node.turns else {AGENT})
+    programs = {wrapper.program for wrapper in node.airflow.wrappers.values()} if node.airflow else set()
+    former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set(PROGRAMS) - programs)
     return sorted(former.intersection(present))

@@ -1,84 +1,100 @@
-"""Singleton mode of the schedulers: accounts and secret files. How it works is in docs/scheduler-failover.md."""
+"""Singleton mode of the schedulers: accounts in the metastore and secret files. How it works is in docs/scheduler-failover.md."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import FAILOVER, LEASE, TURNS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secrets_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import LEASE_ACCOUNT, LOGIN_PREFIX, SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import alternate_user
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import replaced_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     BuiltUrl,
-    LeaseAccounts,
+    Document,
+    ExtraUser,
     LeaseLogin,
-    PlainValue,
+    SchedulerLease,
     SecretFile,
     secret_name,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
-# The agents' user in the metastore, which may do nothing but call the functions by which turns are taken.
-AGENT = "airflow_lease"
-# The functions take the login from every user whose name begins so.
-PREFIX = "airflow_sched_"
+DATABASE = "airflow"
+# The common user of all components, as which each host's user acts.
+COMMON_USER = "airflow"
 # PostgreSQL's longest name.
 _LONGEST = 63
-_PROGRAM = Path(__file__).parents[3] / "roles/scheduler_failover/files/flightdeck_failover.py"
-
-
-def singleton(settings: Settings) -> bool:
-    """Whether one scheduler acts at a time."""
-    return settings.scheduler_mode == "singleton"
+# Secrets of the agent's settings by their keys.
+_AGENT_SECRETS = {
+    "email_password": secret_name("failover_email_password"),
+    "webhook_url": secret_name("failover_webhook_url"),
+}
 
 
 def login(host: str) -> str:
-    """The user of PostgreSQL that the scheduler of ``host`` logs in as; a name that it cannot be as it is gets an ending of its own."""
+    """The user of PostgreSQL of ``host``'s scheduler: the prefix and its name, with a digest where that is no plain or short name."""
     plain = re.sub(r"[^a-z0-9_]", "_", host.lower())
-    if plain == host and len(PREFIX + plain) <= _LONGEST:
-        return PREFIX + plain
+    if plain == host and len(LOGIN_PREFIX + plain) <= _LONGEST:
+        return LOGIN_PREFIX + plain
     ending = "_" + hashlib.sha256(host.encode()).hexdigest()[:8]
-    return (PREFIX + plain)[: _LONGEST - len(ending)] + ending
+    return (LOGIN_PREFIX + plain)[: _LONGEST - len(ending)] + ending
 
 
-def turns(schedulers: Iterable[Host], acts_as: str) -> LeaseAccounts:
-    """The accounts in the metastore of the ``schedulers``, which have the rights of ``acts_as``, and of their agents."""
-    return LeaseAccounts(
-        user=AGENT,
-        secret=secret_name("scheduler_lease_password"),
-        login_secret=secret_name("scheduler_password"),
-        acts_as=acts_as,
-        logins=tuple(LeaseLogin(host=host.name, user=login(host.name)) for host in schedulers),
+def share(schedulers: Iterable[Host], *, enabled: bool) -> SchedulerLease:
+    """What the role scheduler_lease has to know; ``schedulers`` are the hosts that may hold the lease when it is ``enabled``."""
+    return SchedulerLease(
+        enabled=enabled,
+        unit=SCHEDULER_LEASE.unit,
+        database=DATABASE,
+        user=LEASE_ACCOUNT,
+        login_prefix=LOGIN_PREFIX,
+        logins=tuple(LeaseLogin(host=host.name, user=login(host.name)) for host in schedulers) if enabled else (),
+        common_users=(COMMON_USER, alternate_user(COMMON_USER)),
     )
 
 
-def secret_files(host: Host, common: Iterable[BuiltUrl], agent_port: int, major: int) -> tuple[SecretFile, ...]:
-    """The secret files of a scheduler's ``host``: its own logins in the place of the ``common`` ones, and the agent's.
+def users(schedulers: Iterable[Host]) -> tuple[ExtraUser, ...]:
+    """The extra users of PostgreSQL: the agents', and one of each host of ``schedulers``, which may log in while it holds the lease."""
+    agent = ExtraUser(user=LEASE_ACCOUNT, database=DATABASE, secret=secret_name("scheduler_lease_password"))
+    own = ExtraUser(user="", database=DATABASE, secret=secret_name("scheduler_password"), derived=True, login=False, acts_as=COMMON_USER)
+    return (agent, *(replace(own, user=login(host.name)) for host in schedulers))
 
-    ``agent_port`` is a port of the metastore past PgBouncer, ``major`` that of Airflow.
-    """
+
+def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:
+    """The secret files of a scheduler's ``host``: its own logins in the place of the ``common`` ones, and the agent's."""
     by_name = {url.file: url for url in common}
+    conn, document = SCHEDULER_LEASE.secret_files
     own = (
-        replace(by_name[name], file=TURNS[name], user=login(host.name), secret=secret_name("scheduler_password"), derived=True)
-        for name in secrets_of("scheduler", major)
-        if name in TURNS
+        replace(by_name[name], file=file, user=login(host.name), secret=secret_name("scheduler_password"), derived=True)
+        for name, file in replaced_files(SCHEDULER_LEASE, settings.major).items()
     )
     agent = replace(
         by_name["sql_alchemy_conn"],
-        file=LEASE,
+        file=conn,
         scheme="postgresql",
-        user=AGENT,
+        user=LEASE_ACCOUNT,
         secret=secret_name("scheduler_lease_password"),
-        port=agent_port,
+        # Like a migration, the agent goes past PgBouncer.
+        port=settings.haproxy_metastore_port,
     )
-    return (*own, agent, PlainValue(file=FAILOVER, secret=FAILOVER))
+    return (*own, agent, Document(file=document, content=_agent_settings(host, settings), secrets=_AGENT_SECRETS))
 
 
-@functools.cache
-def program() -> str:
-    """Digest of the agent's program: a process of another one is old."""
-    return hashlib.sha256(_PROGRAM.read_bytes()).hexdigest()[:12]
+def _agent_settings(host: Host, settings: Settings) -> dict[str, object]:
+    """What the agent reads besides its secrets: its host, Airflow's program, and where alerts go."""
+    return {
+        "cluster": settings.cluster_name,
+        "host": host.name,
+        "airflow": f"{settings.root}/current/bin/airflow",
+        "email": {
+            "to": list(settings.failover_email_to),
+            "from": settings.failover_email_from,
+            "host": settings.failover_email_host,
+            "port": settings.failover_email_port,
+            "starttls": settings.failover_email_starttls,
+            "user": settings.failover_email_user,
+        },
+    }

@@ -30,6 +30,7 @@ class Settings(Plain):
     dags_keep_revisions: int
     failover_email_from: str
     failover_email_host: str
+    failover_email_port: int
     failover_email_starttls: bool
     failover_email_to: tuple[str, ...]
     failover_email_user: str

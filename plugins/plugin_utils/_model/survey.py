@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     MAIN_PROCESS_MB,
     MEMBER_TIERS,
@@ -55,6 +56,7 @@ class Request(Plain):
     names: tuple[str, ...]
     root: str
     database: DatabasePlace | None
+    wrappers: Mapping[str, str]
     packages: tuple[str, ...]
     stores: StorePlaces
 
@@ -168,6 +170,7 @@ def wanted(cluster: Cluster, name: str) -> Request:
         names=tuple(sorted(needed_names(cluster, name))),
         root=cluster.directories.root,
         database=_database(node),
+        wrappers={mode.unit: mode.wrapper.program for mode in MODES},
         packages=tuple(_packages(cluster, node)),
         stores=StorePlaces(
             etcd=EtcdPlace(client_url=node.etcd.client_url, peer_url=node.etcd.peer_url) if node.etcd else None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets, login, of_login
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, GivenUrl, PlainValue, SecretFile
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, Document, GivenUrl, PlainValue, SecretFile
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import build_url
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests import fingerprint
 
@@ -31,6 +32,10 @@ def content(file: SecretFile, secrets: Secrets) -> str:
     match file:
         case PlainValue():
             return secrets[file.secret]
+        case Document():
+            # Without a value the key is there and empty.
+            given = {key: secrets.values.get(name, "") for key, name in file.secrets.items()}
+            return json.dumps({**file.content, **given}, sort_keys=True)
         case GivenUrl():
             return metastore.driver_url(secrets[file.secret], file.use, file.authority)
         case BuiltUrl():

@@ -17,7 +17,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, scheduler_lease
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -175,7 +175,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     members = {group: [host.name for host in hosts if group in host.groups] for group in services.BROKER_GROUPS}
     problems += broker_validation.check(members, settings, served_queues(hosts))
     problems += ha.check(hosts, settings)
-    problems += scheduler_lease.check(hosts, settings)
+    problems += modes.check(hosts, settings)
     version = settings.version
     if version not in SUPPORTED_VERSIONS:
         problems.append(

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import WRONG_KEY
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
@@ -36,6 +35,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey i
     own_names,
     service_ports,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
@@ -72,7 +72,7 @@ def check(
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
-        problems += _check_mode(seen, cluster, limit)
+        problems += modes.check_survey(seen, cluster, limit)
         problems += on_hosts(check_members(survey.survey(host_data(seen), cluster), seen, cluster))
         skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
         problems += skew
@@ -382,19 +382,6 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
             remedy = f"{reason}: use one release in the whole group."
             problems.append(Problem(Code.FD203, f"group airflow_{group}", shown, "one Debian release", remedy))
     return problems
-
-
-def _check_mode(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, limit: str) -> list[Problem]:
-    """Whether a run for some hosts would change how their schedulers act."""
-    singleton = cluster.scheduler_mode == "singleton"
-    other = [
-        name for name, facts in hosts.items() if (facts["flightdeck_scheduler_alone"] if singleton else AGENT in facts["flightdeck_files"])
-    ]
-    if not limit or not other:
-        return []
-    found = f"{cluster.scheduler_mode}, --limit {limit}, and the other mode on {', '.join(other)}"
-    remedy = "Schedulers outside of this run would go on as before: run without --limit."
-    return [Problem(Code.FD182, "airflow_scheduler_mode", found, "a change of the mode on all hosts", remedy)]
 
 
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -16,7 +16,7 @@ _WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
 # A line of YAML or INI that sets one of the secrets, with what it is set to.
-_SECRETS = {*GENERATED, *GIVEN, "failover_email_password", "failover_webhook_url"} - PUBLIC
+_SECRETS = {*GENERATED, *GIVEN} - PUBLIC
 _GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\"']?\s*[:=]\s*(?P<value>.*)")
 
 

@@ -42,9 +42,9 @@ WATCH_SECONDS = 60
 WAITED, STARTED = 0.25, 0.1
 # A service that is slow has this many times as long as one that gets nothing done.
 PATIENCE = 6
-# What the agent of a scheduler that takes turns says of itself. It may have left that behind.
-AGENT = "flightdeck-failover"
-TURN = Path("/run/airflow-scheduler/state.json")
+# A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
+WRAPPERS = "/usr/local/sbin/flightdeck-"
+RUN = Path("/run")
 JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
@@ -124,23 +124,22 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
-def check_scheduler(unit: str, since: datetime.datetime | None) -> str:
-    """It acts, or another one does while this one stands by."""
+def check_process(unit: str, since: datetime.datetime | None) -> str:
+    """Its job has a heartbeat, or the program that runs it as its child has none to run now."""
     pid = main_pid(unit)
-    if AGENT not in about(pid, "cmdline"):
+    if WRAPPERS not in about(pid, "cmdline"):
         return check_job(unit, pid, since)
-    if not TURN.exists():
-        raise UnhealthyError("its agent has not begun")
-    turn = json.loads(TURN.read_text())
-    if turn["state"] == "acts":
-        return f"{check_job(unit, turn['pid'], since)}, turn {turn['epoch']}"
-    if turn["refused"]:
-        raise UnhealthyError(turn["trouble"])
-    if turn["trouble"]:
-        raise UnknownError(turn["trouble"])
-    if turn["state"] != "stands by" or not turn["holder"]:
-        raise UnhealthyError(f"{turn['state']}, and nobody acts yet")
-    return f"stands by, {turn['holder']} has the turn"
+    path = RUN / unit / "state.json"
+    if not path.exists():
+        raise UnhealthyError("its wrapper has not begun")
+    state = json.loads(path.read_text())
+    if state["pid"]:
+        return f"{check_job(unit, state['pid'], since)}, {state['summary']}"
+    if state["unhealthy"]:
+        raise UnhealthyError(state["unhealthy"])
+    if state["unknown"]:
+        raise UnknownError(state["unknown"])
+    return str(state["summary"])
 
 
 def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
@@ -284,10 +283,8 @@ def look(unit: str, since: datetime.datetime | None) -> str:
     config = read_config()
     if unit in ("airflow-api-server", "airflow-webserver"):
         return check_web(unit, config)
-    if unit == "airflow-scheduler":
-        return check_scheduler(unit, since)
     if unit in JOBS:
-        return check_job(unit, main_pid(unit), since)
+        return check_process(unit, since)
     if unit.startswith("airflow-worker@"):
         check_room(config)
         return check_worker(unit, config)

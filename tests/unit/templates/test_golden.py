@@ -14,6 +14,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/airflow"
 GOLDEN = Path(__file__).parent / "golden"
 MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
+MODE = MODES[0]
 UNIT_TEMPLATE = (ROLE / "templates/etc/systemd/system/airflow.service.j2").read_text()
 SYSTEM = {"processor_nproc": 4, "memtotal_mb": 16000, "python": "3.11", "distribution_release": "bookworm", "machine": "x86_64"}
 
@@ -50,15 +52,12 @@ def variables(version, name, component="", **changes):
         hosts_model.Host("mq1", frozenset({"rabbitmq"}), "192.0.2.41"),
     ]
     found["airflow_cluster"] = cluster.build(hosts, Settings.from_variables(settings)).to_vars()
-    if "turns" in found["airflow_cluster"]["nodes"][name]:
-        # A fixed name here, too.
-        found["airflow_cluster"]["nodes"][name]["turns"] = {"program": "program"}
-    found["airflow_secrets"] = {
-        name: f"{name}-value"
-        for name in ("metastore_password", "result_backend_password", "broker_password", "scheduler_password", "scheduler_lease_password")
-    }
+    for wrapper in found["airflow_cluster"]["nodes"][name].get("airflow", {}).get("wrappers", {}).values():
+        # A fixed digest here, too.
+        wrapper["digest"] = "digest"
+    passwords = ("metastore_password", "result_backend_password", "broker_password", *MODE.passwords)
+    found["airflow_secrets"] = {name: f"{name}-value" for name in passwords}
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
-    found["airflow_secrets"].update({name: f"{name}-value" for name in ("scheduler_password", "scheduler_lease_password")})
     found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
     found.update(ansible_facts={"flightdeck_system": SYSTEM}, inventory_hostname=name)
     return found
@@ -91,8 +90,8 @@ def files(version):
     for component in services.COMPONENTS:
         for name, text in units(version, "worker1" if component == "worker" else "master1", component):
             yield f"{name}.service", text
-    for name, text in units(version, "master1", "scheduler", airflow_scheduler_mode="singleton"):
-        yield f"{name}-in-turn.service", text
+    for name, text in units(version, "master1", MODE.component, **{MODE.setting: MODE.value}):
+        yield f"{name}-wrapped.service", text
 
 
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
@@ -119,7 +118,7 @@ def test_systemd_understands_every_unit(version, tmp_path):
         if name.endswith(".service"):
             # The commands are not on this machine; what is judged is the unit.
             path = tmp_path / name
-            path.write_text(re.sub(r"/opt/airflow/current/bin/airflow |/usr/local/sbin/flightdeck-failover ", "/bin/true ", text))
+            path.write_text(re.sub(r"/opt/airflow/current/bin/airflow |/usr/local/sbin/flightdeck-[a-z-]+ ", "/bin/true ", text))
             paths.append(str(path))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True, check=False)
     complaints = [

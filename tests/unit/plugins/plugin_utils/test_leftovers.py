@@ -9,11 +9,14 @@ import pytest
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, LeaseAgent, Node, PlainValue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, Node, PlainValue
 
 ROOT = Path(__file__).parents[4]
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
+MODE = MODES[0]
+OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
 
 
 @pytest.mark.parametrize(
@@ -38,18 +41,18 @@ def test_units_of_components_that_left(present, components, former):
 @pytest.mark.parametrize("component", services.COMPONENTS)
 def test_the_roles_have_the_same_names(component):
     variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
-    described = variables["__scheduler_alone" if component == "scheduler" else f"__{component}_component"]
+    described = variables[f"__{component}_component"]
     assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
-def node(*files, lease=False):
-    """A host with Airflow and these secret files; one without Airflow has none."""
-    turns = LeaseAgent(program="1") if lease else None
-    bare = Node(name="a", address="192.0.2.1", components=(), ports=(), turns=turns)
+def node(*files, mode=None):
+    """A host with Airflow, these secret files and the program of a mode; one without files has no Airflow."""
+    bare = Node(name="a", address="192.0.2.1", components=(), ports=())
     airflow = AirflowNode(
         address="",
         config={},
         secrets=tuple(PlainValue(file=name, secret="") for name in files),
+        wrappers={mode.component: modes.wrapper(mode)} if mode else {},
         queues=(),
         units=(),
         ports={},
@@ -69,13 +72,13 @@ def paths(*names):
         (paths("broker_url", "result_backend"), node("broker_url", "result_backend"), []),
         # A worker of Airflow 2 becomes one of Airflow 3.
         (paths("broker_url", "fernet_key", "sql_alchemy_conn"), node("broker_url"), paths("fernet_key", "sql_alchemy_conn")),
-        # A scheduler takes turns no more.
+        # A component leaves a mode.
         (
-            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
+            [*paths(*OF_MODE), MODE.wrapper.program],
             node("sql_alchemy_conn"),
-            [*paths("scheduler_conn", "scheduler_conn_async", "scheduler_failover", "scheduler_lease"), _host.AGENT],
+            [*sorted(paths(*OF_MODE)), MODE.wrapper.program],
         ),
-        ([_host.AGENT, *paths("scheduler_lease")], node("scheduler_lease", lease=True), []),
+        ([MODE.wrapper.program, *paths(*OF_MODE)], node(*OF_MODE, mode=MODE), []),
         (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
         # A host that has no component any more.
         (paths("broker_url"), node(), paths("broker_url")),
@@ -93,6 +96,22 @@ def test_what_a_host_has(tmp_path):
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
     found = _host.units(str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
-    assert _host.component_files(str(tmp_path / "none"), str(tmp_path / "none")) == []
-    agent = tmp_path / SCHEDULER
-    assert _host.component_files(str(tmp_path), str(agent))[0].startswith(str(tmp_path))
+    assert _host.component_files([str(tmp_path / "none")], str(tmp_path / "none")) == []
+    program = str(tmp_path / SCHEDULER)
+    assert _host.component_files([program, str(tmp_path / "none")], str(tmp_path / "none")) == [program]
+    assert len(_host.component_files([], str(tmp_path))) == len(list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("unit", "unwrapped"),
+    [
+        (None, []),
+        ("", []),
+        ("ExecStart=/opt/airflow/current/bin/airflow scheduler", [SCHEDULER]),
+        ("ExecStart=/usr/local/sbin/flightdeck-example start", []),
+    ],
+)
+def test_a_unit_that_runs_airflow_itself(tmp_path, unit, unwrapped):
+    if unit is not None:
+        (tmp_path / SCHEDULER).write_text(unit)
+    assert _host.unwrapped({SCHEDULER: "/usr/local/sbin/flightdeck-example"}, str(tmp_path)) == unwrapped

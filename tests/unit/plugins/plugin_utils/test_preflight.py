@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.module_utils._host import AGENT
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster import VIP, available, defaults, reference, single
 
+MODE = MODES[0]
 OWN = digests.cluster_mark("airflow", "a key")
 PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1}
 
@@ -49,7 +50,7 @@ def looked(model, name, **changes):
     }
     system = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4, "python": "3.11"}
     facts = {"flightdeck_system": system | changes.pop("system", {})}
-    facts |= {"flightdeck_postgresql_data": True, "flightdeck_scheduler_alone": False, "flightdeck_files": []}
+    facts |= {"flightdeck_postgresql_data": True, "flightdeck_unwrapped": [], "flightdeck_files": []}
     facts |= changes.pop("facts", {})
     return {**facts, "preflight": {**good, **changes}}
 
@@ -85,16 +86,16 @@ def test_airflow_2_needs_debian_12_where_it_runs(host, version, codes):
 @pytest.mark.parametrize(
     ("mode", "there", "limit", "codes"),
     [
-        ("singleton", {"flightdeck_scheduler_alone": True}, "node1", ["FD182"]),
-        ("singleton", {"flightdeck_scheduler_alone": True}, "", []),
-        ("singleton", {"flightdeck_files": [AGENT]}, "node1", []),
-        ("active_active", {"flightdeck_files": [AGENT]}, "node1", ["FD182"]),
-        ("active_active", {"flightdeck_files": [AGENT]}, "", []),
-        ("active_active", {"flightdeck_scheduler_alone": True}, "node1", []),
+        (MODE.value, {"flightdeck_unwrapped": [MODE.unit]}, "node1", ["FD182"]),
+        (MODE.value, {"flightdeck_unwrapped": [MODE.unit]}, "", []),
+        (MODE.value, {"flightdeck_files": [MODE.wrapper.program]}, "node1", []),
+        (MODE.default, {"flightdeck_files": [MODE.wrapper.program]}, "node1", ["FD182"]),
+        (MODE.default, {"flightdeck_files": [MODE.wrapper.program]}, "", []),
+        (MODE.default, {"flightdeck_unwrapped": [MODE.unit]}, "node1", []),
     ],
 )
-def test_the_mode_of_schedulers_changes_on_all_hosts_or_none(mode, there, limit, codes):
-    model = cluster(airflow_scheduler_mode=mode)
+def test_the_mode_of_a_component_changes_on_all_hosts_or_none(mode, there, limit, codes):
+    model = cluster(**{MODE.setting: mode})
     found = {name: looked(model, name, facts=there) for name in model.nodes}
     problems, _warnings = preflight.check(found, model, OWN, limit)
     assert [problem.code for problem in problems] == codes

@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import rotation as rotation_controller
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import RestingUser
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import InactiveUser
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Account, Database
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import rotation as rotation_validation
 from hypothesis import given
@@ -26,7 +26,7 @@ ACCOUNTS = [Account(user=database.user, secret=database.secret) for database in 
 
 
 def keys(state):
-    return accounts.in_force(*state)["fernet_key"].split(",")
+    return accounts.effective(*state)["fernet_key"].split(",")
 
 
 def test_only_what_is_named_is_made_anew():
@@ -36,15 +36,18 @@ def test_only_what_is_named_is_made_anew():
 
 
 def test_nothing_is_named_and_nothing_changes():
-    assert rotation_controller.begin(STORED, {"second_users": ["broker_password"]}, []) == (STORED, {"second_users": ["broker_password"]})
+    assert rotation_controller.begin(STORED, {"alternate_users": ["broker_password"]}, []) == (
+        STORED,
+        {"alternate_users": ["broker_password"]},
+    )
 
 
 @pytest.mark.parametrize("name", secrets.PAIRED)
 def test_two_users_take_turns(name):
     once = rotation_controller.begin(STORED, {}, [name])
-    assert accounts.login("u", name, accounts.in_force(*once)) == "u_b"
+    assert accounts.login("u", name, accounts.effective(*once)) == "u_b"
     twice = rotation_controller.begin(*once, [name])
-    assert accounts.login("u", name, accounts.in_force(*twice)) == "u"
+    assert accounts.login("u", name, accounts.effective(*twice)) == "u"
     assert twice[1] == {}
     assert len({STORED[name], once[0][name], twice[0][name]}) == 3
 
@@ -107,12 +110,12 @@ def test_a_key_of_the_tokens_is_on_its_way_until_all_webservers_have_it():
 def test_to_finish_one_key_leaves_the_others_where_they_are():
     begun = rotation_controller.begin(STORED, {}, ["fernet_key", "jwt_secret", "broker_password"])
     _values, rotation = rotation_controller.finish_jwt_secret(*begun)
-    assert rotation == {name: value for name, value in begun[1].items() if name in ("next_fernet_key", "second_users")}
+    assert rotation == {name: value for name, value in begun[1].items() if name in ("next_fernet_key", "alternate_users")}
 
 
 def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
     values, rotation = rotation_controller.begin(STORED, {}, ["jwt_secret"])
-    assert set(accounts.in_force(values, rotation).to_vars()) == {*STORED, "second_users"}
+    assert set(accounts.effective(values, rotation).to_vars()) == {*STORED, "alternate_users"}
 
 
 @pytest.mark.parametrize(
@@ -136,19 +139,19 @@ def test_a_secret_that_was_never_kept_is_the_users_own():
 
 
 def test_the_first_run_makes_first_users_and_an_owner():
-    users = accounts.database_users(DATABASES, accounts.in_force(STORED, {}))
+    users = accounts.database_users(DATABASES, accounts.effective(STORED, {}))
     assert [(user["name"], "acts_as" in user) for user in users] == [("airflow_owner", False), ("airflow", False), ("results", False)]
     assert all(user["flags"].startswith("LOGIN,") for user in users)
 
 
 def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
     values, rotation = rotation_controller.begin(STORED, {}, ["metastore_password"])
-    users = {user["name"]: user for user in accounts.database_users(DATABASES, accounts.in_force(values, rotation))}
+    users = {user["name"]: user for user in accounts.database_users(DATABASES, accounts.effective(values, rotation))}
     assert "password" not in users["airflow"] and not users["airflow"]["flags"].startswith("LOGIN")
     assert users["airflow_b"]["acts_as"] == "airflow"
     assert users["airflow_b"]["password"] == values["metastore_password"]
-    resting = accounts.resting_users(ACCOUNTS, accounts.in_force(values, rotation))
-    assert resting == [RestingUser(name="airflow", first=True), RestingUser(name="results_b", first=False)]
+    inactive = accounts.inactive_users(ACCOUNTS, accounts.effective(values, rotation))
+    assert inactive == [InactiveUser(name="airflow", first=True), InactiveUser(name="results_b", first=False)]
 
 
 def test_accounts_of_a_server_of_somebody_else_are_not_rotated():

@@ -328,48 +328,44 @@ def test_moments_of_mysql_have_no_zone_and_are_universal():
     assert health.utc(east) is east
 
 
-STANDS_BY = {"state": "stands by", "epoch": 0, "holder": "m1", "pid": 0, "trouble": "", "refused": False}
+STATE = {"pid": 0, "summary": "standby, m1 is the leader", "unhealthy": "", "unknown": ""}
 
 
 @pytest.fixture
-def turn(tmp_path, monkeypatch):
-    """What the agent says of itself."""
-    monkeypatch.setattr(health, "TURN", tmp_path / "state.json")
-    monkeypatch.setattr(health, "AGENT", "python")
+def wrapper(tmp_path, monkeypatch):
+    """Writes the state of the program that runs Airflow as its child."""
+    path = tmp_path / "airflow-scheduler/state.json"
+    path.parent.mkdir()
+    monkeypatch.setattr(health, "RUN", tmp_path)
+    monkeypatch.setattr(health, "WRAPPERS", "python")
     monkeypatch.setattr(health, "main_pid", lambda _unit: os.getpid())
     monkeypatch.setattr(health, "check_job", lambda _unit, pid, _since: f"heartbeat of {pid}")
-    return lambda **changes: health.TURN.write_text(json.dumps({**STANDS_BY, **changes}))
+    return lambda **changes: path.write_text(json.dumps({**STATE, **changes}))
 
 
-def test_a_scheduler_that_takes_no_turns_has_the_heartbeat_of_its_unit(turn, monkeypatch):
-    turn(trouble="what an agent left when it was here")
-    monkeypatch.setattr(health, "AGENT", "flightdeck-failover")
+def test_a_process_without_a_wrapper_has_the_heartbeat_of_its_unit(wrapper, monkeypatch):
+    wrapper(unknown="what a wrapper left behind")
+    monkeypatch.setattr(health, "WRAPPERS", "/usr/local/sbin/flightdeck-")
     assert health.check("airflow-scheduler") == f"heartbeat of {os.getpid()}"
 
 
-@pytest.mark.usefixtures("turn")
-def test_an_agent_that_has_said_nothing_is_waited_for():
+@pytest.mark.usefixtures("wrapper")
+def test_a_wrapper_without_a_state_is_unhealthy():
     with pytest.raises(health.UnhealthyError, match="not begun"):
         health.check("airflow-scheduler")
 
 
-def test_the_heartbeat_is_that_of_the_agents_child(turn):
-    turn(state="acts", epoch=7, pid=42, holder="m2")
-    assert health.check("airflow-scheduler") == "heartbeat of 42, turn 7"
+def test_the_heartbeat_is_that_of_the_wrappers_child(wrapper):
+    wrapper(pid=42, summary="epoch 7", unknown="no answer within 4 s")
+    assert health.check("airflow-scheduler") == "heartbeat of 42, epoch 7"
 
 
-def test_who_stands_by_does_its_work_as_long_as_somebody_has_the_turn(turn):
-    turn()
-    assert health.check("airflow-scheduler") == "stands by, m1 has the turn"
-    turn(holder="")
-    with pytest.raises(health.UnhealthyError, match="nobody acts yet"):
+def test_without_a_child_the_wrapper_says_whether_the_host_is_healthy(wrapper):
+    wrapper()
+    assert health.check("airflow-scheduler") == "standby, m1 is the leader"
+    wrapper(unhealthy="no scheduler is active")
+    with pytest.raises(health.UnhealthyError, match="no scheduler is active"):
         health.check("airflow-scheduler")
-
-
-def test_a_metastore_that_is_away_is_not_the_agents_fault_but_that_it_may_have_no_turn_is_told(turn):
-    turn(trouble="no answer within 4 s")
-    with pytest.raises(health.UnknownError):
-        health.check("airflow-scheduler")
-    turn(trouble="host m3 may have no turn", refused=True)
-    with pytest.raises(health.UnhealthyError, match="may have no turn"):
+    wrapper(unknown="no answer within 4 s")
+    with pytest.raises(health.UnknownError, match="no answer"):
         health.check("airflow-scheduler")

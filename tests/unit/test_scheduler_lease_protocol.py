@@ -1,7 +1,7 @@
-"""Every order in which two hosts, their schedulers' sessions and a lease that may run out at any moment can do their steps.
+"""Every order of the steps of two hosts, their schedulers' sessions and a lease that may expire at any moment.
 
 The claim: no commit of an epoch follows a commit of a later one. The design keeps it; each design that leaves one of its parts out
-breaks it, which shows that the search finds what it is looking for.
+breaks it, which shows that the search can find a violation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import pytest
 HOSTS = (0, 1)
 EPOCHS = 4
 
-# How far an agent is: idle; has the lease; asked sessions to end; waits for it and asks no more; has seen them gone; its scheduler runs.
-IDLE, HOLDS, ASKED, WAITS, SURE, ACTS = range(6)
-# A session: being admitted (it has passed the check of its login), admitted, and told to end, when what it does can still commit.
+# States of an agent: idle; leader; asked sessions to end; waits for that and asks no more; found none; its scheduler runs.
+IDLE, LEADER, ASKED, WAITS, FENCED, ACTIVE = range(6)
+# A session: being admitted (it has passed the check of its login), admitted, and asked to end, when its last commit may still come.
 STARTING, OPEN, ENDING = range(3)
 
 
@@ -24,32 +24,32 @@ STARTING, OPEN, ENDING = range(3)
 class Design:
     """Parts of the protocol that may be left out."""
 
-    # Acquiring takes the login from all schedulers, in the same transaction.
-    bars: bool = True
+    # Acquiring the lease revokes the logins of all schedulers, in the same transaction.
+    revokes: bool = True
     # It asks the sessions of all schedulers to end.
     terminates: bool = True
     # It waits until no session of a scheduler is left.
     waits: bool = True
     # And until none is left that was being admitted.
-    sees_starting: bool = True
+    waits_for_starting: bool = True
     # Its own sessions of an earlier epoch are among them.
     fences_itself: bool = True
     # The scheduler dies with its agent.
     one_group: bool = True
-    # The logins are taken in a transaction of their own, once the sessions were asked to end.
-    bars_late: bool = False
+    # The logins are revoked in a transaction of their own, after the sessions were asked to end.
+    revokes_late: bool = False
 
     @property
-    def never_bars(self):
-        return not self.bars and not self.bars_late
+    def never_revokes(self):
+        return not self.revokes and not self.revokes_late
 
 
 @dataclass(frozen=True)
 class State:
-    """All that matters. Sessions are (host, epoch of the process, how far it is); processes are (host, epoch)."""
+    """All that matters. Sessions are (host, epoch of the process, its state); processes are (host, epoch)."""
 
     epoch: int = 0
-    holder: int = -1
+    leader: int = -1
     login: tuple[bool, ...] = (False, False)
     agents: tuple[tuple[int, int], ...] = ((IDLE, 0), (IDLE, 0))
     processes: frozenset[tuple[int, int]] = frozenset()
@@ -57,9 +57,9 @@ class State:
     last: int = 0
     violated: bool = False
 
-    def agent(self, host, how_far, epoch=None):
+    def agent(self, host, progress, epoch=None):
         agents = list(self.agents)
-        agents[host] = (how_far, agents[host][1] if epoch is None else epoch)
+        agents[host] = (progress, agents[host][1] if epoch is None else epoch)
         return replace(self, agents=tuple(agents))
 
 
@@ -72,60 +72,60 @@ def in_the_way(state, host, design):
     return [
         session
         for session in state.sessions
-        if (session[0] != host or design.fences_itself) and (session[2] != STARTING or design.sees_starting)
+        if (session[0] != host or design.fences_itself) and (session[2] != STARTING or design.waits_for_starting)
     ]
 
 
 def steps(state, design):
     """What may happen next, by name."""
     for host in HOSTS:
-        how_far, epoch = state.agents[host]
-        if how_far == IDLE and state.epoch < EPOCHS:
-            # Whoever has it: it may have run out.
-            after = replace(state, epoch=state.epoch + 1, holder=host).agent(host, HOLDS, state.epoch + 1)
-            yield "acquire", host, without_logins(after) if design.bars else after
-        if how_far in (HOLDS, ASKED, WAITS, SURE) and (state.holder, state.epoch) != (host, epoch):
-            # Each step asks whose turn it is, with the row locked.
+        progress, epoch = state.agents[host]
+        if progress == IDLE and state.epoch < EPOCHS:
+            # Also when another host is the leader: its lease may have expired.
+            after = replace(state, epoch=state.epoch + 1, leader=host).agent(host, LEADER, state.epoch + 1)
+            yield "acquire", host, without_logins(after) if design.revokes else after
+        if progress in (LEADER, ASKED, WAITS, FENCED) and (state.leader, state.epoch) != (host, epoch):
+            # Each step checks the leader, with the row locked.
             yield "lost", host, state.agent(host, IDLE)
-        elif how_far in (HOLDS, ASKED, WAITS):
-            if design.terminates and how_far != WAITS:
+        elif progress in (LEADER, ASKED, WAITS):
+            if design.terminates and progress != WAITS:
                 ended = {(h, e, ENDING) if s == OPEN and (h != host or design.fences_itself) else (h, e, s) for h, e, s in state.sessions}
                 after = replace(state, sessions=frozenset(ended)).agent(host, ASKED)
                 if after != state:
                     yield "terminate", host, after
-            if design.bars_late and how_far == ASKED:
-                yield "bar", host, without_logins(state).agent(host, WAITS)
-            elif (how_far != HOLDS or not design.terminates) and (not design.waits or not in_the_way(state, host, design)):
-                yield "sure", host, state.agent(host, SURE)
-        elif how_far == SURE:
-            login = tuple(design.never_bars or state.login[other] or other == host for other in HOSTS)
-            yield "admit", host, replace(state, login=login, processes=state.processes | {(host, epoch)}).agent(host, ACTS)
-        if how_far != IDLE:
-            # The agent dies, or kills its scheduler, at any moment. Sessions may not have noticed.
+            if design.revokes_late and progress == ASKED:
+                yield "revoke", host, without_logins(state).agent(host, WAITS)
+            elif (progress != LEADER or not design.terminates) and (not design.waits or not in_the_way(state, host, design)):
+                yield "fenced", host, state.agent(host, FENCED)
+        elif progress == FENCED:
+            login = tuple(design.never_revokes or state.login[other] or other == host for other in HOSTS)
+            yield "activate", host, replace(state, login=login, processes=state.processes | {(host, epoch)}).agent(host, ACTIVE)
+        if progress != IDLE:
+            # The agent dies, or kills its scheduler, at any moment. Its sessions may go on.
             killed = frozenset(process for process in state.processes if process[0] != host) if design.one_group else state.processes
             yield "die", host, replace(state, processes=killed).agent(host, IDLE)
     yield from of_sessions(state)
 
 
 def of_sessions(state):
-    """What schedulers and their sessions do, whatever the agents know."""
+    """Steps of schedulers and their sessions, which do not depend on the agents."""
     for host, epoch in state.processes:
         if state.login[host] and not any(session[:2] == (host, epoch) for session in state.sessions):
             yield "connect", host, replace(state, sessions=state.sessions | {(host, epoch, STARTING)})
     for session in state.sessions:
-        host, epoch, how_far = session
+        host, epoch, progress = session
         others = state.sessions - {session}
         yield "close", host, replace(state, sessions=others)
-        if how_far == STARTING:
+        if progress == STARTING:
             yield "admitted", host, replace(state, sessions=others | {(host, epoch, OPEN)})
         else:
             # Also of a process that is gone: its last commit was on its way.
-            left = state.sessions if how_far == OPEN else others
+            left = state.sessions if progress == OPEN else others
             yield "commit", host, replace(state, sessions=left, last=max(epoch, state.last), violated=epoch < state.last)
 
 
 def explore(design):
-    """The shortest way to a violation, if there is one, and how many states were seen."""
+    """The shortest way to a violation, if there is one, and the number of states that were found."""
     begin = State()
     came_from = {begin: None}
     waiting = deque([begin])
@@ -154,12 +154,12 @@ def test_the_design_keeps_the_order_of_commits():
 @pytest.mark.parametrize(
     "design",
     [
-        pytest.param(Design(bars=False, terminates=False, waits=False), id="a lease alone"),
-        pytest.param(Design(waits=False), id="starts at once after it asked sessions to end"),
-        pytest.param(Design(bars=False), id="sessions are ended, and may come back"),
+        pytest.param(Design(revokes=False, terminates=False, waits=False), id="a lease alone"),
+        pytest.param(Design(waits=False), id="starts without waiting for sessions to end"),
+        pytest.param(Design(revokes=False), id="logins stay: sessions may come back"),
         pytest.param(Design(terminates=False, waits=False), id="no new sessions, but the old ones stay"),
-        pytest.param(Design(sees_starting=False), id="sessions that are being admitted are not seen"),
-        pytest.param(Design(fences_itself=False), id="its own sessions of an earlier turn stay"),
+        pytest.param(Design(waits_for_starting=False), id="sessions that are being admitted are ignored"),
+        pytest.param(Design(fences_itself=False), id="its own sessions of an earlier epoch stay"),
         pytest.param(Design(one_group=False), id="a scheduler outlives its agent"),
     ],
 )
@@ -169,11 +169,11 @@ def test_no_part_can_be_left_out(design):
     assert way[-1].startswith("commit")
 
 
-LATE = Design(bars=False, bars_late=True)
+LATE = Design(revokes=False, revokes_late=True)
 
 
 def stuck(design):
-    """A state in which an agent waits for a session that nobody asks to end."""
+    """A state in which an agent waits for a session that no agent asks to end."""
     seen, waiting = {State()}, [State()]
     while waiting:
         state = waiting.pop()
@@ -190,7 +190,7 @@ def stuck(design):
     return None
 
 
-def test_logins_are_taken_first_because_a_session_that_comes_back_would_stay():
+def test_logins_are_revoked_first_because_a_session_that_comes_back_would_stay():
     assert explore(LATE)[0] == []
     assert stuck(LATE)
     assert stuck(Design()) is None

@@ -1,14 +1,17 @@
-"""No commit of a scheduler comes after one of a later turn, and somebody acts soon: the faults that guard it. All others: `make turns`."""
+"""No commit of a scheduler follows one of a later epoch, and another host is active soon: the faults that guard it.
+
+All others: `make faults-lease`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from lease import FAULTS
 from run import guard
-from turns import FAULTS
 
-OUTPUT = Path(__file__).parents[3] / ".cache/turns"
+OUTPUT = Path(__file__).parents[3] / ".cache/faults-lease"
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.guards], ids=lambda fault: fault.name)
