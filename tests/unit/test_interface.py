@@ -149,9 +149,9 @@ def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
     done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     docs = subprocess.run(
-        [bin_dir / "ansible-doc", "flightdeck.airflow.files"], capture_output=True, text=True, env=environment, check=False
+        [bin_dir / "ansible-doc", "flightdeck.airflow.config_files"], capture_output=True, text=True, env=environment, check=False
     )
-    assert "FLIGHTDECK.AIRFLOW.FILES" in docs.stdout.upper()
+    assert "FLIGHTDECK.AIRFLOW.CONFIG_FILES" in docs.stdout.upper()
 
 
 def test_the_reference_of_variables_is_what_the_spec_says():
