@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.config_files import ARGUMENTS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils import _templates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import templates
 
 _MODULE = "flightdeck.airflow.config_files"
 
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         """What the host gets of one entry: the same with the content, which is encoded so that a diff is not taken for it."""
         content = file["content"]
         if content is None:
-            content = _templates.source(self, file["src"] or _templates.template_of(file["path"]), file["path"], task_vars)
+            content = templates.source(self, file["src"] or templates.template_of(file["path"]), file["path"], task_vars)
         elif file["secret"] and not self._task.no_log:
             raise AnsibleActionFail(f"{file['path']} is secret: render its content from a template, or set no_log for the task")
         sent = {name: value for name, value in file.items() if name != "src"}

@@ -22,7 +22,6 @@ class FilterModule:
             "environment_file": environment.environment_file,
             "former_files": leftovers.former_files,
             "former_units": leftovers.former_units,
-            "process_settings": digests.process_settings,
             "release_id": digests.release_id,
             "secret_content": secrets.content,
             "secret_files": secrets.secret_files,
