@@ -102,6 +102,13 @@ def test_every_module_is_documented(name):
         assert f'"{option}"' in source, option
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_the_page_of_the_architecture_says_why_a_module_exists(name):
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.partition("## Our modules, and why not others")[2]
+    assert re.search(rf"^\|[^|]*`{name}`", table, re.MULTILINE)
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     target = tmp_path_factory.mktemp("build")
