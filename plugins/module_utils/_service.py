@@ -152,10 +152,10 @@ class Services:
         self.act("disable", *names)
         self.act("stop", *names)
         for unit in names:
-            kept = [os.path.join(_systemd.drop_in_dir(unit), name) for name in (_systemd.RESTART, _systemd.RELOAD, _systemd.DROP_IN)]
+            written = [os.path.join(_systemd.drop_in_dir(unit), name) for name in (_systemd.RESTART, _systemd.RELOAD, _systemd.DROP_IN)]
             records = [os.path.join(_systemd.RECORDS, unit, kind) for kind in (_systemd.RESTART, _systemd.RELOAD)]
             # The drop-in last: without it the unit is not ours.
-            for path in (*records, _systemd.unit_path(unit), *kept):
+            for path in (*records, _systemd.unit_path(unit), *written):
                 _files.ensure_absent(path, self.change, check=self.module.check_mode)
             for folder in (os.path.join(_systemd.RECORDS, unit), _systemd.drop_in_dir(unit)):
                 # What others have put there stays.

@@ -2,14 +2,15 @@
 
 For every service alike, digests say whether its process runs with the settings that are on disk:
 
-- The digest of all that the process reads stands beside its unit in ``restart.digest``, the digest of what a reload is enough
-  for in ``reload.digest``.
-- A drop-in of the unit makes systemd copy both to ``/run/flightdeck/<unit>`` before each start, and the second one after each
-  reload.
-- A copy that differs asks for a restart or a reload. So does one that is missing: the process was started without the drop-in.
+- The digest of all that the process reads stands beside its unit in ``restart.digest``, the digest of what a reload
+  is enough for in ``reload.digest``.
+- A drop-in of the unit makes systemd copy both to ``/run/flightdeck/<unit>`` before each start, and the second one
+  after each reload.
+- A copy that differs asks for a restart or a reload. So does one that is missing: the process was started without the
+  drop-in.
 
-Neither a clock nor the time of a file is asked. A run that is killed between writing and restarting leaves the difference for
-the next one.
+Neither a clock nor the time of a file is asked. A run that is killed between writing and restarting leaves the
+difference for the next one.
 """
 
 from __future__ import annotations
@@ -109,13 +110,13 @@ def drop_in_dir(unit: str) -> str:
 def drop_in(*, reloads: bool) -> str:
     """Text of the drop-in that records the digests. A unit that cannot reload gets no command for that."""
     copy = f"-+/usr/bin/install -D --mode=0600 --target-directory={RECORDS}/%n"
-    kept = f"{UNIT_DIR}/%n.d"
+    source = f"{UNIT_DIR}/%n.d"
     lines = [
         "# Written by Ansible: with which settings the process was started.",
         "[Service]",
-        f"ExecStartPre={copy} {kept}/{RESTART} {kept}/{RELOAD}",
+        f"ExecStartPre={copy} {source}/{RESTART} {source}/{RELOAD}",
     ]
-    lines += [f"ExecReload={copy} {kept}/{RELOAD}"] if reloads else []
+    lines += [f"ExecReload={copy} {source}/{RELOAD}"] if reloads else []
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -10,10 +10,10 @@ module: config_files
 short_description: Write configuration files from templates, many in one execution
 version_added: 0.1.0
 description:
-  - Writes files and directories, and removes files, in a single execution per host. A role with ten small files would cost
-    ten round trips with M(ansible.builtin.template).
-  - The path of a template below C(templates/) of the role is the path of its target, with the suffix C(.j2). Templates are
-    rendered as by M(ansible.builtin.template).
+  - Writes files and directories, and removes files, in a single execution per host. A role with ten small files would
+    cost ten round trips with M(ansible.builtin.template).
+  - The path of a template below C(templates/) of the role is the path of its target, with the suffix C(.j2).
+    Templates are rendered as by M(ansible.builtin.template).
   - Files are replaced atomically, with owner and mode set before they are visible. Missing directories above a file are
     created for everybody to read.
   - Contents do not stand in the log of the host.
@@ -45,12 +45,13 @@ options:
       path: {description: Absolute path., type: path, required: true}
       src:
         description:
-          - A template below C(templates/), or a file below C(files/) that is copied as it is when its name does not end in
-            C(.j2). The default is the template of the path.
+          - A template below C(templates/), or a file below C(files/) that is copied as it is when its name does not
+            end in C(.j2). The default is the template of the path.
         type: str
       content:
         description:
-          - The content, in place of a template. The content of a secret file is refused here unless the task has C(no_log).
+          - The content, in place of a template. The content of a secret file is refused here unless the task has
+            C(no_log).
           - The host gets all contents here, encoded in base64.
         type: str
       owner: {description: User name., type: str, default: root}

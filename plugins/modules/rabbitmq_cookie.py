@@ -11,8 +11,8 @@ short_description: Set the Erlang cookie of a RabbitMQ node
 version_added: 0.1.0
 description:
   - Writes the cookie by which nodes of a cluster and their tools know each other.
-  - A running node takes another cookie at once and keeps its connections. Give it to all nodes in the same run, because new
-    connections between nodes need the same cookie on both sides.
+  - A running node takes another cookie at once and keeps its connections. Give it to all nodes in the same run,
+    because new connections between nodes need the same cookie on both sides.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:

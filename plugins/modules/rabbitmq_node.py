@@ -10,14 +10,14 @@ module: rabbitmq_node
 short_description: Run one node of a RabbitMQ cluster
 version_added: 0.1.0
 description:
-  - Runs C(rabbitmq-server.service) by the rule of M(flightdeck.airflow.service), and does what a node of a cluster needs besides.
-    Everything is one execution, through the management API on the loopback address; an unchanged node costs no call of
-    C(rabbitmqctl).
-  - With O(state=started), a node without data waits for the seed before its first start. The seed itself starts without data only
-    when no other node can be reached. At the end the node serves, it is in the cluster of the seed, and the default user
-    C(guest) does not exist.
-  - With O(state=restarted), a node that needs a restart waits until all members run and no queue would lose its quorum, hands its
-    leaders over, restarts, and waits until it serves. Throttle this to one node at a time.
+  - Runs C(rabbitmq-server.service) by the rule of M(flightdeck.airflow.service), and does what a node of a cluster
+    needs besides. Everything is one execution, through the management API on the loopback address. An unchanged node
+    costs no call of C(rabbitmqctl).
+  - With O(state=started), a node without data waits for the seed before its first start. The seed itself starts
+    without data only when no other node can be reached. At the end the node serves, it is in the cluster of the seed,
+    and the default user C(guest) does not exist.
+  - With O(state=restarted), a node that needs a restart waits until all members run and no queue would lose its
+    quorum, hands its leaders over, restarts, and waits until it serves. Throttle this to one node at a time.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -138,7 +138,7 @@ class Node:
         stale = self.services.run(UNIT, self.definition(), restart=False)
         if not stale:
             self.wait_for_member()
-            # There is nobody to ask in check mode before the first start.
+            # In check mode before the first start, no node answers.
             if state.active or not self.module.check_mode:
                 self.delete_default_user()
         return stale
@@ -222,7 +222,7 @@ class Node:
         try:
             status, _ = self.api.call("whoami")
             if status == 401:
-                # Somebody changed the password, or it is the one of a backup: the file has the right one.
+                # The password was changed by hand or comes from a backup. The file has the right one.
                 self.services.act("reload", UNIT)
                 return "the management API refuses the admin password"
             return self.api.healthy(f"port-listener/{self.p['port']}") or self.api.healthy("virtual-hosts")

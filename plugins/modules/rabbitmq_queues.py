@@ -10,7 +10,8 @@ module: rabbitmq_queues
 short_description: Add a node's copies of the quorum queues of its cluster
 version_added: 0.1.0
 description:
-  - A node that joins a RabbitMQ cluster gets no copy of the queues that are there. This module adds one of each quorum queue.
+  - A node that joins a RabbitMQ cluster gets no copy of the queues that are there. This module adds one of each
+    quorum queue.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:

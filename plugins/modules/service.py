@@ -10,12 +10,13 @@ module: service
 short_description: Run systemd units with the settings that are on disk
 version_added: 0.1.0
 description:
-  - Defines, starts, reloads, restarts, stops and removes units by one rule. The digest of what a process reads is recorded when
-    the process starts, see RV(stale); a different digest on disk means a restart, or a reload where that is enough.
-  - Times of files and clocks are not compared, and no notification is needed. A restart that was lost with a killed run happens
-    in the next one.
-  - The record is kept by a drop-in of the unit, which the module writes. A process that was started before it had that drop-in
-    is restarted once.
+  - Defines, starts, reloads, restarts, stops and removes units by one rule. The digest of what a process reads is
+    recorded when the process starts, see RV(stale). A different digest on disk means a restart, or a reload where that
+    is enough.
+  - Times of files and clocks are not compared, and no notification is needed. A restart that was lost with a killed
+    run happens in the next one.
+  - The record is written by a drop-in of the unit, which belongs to the module. A process that was started before it
+    had that drop-in is restarted once.
   - Reads new unit files and drop-ins (C(systemctl daemon-reload)) when they changed.
 author: Flightdeck contributors (@flightdeck)
 attributes:
@@ -36,7 +37,9 @@ options:
     description: What the host gets of O(src), encoded in base64. Not to be set by tasks.
     type: str
   restart_on:
-    description: Files that the process reads at its start only. Of unit files and drop-ins only what a process is started with counts.
+    description:
+      - Files that the process reads at its start only.
+      - Of unit files and drop-ins only what a process is started with counts.
     type: list
     elements: path
     default: []
@@ -60,13 +63,15 @@ options:
     elements: path
     default: []
   restart:
-    description: Whether a running unit is restarted. Otherwise it is only named in RV(stale), so that another task can do it host by host.
+    description:
+      - Whether a running unit is restarted.
+      - Otherwise it is only named in RV(stale), so that another task can do it host by host.
     type: bool
     default: true
   restart_when:
     description:
-      - Command that must succeed before a running unit is restarted. It is repeated until then, for O(timeout) seconds at most.
-        Use it with C(throttle) where other hosts must be healthy meanwhile.
+      - Command that must succeed before a running unit is restarted. It is repeated until then, for O(timeout)
+        seconds at most. Use it with C(throttle) where other hosts must be healthy meanwhile.
     type: list
     elements: str
     default: []
@@ -84,24 +89,26 @@ options:
     default: []
   state:
     description:
-      - V(started) units run now and at boot, V(stopped) ones neither. V(absent) units are stopped, and their files removed.
-      - V(restarted) restarts those of O(units) whose digest differs, and waits until C(airflow-health) finds them healthy. A
-        unit that was stopped stays stopped. One that failed, or is about to start again, is restarted, too.
+      - V(started) units run now and at boot, V(stopped) ones neither. V(absent) units are stopped, and their files
+        removed.
+      - V(restarted) restarts those of O(units) whose digest differs, and waits until C(airflow-health) finds them
+        healthy. A unit that was stopped stays stopped. One that failed, or is about to start again, is restarted, too.
       - V(healthy) waits for those of O(units) that need no restart, which many hosts can do at once.
     type: str
     choices: [started, stopped, absent, restarted, healthy]
     default: started
   require_heartbeat_since_now:
     description:
-      - With O(state=healthy), wait for all O(units) and count only heartbeats from now on. This is for the time after an outage of
-        the metastore, which ends some services; systemd starts them again.
+      - With O(state=healthy), wait for all O(units) and count only heartbeats from now on.
+      - This is for the time after an outage of the metastore, which ends some services; systemd starts them again.
     type: bool
     default: false
   up_urls:
     description:
-      - After the start of a webserver, wait until each of these answers with status 200, as load balancers do when they send
-        requests to it. Otherwise the next host's restart would leave users without any webserver.
-      - A load balancer that does not answer at all is not waited for, nor one that answers 404, because it does not know this host yet.
+      - After the start of a webserver, wait until each of these answers with status 200, as load balancers do when
+        they send requests to it. Otherwise the next host's restart would leave users without any webserver.
+      - A load balancer that does not answer at all is not waited for, nor one that answers 404, because it does not
+        know this host yet.
     type: list
     elements: str
     default: []
@@ -140,7 +147,8 @@ actions:
 stale:
   description:
     - Units whose running process was started with other settings, and that were not restarted.
-    - The digest on disk is C(/etc/systemd/system/<unit>.d/restart.digest), that of the process C(/run/flightdeck/<unit>/restart.digest).
+    - The digest on disk is C(/etc/systemd/system/<unit>.d/restart.digest), that of the process
+      C(/run/flightdeck/<unit>/restart.digest).
   type: list
   elements: str
   returned: always
@@ -214,7 +222,7 @@ class Run:
         self.services.remove(units)
 
     def in_use(self, units: list[str]) -> dict[str, _systemd.State]:
-        """Those of ``units`` that were not stopped. One that crashed is not stopped; it is failed or about to start again."""
+        """Those of ``units`` that were not stopped. One that crashed is failed, or about to start again."""
         states = self.services.states(units)
         return {unit: state for unit, state in states.items() if state.failed or not state.ended}
 
@@ -229,7 +237,7 @@ class Run:
         found = self.in_use(units)
         self.stale = [unit for unit, state in found.items() if not state.pid or _systemd.outdated(unit)]
         if self.p["require_heartbeat_since_now"]:
-            # Nobody waits for a worker that drains.
+            # A worker that drains is not waited for.
             self.wait([unit for unit, state in found.items() if not state.stopping], "--heartbeat-since-now")
         else:
             self.wait([unit for unit in found if unit not in self.stale])

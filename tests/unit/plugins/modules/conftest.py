@@ -38,7 +38,7 @@ if verb == "show":
         print(f"Id={name}", *(f"{key}={value}" for key, value in shown.items()), sep="\n")
         print(f"NeedDaemonReload={'no' if unit['loaded'] == on_disk(name) else 'yes'}\n")
     sys.exit()
-with (home / "told").open("a") as stream:
+with (home / "commands").open("a") as stream:
     stream.write(" ".join([verb, *rest]) + "\n")
 if verb == "daemon-reload":
     for path in (home / "system").glob("*.service"):
@@ -61,14 +61,14 @@ for name in names:
 """
 HEALTH = """
 import os, pathlib, sys
-with (pathlib.Path(os.environ["FAKE_HOST"]) / "told").open("a") as stream:
+with (pathlib.Path(os.environ["FAKE_HOST"]) / "commands").open("a") as stream:
     stream.write("health " + " ".join(sys.argv[1:]) + "\\n")
 sys.exit(os.environ.get("FAKE_ILLNESS") or 0)
 """
 
 
 class Host:
-    """Files, units, and what systemd was told."""
+    """Files, units, and the commands that systemd got."""
 
     def __init__(self, folder, monkeypatch, capsys):
         self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
@@ -116,11 +116,11 @@ class Host:
     def systemd(self, verb, unit):
         """What systemd does by itself."""
         subprocess.run(["systemctl", verb, unit], check=True)
-        self.told()
+        self.commands()
 
-    def told(self):
-        """What systemd and the health check were told since the last question."""
-        path = self.folder / "told"
+    def commands(self):
+        """Commands of systemd and the health check since the last question."""
+        path = self.folder / "commands"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
         return lines

@@ -60,7 +60,7 @@ def node(host, monkeypatch):
     monkeypatch.setattr(rabbitmq_node, "POLL_SECONDS", 0)
     (host.folder / "data" / ME).mkdir(parents=True)
     (host.folder / "data" / ME / rabbitmq_node.SCHEMA).touch()
-    host.program("rabbitmq-upgrade", "import os; open(os.environ['FAKE_HOST'] + '/told', 'a').write('drain\\n')")
+    host.program("rabbitmq-upgrade", "import os; open(os.environ['FAKE_HOST'] + '/commands', 'a').write('drain\\n')")
     host.write("rabbitmq.conf")
     host.write("definitions.json")
     host.add(UNIT, active=False, enabled=False)
@@ -86,9 +86,9 @@ def run(host, api, *, check=False, **changes):
 def test_a_node_is_started_once_and_its_default_user_goes(node, api):
     api.says["users/guest"] = (200, {})
     assert run(node, api, check=True)["changed"]
-    assert (node.told(), api.deleted) == ([], [])
+    assert (node.commands(), api.deleted) == ([], [])
     assert run(node, api)["changed"]
-    assert node.told() == ["daemon-reload", f"enable --quiet {UNIT}", f"start {UNIT}"]
+    assert node.commands() == ["daemon-reload", f"enable --quiet {UNIT}", f"start {UNIT}"]
     assert api.deleted == ["/api/users/guest"]
     api.says["users/guest"] = (404, {})
     assert not run(node, api)["changed"]
@@ -103,10 +103,10 @@ def test_definitions_are_loaded_without_a_restart(node, api):
 
 def test_a_password_that_is_not_that_of_the_file_is_cured_by_it(node, api):
     run(node, api)
-    node.told()
+    node.commands()
     api.says["whoami"] = (401, {})
     assert "the management API refuses the admin password" in run(node, api)["msg"]
-    assert node.told() == [f"reload {UNIT}"]
+    assert node.commands() == [f"reload {UNIT}"]
 
 
 def test_a_node_restarts_when_that_does_no_harm(node, api):
@@ -114,15 +114,15 @@ def test_a_node_restarts_when_that_does_no_harm(node, api):
     node.write("rabbitmq.conf", "two\n")
     found = run(node, api)
     assert (found["changed"], found["stale"]) == (True, [UNIT])
-    node.told()
+    node.commands()
     api.says["health/checks/node-is-quorum-critical"] = (503, {"reason": "a queue would lose its quorum"})
     refused = run(node, api, state="restarted")
     assert "waited 0 s for a cluster in which this node may stop" in refused["msg"]
     assert "a queue would lose its quorum" in refused["msg"]
-    assert node.told() == []
+    assert node.commands() == []
     del api.says["health/checks/node-is-quorum-critical"]
     run(node, api, state="restarted")
-    assert node.told() == ["drain", f"restart {UNIT}"]
+    assert node.commands() == ["drain", f"restart {UNIT}"]
     assert not run(node, api)["changed"]
 
 

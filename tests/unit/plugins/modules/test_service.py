@@ -33,7 +33,7 @@ def redis(host):
     host.write("server.crt")
     host.add(REDIS, active=False, enabled=False)
     backing(host)
-    host.told()
+    host.commands()
     return host
 
 
@@ -41,13 +41,13 @@ def test_a_service_is_enabled_and_started_once(host):
     host.write("redis.conf")
     host.add(REDIS, active=False, enabled=False)
     before = backing(host, check=True)
-    assert (before["changed"], host.told(), list(host.system.iterdir())) == (True, [], [])
+    assert (before["changed"], host.commands(), list(host.system.iterdir())) == (True, [], [])
     first = backing(host)
-    assert host.told() == ["daemon-reload", f"enable --quiet {REDIS}", f"start {REDIS}"]
+    assert host.commands() == ["daemon-reload", f"enable --quiet {REDIS}", f"start {REDIS}"]
     assert (first["changed"], first["actions"], first["stale"]) == (True, ["daemon-reload", f"enable {REDIS}", f"start {REDIS}"], [])
     assert before["actions"] == first["actions"]
     second = backing(host)
-    assert (second["changed"], host.told()) == (False, [])
+    assert (second["changed"], host.commands()) == (False, [])
 
 
 def test_only_a_digest_that_differs_restarts(redis):
@@ -58,7 +58,7 @@ def test_only_a_digest_that_differs_restarts(redis):
         assert not backing(redis)["changed"]
     redis.write("redis.conf", "two\n")
     assert backing(redis)["actions"] == [f"restart {REDIS}"]
-    assert redis.told() == [f"restart {REDIS}"]
+    assert redis.commands() == [f"restart {REDIS}"]
     assert not backing(redis)["changed"]
     # Back again, to what an earlier process has read.
     redis.write("redis.conf", "one\n")
@@ -89,7 +89,7 @@ def test_a_restart_that_failed_happens_in_the_next_run(redis):
     assert "restart redis-server.service failed" in refused["msg"]
     assert "the end of the journal" in refused["msg"]
     redis.monkeypatch.delenv("FAKE_FAILURE")
-    redis.told()
+    redis.commands()
     assert backing(redis)["actions"] == [f"restart {REDIS}"]
 
 
@@ -130,7 +130,7 @@ def test_a_restart_can_be_left_to_another_task_that_waits_for_its_moment(redis):
     assert refused["failed"]
     assert "was not restarted" in refused["msg"]
     assert "one is down" in refused["msg"]
-    redis.told()
+    redis.commands()
     assert backing(redis, restart_when=["true"])["actions"] == [f"restart {REDIS}"]
     assert not backing(redis, restart_when=["false"])["changed"]
 
@@ -162,16 +162,16 @@ def test_check_mode_foresees_what_files_of_tasks_before_mean(redis):
     assert foreseen("other.conf") == []
     assert foreseen("server.crt") == [f"reload {REDIS}"]
     assert foreseen("redis.conf", "server.crt") == [f"restart {REDIS}"]
-    assert redis.told() == []
+    assert redis.commands() == []
 
 
 def test_a_package_that_is_missing_is_told(host):
     host.write("redis.conf")
     refused = backing(host)
     assert "systemd does not know redis-server.service; is its package installed?" in refused["msg"]
-    host.told()
+    host.commands()
     assert backing(host, check=True)["actions"][-2:] == [f"enable {REDIS}", f"start {REDIS}"]
-    assert host.told() == []
+    assert host.commands() == []
 
 
 def test_a_timer_is_read_again_with_its_service_and_runs_no_hooks(host):
@@ -198,7 +198,7 @@ def workers(host):
     deploy(host, SCHEDULER, units=[SCHEDULER])
     for unit in (DEFAULT, GPU):
         deploy(host, unit, keep=[DEFAULT, GPU])
-    host.told()
+    host.commands()
     return host
 
 
@@ -208,9 +208,9 @@ def files(host):
 
 def test_a_new_unit_is_written_enabled_and_started(host):
     assert len(deploy(host, DEFAULT, check=True)["diff"]) == 3
-    assert (host.told(), files(host)) == ([], {})
+    assert (host.commands(), files(host)) == ([], {})
     deploy(host, DEFAULT)
-    assert host.told() == ["daemon-reload", f"enable --quiet {DEFAULT}", f"start {DEFAULT}"]
+    assert host.commands() == ["daemon-reload", f"enable --quiet {DEFAULT}", f"start {DEFAULT}"]
     assert "ExecStart=run" in files(host)[DEFAULT]
     assert not deploy(host, DEFAULT)["changed"]
 
@@ -219,7 +219,7 @@ def test_a_new_unit_is_written_enabled_and_started(host):
 def test_a_running_unit_is_written_and_left_to_its_restart(workers, change):
     found = deploy(workers, DEFAULT, keep=[DEFAULT, GPU], **change)
     assert (found["changed"], found["stale"]) == (True, [DEFAULT])
-    assert workers.told() == (["daemon-reload"] if "command" in change else [])
+    assert workers.commands() == (["daemon-reload"] if "command" in change else [])
     # Nothing is left to do but the restart, which the run before may not have come to.
     found = deploy(workers, DEFAULT, keep=[DEFAULT, GPU], **change)
     assert (found["changed"], found["stale"], found["actions"]) == (True, [DEFAULT], [])
@@ -234,7 +234,7 @@ def test_a_line_that_concerns_no_process_restarts_none(workers):
 
 def test_a_deployed_unit_takes_the_place_of_its_siblings(workers):
     deploy(workers, DEFAULT)
-    assert workers.told() == [f"disable --quiet {GPU}", f"stop {GPU}", "daemon-reload"]
+    assert workers.commands() == [f"disable --quiet {GPU}", f"stop {GPU}", "daemon-reload"]
     assert set(files(workers)) == {DEFAULT, SCHEDULER}
     assert sorted(path.name for path in workers.system.glob("*.d")) == [f"{SCHEDULER}.d", f"{DEFAULT}.d"]
     assert sorted(path.name for path in (workers.folder / "run").iterdir()) == [SCHEDULER, DEFAULT]
@@ -244,11 +244,11 @@ def test_what_is_stopped_and_started_again_keeps_its_file(workers):
     before = files(workers)
     found = workers.run("service", units=WORKERS, state="stopped")
     # Not at boot, and that before the drain.
-    assert workers.told() == [f"disable --quiet {DEFAULT} {GPU}", f"stop {DEFAULT} {GPU}"]
+    assert workers.commands() == [f"disable --quiet {DEFAULT} {GPU}", f"stop {DEFAULT} {GPU}"]
     assert (found["changed"], found["stale"]) == (True, [])
     assert not workers.run("service", units=WORKERS, state="stopped")["changed"]
     assert workers.run("service", units=WORKERS, state="started")["stale"] == []
-    assert workers.told() == [f"enable --quiet {DEFAULT} {GPU}", f"start {DEFAULT} {GPU}"]
+    assert workers.commands() == [f"enable --quiet {DEFAULT} {GPU}", f"start {DEFAULT} {GPU}"]
     assert not workers.run("service", units=WORKERS, state="started")["changed"]
     assert files(workers) == before
 
@@ -256,7 +256,7 @@ def test_what_is_stopped_and_started_again_keeps_its_file(workers):
 def test_a_worker_that_still_drains_is_waited_for(workers):
     workers.change(DEFAULT, ActiveState="deactivating", UnitFileState="disabled")
     workers.run("service", units=[DEFAULT], state="stopped")
-    assert workers.told() == [f"stop {DEFAULT}"]
+    assert workers.commands() == [f"stop {DEFAULT}"]
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -264,14 +264,14 @@ def test_nothing_can_be_started_where_nothing_was_deployed(host, check):
     refused = host.run("service", check=check, units=WORKERS, state="started")
     assert "found no such unit; expected a host that was deployed" in refused["msg"]
     assert not host.run("service", check=check, units=WORKERS, state="stopped")["changed"]
-    assert (host.told(), files(host)) == ([], {})
+    assert (host.commands(), files(host)) == ([], {})
 
 
 def test_what_is_to_go_stops_together(workers):
     assert workers.run("service", check=True, units=[GPU, DEFAULT], state="absent")["changed"]
     assert set(files(workers)) == {DEFAULT, GPU, SCHEDULER}
     workers.run("service", units=[GPU, DEFAULT], state="absent")
-    assert workers.told() == [f"disable --quiet {DEFAULT} {GPU}", f"stop {DEFAULT} {GPU}", "daemon-reload"]
+    assert workers.commands() == [f"disable --quiet {DEFAULT} {GPU}", f"stop {DEFAULT} {GPU}", "daemon-reload"]
     assert set(files(workers)) == {SCHEDULER}
     assert not workers.run("service", units=[GPU, DEFAULT], state="absent")["changed"]
 
@@ -284,7 +284,7 @@ def airflow(host, monkeypatch):
     deploy(host, SCHEDULER, units=[SCHEDULER], digest="two")
     # A template and what others have deployed are none of them.
     (host.system / "airflow-watchdog@.service").write_text("[Service]\n")
-    host.told()
+    host.commands()
     monkeypatch.setattr(service, "HEALTH", str(host.folder / "bin/airflow-health"))
     return host
 
@@ -292,16 +292,16 @@ def airflow(host, monkeypatch):
 def test_what_needs_no_restart_is_only_waited_for(airflow):
     found = airflow.run("service", units=["airflow-*.service"], state="healthy")
     assert (found["changed"], found["stale"]) == (False, [SCHEDULER])
-    assert airflow.told() == [f"health --wait=600 {API} {DEFAULT}"]
+    assert airflow.commands() == [f"health --wait=600 {API} {DEFAULT}"]
 
 
 def test_what_runs_with_old_settings_is_restarted_and_waited_for(airflow):
     assert airflow.run("service", check=True, units=[SCHEDULER], state="restarted")["actions"] == [f"restart {SCHEDULER}"]
     found = airflow.run("service", units=[SCHEDULER, API], state="restarted")
     assert (found["changed"], found["stale"]) == (True, [])
-    assert airflow.told() == [f"restart {SCHEDULER}", f"health --wait=600 {SCHEDULER}"]
+    assert airflow.commands() == [f"restart {SCHEDULER}", f"health --wait=600 {SCHEDULER}"]
     assert not airflow.run("service", units=[SCHEDULER], state="restarted")["changed"]
-    assert airflow.told() == []
+    assert airflow.commands() == []
 
 
 def test_one_that_is_about_to_start_again_is_restarted_and_one_that_was_stopped_is_not(airflow):
@@ -309,14 +309,14 @@ def test_one_that_is_about_to_start_again_is_restarted_and_one_that_was_stopped_
     airflow.change(API, ActiveState="activating", MainPID="0")
     airflow.change(DEFAULT, ActiveState="failed", MainPID="0")
     airflow.run("service", units=["airflow-*.service"], state="restarted")
-    assert airflow.told()[0] == f"restart {API} {DEFAULT}"
+    assert airflow.commands()[0] == f"restart {API} {DEFAULT}"
 
 
 def test_after_an_outage_only_new_heartbeats_count_and_no_worker_that_drains_is_waited_for(airflow):
     airflow.change(DEFAULT, ActiveState="deactivating")
     found = airflow.run("service", units=["airflow-*.service"], state="healthy", require_heartbeat_since_now=True)
     assert not found["changed"]
-    assert airflow.told() == [f"health --wait=600 --heartbeat-since-now {API} {SCHEDULER}"]
+    assert airflow.commands() == [f"health --wait=600 --heartbeat-since-now {API} {SCHEDULER}"]
 
 
 def test_what_is_not_healthy_is_told_with_its_journal(airflow):
@@ -337,11 +337,11 @@ def test_a_webserver_is_waited_for_until_load_balancers_send_requests(airflow):
         def log_message(self, *_arguments):
             """Nothing: the answer is all."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Balancer) as server, socket.socket() as nobody:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Balancer) as server, socket.socket() as unused:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        nobody.bind(("127.0.0.1", 0))
+        unused.bind(("127.0.0.1", 0))
         # One that does not answer at all is not waited for.
-        urls = [f"http://127.0.0.1:{port}/up/master1" for port in (server.server_port, nobody.getsockname()[1])]
+        urls = [f"http://127.0.0.1:{port}/up/master1" for port in (server.server_port, unused.getsockname()[1])]
         refused = airflow.run("service", units=[API], state="healthy", up_urls=urls, timeout=0)
         assert refused["msg"] == f"healthy, but after 0 s still not served according to {urls[0]}"
         # It does not know this host yet.
