@@ -49,7 +49,6 @@ class FilterModule:
             "environment_file": environment.environment_file,
             "former_files": former_files,
             "former_units": leftovers.former_units,
-            "process_settings": digests.process_settings,
             "release_id": digests.release_id,
             "secret_content": secret_content,
             "secret_files": secret_files,

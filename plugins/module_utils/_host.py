@@ -53,7 +53,7 @@ def scheduler_alone(path: str = _SCHEDULER) -> bool:
 def units(directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
     """Paths of the unit files of components, and whether the roles wrote them."""
     paths = sorted(path for name in _UNITS for path in glob.glob(f"{directory}/airflow-{name}*.service"))
-    return {path: "FLIGHTDECK_DIGEST" in read(path) for path in paths}
+    return {path: os.path.exists(f"{path}.d/{_systemd.DROP_IN}") for path in paths}
 
 
 def component_files(secrets: str = _SECRETS_DIR, agent: str = AGENT) -> list[str]:

@@ -47,33 +47,6 @@ def test_only_readers_restart(arguments, restarts):
     assert changed(**arguments) == restarts
 
 
-UNIT = """[Unit]
-Description=one
-[Service]
-# Why.
-ExecStart=/opt/airflow/current/bin/airflow scheduler
-MemoryMax=1G
-PrivateUsers=yes
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "restarts"),
-    [
-        ("Description=one", "Description=two", False),
-        ("# Why.", "# Because.", False),
-        ("MemoryMax=1G", "MemoryMax=2G", False),
-        ("PrivateUsers=yes", "PrivateUsers=yes\nBindReadOnlyPaths=/etc/airflow/nothing:/etc/airflow/secrets/broker_url", False),
-        ("PrivateUsers=yes", "PrivateUsers=no", True),
-        ("airflow scheduler", "airflow scheduler --skip-serve-logs", True),
-    ],
-)
-def test_what_systemd_applies_at_once_needs_no_restart(old, new, restarts):
-    assert (digests_render.process_settings(UNIT) != digests_render.process_settings(UNIT.replace(old, new))) == restarts
-
-
 def test_a_service_sees_its_own_secrets():
     files = ["broker_url", "ca.crt", "fernet_key", "jwt_secret"]
     hidden = "/etc/airflow/nothing:/s/"

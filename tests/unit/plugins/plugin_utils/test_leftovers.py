@@ -89,7 +89,9 @@ def test_secrets_that_nothing_reads(present, wanted, former):
 
 def test_what_a_host_has(tmp_path):
     for name in (WORKER, SCHEDULER, "airflow-watchdog@.service", "airflow.slice", "haproxy.service"):
-        (tmp_path / name).write_text("[Service]\nEnvironment=FLIGHTDECK_DIGEST=1\n")
+        (tmp_path / name).write_text("[Service]\n")
+        (tmp_path / f"{name}.d").mkdir()
+        (tmp_path / f"{name}.d/flightdeck.conf").touch()
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
     found = _host.units(str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
