@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 
-# Task slots that a queue has at most when they are derived (Airflow's default). What is sized before the hosts are seen counts on it.
+# Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every queue, so that neither
+# another concurrency below nor a new worker restarts a small cluster's metastore.
 MOST_DERIVED_SLOTS = 16
 
 
@@ -41,8 +42,8 @@ class Host:
 
     @property
     def most_slots(self) -> int:
-        """Task slots that the workers of this host have together at most."""
-        return sum(queue.concurrency or MOST_DERIVED_SLOTS for queue in self.effective_queues)
+        """Task slots for which sizes have to suffice: those of all queues of this host, 16 at least for each."""
+        return sum(max(queue.concurrency, MOST_DERIVED_SLOTS) for queue in self.effective_queues)
 
 
 def queues_of(value: object) -> tuple[Queue, ...]:

@@ -219,9 +219,9 @@ def test_queues_are_normalised(value, wanted):
         (("default",), 16, 16),
         (("default",), 200, 200),
         (({"name": "default", "concurrency": 200},), 0, 200),
-        # A queue's own goes over the host's; what is derived on the host is 16 at most.
-        (({"name": "default", "concurrency": 3}, "gpu"), 200, 203),
-        (({"name": "default", "concurrency": 3}, "gpu"), 0, 19),
+        # A queue's own goes over the host's; 16 count for each at least, which is the most that a host derives.
+        (({"name": "default", "concurrency": 3}, "gpu"), 200, 216),
+        (({"name": "default", "concurrency": 3}, "gpu"), 0, 32),
     ],
 )
 def test_the_metastore_has_a_connection_for_every_slot_of_the_workers(queues, concurrency, slots):
@@ -242,7 +242,14 @@ def test_the_metastore_has_a_connection_for_every_slot_of_the_workers(queues, co
     assert (problem.code, problem.expected) == ("FD129", f"at least {needed}, which this cluster's processes may open")
     # The workers run with what was counted.
     told = [queue["concurrency"] for queue in model["nodes"]["worker1"]["airflow"]["queues"]]
-    assert sum(each or 16 for each in told) == slots
+    assert sum(max(each, 16) for each in told) == slots
+
+
+def test_a_worker_with_few_slots_does_not_make_the_metastore_smaller():
+    """Nor does a new one make it larger then: the sizes are those of 16 slots, in coarse steps."""
+    few = [dataclasses.replace(one, worker_concurrency=4) for one in reference(3)]
+    sizes = {plain(hosts, defaults())["nodes"]["db1"]["metastore"]["max_connections"] for hosts in (few, few[:-1], reference(3))}
+    assert len(sizes) == 1
 
 
 def test_tasks_of_airflow_2_have_connections_of_their_own():
