@@ -55,6 +55,18 @@ class Services:
         self.actions += [f"{verb} {unit}" for unit in units]
         if units:
             self._systemctl(verb, *units)
+            self._check_records(verb, units)
+
+    def _check_records(self, verb: str, units: Iterable[str]) -> None:
+        """Warn of units whose settings systemd did not record: each run would restart or reload them."""
+        kind = {"start": _systemd.RESTART, "restart": _systemd.RESTART, "reload": _systemd.RELOAD}.get(verb)
+        for unit in units:
+            if kind and not self.module.check_mode and _systemd.recorded(unit, kind) != _systemd.wanted(unit, kind):
+                again = kind.partition(".")[0]
+                self.module.warn(
+                    f"After the {verb} of {unit}, systemd recorded no new settings in {_systemd.RECORDS}/{unit}/{kind}; "
+                    f"the next run would {again} it again. See journalctl --unit={unit}."
+                )
 
     def reload_definitions(self) -> None:
         """Have systemd read the files of all units."""
@@ -101,6 +113,8 @@ class Services:
         # Of timers and the like nothing runs: systemd applies their files when it reads them.
         is_service = unit.endswith(".service")
         outdated = state.outdated or (not is_service and self.states([_triggered(unit)])[_triggered(unit)].outdated)
+        # systemd does not always notice a directory of drop-ins that is new, as a killed run leaves it.
+        outdated |= is_service and state.active and not _systemd.recorded(unit, _systemd.RESTART)
         folder = _systemd.drop_in_dir(unit)
         written = is_service and self.put(f"{folder}/{_systemd.DROP_IN}", _systemd.drop_in(reloads=bool(definition.reload_on)), 0o644)
         if definition.unit_file is not None:
@@ -126,7 +140,11 @@ class Services:
         if not state.enabled:
             self.act("enable", unit)
         if not state.active:
-            self.start({unit: state})
+            if state.pid and not state.stopping and _systemd.RESTART in lacking:
+                # It hangs in its start with old settings. It serves nothing yet, so no quorum depends on it.
+                self.act("restart", unit)
+            else:
+                self.start({unit: state})
             return False
         if _systemd.RESTART in lacking and restart:
             if before_restart and not self.module.check_mode:

@@ -26,7 +26,8 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 UNIT_DIR = "/etc/systemd/system"
 RECORDS = "/run/flightdeck"
 RESTART, RELOAD = "restart.digest", "reload.digest"
-DROP_IN = "flightdeck.conf"
+# The last of a unit's drop-ins: one that resets a list of commands, as an operator's may, stands before it.
+DROP_IN = "zz-flightdeck.conf"
 _PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID"
 
 # Settings that systemd applies to a running unit, or uses at its next start, stop or reload.

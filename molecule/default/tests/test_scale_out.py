@@ -100,7 +100,7 @@ def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
         host.check_output("printf %%s %s > %s", UNIT, f"/etc/systemd/system/{unit}.service")
         # The mark of a unit that the roles have written.
         host.check_output(f"mkdir /etc/systemd/system/{unit}.service.d")
-        host.check_output(f"printf '[Service]\\n' > /etc/systemd/system/{unit}.service.d/flightdeck.conf")
+        host.check_output(f"printf '[Service]\\n' > /etc/systemd/system/{unit}.service.d/zz-flightdeck.conf")
         host.check_output(f"systemctl daemon-reload && systemctl enable --now {unit}.service")
         host.check_output(f"touch {SECRET} {OTHER}")
     # As an operator does it: running tasks finish, then the machine goes, and its line in the inventory.

@@ -36,7 +36,8 @@ if verb == "show":
         unit = units.get(name, {"ActiveState": "inactive", "UnitFileState": "", "LoadState": "not-found", "loaded": on_disk(name)})
         shown = {key: value for key, value in unit.items() if key != "loaded"}
         print(f"Id={name}", *(f"{key}={value}" for key, value in shown.items()), sep="\n")
-        print(f"NeedDaemonReload={'no' if unit['loaded'] == on_disk(name) else 'yes'}\n")
+        stale = unit["loaded"] != on_disk(name) and "FAKE_UNNOTICED" not in os.environ
+        print(f"NeedDaemonReload={'yes' if stale else 'no'}\n")
     sys.exit()
 with (home / "commands").open("a") as stream:
     stream.write(" ".join([verb, *rest]) + "\n")

@@ -9,6 +9,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
 from ansible_collections.flightdeck.airflow.plugins.modules import service
 
 REDIS = "redis-server.service"
@@ -117,6 +119,47 @@ def test_a_service_that_was_started_without_a_record_is_restarted_once(host):
     host.add(REDIS)
     assert backing(host)["actions"] == ["daemon-reload", f"restart {REDIS}"]
     assert not backing(host)["changed"]
+
+
+def test_a_drop_in_that_systemd_did_not_notice_is_read(host):
+    """A run was killed when it had written the first drop-in of a running unit."""
+    host.write("redis.conf")
+    host.add(REDIS)
+    (host.system / f"{REDIS}.d").mkdir()
+    (host.system / f"{REDIS}.d" / _systemd.DROP_IN).write_text(_systemd.drop_in(reloads=True))
+    host.monkeypatch.setenv("FAKE_UNNOTICED", "1")
+    assert backing(host)["actions"] == ["daemon-reload", f"restart {REDIS}"]
+    assert not backing(host)["changed"]
+
+
+def test_a_process_that_hangs_in_its_start_with_old_settings_is_restarted(redis):
+    redis.change(REDIS, ActiveState="activating")
+    assert backing(redis)["actions"] == [f"start {REDIS}"]
+    redis.change(REDIS, ActiveState="activating")
+    redis.write("redis.conf", "two\n")
+    assert backing(redis, restart=False)["actions"] == [f"restart {REDIS}"]
+    redis.change(REDIS, ActiveState="deactivating")
+    redis.write("redis.conf", "three\n")
+    assert backing(redis)["actions"] == [f"start {REDIS}"]
+
+
+@pytest.mark.parametrize(("file", "verb", "hook"), [("redis.conf", "restart", "ExecStartPre"), ("server.crt", "reload", "ExecReload")])
+def test_a_service_whose_settings_systemd_does_not_record_is_told(redis, file, verb, hook):
+    loaded = redis.units()[REDIS]["loaded"]
+    redis.change(REDIS, loaded=loaded.replace(hook, "#"))
+    redis.monkeypatch.setenv("FAKE_UNNOTICED", "1")
+    said = []
+    redis.monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: said.append(text))
+    redis.write(file, "two\n")
+    assert backing(redis)["actions"] == [f"{verb} {REDIS}"]
+    assert [f"the next run would {verb} it again" in text for text in said] == [True]
+    redis.change(REDIS, loaded=loaded)
+    backing(redis)
+    assert len(said) == 1
+
+
+def test_the_drop_in_comes_after_those_of_operators():
+    assert max("airflow.conf", "override.conf", _systemd.DROP_IN) == _systemd.DROP_IN
 
 
 def test_a_restart_can_be_left_to_another_task_that_waits_for_its_moment(redis):

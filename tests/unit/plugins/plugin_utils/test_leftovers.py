@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host, _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, LeaseAgent, Node, PlainValue
@@ -91,7 +91,7 @@ def test_what_a_host_has(tmp_path):
     for name in (WORKER, SCHEDULER, "airflow-watchdog@.service", "airflow.slice", "haproxy.service"):
         (tmp_path / name).write_text("[Service]\n")
         (tmp_path / f"{name}.d").mkdir()
-        (tmp_path / f"{name}.d/flightdeck.conf").touch()
+        (tmp_path / f"{name}.d" / _systemd.DROP_IN).touch()
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
     found = _host.units(str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
