@@ -6,13 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host, _systemd
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, LeaseAgent, Node, PlainValue
 
-ROOT = Path(__file__).parents[4]
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
 
 
@@ -33,13 +30,6 @@ WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service
 )
 def test_units_of_components_that_left(present, components, former):
     assert leftovers.former_units(present, components) == former
-
-
-@pytest.mark.parametrize("component", services.COMPONENTS)
-def test_the_roles_have_the_same_names(component):
-    variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
-    described = variables["__scheduler_alone" if component == "scheduler" else f"__{component}_component"]
-    assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
 def node(*files, lease=False):
