@@ -33,9 +33,9 @@ def secret_versions(files: Iterable[object], values: Mapping[str, object]) -> di
     return secrets.secret_versions(map(secret_file, files), Secrets.from_vars(values))
 
 
-def worker_instances(queues: Iterable[object], address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+def worker_instances(queues: Iterable[object], major: int, address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
     """See _render/worker_units.py."""
-    return worker_units.worker_instances(map(Queue.from_vars, queues), address, derived, remote_control)
+    return worker_units.worker_instances(map(Queue.from_vars, queues), major, address, derived, remote_control)
 
 
 class FilterModule:
@@ -46,10 +46,11 @@ class FilterModule:
         return {
             "airflow_cfg": airflow_cfg.render_config,
             "component_digest": digests.component_digest,
+            "component_unit": airflow.unit_of,
+            "component_unit_patterns": airflow.unit_patterns,
             "environment_file": environment.environment_file,
             "former_files": former_files,
             "former_units": leftovers.former_units,
-            "process_settings": digests.process_settings,
             "release_id": digests.release_id,
             "secret_content": secret_content,
             "secret_files": secret_files,

@@ -54,7 +54,7 @@ def unwrapped(wrappers: Mapping[str, str], directory: str = _systemd.UNIT_DIR) -
 def units(directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
     """Paths of the unit files of components, and whether the roles wrote them."""
     paths = sorted(path for name in _UNITS for path in glob.glob(f"{directory}/airflow-{name}*.service"))
-    return {path: "FLIGHTDECK_DIGEST" in read(path) for path in paths}
+    return {path: os.path.exists(f"{path}.d/{_systemd.DROP_IN}") for path in paths}
 
 
 def component_files(programs: Iterable[str], secrets: str = _SECRETS_DIR) -> list[str]:

@@ -1,15 +1,70 @@
-"""What systemd says about units, and which settings their processes were started with."""
+"""What systemd says about units, and with which settings their processes were started.
+
+For every service alike, digests say whether its process runs with the settings that are on disk:
+
+- The digest of all that the process reads stands beside its unit in ``restart.digest``, the digest of what a reload
+  is enough for in ``reload.digest``.
+- A drop-in of the unit makes systemd copy both to ``/run/flightdeck/<unit>`` before each start, and the second one
+  after each reload.
+- A copy that differs asks for a restart or a reload. So does one that is missing: the process was started without the
+  drop-in.
+
+Neither a clock nor the time of a file is asked. A run that is killed between writing and restarting leaves the
+difference for the next one.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 
 UNIT_DIR = "/etc/systemd/system"
-# Variable in a unit that changes with everything its process has read.
-DIGEST = "FLIGHTDECK_DIGEST"
+RECORDS = "/run/flightdeck"
+RESTART, RELOAD = "restart.digest", "reload.digest"
+# The last of a unit's drop-ins: one that resets a list of commands, as an operator's may, stands before it.
+DROP_IN = "zz-flightdeck.conf"
+_PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID"
+
+# Settings that systemd applies to a running unit, or uses at its next start, stop or reload.
+APPLIED_AT_ONCE = frozenset(
+    {
+        "CPUWeight",
+        "ExecReload",
+        "KillMode",
+        "MemoryMax",
+        "OOMPolicy",
+        "Restart",
+        "RestartSec",
+        "TasksMax",
+        "TimeoutStartSec",
+        "TimeoutStopSec",
+    }
+)
+_ENABLED = frozenset({"enabled", "enabled-runtime", "static", "alias", "generated", "indirect"})
 
 Run = Callable[[list[str]], tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class State:
+    """State of one unit."""
+
+    found: bool
+    active: bool
+    failed: bool
+    # Nothing of it runs any more.
+    ended: bool
+    stopping: bool
+    enabled: bool
+    # Its files are not those that systemd has read.
+    outdated: bool
+    # Its main process, 0 without one.
+    pid: int
 
 
 def show(run: Run, units: Iterable[str], properties: str) -> dict[str, dict[str, str]]:
@@ -24,18 +79,87 @@ def show(run: Run, units: Iterable[str], properties: str) -> dict[str, dict[str,
     return dict(zip(names, (block for block in blocks if block), strict=False))
 
 
-def digest_of_text(content: str) -> str:
-    """The digest that a unit file sets, empty when it sets none."""
-    mark = f"Environment={DIGEST}="
-    return next((line.removeprefix(mark).strip() for line in content.splitlines() if line.startswith(mark)), "")
+def states(run: Run, units: Iterable[str]) -> dict[str, State]:
+    """State of each of ``units``, in their order. Raises OSError when systemd does not answer."""
+    return {unit: _state(properties) for unit, properties in show(run, units, _PROPERTIES).items()}
 
 
-def digest_of_process(pid: int) -> str:
-    """The digest in the environment of a running process, empty when it has none or is gone."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as stream:
-            entries = stream.read().split(b"\0")
-    except OSError:
-        return ""
-    mark = f"{DIGEST}=".encode()
-    return next((os.fsdecode(entry.removeprefix(mark)) for entry in entries if entry.startswith(mark)), "")
+def _state(properties: Mapping[str, str]) -> State:
+    active = properties.get("ActiveState", "inactive")
+    return State(
+        found=properties.get("LoadState", "not-found") != "not-found",
+        active=active in ("active", "reloading"),
+        failed=active == "failed",
+        ended=active in ("inactive", "failed"),
+        stopping=active == "deactivating",
+        enabled=properties.get("UnitFileState") in _ENABLED,
+        outdated=properties.get("NeedDaemonReload") == "yes",
+        pid=int(properties.get("MainPID") or 0),
+    )
+
+
+def unit_path(unit: str) -> str:
+    """Path of a unit file of ours."""
+    return os.path.join(UNIT_DIR, unit)
+
+
+def drop_in_dir(unit: str) -> str:
+    """Directory of a unit's drop-ins and digests."""
+    return os.path.join(UNIT_DIR, f"{unit}.d")
+
+
+def drop_in(*, reloads: bool) -> str:
+    """Text of the drop-in that records the digests. A unit that cannot reload gets no command for that."""
+    copy = f"-+/usr/bin/install -D --mode=0600 --target-directory={RECORDS}/%n"
+    source = f"{UNIT_DIR}/%n.d"
+    lines = [
+        "# Written by Ansible: with which settings the process was started.",
+        "[Service]",
+        f"ExecStartPre={copy} {source}/{RESTART} {source}/{RELOAD}",
+    ]
+    lines += [f"ExecReload={copy} {source}/{RELOAD}"] if reloads else []
+    return "".join(f"{line}\n" for line in lines)
+
+
+def wanted(unit: str, kind: str) -> str:
+    """The digest beside the unit, empty when there is none. Raises OSError."""
+    return (_files.read_text(os.path.join(drop_in_dir(unit), kind)) or "").strip()
+
+
+def recorded(unit: str, kind: str) -> str:
+    """The digest that was current when the process started or reloaded, empty when that is not known. Raises OSError."""
+    return (_files.read_text(os.path.join(RECORDS, unit, kind)) or "").strip()
+
+
+def outdated(unit: str) -> bool:
+    """Whether a unit was defined here, and its process was started with other settings than those on disk. Raises OSError."""
+    return recorded(unit, RESTART) != wanted(unit, RESTART)
+
+
+def process_settings(text: str, ignored: Sequence[str] = ()) -> list[str]:
+    """Lines of a unit file or drop-in that take effect when the process starts, without those that begin with ``ignored``."""
+    section, found = "", []
+    for line in (line.strip() for line in text.splitlines()):
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]" and line and not line.startswith(("#", ";", *ignored)):
+            found += [line] if line.split("=", 1)[0] not in APPLIED_AT_ONCE else []
+    return found
+
+
+def digest(known: str, paths: Iterable[str], *, texts: Mapping[str, str] | None = None, ignored: Sequence[str] = ()) -> str:
+    """Digest of ``known`` and of the files ``paths``, in hexadecimal digits. Raises OSError.
+
+    A file that is absent counts, too. Of unit files and drop-ins only what a process is started with does. ``texts`` are
+    contents that files are going to have.
+    """
+    parts: dict[str, list[str] | str | None] = {}
+    for path in sorted(set(paths)):
+        text = (texts or {}).get(path, _files.read_text(path))
+        if text is None:
+            parts[path] = None
+        elif path.startswith(f"{UNIT_DIR}/"):
+            parts[path] = process_settings(text, ignored)
+        else:
+            parts[path] = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+    return hashlib.sha256(json.dumps([known, parts]).encode()).hexdigest()

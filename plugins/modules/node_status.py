@@ -63,7 +63,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitm
 # Exits 0 when the unit that it is given is healthy, and says why not in a line of text.
 HEALTH_COMMAND = "/usr/local/bin/airflow-health"
 HAPROXY_SOCKET = "/run/haproxy/admin.sock"
-_PROPERTIES = "MainPID,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStartTimestamp"
+_PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStartTimestamp"
 
 
 class _Node:
@@ -192,19 +192,17 @@ class _Node:
         said = (_last_line(out) or _last_line(err)).removeprefix(f"{unit}: ")
         if code:
             return status.row(label, status.FAILED, f"unit is active, but: {said or f'health check exited {code}'}")
-        if self.outdated(unit, int(values.get("MainPID") or 0)):
-            return status.row(label, status.DEGRADED, f"{said}; runs with older settings than its unit file, restart it")
+        if outdated(f"{unit}.service"):
+            return status.row(label, status.DEGRADED, f"{said}; runs with older settings than those on disk, restart it")
         return status.row(label, status.OK, f"{said}, {status.unit_detail(values)}")
 
-    @staticmethod
-    def outdated(unit: str, pid: int) -> bool:
-        """Whether the process was started with other settings than the unit file stands for."""
-        try:
-            with open(f"{_systemd.UNIT_DIR}/{unit}.service", encoding="utf-8") as stream:
-                wanted = _systemd.digest_of_text(stream.read())
-        except OSError:
-            return False
-        return bool(wanted) and _systemd.digest_of_process(pid) != wanted
+
+def outdated(unit: str) -> bool:
+    """Whether a unit runs with old settings, as far as this account may know."""
+    try:
+        return _systemd.outdated(unit)
+    except OSError:
+        return False
 
 
 def _last_line(text: str) -> str:

@@ -120,6 +120,13 @@ def test_every_module_is_documented(name):
         assert f'"{option}"' in source, option
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_the_page_of_the_architecture_says_why_a_module_exists(name):
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.partition("## Our modules, and why not others")[2]
+    assert re.search(rf"^\|[^|]*`{name}`", table, re.MULTILINE)
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     target = tmp_path_factory.mktemp("build")
@@ -170,9 +177,9 @@ def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
     done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     docs = subprocess.run(
-        [bin_dir / "ansible-doc", "flightdeck.airflow.files"], capture_output=True, text=True, env=environment, check=False
+        [bin_dir / "ansible-doc", "flightdeck.airflow.config_files"], capture_output=True, text=True, env=environment, check=False
     )
-    assert "FLIGHTDECK.AIRFLOW.FILES" in docs.stdout.upper()
+    assert "FLIGHTDECK.AIRFLOW.CONFIG_FILES" in docs.stdout.upper()
 
 
 @pytest.mark.parametrize("page", ["variables", "model"])

@@ -24,15 +24,28 @@ def secrets_of(component: str, major: int) -> tuple[str, ...]:
     return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
+def unit_of(component: str, major: int, queue: str = "") -> str:
+    """Name without suffix of the unit of ``component`` in Airflow ``major``; a worker has one for each ``queue``.
+
+    Raises KeyError for no component.
+    """
+    return COMPONENT[component].unit[major].replace("*", queue)
+
+
+def unit_patterns(component: str) -> list[str]:
+    """Shell patterns of the units of ``component`` in all versions of Airflow. Raises KeyError for no component."""
+    return sorted({f"{unit}.service" for unit in COMPONENT[component].unit.values()})
+
+
 def units(host: Host, major: int) -> tuple[Unit, ...]:
     """The units of the components of ``host`` in Airflow ``major``; a worker has one for each of its queues."""
     found = []
     for component in host.components:
-        unit = COMPONENT[component].unit[major]
-        if unit.endswith("@*"):
-            found += [Unit(label=f"{component} {queue.name}", unit=unit.replace("*", queue.name)) for queue in host.queues]
+        if COMPONENT[component].unit[major].endswith("@*"):
+            queues = (queue.name for queue in host.queues)
+            found += [Unit(label=f"{component} {queue}", unit=unit_of(component, major, queue)) for queue in queues]
         else:
-            found.append(Unit(label=component, unit=unit))
+            found.append(Unit(label=component, unit=unit_of(component, major)))
     return tuple(found)
 
 

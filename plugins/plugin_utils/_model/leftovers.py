@@ -7,15 +7,14 @@ from collections.abc import Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, MAJORS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, unit_patterns
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node
 
 
 def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]:
     """Those of the units ``present`` on a host whose component is not among its ``components`` any more."""
-    former = (component for name, component in COMPONENT.items() if name not in set(components))
-    patterns = {f"{unit}.service" for component in former for unit in component.unit.values()}
+    patterns = {pattern for name in set(COMPONENTS) - set(components) for pattern in unit_patterns(name)}
     return sorted(name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))
 
 

@@ -8,23 +8,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_AUTHORITY, METASTORE_AUTHORITY, NOTHING
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_AUTHORITY, METASTORE_AUTHORITY
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, RESTRICTED_SECTIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secret_sources
-
-HIDING = f"BindReadOnlyPaths={NOTHING}:"
-# Settings of a unit that a daemon-reload is enough for.
-APPLIED_AT_ONCE = {"CPUWeight", "KillMode", "MemoryMax", "OOMPolicy", "Restart", "RestartSec", "TasksMax", "TimeoutStopSec"}
-
-
-def process_settings(unit: str) -> list[str]:
-    """Lines of a ``unit`` file that take effect when its process starts, without those that systemd applies to a running one.
-
-    Nor what hides the secrets of others: a component that joins the host concerns nobody who is there.
-    """
-    service = unit.partition("\n[Service]\n")[2].partition("\n[Install]\n")[0]
-    lines = (line.strip() for line in service.splitlines())
-    return [line for line in lines if line and not line.startswith(("#", HIDING)) and line.split("=", 1)[0] not in APPLIED_AT_ONCE]
 
 
 def digest(parts: Any) -> str:

@@ -57,7 +57,7 @@ def secret_contents(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 
 
 def secret_files(files: Iterable[SecretFile], secrets: Secrets, group: str) -> list[dict[str, str]]:
-    """The secret ``files`` as the module ``files`` takes them, readable by root and ``group`` only."""
+    """The secret ``files`` as the module ``config_files`` takes them, readable by root and ``group`` only."""
     contents = secret_contents(files, secrets)
     return [{"path": f"{SECRETS_DIR}/{name}", "content": content, "group": group, "mode": "0640"} for name, content in contents.items()]
 
@@ -68,7 +68,7 @@ def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
-    """Authority, certificate and key of ``host`` as the module ``files`` takes them, for a service that runs as ``user``."""
+    """Authority, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
     if not certificates:
         return []
     values = with_certificates({}, certificates, host)

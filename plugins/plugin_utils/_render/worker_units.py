@@ -10,6 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     RESERVED_MB,
     TASK_MB,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import unit_of
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import MOST_DERIVED_SLOTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.sizes import round_down
@@ -26,8 +27,8 @@ def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
     return max(1, min(MOST_DERIVED_SLOTS, min(by_cpu, by_memory) // max(1, workers)))
 
 
-def worker_instances(queues: Iterable[Queue], address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
-    """Unit name and command of the worker service of each queue.
+def worker_instances(queues: Iterable[Queue], major: int, address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+    """Unit name and command of the worker service of each queue in Airflow ``major``.
 
     ``queues`` are those of the host's node; a concurrency of 0 stands for the ``derived`` one. Without ``remote_control`` a worker has no
     name: before it took one, it would ask the others for theirs.
@@ -37,5 +38,5 @@ def worker_instances(queues: Iterable[Queue], address: str, derived: int, remote
         named = f" --celery-hostname {queue.name}@{address}" if remote_control else ""
         command = f"celery worker --queues {queue.name}{named} --concurrency {queue.concurrency or derived}"
         command += " --without-gossip --without-mingle" + (" --skip-serve-logs" if position else "")
-        instances.append({"name": f"airflow-worker@{queue.name}", "queue": queue.name, "command": command})
+        instances.append({"name": unit_of("worker", major, queue.name), "queue": queue.name, "command": command})
     return instances

@@ -457,7 +457,9 @@ def main() -> int:
     mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
     mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth bad check in a row without any progress")
     mode.add_argument("--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts")
-    parser.add_argument("--anew", action="store_true", help="only heartbeats from now on count, as after an outage of the metastore")
+    parser.add_argument(
+        "--heartbeat-since-now", action="store_true", help="count only heartbeats from now on, as after an outage of the metastore"
+    )
     arguments = parser.parse_args()
     if arguments.room:
         try:
@@ -468,7 +470,7 @@ def main() -> int:
     units = [unit.removesuffix(".service") for unit in arguments.unit]
     if arguments.watch:
         return max(watch(unit, arguments.watch) for unit in units)
-    return wait(units, arguments.wait, datetime.datetime.now(datetime.UTC) if arguments.anew else None)
+    return wait(units, arguments.wait, datetime.datetime.now(datetime.UTC) if arguments.heartbeat_since_now else None)
 
 
 if __name__ == "__main__":

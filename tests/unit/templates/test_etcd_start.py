@@ -39,12 +39,8 @@ def rendered(name, names, member, store):
 def test_more_members_change_nothing_that_a_running_one_reads():
     few, more = (rendered("airflow.conf.j2", names, "db1", NOBODY) for names in (THREE, (*THREE, "db4", "db5")))
     assert few == more
-    (unit,) = (
-        task["flightdeck.airflow.service_unit"]
-        for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())
-        if "flightdeck.airflow.service_unit" in task
-    )
-    assert "/etc/etcd/airflow-initial.conf" not in unit["restart_on"]
+    service = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__etcd_service"]
+    assert "/etc/etcd/airflow-initial.conf" not in service["restart_on"]
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,14 @@ def template(name, values):
 
 
 def units(version, host, component, **changes):
-    """Unit name and text of every instance of a component."""
+    """Name, text and digest of the unit of every instance of a component."""
     values = variables(version, host, component, **changes)
     described = render(f"{{{{ __{component}_component }}}}", values)
-    digest = next(task for task in load(ROLE / "tasks/component.yml"))["vars"]["__airflow_digest"]
+    (task,) = (task for task in load(ROLE / "tasks/component.yml") if "loop" in task)
+    digest = task["flightdeck.airflow.service"]["digest"]
     for instance in described["instances"]:
         own = {**values, "airflow_component": described, "__airflow_unit": instance}
-        without = render(UNIT_TEMPLATE, {**own, "__airflow_digest": ""})
-        yield instance["name"], render(UNIT_TEMPLATE, {**own, "__airflow_digest": digest, "__airflow_unit_without_digest": without})
+        yield instance["name"], render(UNIT_TEMPLATE, own), render(digest, own)
 
 
 def files(version):
@@ -87,11 +87,16 @@ def files(version):
     for host in ("master1", "worker1"):
         yield f"{host}-airflow.cfg", template("etc/airflow/airflow.cfg.j2", variables(version, host))
         yield f"{host}-environment", template("etc/airflow/environment.j2", variables(version, host))
+    digests = {}
     for component in services.COMPONENTS:
-        for name, text in units(version, "worker1" if component == "worker" else "master1", component):
+        for name, text, digest in units(version, "worker1" if component == "worker" else "master1", component):
             yield f"{name}.service", text
-    for name, text in units(version, "master1", MODE.component, **{MODE.setting: MODE.value}):
+            digests[name] = digest
+    for name, text, digest in units(version, "master1", MODE.component, **{MODE.setting: MODE.value}):
         yield f"{name}-wrapped.service", text
+        digests[f"{name}-wrapped"] = digest
+    # Of what each process reads besides its unit: another digest restarts it.
+    yield "digests", "".join(f"{name} {digest}\n" for name, digest in digests.items())
 
 
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)

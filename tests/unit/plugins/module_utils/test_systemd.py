@@ -1,8 +1,8 @@
-"""What is read from systemd's answers, from unit files and from processes."""
+"""What is read from systemd's answers, and what a digest is of."""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import subprocess
 
 import pytest
@@ -36,31 +36,72 @@ def test_a_silent_systemd_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("text", "digest"),
+    ("properties", "state"),
     [
-        ("[Service]\nEnvironment=FLIGHTDECK_DIGEST=0123456789ab\nType=notify\n", "0123456789ab"),
-        ("[Service]\n# Environment=FLIGHTDECK_DIGEST=0123456789ab\n", ""),
-        ("[Service]\nEnvironment=OTHER=1\n", ""),
-        ("", ""),
+        ({}, {"ended"}),
+        ({"LoadState": "not-found"}, {"ended"}),
+        ({"LoadState": "loaded", "ActiveState": "active", "MainPID": "7"}, {"found", "active", "pid"}),
+        ({"LoadState": "loaded", "ActiveState": "reloading", "UnitFileState": "enabled-runtime"}, {"found", "active", "enabled"}),
+        ({"LoadState": "loaded", "ActiveState": "failed", "NeedDaemonReload": "yes"}, {"found", "failed", "ended", "outdated"}),
+        ({"LoadState": "loaded", "ActiveState": "deactivating", "UnitFileState": "disabled"}, {"found", "stopping"}),
+        ({"LoadState": "masked", "ActiveState": "inactive"}, {"found", "ended"}),
     ],
 )
-def test_the_digest_of_a_unit_file(text, digest):
-    assert _systemd.digest_of_text(text) == digest
+def test_the_state_of_a_unit(properties, state):
+    text = "".join(f"{name}={value}\n" for name, value in {"Id": "a.service", **properties}.items())
+    found = _systemd.states(lambda _command: (0, text, ""), ["a.service"])["a.service"]
+    assert {name for name, value in dataclasses.asdict(found).items() if value} == state
 
 
-@pytest.mark.parametrize(("environment", "digest"), [({"FLIGHTDECK_DIGEST": "abc"}, "abc"), ({"X": "FLIGHTDECK_DIGEST=no"}, "")])
-def test_the_digest_of_a_process(environment, digest):
-    # The process says when it runs its own program: before, its environment is this test's.
-    command = ["/bin/sh", "-c", "echo ready; read -r line"]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"ready\n"
-        assert _systemd.digest_of_process(process.pid) == digest
-        process.stdin.close()
+UNIT = """[Unit]
+Description=one
+[Service]
+# Why.
+ExecStart=/opt/airflow/current/bin/airflow scheduler
+MemoryMax=1G
+PrivateUsers=yes
+[Install]
+WantedBy=multi-user.target
+"""
 
 
-def test_a_process_that_is_gone_has_no_digest():
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert _systemd.digest_of_process(child) == ""
+@pytest.mark.parametrize(
+    ("old", "new", "restarts"),
+    [
+        ("Description=one", "Description=two", False),
+        ("# Why.", "# Because.", False),
+        ("MemoryMax=1G", "MemoryMax=2G", False),
+        ("WantedBy=multi-user", "WantedBy=graphical", False),
+        ("PrivateUsers=yes", "PrivateUsers=yes\nBindReadOnlyPaths=/etc/airflow/nothing:/etc/airflow/secrets/broker_url", False),
+        ("PrivateUsers=yes", "PrivateUsers=no", True),
+        ("airflow scheduler", "airflow scheduler --skip-serve-logs", True),
+    ],
+)
+def test_what_systemd_applies_at_once_needs_no_restart(old, new, restarts):
+    hides = ("BindReadOnlyPaths=/etc/airflow/nothing:",)
+    before, after = (_systemd.process_settings(text, hides) for text in (UNIT, UNIT.replace(old, new)))
+    assert (before != after) == restarts
+
+
+def test_a_digest_is_of_contents_and_of_what_is_missing(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("1")
+    first = _systemd.digest("known", [str(one), str(two)])
+    assert _systemd.digest("known", [str(two), str(one), str(one)]) == first
+    assert _systemd.digest("known", [str(one), str(two)], texts={str(two): "2"}) != first
+    assert _systemd.digest("other", [str(one), str(two)]) != first
+    two.write_text("2")
+    second = _systemd.digest("known", [str(one), str(two)])
+    assert _systemd.digest("known", [str(one), str(two)], texts={str(one): "3"}) not in (first, second)
+    assert second != first
+
+
+@pytest.mark.parametrize("reloads", [False, True])
+def test_systemd_understands_the_drop_in(tmp_path, reloads):
+    unit = tmp_path / "example@one.service"
+    unit.write_text("[Service]\nExecStart=/bin/sleep 1\nExecReload=/bin/true\n")
+    (tmp_path / f"{unit.name}.d").mkdir()
+    (tmp_path / f"{unit.name}.d" / _systemd.DROP_IN).write_text(_systemd.drop_in(reloads=reloads))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "example" in line] == []
+    assert ("ExecReload" in _systemd.drop_in(reloads=reloads)) == reloads

@@ -47,33 +47,6 @@ def test_only_readers_restart(arguments, restarts):
     assert changed(**arguments) == restarts
 
 
-UNIT = """[Unit]
-Description=one
-[Service]
-# Why.
-ExecStart=/opt/airflow/current/bin/airflow scheduler
-MemoryMax=1G
-PrivateUsers=yes
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "restarts"),
-    [
-        ("Description=one", "Description=two", False),
-        ("# Why.", "# Because.", False),
-        ("MemoryMax=1G", "MemoryMax=2G", False),
-        ("PrivateUsers=yes", "PrivateUsers=yes\nBindReadOnlyPaths=/etc/airflow/nothing:/etc/airflow/secrets/broker_url", False),
-        ("PrivateUsers=yes", "PrivateUsers=no", True),
-        ("airflow scheduler", "airflow scheduler --skip-serve-logs", True),
-    ],
-)
-def test_what_systemd_applies_at_once_needs_no_restart(old, new, restarts):
-    assert (digests_render.process_settings(UNIT) != digests_render.process_settings(UNIT.replace(old, new))) == restarts
-
-
 def test_a_service_sees_its_own_secrets():
     files = ["broker_url", "ca.crt", "fernet_key", "jwt_secret"]
     hidden = "/etc/airflow/nothing:/s/"
@@ -113,7 +86,7 @@ def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
 
 def test_one_worker_service_per_queue_and_one_log_server():
     queues = [Queue(name="default"), Queue(name="gpu", concurrency=1)]
-    first, second = worker_units.worker_instances(queues, "192.0.2.1", 8, remote_control=True)
+    first, second = worker_units.worker_instances(queues, 3, "192.0.2.1", 8, remote_control=True)
     assert first["name"] == "airflow-worker@default"
     assert "--concurrency 8" in first["command"]
     assert "--skip-serve-logs" not in first["command"]
@@ -121,7 +94,7 @@ def test_one_worker_service_per_queue_and_one_log_server():
     assert "--concurrency 1" in second["command"]
     assert "--skip-serve-logs" in second["command"]
     assert "--celery-hostname gpu@192.0.2.1" in second["command"]
-    (silent,) = worker_units.worker_instances(queues[:1], "192.0.2.1", 8, remote_control=False)
+    (silent,) = worker_units.worker_instances(queues[:1], 3, "192.0.2.1", 8, remote_control=False)
     assert "--celery-hostname" not in silent["command"]
 
 
@@ -131,6 +104,11 @@ def test_a_release_is_named_by_everything_that_it_is_made_of():
     assert name.endswith("-py3.11")
     others = [("3.3.2", "3.13", "lock", "uv", []), ("3.3.2", "3.11", "lock2", "uv", []), ("3.3.2", "3.11", "lock", "uv", ["x==1"])]
     assert len({name, *(digests_render.release_id(*other) for other in others)}) == 4
+
+
+def test_a_component_has_units_of_two_versions():
+    assert airflow.unit_patterns("webserver") == ["airflow-api-server.service", "airflow-webserver.service"]
+    assert airflow.unit_patterns("worker") == ["airflow-worker@*.service"]
 
 
 def test_units_of_a_host():

@@ -6,14 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _host, _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, Node, PlainValue
 
-ROOT = Path(__file__).parents[4]
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
 MODE = MODES[0]
 OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
@@ -36,13 +33,6 @@ OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
 )
 def test_units_of_components_that_left(present, components, former):
     assert leftovers.former_units(present, components) == former
-
-
-@pytest.mark.parametrize("component", services.COMPONENTS)
-def test_the_roles_have_the_same_names(component):
-    variables = yaml.safe_load((ROOT / f"roles/{component}/vars/main.yml").read_text())
-    described = variables[f"__{component}_component"]
-    assert described["siblings"] == sorted({f"{unit}.service" for unit in services.COMPONENT[component].unit.values()})
 
 
 def node(*files, mode=None):
@@ -92,7 +82,9 @@ def test_secrets_that_nothing_reads(present, wanted, former):
 
 def test_what_a_host_has(tmp_path):
     for name in (WORKER, SCHEDULER, "airflow-watchdog@.service", "airflow.slice", "haproxy.service"):
-        (tmp_path / name).write_text("[Service]\nEnvironment=FLIGHTDECK_DIGEST=1\n")
+        (tmp_path / name).write_text("[Service]\n")
+        (tmp_path / f"{name}.d").mkdir()
+        (tmp_path / f"{name}.d" / _systemd.DROP_IN).touch()
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
     found = _host.units(str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}

@@ -1,0 +1,44 @@
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Controller side of the module config_files: renders the templates and sends all files in one execution."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_bytes
+from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.modules.config_files import DOCUMENTATION
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import templates
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+
+_MODULE = "flightdeck.airflow.config_files"
+
+
+class ActionModule(ActionBase):
+    """See plugins/modules/config_files.py for the documentation."""
+
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module once. Raises AnsibleError when a template cannot be rendered."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        given = arguments(self, DOCUMENTATION)
+        given["files"] = [self._prepared(file, task_vars or {}) for file in given["files"]]
+        result.update(self._execute_module(module_name=_MODULE, module_args=given, task_vars=task_vars))
+        return result
+
+    def _prepared(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What the host gets of one entry: the same with the content, which is encoded so that a diff is not taken for it."""
+        content = file["content"]
+        if content is not None and file["src"]:
+            raise AnsibleActionFail(f"{file['path']}: parameters are mutually exclusive: src|content")
+        if content is None:
+            content = templates.source(self, file["src"] or templates.template_of(file["path"]), file["path"], task_vars)
+        elif file["secret"] and not self._task.no_log:
+            raise AnsibleActionFail(f"{file['path']} is secret: render its content from a template, or set no_log for the task")
+        sent = {name: value for name, value in file.items() if name != "src"}
+        return {**sent, "content": base64.b64encode(to_bytes(content)).decode()}

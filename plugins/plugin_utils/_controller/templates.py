@@ -1,0 +1,43 @@
+"""Templates rendered as ansible.builtin.template does it, for actions that send many at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.template import generate_ansible_template_vars, trust_as_template
+
+SUFFIX = ".j2"
+
+
+def template_of(path: str) -> str:
+    """Name of the template whose target is the absolute ``path``."""
+    return path.lstrip("/") + SUFFIX
+
+
+def source(action: ActionBase, name: str, target: str, variables: Mapping[str, Any]) -> str:
+    """Text of ``name``: a template that is rendered with the ``variables`` of the task, or a file as it is.
+
+    Raises AnsibleActionFail for a name that is in no role of the task, and AnsibleError for a template that cannot be rendered.
+    """
+    is_template = name.endswith(SUFFIX)
+    try:
+        path = action._find_needle("templates" if is_template else "files", name)
+    except AnsibleError as error:
+        raise AnsibleActionFail(f"{target}: {to_text(error)}") from error
+    text = action._loader.get_text_file_contents(path)
+    return _rendered(action, text, name, path, target, variables) if is_template else text
+
+
+def _rendered(action: ActionBase, text: str, name: str, path: str, target: str, variables: Mapping[str, Any]) -> str:
+    """``text`` rendered, with the search path that ansible.builtin.template has for templates that are included."""
+    places = [*variables.get("ansible_search_path", ()), action._loader.get_basedir(), os.path.dirname(path)]
+    search_path = [folder for place in places for folder in (os.path.join(place, "templates"), place)]
+    # A variable ansible_managed of the user's takes precedence.
+    known = {**generate_ansible_template_vars(name, path, target), **variables}
+    templar = action._templar.copy_with_new_env(searchpath=search_path, available_variables=known)
+    return to_text(templar.template(trust_as_template(text), escape_backslashes=False), nonstring="simplerepr")
