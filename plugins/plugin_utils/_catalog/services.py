@@ -332,6 +332,11 @@ SERVERS = tuple(service.name for service in SERVICES if service.certificate)
 MEMBER_TIERS: Mapping[str, str] = MappingProxyType({service.name: service.title for service in SERVICES if service.members})
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
+# Variables of ports that hosts may have for themselves, and those that are the same on all.
+HOST_PORT_VARIABLES = ("airflow_webserver_port", "airflow_worker_log_port")
+PORT_VARIABLES = tuple(
+    sorted({port.variable for service in SERVICES for port in service.ports if port.variable} - set(HOST_PORT_VARIABLES))
+)
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
 # First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.

@@ -167,7 +167,7 @@ def _url(settings: Settings, balancer: str) -> SecretFile:
         file="broker_url",
         scheme=f"{scheme}s" if broker.tls else scheme,
         host=balancer,
-        port=settings.haproxy_broker_port,
+        port=settings.ports["airflow_haproxy_broker_port"],
         user=USER,
         secret=secret_name("broker_password"),
         path=path,
@@ -185,7 +185,7 @@ def foreign_secrets(settings: Settings) -> list[str]:
 def redis(settings: Settings) -> Redis:
     """The share of the host that runs Redis."""
     return Redis(
-        port=settings.redis_port,
+        port=settings.ports["airflow_redis_port"],
         user=USER,
         secret=secret_name("broker_password"),
         memory_share=0.4,
@@ -202,7 +202,7 @@ def listeners(settings: Settings, servers: Mapping[str, tuple[Server, ...]]) -> 
         Listener(
             name="broker",
             mode="tcp",
-            port=settings.haproxy_broker_port,
+            port=settings.ports["airflow_haproxy_broker_port"],
             check="amqp" if broker.kind == "rabbitmq" else "redis",
             authority="/etc/haproxy/airflow-tls/ca.crt" if broker.tls else None,
             servers=servers[broker.group],

@@ -120,7 +120,7 @@ class Model:
 
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
-        return self.settings.haproxy_https_port if self.settings.tls else self.settings.haproxy_web_port
+        return self.settings.ports["airflow_haproxy_https_port"] if self.settings.tls else self.settings.ports["airflow_haproxy_web_port"]
 
     def certificate_names(self) -> dict[str, tuple[str, ...]]:
         """The names and addresses that each server's certificate proves."""
@@ -241,7 +241,7 @@ class Model:
         return Metastore(
             patroni=patroni,
             listen_addresses=("*",),
-            port=self.settings.metastore_port,
+            port=self.settings.ports["airflow_metastore_port"],
             max_connections=self.max_connections(),
             databases=(
                 # The owner migrates the database; who runs has the rights to read and write rows.
@@ -268,8 +268,8 @@ class Model:
     def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
         return PgBouncer(
-            port=self.settings.pgbouncer_port,
-            server_port=self.settings.haproxy_metastore_port,
+            port=self.settings.ports["airflow_pgbouncer_port"],
+            server_port=self.settings.ports["airflow_haproxy_metastore_port"],
             user=POOLER,
             pools=self.pools(),
         )
@@ -312,9 +312,9 @@ class Model:
             nodes=tuple(names.values()),
             seed=RabbitMqSeed(name=seed.name, address=seed.address, nodename=names[seed.name]),
             port=self.rabbitmq_port(),
-            management_port=self.settings.rabbitmq_management_port,
-            management_tls_port=self.settings.rabbitmq_management_tls_port,
-            prometheus_port=self.settings.rabbitmq_prometheus_port,
+            management_port=self.settings.ports["airflow_rabbitmq_management_port"],
+            management_tls_port=self.settings.ports["airflow_rabbitmq_management_tls_port"],
+            prometheus_port=self.settings.ports["airflow_rabbitmq_prometheus_port"],
             vhost="airflow",
             user=broker.USER,
             secret=secret_name("broker_password"),
@@ -330,7 +330,7 @@ class Model:
 
     def rabbitmq_port(self) -> int:
         """The AMQP port of RabbitMQ's hosts."""
-        return self.settings.rabbitmq_tls_port if self.settings.tls else self.settings.rabbitmq_port
+        return self.settings.ports["airflow_rabbitmq_tls_port"] if self.settings.tls else self.settings.ports["airflow_rabbitmq_port"]
 
     def servers(self, group: str, port: int) -> tuple[Server, ...]:
         """The hosts of ``group`` behind the load balancers, all with the same ``port``."""
@@ -339,8 +339,10 @@ class Model:
     def haproxy(self) -> HaProxy:
         """The share of a host with HAProxy."""
         return HaProxy(
-            stats=HaProxyStats(port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")),
-            metrics_port=self.settings.haproxy_metrics_port,
+            stats=HaProxyStats(
+                port=self.settings.ports["airflow_haproxy_stats_port"], user="admin", secret=secret_name("haproxy_stats_password")
+            ),
+            metrics_port=self.settings.ports["airflow_haproxy_metrics_port"],
             # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query ends its service.
             hard_stop_after="45m",
             listeners=(
@@ -350,7 +352,7 @@ class Model:
                     self.settings,
                     {
                         "rabbitmq": self.servers("rabbitmq", self.rabbitmq_port()),
-                        "redis": self.servers("redis", self.settings.redis_port),
+                        "redis": self.servers("redis", self.settings.ports["airflow_redis_port"]),
                     },
                 ),
             ),
@@ -364,7 +366,7 @@ class Model:
             name="web",
             mode="http",
             port=self.web_port(),
-            redirect_from=self.settings.haproxy_web_port if self.settings.tls else None,
+            redirect_from=self.settings.ports["airflow_haproxy_web_port"] if self.settings.tls else None,
             check_path="/api/v2/version" if self.major >= 3 else "/api/v1/version",
             deny_paths=("/execution",),
             servers=servers,
@@ -374,7 +376,7 @@ class Model:
         execution = Listener(
             name="execution_api",
             mode="http",
-            port=self.settings.haproxy_execution_api_port,
+            port=self.settings.ports["airflow_haproxy_execution_api_port"],
             check_path="/execution/health",
             allow_paths=("/execution",),
             servers=servers,
@@ -386,8 +388,8 @@ class Model:
         listener = Listener(
             name="metastore",
             mode="tcp",
-            port=self.settings.haproxy_metastore_port,
-            servers=self.servers("metastore", self.settings.metastore_port),
+            port=self.settings.ports["airflow_haproxy_metastore_port"],
+            servers=self.servers("metastore", self.settings.ports["airflow_metastore_port"]),
         )
         if self.highly_available:
             return replace(listener, check="patroni", check_port=services.PATRONI_PORT)
@@ -414,14 +416,14 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {"webserver": host.webserver_port, "triggerer": self.settings.triggerer_log_port, "worker": host.log_port}
+        ports = {"webserver": host.webserver_port, "triggerer": self.settings.ports["airflow_triggerer_log_port"], "worker": host.log_port}
         return {component: port for component, port in ports.items() if component in host.groups}
 
     def up_urls(self, host: Host) -> list[str]:
         """Where each load balancer says whether it sends requests to the webserver of ``host``."""
         if "webserver" not in host.groups:
             return []
-        port = self.settings.haproxy_metrics_port
+        port = self.settings.ports["airflow_haproxy_metrics_port"]
         return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
     def metastore_url(self, host: Host, file: str, user: str, secret: str) -> BuiltUrl:
@@ -430,7 +432,9 @@ class Model:
             file=file,
             scheme="postgresql+psycopg2",
             host=self.balancer(host),
-            port=self.settings.pgbouncer_port if self.settings.pgbouncer else self.settings.haproxy_metastore_port,
+            port=self.settings.ports["airflow_pgbouncer_port"]
+            if self.settings.pgbouncer
+            else self.settings.ports["airflow_haproxy_metastore_port"],
             user=user,
             secret=secret,
             path="airflow",
@@ -442,7 +446,7 @@ class Model:
         if self.database.external:
             return metastore_model.owner(self.settings, self.database.authority)
         url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
-        return replace(url, port=self.settings.haproxy_metastore_port)
+        return replace(url, port=self.settings.ports["airflow_haproxy_metastore_port"])
 
     def database_logins(self, host: Host) -> tuple[GivenUrl, ...]:
         """The URLs of an external server that are tried on ``host`` before a migration."""
@@ -492,7 +496,7 @@ class Model:
             "logging": {
                 "base_log_folder": self.settings.log_dir,
                 "worker_log_server_port": host.log_port,
-                "trigger_log_server_port": self.settings.triggerer_log_port,
+                "trigger_log_server_port": self.settings.ports["airflow_triggerer_log_port"],
                 "colored_console_log": False,
             },
             **broker.config(self.settings, longest_drain_seconds(self.hosts)),
@@ -527,7 +531,8 @@ class Model:
     def execution_url(self, host: Host) -> str:
         """URL of the execution API for tasks on ``host``."""
         scheme = "https" if self.settings.tls else "http"
-        return f"{scheme}://{bracket(self.balancer(host))}:{self.settings.haproxy_execution_api_port}/execution/"
+        port = self.settings.ports["airflow_haproxy_execution_api_port"]
+        return f"{scheme}://{bracket(self.balancer(host))}:{port}/execution/"
 
     def config_2(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 2 has."""

@@ -64,7 +64,7 @@ def open_ports(host: Host, settings: Settings, holds: frozenset[Condition]) -> l
                 continue
             number = port.number
             if port.variable:
-                number = own[port.variable] if port.variable in own else settings.number(port.variable)
+                number = own[port.variable] if port.variable in own else settings.ports[port.variable]
             peers = (*port.peers, *(peer for condition, peer in port.peers_when if condition in holds))
             found.append(OpenPort(number, port.purpose, peers, port.variable, service))
     return sorted(found, key=lambda port: port.first)

@@ -78,7 +78,7 @@ def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> 
         user=LEASE_ACCOUNT,
         secret=secret_name("scheduler_lease_password"),
         # Like a migration, the agent goes past PgBouncer.
-        port=settings.haproxy_metastore_port,
+        port=settings.ports["airflow_haproxy_metastore_port"],
     )
     return (*own, agent, Document(file=document, content=_agent_settings(host, settings), secrets=_AGENT_SECRETS))
 

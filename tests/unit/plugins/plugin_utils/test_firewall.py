@@ -148,7 +148,7 @@ def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_ca
     values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)
     model = plain(hosts, values)
     # Of the other way of encryption.
-    unused = set() if tls else {values.rabbitmq_management_tls_port}
+    unused = set() if tls else {values.ports["airflow_rabbitmq_management_tls_port"]}
     for name, node in model["nodes"].items():
         listed = {port["port"] for port in node["ports"]}
         shares = (node[service] for service in ("metastore", "rabbitmq", "redis", "haproxy", "pgbouncer") if service in node)
