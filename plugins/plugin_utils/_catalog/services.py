@@ -36,14 +36,29 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Password:
+    """A password that the collection makes, in the secret ``name``.
+
+    It belongs to ``account``, or to the one that the user names in ``variable``. A value of the user's has none of the characters in
+    ``without``.
+    """
+
+    name: str
+    account: str = ""
+    variable: str = ""
+    without: str = ""
+
+
+@dataclass(frozen=True)
 class Service:
     """One service.
 
-    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's. ``memory_mb`` and
-    ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a path or one of the model's directories.
-    ``packages`` are those by which the preflight sees whether apt can install it. A process that holds one of its ports is its own when
-    its unit matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to one of
-    ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
+    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's. ``passwords`` are
+    those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of
+    ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
+    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name ``processes``; a
+    process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says why its hosts must have the same
+    Debian. ``status`` are the first words of its rows in the report.
     """
 
     name: str
@@ -56,6 +71,7 @@ class Service:
     # Its members hold data together; a host that lost its data joins the others.
     members: bool = False
     ports: tuple[Port, ...] = ()
+    passwords: tuple[Password, ...] = ()
     memory_mb: int = 0
     disk_mb: Mapping[str, int] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
@@ -120,6 +136,7 @@ def _component(
     sections: tuple[str, ...],
     secrets: Mapping[int, tuple[str, ...]],
     ports: tuple[Port, ...] = (),
+    passwords: tuple[Password, ...] = (),
     memory_mb: int = 0,
     certificate: bool = False,
 ) -> Component:
@@ -127,6 +144,7 @@ def _component(
         name=name,
         title=title,
         ports=ports,
+        passwords=passwords,
         memory_mb=memory_mb,
         certificate=certificate,
         disk_mb={"home": 256, "log_dir": 512, "root": 256},
@@ -194,6 +212,7 @@ SERVICES: tuple[Service, ...] = (
             Port("RabbitMQ management for the host itself", variable="airflow_rabbitmq_management_port", when=("tls",)),
             Port("RabbitMQ metrics", ("admins",), variable="airflow_rabbitmq_prometheus_port"),
         ),
+        passwords=(Password("rabbitmq_admin_password", "admin"),),
         memory_mb=256,
         disk_mb={"/var/lib/rabbitmq": DISK_FREE_LIMIT_MB + _BROKER_MARGIN_MB},
         packages=("rabbitmq-server",),
@@ -233,6 +252,7 @@ SERVICES: tuple[Service, ...] = (
             # A webserver that was restarted asks here whether it is served again.
             Port("HAProxy metrics", ("admins", "webserver"), variable="airflow_haproxy_metrics_port"),
         ),
+        passwords=(Password("haproxy_stats_password", "admin"),),
         memory_mb=64,
         packages=("haproxy",),
         units=("haproxy.service",),
@@ -264,6 +284,7 @@ SERVICES: tuple[Service, ...] = (
         "api-server",
         {2: "airflow-webserver", 3: "airflow-api-server"},
         ports=(Port("api-server", ("haproxy",), variable="airflow_webserver_port"),),
+        passwords=(Password("admin_password", variable="airflow_admin_user"),),
         memory_mb=300,
         certificate=True,
         sections=("api", "api_auth", "execution_api", "fab", "triggerer"),

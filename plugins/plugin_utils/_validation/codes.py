@@ -197,7 +197,12 @@ class Code(StrEnum):
         "20 to 255 printable characters",
         Stage.INVENTORY,
     )
-    FD143 = auto(), "a secret contains a line break or another control character", "another one", Stage.INVENTORY
+    FD143 = (
+        auto(),
+        "a secret contains a character that its use does not bear, such as a line break",
+        "another one",
+        Stage.INVENTORY,
+    )
     FD144 = auto(), "a secret is too short or too long", "the message gives the range", Stage.INVENTORY
     FD145 = auto(), "two secrets are the same", "one each", Stage.INVENTORY
     FD146 = (
