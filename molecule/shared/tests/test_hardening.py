@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, OPTIONAL
 from test_secrets import NEEDED_3, authorities, modes_of
 from test_services import properties, units_of
 
 SECRETS = Path(paths.SECRETS_DIR)
 
 # systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any protection.
-EXPOSURE = {"webserver": 14, "scheduler": 14, "dag_processor": 16, "triggerer": 16, "worker": 48}
+EXPOSURE = {**dict.fromkeys(OPTIONAL, 14), "webserver": 14, "scheduler": 14, "dag_processor": 16, "triggerer": 16, "worker": 48}
 
 
 def test_services_are_shut_in(cluster, host_named):
@@ -51,8 +52,9 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
         for component in cluster.model["nodes"][name]["components"]:
             needed = NEEDED_3[component] | authorities(cluster)
             # A certificate is no secret.
-            needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
-            needed |= {"server.key"} if tls and component == "webserver" else set()
+            servers = [each for each in cluster.model["nodes"][name]["components"] if COMPONENT[each].certificate]
+            needed |= {"server.crt"} if tls and servers else set()
+            needed |= {"server.key"} if tls and component in servers else set()
             for mode in modes_of(cluster, name):
                 if mode.component == component:
                     # Files of the mode are mounted in the place of the common ones.

@@ -6,8 +6,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
 
+# Of the components of every cluster; of an optional one, what the catalogue says.
 NEEDED_3 = {
+    **{name: set(component.secrets[3]) for name, component in COMPONENT.items() if component.optional},
     "webserver": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"},
     "scheduler": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"},
     "dag_processor": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"},
@@ -46,7 +49,7 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             needed = set().union(*(NEEDED_3[component] for component in components))
             needed |= authorities(cluster)
             needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
-            if cluster.model["tls"]["enabled"] and "webserver" in components:
+            if cluster.model["tls"]["enabled"] and any(COMPONENT[component].certificate for component in components):
                 needed |= {"server.crt", "server.key"}
             assert found == needed
         assert host.check_output("stat -c '%U:%G %a' /etc/airflow/secrets") == "root:airflow 750"
