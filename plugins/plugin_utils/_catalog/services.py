@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
-# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does.
-Condition = Literal["tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis"]
+# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The name of an optional
+# service is one, too: the service has a host.
+CONDITIONS = ("tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis", "remote_control")
+MANY = "1 or more"
 # Majors of Airflow.
 MAJORS = (2, 3)
 
@@ -30,9 +31,9 @@ class Port:
     peers: tuple[str, ...] = ()
     variable: str = ""
     number: int | str = 0
-    when: tuple[Condition, ...] = ()
+    when: tuple[str, ...] = ()
     # Peers that there are under another condition, too.
-    peers_when: tuple[tuple[Condition, str], ...] = ()
+    peers_when: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,12 @@ class Service:
     name: str
     title: str
     host_group: str = ""
+    # How many hosts may run it.
+    hosts: str = MANY
     # A cluster may be without it.
     optional: bool = False
+    # Conditions that must hold of a cluster that has it, each with what to do when it does not.
+    needs: Mapping[str, str] = field(default_factory=dict)
     # It has a certificate to identify itself to its clients; other hosts are clients only.
     certificate: bool = False
     # Its members hold data together; a host that lost its data joins the others.
@@ -83,14 +88,52 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Front:
+    """What the load balancers serve of a component by HTTP, under ``name``, on the port of ``variable``.
+
+    With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path`` answers with status 200
+    when the component works, by major of Airflow; in another major there is no such front. ``allow_paths`` are the only ones that are
+    passed on, ``deny_paths`` are not. People use it when ``users`` is true: with the certificate that the user may give.
+    """
+
+    name: str
+    variable: str
+    check_path: Mapping[int, str]
+    tls_variable: str = ""
+    users: bool = False
+    allow_paths: tuple[str, ...] | None = None
+    deny_paths: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BrokerAccount:
+    """A component's own account of a managed RabbitMQ, with fewer rights than that of schedulers and workers.
+
+    ``secret`` is its password and ``file`` the secret file with its URL. Its rights are regular expressions, anchored at both ends, of
+    names of queues and exchanges: what it may declare, what it may bind and publish to, what it may bind to and consume from. Of another
+    broker the file has the URL that schedulers and workers use.
+    """
+
+    user: str
+    secret: str
+    file: str
+    configure: str
+    write: str
+    read: str
+
+
+@dataclass(frozen=True)
 class Component(Service):
     """One of Airflow's own services.
 
     ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
-    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major.
+    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major. The load balancers serve
+    its first port as ``fronts``; the first of these also shows whether its unit works.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
+    fronts: tuple[Front, ...] = ()
+    broker_account: BrokerAccount | None = None
     sections: tuple[str, ...] = ()
     secrets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
@@ -139,6 +182,11 @@ def _component(
     passwords: tuple[Password, ...] = (),
     memory_mb: int = 0,
     certificate: bool = False,
+    fronts: tuple[Front, ...] = (),
+    optional: bool = False,
+    needs: Mapping[str, str] | None = None,
+    broker_account: BrokerAccount | None = None,
+    hosts: str = MANY,
 ) -> Component:
     return Component(
         name=name,
@@ -153,6 +201,11 @@ def _component(
         processes=("airflow*", "gunicorn*"),
         status=(name,),
         unit=dict.fromkeys(MAJORS, unit) if isinstance(unit, str) else unit,
+        fronts=fronts,
+        optional=optional,
+        needs=needs or {},
+        broker_account=broker_account,
+        hosts=hosts,
         sections=sections,
         secrets=secrets,
     )
@@ -163,7 +216,9 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
         "etcd",
+        hosts="none, 3, 5 or 7",
         optional=True,
+        needs={"patroni": "Remove the group, or add hosts to airflow_metastore."},
         certificate=True,
         members=True,
         ports=(
@@ -180,6 +235,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "metastore",
         "PostgreSQL",
+        hosts="1, or 3 and more; none with `airflow_metastore_url`",
         certificate=True,
         members=True,
         ports=(
@@ -198,6 +254,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "rabbitmq",
         "RabbitMQ",
+        hosts="1, 3 or 5; none with another broker or `airflow_broker_url`",
         certificate=True,
         members=True,
         ports=(
@@ -225,6 +282,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "redis",
         "Redis",
+        hosts="none or 1, with `airflow_broker: redis`",
         optional=True,
         certificate=True,
         ports=(Port("Redis", ("haproxy",), variable="airflow_redis_port"),),
@@ -239,6 +297,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "haproxy",
         "HAProxy",
+        hosts="1; 2 with `airflow_vip`",
         certificate=True,
         ports=(
             Port("UI and API", ("users",), variable="airflow_haproxy_web_port", when=("no_tls",)),
@@ -285,6 +344,17 @@ SERVICES: tuple[Service, ...] = (
         {2: "airflow-webserver", 3: "airflow-api-server"},
         ports=(Port("api-server", ("haproxy",), variable="airflow_webserver_port"),),
         passwords=(Password("admin_password", variable="airflow_admin_user"),),
+        fronts=(
+            Front(
+                "web",
+                "airflow_haproxy_web_port",
+                {2: "/api/v1/version", 3: "/api/v2/version"},
+                tls_variable="airflow_haproxy_https_port",
+                users=True,
+                deny_paths=("/execution",),
+            ),
+            Front("execution_api", "airflow_haproxy_execution_api_port", {3: "/execution/health"}, allow_paths=("/execution",)),
+        ),
         memory_mb=300,
         certificate=True,
         sections=("api", "api_auth", "execution_api", "fab", "triggerer"),
@@ -349,6 +419,10 @@ COMPONENTS = tuple(COMPONENT)
 # Groups of the inventory, without their prefix.
 GROUPS = tuple(service.name for service in SERVICES if not service.host_group)
 OPTIONAL = tuple(service.name for service in SERVICES if service.optional)
+# Components with an account of RabbitMQ, with these accounts.
+BROKER_ACCOUNTS: Mapping[str, BrokerAccount] = MappingProxyType(
+    {each.name: each.broker_account for each in COMPONENT.values() if each.broker_account}
+)
 SERVERS = tuple(service.name for service in SERVICES if service.certificate)
 MEMBER_TIERS: Mapping[str, str] = MappingProxyType({service.name: service.title for service in SERVICES if service.members})
 # Brokers that the collection runs itself.

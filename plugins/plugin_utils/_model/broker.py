@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     SECRETS_DIR,
     SYSTEM_AUTHORITIES,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BROKER_ACCOUNTS, BrokerAccount
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     BuiltUrl,
     Listener,
@@ -141,12 +142,20 @@ def _sqs_options(settings: Settings) -> dict[str, object]:
 
 
 def secret_files(settings: Settings, balancer: str) -> tuple[SecretFile, ...]:
-    """The secret files with the broker's URL and its CA; ``balancer`` is the address of the host's load balancer."""
+    """The secret files with the broker's URLs and its CA; ``balancer`` is the address of the host's load balancer."""
     private = (PlainValue(file=BROKER_AUTHORITY, secret=secret_name("broker_ca")),) if settings.broker_ca else ()
-    return (_url(settings, balancer), *private)
+    url = _url(settings, balancer)
+    return (url, *(_account_url(url, each, broker_of(settings)) for each in BROKER_ACCOUNTS.values()), *private)
 
 
-def _url(settings: Settings, balancer: str) -> SecretFile:
+def _account_url(url: BuiltUrl | PlainValue, account: BrokerAccount, broker: Broker) -> SecretFile:
+    """The ``url`` of schedulers and workers as that of another ``account``, which only a managed RabbitMQ has."""
+    if broker.group == "rabbitmq" and isinstance(url, BuiltUrl):
+        return replace(url, file=account.file, user=account.user, secret=secret_name(account.secret))
+    return replace(url, file=account.file)
+
+
+def _url(settings: Settings, balancer: str) -> BuiltUrl | PlainValue:
     broker = broker_of(settings)
     if broker.kind == "sqs":
         endpoint, key = urlsplit(settings.sqs_endpoint_url), settings.sqs_access_key_id
@@ -178,7 +187,8 @@ def _url(settings: Settings, balancer: str) -> SecretFile:
 def foreign_secrets(settings: Settings) -> list[str]:
     """Secrets of accounts that only managed brokers have, as far as this cluster's has none."""
     broker = broker_of(settings)
-    of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie"] if broker.group != "rabbitmq" else []
+    accounts = [account.secret for account in BROKER_ACCOUNTS.values()]
+    of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie", *accounts] if broker.group != "rabbitmq" else []
     return [*(["broker_password"] if broker.external else []), *of_rabbitmq]
 
 

@@ -5,7 +5,7 @@ Pure functions: no Ansible, no input or output. ``build`` never sees a secret or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BROKER_ACCOUNTS, COMPONENT, GROUPS, SERVERS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
@@ -22,6 +22,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
     AirflowNode,
+    BrokerRights,
     BuiltUrl,
     Cluster,
     ClusterBroker,
@@ -45,6 +46,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     SecretFile,
     Server,
     Tls,
+    Unit,
     Version,
     secret_name,
 )
@@ -319,6 +321,11 @@ class Model:
             user=broker.USER,
             secret=secret_name("broker_password"),
             admin_user="admin",
+            component_users=tuple(
+                BrokerRights(user=each.user, secret=each.secret, configure=each.configure, write=each.write, read=each.read)
+                for component, each in BROKER_ACCOUNTS.items()
+                if self.members(component)
+            ),
             consumer_timeout_seconds=self.settings.max_task_seconds,
             delivery_limit=50,
             message_ttl_seconds=timing.message_ttl(self.settings.config) if self.major >= 3 else None,
@@ -358,30 +365,25 @@ class Model:
             ),
         )
 
-    def web_listeners(self) -> tuple[Listener, ...]:
-        """The ways to the webservers: of people, and of Airflow 3's tasks."""
-        members = self.members("webserver")
-        servers = tuple(Server(name=host.name, address=host.address, port=host.webserver_port) for host in members)
-        web = Listener(
-            name="web",
-            mode="http",
-            port=self.web_port(),
-            redirect_from=self.settings.ports["airflow_haproxy_web_port"] if self.settings.tls else None,
-            check_path="/api/v2/version" if self.major >= 3 else "/api/v1/version",
-            deny_paths=("/execution",),
-            servers=servers,
-        )
-        if self.major < 3:
-            return (web,)
-        execution = Listener(
-            name="execution_api",
-            mode="http",
-            port=self.settings.ports["airflow_haproxy_execution_api_port"],
-            check_path="/execution/health",
-            allow_paths=("/execution",),
-            servers=servers,
-        )
-        return web, execution
+    def web_listeners(self) -> Iterator[Listener]:
+        """The ways to the components that are served by HTTP."""
+        ports_of, tls = self.settings.ports, self.settings.tls
+        for component, front in ((each, front) for each in COMPONENT.values() for front in each.fronts):
+            members = self.members(component.name)
+            if not members or self.major not in front.check_path:
+                continue
+            redirects = tls and front.tls_variable
+            yield Listener(
+                name=front.name,
+                mode="http",
+                port=ports_of[front.tls_variable if redirects else front.variable],
+                redirect_from=ports_of[front.variable] if redirects else None,
+                users=front.users,
+                check_path=front.check_path[self.major],
+                allow_paths=front.allow_paths,
+                deny_paths=front.deny_paths,
+                servers=tuple(Server(name=host.name, address=host.address, port=self.ports(host)[component.name]) for host in members),
+            )
 
     def metastore_listener(self) -> Listener:
         """The way to the metastore host that takes writes."""
@@ -408,7 +410,7 @@ class Model:
             secrets=secrets,
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             queues=host.effective_queues,
-            units=units(host, self.major),
+            units=tuple(self.units(host)),
             ports=self.ports(host),
             up_urls=tuple(self.up_urls(host)),
             proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
@@ -416,8 +418,17 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {"webserver": host.webserver_port, "triggerer": self.settings.ports["airflow_triggerer_log_port"], "worker": host.log_port}
-        return {component: port for component, port in ports.items() if component in host.groups}
+        found = {name: ports.number(COMPONENT[name].ports[0], host, self.settings) for name in host.components if COMPONENT[name].ports}
+        return {name: number for name, number in found.items() if isinstance(number, int)}
+
+    def units(self, host: Host) -> Iterator[Unit]:
+        """The units of the components of ``host``."""
+        own = self.ports(host)
+        for component in host.components:
+            fronts = COMPONENT[component].fronts
+            scheme = "https" if self.settings.tls else "http"
+            probe = f"{scheme}://{LOOPBACK}:{own[component]}{fronts[0].check_path[self.major]}" if fronts else None
+            yield from units(component, host, self.major, probe)
 
     def up_urls(self, host: Host) -> list[str]:
         """Where each load balancer says whether it sends requests to the webserver of ``host``."""
@@ -460,7 +471,8 @@ class Model:
         metastore: tuple[SecretFile, ...] = (
             metastore_model.secret_files(self.settings, self.database.authority) if self.database.external else self.metastore_files(host)
         )
-        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((AUTHORITY, *SERVER) if self.settings.tls else ())]
+        read = {name for component in COMPONENT.values() for name in component.secrets[self.major]}
+        plain = [*(name for name in secrets_catalog.GENERATED if name in read), *((AUTHORITY, *SERVER) if self.settings.tls else ())]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),

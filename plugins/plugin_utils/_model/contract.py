@@ -236,6 +236,22 @@ class RabbitMqSeed(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BrokerRights(Plain):
+    """An account of RabbitMQ that one component of Airflow has, and what it may do: regular expressions of queues and exchanges."""
+
+    user: str
+    """Name of the account."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+    configure: str
+    """What it may declare."""
+    write: str
+    """What it may bind and publish to."""
+    read: str
+    """What it may bind to and consume from."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RabbitMq(Plain):
     """A node of RabbitMQ."""
 
@@ -263,6 +279,8 @@ class RabbitMq(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     admin_user: str
     """Account of the management API."""
+    component_users: tuple[BrokerRights, ...]
+    """Accounts of single components, with fewer rights."""
     consumer_timeout_seconds: int
     """Seconds that a worker may hold a message: those of the longest task."""
     delivery_limit: int
@@ -311,14 +329,16 @@ class Server(Plain):
 class Listener(Plain):
     """A port of a load balancer, the servers behind it, and how their health is checked."""
 
-    name: Literal["web", "execution_api", "metastore", "broker"]
-    """What is behind it."""
+    name: str
+    """What is behind it: metastore, broker, or a front of a component such as web and execution_api."""
     mode: Literal["http", "tcp"]
     """Whether HAProxy reads HTTP or passes connections on."""
     port: int
     """Port that clients connect to."""
     redirect_from: int | None = None
     """Port without TLS whose requests are redirected here; only with TLS."""
+    users: bool = False
+    """Whether people use it, so that it has the certificate of the UI."""
     check: Literal["postgresql", "patroni", "amqp", "redis"] | None = None
     """Protocol of the health check in mode tcp."""
     check_path: str | None = None
@@ -415,6 +435,8 @@ class Unit(Plain):
     """Name in reports: the component, and for a worker its queue."""
     unit: str
     """Name of the unit without its suffix."""
+    probe: str | None = None
+    """URL on the host itself that answers with status 200 when the service works; for those that the load balancers serve."""
 
 
 @dataclass(frozen=True, kw_only=True)

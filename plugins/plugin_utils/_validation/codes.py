@@ -234,7 +234,7 @@ class Code(StrEnum):
     )
     FD155 = (
         auto(),
-        "several metastore hosts without `airflow_etcd`, or etcd without them",
+        "several metastore hosts without `airflow_etcd`",
         "see the message",
         Stage.INVENTORY,
     )
@@ -248,8 +248,8 @@ class Code(StrEnum):
     )
     FD159 = (
         auto(),
-        "two brokers, or settings of a broker that the cluster does not have",
-        "see [brokers](brokers.md); empty the group, or remove the setting",
+        "two brokers, settings of a broker that the cluster does not have, or a group that the cluster cannot have",
+        "see the message and [brokers](brokers.md); empty the group, or remove the setting",
         Stage.INVENTORY,
     )
     FD160 = (

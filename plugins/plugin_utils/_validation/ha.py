@@ -22,10 +22,7 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     if len(databases) > 2 and not stores:
         remedy = "Patroni keeps in etcd who leads. The metastore's own hosts will do: put three of them into airflow_etcd, too."
         problems.append(Problem(Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
-    if stores and len(databases) < 2:
-        remedy = "Remove the group, or add hosts to airflow_metastore."
-        problems.append(Problem(Code.FD155, "group airflow_etcd", f"{len(stores)} hosts", "none, with a single metastore host", remedy))
-    elif stores and len(stores) not in (3, 5, 7):
+    if len(databases) > 1 and stores and len(stores) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
         problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(stores)} hosts", "3, 5 or 7", remedy))
     return problems + _check_vip(hosts, settings)

@@ -27,6 +27,8 @@ from typing import Any
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
+# By unit: the URL at which a service that has one answers.
+PROBES = Path("/etc/airflow/probes.json")
 AUTHORITY = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
@@ -102,21 +104,17 @@ def started_at(pid: int) -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
 
 
-def check_web(unit: str, config: configparser.RawConfigParser) -> str:
-    """The webserver answers a request of its own."""
+def check_web(unit: str, url: str) -> str:
+    """The service answers a request of its own at ``url``."""
     main_pid(unit)
-    modern = unit == "airflow-api-server"
-    port = config.get("api", "port") if modern else config.get("webserver", "web_server_port")
-    tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if tls:
+    if url.startswith("https:"):
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
-    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:
             return f"answers {answer.status}"
     except OSError as error:
-        raise UnhealthyError(f"no answer on port {port}: {error}") from error
+        raise UnhealthyError(f"no answer at {url}: {error}") from error
 
 
 def utc(moment: datetime.datetime) -> datetime.datetime:
@@ -280,14 +278,15 @@ def check(unit: str, since: datetime.datetime | None = None) -> str:
 
 def look(unit: str, since: datetime.datetime | None) -> str:
     """As ``check``. Raises whatever goes wrong."""
-    config = read_config()
-    if unit in ("airflow-api-server", "airflow-webserver"):
-        return check_web(unit, config)
     if unit in JOBS:
         return check_process(unit, since)
     if unit.startswith("airflow-worker@"):
+        config = read_config()
         check_room(config)
         return check_worker(unit, config)
+    probes = json.loads(PROBES.read_text()) if PROBES.exists() else {}
+    if unit in probes:
+        return check_web(unit, probes[unit])
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 

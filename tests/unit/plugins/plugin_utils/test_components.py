@@ -113,9 +113,9 @@ def test_a_component_has_units_of_two_versions():
 
 def test_units_of_a_host():
     host = Host("a", frozenset({"worker", "webserver"}), "192.0.2.1", queues_of(["default", "gpu"]))
-    assert airflow.units(host, 3) == (
-        Unit(label="webserver", unit="airflow-api-server"),
+    assert airflow.units("webserver", host, 3, "http://a") == (Unit(label="webserver", unit="airflow-api-server", probe="http://a"),)
+    assert airflow.units("webserver", host, 2, None) == (Unit(label="webserver", unit="airflow-webserver"),)
+    assert airflow.units("worker", host, 3, None) == (
         Unit(label="worker default", unit="airflow-worker@default"),
         Unit(label="worker gpu", unit="airflow-worker@gpu"),
     )
-    assert airflow.units(Host("a", frozenset({"webserver"}), "192.0.2.1"), 2) == (Unit(label="webserver", unit="airflow-webserver"),)

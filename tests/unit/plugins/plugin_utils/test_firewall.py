@@ -156,6 +156,13 @@ def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_ca
         assert listeners - unused - {0, services.PATRONI_PORT} <= listed, name
 
 
+def test_a_port_has_conditions_that_there_are():
+    every = [port for service in services.SERVICES for port in service.ports]
+    named = {condition for port in every for condition in (*port.when, *(name for name, _peer in port.peers_when))}
+    named |= {condition for service in services.SERVICES for condition in service.needs}
+    assert named <= {*services.CONDITIONS, *services.OPTIONAL}
+
+
 def test_a_new_worker_concerns_the_load_balancer_only():
     before, after = nodes(reference(2)), nodes(reference(3))
     changed = [name for name in before if before[name]["firewall"] != after[name]["firewall"]]

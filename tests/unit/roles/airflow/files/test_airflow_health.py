@@ -157,8 +157,8 @@ WAITING = "import signal; print(flush=True); signal.pause()"
 def port(tmp_path, monkeypatch):
     """Where connections are taken, but nothing answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        (tmp_path / "airflow.cfg").write_text(f"[api]\nport = {server.getsockname()[1]}\n")
-        monkeypatch.setattr(health, "CONFIG", tmp_path / "airflow.cfg")
+        (tmp_path / "probes.json").write_text(json.dumps({UNIT: f"http://127.0.0.1:{server.getsockname()[1]}/"}))
+        monkeypatch.setattr(health, "PROBES", tmp_path / "probes.json")
         monkeypatch.setattr(health, "ANSWER_SECONDS", 0.2)
         yield
 
