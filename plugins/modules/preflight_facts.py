@@ -57,6 +57,11 @@ options:
     description: Programs that units of components run in one of their modes, by unit. Set by the action.
     type: dict
     default: {}
+  units:
+    description: What the names of the components' units begin with. Set by the action.
+    type: list
+    elements: str
+    default: []
   packages:
     description: Debian packages that must be installed or installable. Set by the action.
     type: list
@@ -169,6 +174,7 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/airflow"},
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
             "wrappers": {"type": "dict", "default": {}},
+            "units": {"type": "list", "elements": "str", "default": []},
             "packages": {"type": "list", "elements": "str", "default": []},
             "stores": {
                 "type": "dict",
@@ -196,7 +202,7 @@ def main() -> None:
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
-        "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
+        "flightdeck_units": [os.path.basename(path) for path, ours in _host.units(wanted["units"]).items() if ours],
         "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
     }
@@ -209,7 +215,7 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": _host.resolve(wanted["names"]),
         "cluster": _host.read(_host.MARK),
-        "foreign": _host.foreign(wanted["groups"]),
+        "foreign": _host.foreign(wanted["groups"], wanted["units"]),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
         "stores": stores(wanted["stores"]),

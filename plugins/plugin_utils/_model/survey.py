@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    COMPONENT,
     MAIN_PROCESS_MB,
     MEMBER_TIERS,
     POOL_PROCESS_MB,
@@ -57,6 +58,7 @@ class Request(Plain):
     root: str
     database: DatabasePlace | None
     wrappers: Mapping[str, str]
+    units: tuple[str, ...]
     packages: tuple[str, ...]
     stores: StorePlaces
 
@@ -170,6 +172,7 @@ def wanted(cluster: Cluster, name: str) -> Request:
         names=tuple(sorted(needed_names(cluster, name))),
         root=cluster.directories.root,
         database=_database(node),
+        units=tuple(sorted({unit.partition("@")[0] for component in COMPONENT.values() for unit in component.unit.values()})),
         wrappers={mode.unit: mode.wrapper.program for mode in MODES},
         packages=tuple(_packages(cluster, node)),
         stores=StorePlaces(

@@ -27,7 +27,7 @@ OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
         (["airflow-api-server.service", "airflow-webserver.service"], [], ["airflow-api-server.service", "airflow-webserver.service"]),
         # Not the webserver's.
         (["airflow-worker@gpu-server.service"], ["worker"], []),
-        (["airflow-flower.service"], [], []),
+        (["airflow-kerberos.service"], [], []),
         ([], ["worker"], []),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_a_host_has(tmp_path):
         (tmp_path / f"{name}.d").mkdir()
         (tmp_path / f"{name}.d" / _systemd.DROP_IN).touch()
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
-    found = _host.units(str(tmp_path))
+    found = _host.units(["airflow-scheduler", "airflow-triggerer", "airflow-worker"], str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
     assert _host.component_files([str(tmp_path / "none")], str(tmp_path / "none")) == []
     program = str(tmp_path / SCHEDULER)
