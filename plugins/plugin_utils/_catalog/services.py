@@ -168,7 +168,7 @@ RESERVED_MB = 1024
 # Airflow's hosts that use the load balancers' listeners.
 _EXECUTION_CLIENTS = ("scheduler", "dag_processor", "triggerer", "worker")
 _METASTORE_CLIENTS = ("webserver", *_EXECUTION_CLIENTS)
-_BROKER_CLIENTS = ("scheduler", "worker")
+_BROKER_CLIENTS = ("scheduler", "worker", "flower")
 
 
 def _component(
@@ -307,6 +307,7 @@ SERVICES: tuple[Service, ...] = (
             Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("own_metastore",)),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
+            Port("Flower", ("users",), variable="airflow_haproxy_flower_port", when=("flower",)),
             Port("HAProxy statistics", ("admins",), variable="airflow_haproxy_stats_port"),
             # A webserver that was restarted asks here whether it is served again.
             Port("HAProxy metrics", ("admins", "webserver"), variable="airflow_haproxy_metrics_port"),
@@ -409,6 +410,44 @@ SERVICES: tuple[Service, ...] = (
             2: ("sql_alchemy_conn", "fernet_key", "broker_url", "result_backend", "api_secret_key"),
             3: ("broker_url", "result_backend", "api_secret_key"),
         },
+    ),
+    # On Airflow 2, too, it gets no metastore URL: it asks workers only.
+    _component(
+        "flower",
+        "Flower",
+        "airflow-flower",
+        hosts="none, or 1 and more",
+        optional=True,
+        needs={"remote_control": "Workers cannot be asked anything over Amazon SQS: empty the group, or choose another broker."},
+        ports=(Port("Flower", ("haproxy",), variable="airflow_flower_port"),),
+        fronts=(
+            Front(
+                "flower",
+                "airflow_haproxy_flower_port",
+                dict.fromkeys(MAJORS, "/healthcheck"),
+                users=True,
+                # The first has no login. For the others Flower sends the password of the broker to RabbitMQ, without TLS.
+                deny_paths=("/metrics", "/broker", "/api/queues"),
+            ),
+        ),
+        # Flower takes what follows a comma for another login.
+        passwords=(
+            Password("flower_password", variable="airflow_flower_user", without=","),
+            Password("flower_broker_password", "airflow_flower"),
+        ),
+        # Celery's events and commands, and the replies to them; no exchange or queue of tasks.
+        broker_account=BrokerAccount(
+            "airflow_flower",
+            "flower_broker_password",
+            "flower_broker_url",
+            configure=r"celeryev(\..+)?|celery\.pidbox|([0-9a-f-]+\.)?reply\.celery\.pidbox",
+            write=r"celeryev\..+|celery\.pidbox|[0-9a-f-]+\.reply\.celery\.pidbox",
+            read=r"celeryev(\..+)?|([0-9a-f-]+\.)?reply\.celery\.pidbox",
+        ),
+        memory_mb=200,
+        certificate=True,
+        sections=("celery", "celery_broker_transport_options"),
+        secrets=dict.fromkeys(MAJORS, ("flower_broker_url", "flower_password")),
     ),
 )
 
