@@ -53,6 +53,11 @@ options:
         description: TCP port, which is part of the socket's name.
         type: int
         required: true
+  units:
+    description: Shell patterns of the units of components. Set by the action.
+    type: list
+    elements: str
+    default: []
   wrappers:
     description: Programs that units of components run in one of their modes, by unit. Set by the action.
     type: dict
@@ -168,6 +173,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/airflow"},
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
+            "units": {"type": "list", "elements": "str", "default": []},
             "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
             "stores": {
@@ -185,6 +191,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = module.params
+    units = _host.units(wanted["units"])
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -196,7 +203,7 @@ def main() -> None:
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
-        "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
+        "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
         "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
     }
@@ -209,7 +216,7 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": _host.resolve(wanted["names"]),
         "cluster": _host.read(_host.MARK),
-        "foreign": _host.foreign(wanted["groups"]),
+        "foreign": _host.foreign(wanted["groups"], units),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
         "stores": stores(wanted["stores"]),

@@ -18,9 +18,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import modes as modes_validation
 from hypothesis import given
 from hypothesis import strategies as st
+from test_cluster import MASTER
 
 DEFAULTS = Path(__file__).parents[2] / "roles/airflow/defaults/main"
-MASTER = frozenset({"webserver", "scheduler", "dag_processor", "triggerer"})
 FILES = ("ca.crt", "server.crt", "server.key")
 VALUES = {**{name: f"{name}-value" for name in secrets_catalog.GENERATED}, **dict.fromkeys(FILES, "")}
 SECRETS = Secrets(VALUES)

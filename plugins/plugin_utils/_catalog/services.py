@@ -23,7 +23,8 @@ class Port:
 
     ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``; without any only the
     host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such as ``1000-1010``, or ``vrrp``, the
-    protocol. The port is there when all of ``when`` hold.
+    protocol. The port is there when all of ``when`` hold. ``log_option`` is the option of ``[logging]`` that names it to Airflow, where
+    webservers fetch the logs of tasks from it.
     """
 
     purpose: str
@@ -33,6 +34,7 @@ class Port:
     when: tuple[Condition, ...] = ()
     # Peers that there are under another condition, too.
     peers_when: tuple[tuple[Condition, str], ...] = ()
+    log_option: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,32 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """What a component writes to the metastore, as a job, to show that it is alive.
+
+    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every ``interval``.
+    """
+
+    threshold: str = ""
+    interval: str = ""
+
+
+@dataclass(frozen=True)
 class Component(Service):
     """One of Airflow's own services.
 
     ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
-    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major.
+    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major. Airflow's health page
+    has the state of each that has a ``heartbeat``. ``sessions`` is how many each of its processes may have in the metastore at worst: a
+    pool of 5 and an overflow of 10 for each engine (Airflow's defaults). In the majors ``parses_dags`` its hosts need the DAGs.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
     secrets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
+    sessions: int = 0
+    parses_dags: tuple[int, ...] = ()
 
 
 ETCD_CLIENT_PORT = 2379
@@ -112,6 +130,10 @@ _METASTORE_CLIENTS = ("webserver", *_EXECUTION_CLIENTS)
 _BROKER_CLIENTS = ("scheduler", "worker")
 
 
+def _log_port(component: str, option: str) -> Port:
+    return Port(f"task logs of the {component}", ("webserver",), variable=f"airflow_{component}_log_port", log_option=option)
+
+
 def _component(
     name: str,
     title: str,
@@ -122,6 +144,9 @@ def _component(
     ports: tuple[Port, ...] = (),
     memory_mb: int = 0,
     certificate: bool = False,
+    heartbeat: Heartbeat | None = None,
+    sessions: int = 0,
+    parses_dags: tuple[int, ...] = (),
 ) -> Component:
     return Component(
         name=name,
@@ -137,6 +162,9 @@ def _component(
         unit=dict.fromkeys(MAJORS, unit) if isinstance(unit, str) else unit,
         sections=sections,
         secrets=secrets,
+        heartbeat=heartbeat,
+        sessions=sessions,
+        parses_dags=parses_dags,
     )
 
 
@@ -266,6 +294,7 @@ SERVICES: tuple[Service, ...] = (
         ports=(Port("api-server", ("haproxy",), variable="airflow_webserver_port"),),
         memory_mb=300,
         certificate=True,
+        sessions=20,
         sections=("api", "api_auth", "execution_api", "fab", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
@@ -277,6 +306,9 @@ SERVICES: tuple[Service, ...] = (
         "scheduler",
         "airflow-scheduler",
         memory_mb=400,
+        heartbeat=Heartbeat("scheduler_health_check_threshold", "scheduler_heartbeat_sec"),
+        sessions=15,
+        parses_dags=(2,),
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
@@ -288,6 +320,9 @@ SERVICES: tuple[Service, ...] = (
         "DAG processor",
         "airflow-dag-processor",
         memory_mb=400,
+        heartbeat=Heartbeat(),
+        sessions=20,
+        parses_dags=MAJORS,
         sections=("operators",),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
@@ -298,21 +333,24 @@ SERVICES: tuple[Service, ...] = (
         "triggerer",
         "triggerer",
         "airflow-triggerer",
-        ports=(Port("task logs of the triggerer", ("webserver",), variable="airflow_triggerer_log_port"),),
+        ports=(_log_port("triggerer", "trigger_log_server_port"),),
         memory_mb=300,
+        heartbeat=Heartbeat("triggerer_health_check_threshold", "job_heartbeat_sec"),
+        sessions=15,
         sections=("api", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key: its tasks talk to
-    # the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
+    # its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
         "airflow-worker@*",
-        ports=(Port("task logs of the worker", ("webserver",), variable="airflow_worker_log_port"),),
+        ports=(_log_port("worker", "worker_log_server_port"),),
+        parses_dags=MAJORS,
         sections=("api", "celery", "celery_broker_transport_options", "operators", "workers"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "broker_url", "result_backend", "api_secret_key"),
@@ -332,6 +370,9 @@ SERVERS = tuple(service.name for service in SERVICES if service.certificate)
 MEMBER_TIERS: Mapping[str, str] = MappingProxyType({service.name: service.title for service in SERVICES if service.members})
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
+HEARTBEATS: Mapping[str, Heartbeat] = MappingProxyType({each.name: each.heartbeat for each in COMPONENT.values() if each.heartbeat})
+# By component that has logs of tasks, where it serves them.
+LOG_PORTS: Mapping[str, Port] = MappingProxyType({each.name: port for each in SERVICES for port in each.ports if port.log_option})
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
 # First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.

@@ -180,7 +180,7 @@ class Model:
     def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
         balancer = "haproxy" in host.groups
-        parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
+        parsing = any(self.major in services.COMPONENT[component].parses_dags for component in host.components)
         return Node(
             name=host.name,
             address=host.address,
@@ -196,7 +196,7 @@ class Model:
             pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
-            dags=self.dags() if parsing & host.groups else None,
+            dags=self.dags() if parsing else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
 
@@ -288,17 +288,14 @@ class Model:
     def sessions(self) -> dict[str, int]:
         """Sessions that Airflow may have at worst, by database.
 
-        Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
-        task slot for its results, and on 2.x three per slot for the tasks themselves.
+        Those of each process, which the catalogue has; a worker one connection per task slot for its results, and on 2.x three per slot
+        for the tasks themselves.
         """
-        per_host = {
-            "webserver": 20 * self.settings.webserver_workers,
-            "scheduler": 15,
-            "dag_processor": 20,
-            "triggerer": 15,
-        }
+        processes = {"webserver": self.settings.webserver_workers}
         slots = sum(host.most_slots for host in self.members("worker"))
-        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
+        tasks = 0 if self.major >= 3 else 3 * slots
+        for name, component in services.COMPONENT.items():
+            tasks += component.sessions * processes.get(name, 1) * len(self.members(name))
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
     def rabbitmq(self, host: Host) -> RabbitMq:
@@ -414,8 +411,8 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {"webserver": host.webserver_port, "triggerer": self.settings.triggerer_log_port, "worker": host.log_port}
-        return {component: port for component, port in ports.items() if component in host.groups}
+        own = [services.COMPONENT[component] for component in host.components]
+        return {component.name: int(ports.number_of(port, host, self.settings)) for component in own for port in component.ports}
 
     def up_urls(self, host: Host) -> list[str]:
         """Where each load balancer says whether it sends requests to the webserver of ``host``."""
@@ -491,8 +488,7 @@ class Model:
             },
             "logging": {
                 "base_log_folder": self.settings.log_dir,
-                "worker_log_server_port": host.log_port,
-                "trigger_log_server_port": self.settings.triggerer_log_port,
+                **{port.log_option: ports.number_of(port, host, self.settings) for port in services.LOG_PORTS.values()},
                 "colored_console_log": False,
             },
             **broker.config(self.settings, longest_drain_seconds(self.hosts)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES, VRRP, Condition, Service
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES, VRRP, Condition, Port, Service
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -54,17 +54,21 @@ def services_of(groups: Iterable[str]) -> list[Service]:
     return [service for service in SERVICES if (service.host_group or service.name) in groups]
 
 
+def number_of(port: Port, host: Host, settings: Settings) -> int | str:
+    """The number of ``port`` on ``host``: of a TCP port an integer."""
+    own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
+    if not port.variable:
+        return port.number
+    return own[port.variable] if port.variable in own else settings.number(port.variable)
+
+
 def open_ports(host: Host, settings: Settings, holds: frozenset[Condition]) -> list[OpenPort]:
     """The ports of ``host``, lowest first, where ``holds`` are the cluster's conditions."""
-    own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
     found = []
     for service in services_of(host.groups):
         for port in service.ports:
             if not holds.issuperset(port.when):
                 continue
-            number = port.number
-            if port.variable:
-                number = own[port.variable] if port.variable in own else settings.number(port.variable)
             peers = (*port.peers, *(peer for condition, peer in port.peers_when if condition in holds))
-            found.append(OpenPort(number, port.purpose, peers, port.variable, service))
+            found.append(OpenPort(number_of(port, host, settings), port.purpose, peers, port.variable, service))
     return sorted(found, key=lambda port: port.first)

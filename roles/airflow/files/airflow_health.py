@@ -45,7 +45,6 @@ PATIENCE = 6
 # A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
-JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
 class UnknownError(Exception):
@@ -142,6 +141,11 @@ def check_process(unit: str, since: datetime.datetime | None) -> str:
     return str(state["summary"])
 
 
+def job_type(unit: str) -> str:
+    """The name that Airflow gives to the job of ``unit``, such as DagProcessorJob for airflow-dag-processor."""
+    return "".join(word.capitalize() for word in unit.removeprefix("airflow-").split("-")) + "Job"
+
+
 def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     """The job of process ``pid`` has a fresh heartbeat, and one after ``since`` where that is asked."""
     from sqlalchemy import create_engine, text
@@ -156,7 +160,7 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             if connection.dialect.name == "mysql":
                 connection.execute(text("SET time_zone = '+00:00'"))
-            row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
+            row = connection.execute(query, {"type": job_type(unit), "host": address()}).first()
     except DatabaseError as error:
         # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
@@ -283,11 +287,11 @@ def look(unit: str, since: datetime.datetime | None) -> str:
     config = read_config()
     if unit in ("airflow-api-server", "airflow-webserver"):
         return check_web(unit, config)
-    if unit in JOBS:
-        return check_process(unit, since)
     if unit.startswith("airflow-worker@"):
         check_room(config)
         return check_worker(unit, config)
+    if unit.startswith("airflow-"):
+        return check_process(unit, since)
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 

@@ -18,11 +18,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from test_cluster import MASTER
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/airflow"
 GOLDEN = Path(__file__).parent / "golden"
-MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
 MODE = MODES[0]
 UNIT_TEMPLATE = (ROLE / "templates/etc/systemd/system/airflow.service.j2").read_text()
 SYSTEM = {"processor_nproc": 4, "memtotal_mb": 16000, "python": "3.11", "distribution_release": "bookworm", "machine": "x86_64"}

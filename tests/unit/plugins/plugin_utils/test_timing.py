@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import timing as timing_validation
 from hypothesis import given, settings
@@ -93,8 +94,8 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
         ({"workers": {"max_failed_heartbeats": 3}, "scheduler": {"task_instance_heartbeat_timeout": 600}}, []),
         ({"workers": {"execution_api_retries": "many"}}, []),
         ({"workers": "none"}, []),
-        ({"scheduler": {"scheduler_health_check_threshold": 5}}, ["with a scheduler_heartbeat_sec of 5 s"]),
-        ({"triggerer": {"job_heartbeat_sec": 20}}, ["with a job_heartbeat_sec of 20 s"]),
+        *(({name: {each.threshold: 5}}, [f"with a {each.interval} of 5 s"]) for name, each in HEARTBEATS.items() if each.threshold),
+        *(({name: {each.interval: 20}}, [f"with a {each.interval} of 20 s"]) for name, each in HEARTBEATS.items() if each.threshold),
         ({"celery": {"operation_timeout": 2}}, ["one connection attempt"]),
     ],
 )

@@ -82,6 +82,11 @@ def test_data_of_the_configuration_have_their_percent_signs_back():
     assert health.data(config, "celery_broker_transport_options", "predefined_queues") == {}
 
 
+@pytest.mark.parametrize(("unit", "job"), [("airflow-scheduler", "SchedulerJob"), ("airflow-dag-processor", "DagProcessorJob")])
+def test_a_job_has_the_name_that_airflow_gives_it(unit, job):
+    assert health.job_type(unit) == job
+
+
 def test_an_unknown_unit_is_refused():
     with pytest.raises(SystemExit, match="no check for 'nginx'"):
         health.check("nginx")
