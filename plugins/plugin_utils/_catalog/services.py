@@ -130,10 +130,6 @@ _METASTORE_CLIENTS = ("webserver", *_EXECUTION_CLIENTS)
 _BROKER_CLIENTS = ("scheduler", "worker")
 
 
-def _log_port(component: str, option: str) -> Port:
-    return Port(f"task logs of the {component}", ("webserver",), variable=f"airflow_{component}_log_port", log_option=option)
-
-
 def _component(
     name: str,
     title: str,
@@ -333,7 +329,9 @@ SERVICES: tuple[Service, ...] = (
         "triggerer",
         "triggerer",
         "airflow-triggerer",
-        ports=(_log_port("triggerer", "trigger_log_server_port"),),
+        ports=(
+            Port("task logs of the triggerer", ("webserver",), variable="airflow_triggerer_log_port", log_option="trigger_log_server_port"),
+        ),
         memory_mb=300,
         heartbeat=Heartbeat("triggerer_health_check_threshold", "job_heartbeat_sec"),
         sessions=15,
@@ -349,7 +347,7 @@ SERVICES: tuple[Service, ...] = (
         "worker",
         "worker",
         "airflow-worker@*",
-        ports=(_log_port("worker", "worker_log_server_port"),),
+        ports=(Port("task logs of the worker", ("webserver",), variable="airflow_worker_log_port", log_option="worker_log_server_port"),),
         parses_dags=MAJORS,
         sections=("api", "celery", "celery_broker_transport_options", "operators", "workers"),
         secrets={

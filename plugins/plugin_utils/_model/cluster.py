@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
@@ -163,8 +163,7 @@ class Model:
             account=self.settings.user,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
             queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
-            modes=tuple(map(modes.share, self.modes)),
-            scheduler_lease=scheduler_lease.share(self.members("scheduler"), enabled=SCHEDULER_LEASE in self.modes),
+            modes={mode.name: modes.HOOKS[mode.name].share(self.members(mode.component), enabled=mode in self.modes) for mode in MODES},
             airflow_hosts=tuple(host.name for host in self.airflow_hosts()),
             database_host=database_host.name,
             database_owner=self.database_owner(database_host),
@@ -255,7 +254,7 @@ class Model:
                 Database(name="airflow_results", user="airflow_results", secret=secret_name("result_backend_password")),
             ),
             pooler=Account(user=POOLER, secret=secret_name("pgbouncer_password")) if self.settings.pgbouncer else None,
-            extra_users=scheduler_lease.users(self.members("scheduler")) if SCHEDULER_LEASE in self.modes else (),
+            extra_users=tuple(user for mode in self.modes for user in modes.HOOKS[mode.name].users(self.members(mode.component))),
             clients=tuple(self.peers(self.members("haproxy"))),
             check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
             config=self.settings.postgresql_config,
@@ -472,9 +471,8 @@ class Model:
             replace(metastore, file="sql_alchemy_conn_async", scheme="postgresql+asyncpg", query=asyncpg),
             replace(results, scheme="db+postgresql+psycopg2", path="airflow_results"),
         )
-        if SCHEDULER_LEASE not in self.modes_of(host):
-            return files
-        return (*files, *scheduler_lease.secret_files(host, files, self.settings))
+        of_modes = (modes.HOOKS[mode.name].secret_files(host, files, self.settings) for mode in self.modes_of(host))
+        return (*files, *(file for more in of_modes for file in more))
 
     def config(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that every version has."""

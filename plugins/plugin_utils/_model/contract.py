@@ -616,47 +616,39 @@ class Directories(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActiveMode(Plain):
-    """An active mode of a component."""
+class ModeLogin(Plain):
+    """The account of one host's component in a mode."""
+
+    host: str
+    """Inventory name of the component's host."""
+    user: str
+    """Account in PostgreSQL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentMode(Plain):
+    """A mode of a component and its accounts; its names are here without the mode, too."""
 
     name: str
     """Name of the mode and of its role."""
+    enabled: bool
+    """Whether the cluster has it."""
     setting: str
     """Variable of the inventory that turns it on."""
     value: str
     """Value of the variable that turns it on."""
     unit: str
     """systemd unit of the component."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaseLogin(Plain):
-    """The account of one host's scheduler."""
-
-    host: str
-    """Inventory name of the scheduler's host."""
-    user: str
-    """Account in PostgreSQL."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SchedulerLease(Plain):
-    """The leader lease of the schedulers, of which one is active at a time."""
-
-    enabled: bool
-    """Whether the schedulers have it."""
-    unit: str
-    """systemd unit of the scheduler."""
     database: str
-    """Database with the functions of the lease."""
+    """Database with the functions that the mode's program calls."""
     user: str
-    """Account of the agents, which may call these functions and nothing else."""
+    """Account of the mode's programs, which may call these functions and nothing else."""
     login_prefix: str
-    """What the names of the schedulers' accounts begin with."""
-    logins: tuple[LeaseLogin, ...]
-    """The schedulers' accounts, in the order of the inventory; empty without the lease."""
+    """What the names of the components' accounts begin with."""
+    logins: tuple[ModeLogin, ...]
+    """The components' accounts, in the order of the inventory; empty without the mode."""
     common_users: tuple[str, ...]
-    """Accounts that schedulers log in as without the lease, at some point of a rotation."""
+    """Accounts that the components log in as without the mode, at some point of a rotation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -699,10 +691,8 @@ class Cluster(Plain):
     """Directories of Airflow on its hosts."""
     queues: Mapping[str, tuple[str, ...]]
     """Hosts that work on each queue."""
-    modes: tuple[ActiveMode, ...]
-    """Modes of components that are active."""
-    scheduler_lease: SchedulerLease
-    """The leader lease of the schedulers and its accounts; its names are here without the mode, too."""
+    modes: Mapping[str, ComponentMode]
+    """Modes of components by name, also those that are off."""
     airflow_hosts: tuple[str, ...]
     """Hosts with a component of Airflow."""
     database_host: str
