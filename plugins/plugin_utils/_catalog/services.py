@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
+
 # What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does.
 Condition = Literal["tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis"]
 # Majors of Airflow.
@@ -130,6 +132,11 @@ _METASTORE_CLIENTS = ("webserver", *_EXECUTION_CLIENTS)
 _BROKER_CLIENTS = ("scheduler", "worker")
 
 
+def _versions(package: str) -> str:
+    """The versions of ``package``, a field of Platform, in the releases of Debian."""
+    return " and ".join(str(getattr(platform, package)) for platform in PLATFORMS.values())
+
+
 def _component(
     name: str,
     title: str,
@@ -181,7 +188,7 @@ SERVICES: tuple[Service, ...] = (
         units=("etcd.service",),
         processes=("etcd",),
         accounts=("etcd",),
-        one_release="etcd 3.4 and 3.5 together are a state of an upgrade, not one to live with",
+        one_release=f"etcd {_versions('etcd')} together are a state of an upgrade, not one to live with",
     ),
     Service(
         "metastore",
@@ -198,7 +205,7 @@ SERVICES: tuple[Service, ...] = (
         units=("postgresql@*.service", "postgresql.service", "patroni.service"),
         processes=("postgres", "patroni"),
         accounts=("postgres",),
-        one_release="PostgreSQL 15 and 17 cannot follow each other",
+        one_release=f"PostgreSQL {_versions('postgresql')} cannot follow each other",
         status=("metastore",),
     ),
     Service(
@@ -224,7 +231,7 @@ SERVICES: tuple[Service, ...] = (
         units=("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
         processes=("beam.smp", "epmd", "erl_child_setup"),
         accounts=("rabbitmq", "epmd"),
-        one_release="RabbitMQ 3.10 and 4.0 form no cluster together",
+        one_release=f"RabbitMQ {_versions('rabbitmq')} form no cluster together",
         status=("rabbitmq", "quorum"),
     ),
     Service(
