@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS, LOG_PORTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import timing as timing_validation
 from hypothesis import given, settings
@@ -127,3 +129,11 @@ def test_the_arithmetic_is_shown():
 )
 def test_airflow_2_has_rules_of_its_own(scheduler, count):
     assert len(timing_validation.check({"scheduler": scheduler}, 2)) == count
+
+
+@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
+def test_airflow_knows_the_options_of_the_catalogue(version):
+    known = reference(version).sections
+    for name, each in HEARTBEATS.items():
+        assert {each.threshold, each.interval} - {""} <= known.get(name, {}).keys()
+    assert {port.log_option for port in LOG_PORTS.values()} <= known["logging"].keys()
