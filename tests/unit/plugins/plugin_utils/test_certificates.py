@@ -70,7 +70,7 @@ def test_the_authority_signs_hosts_only(store):
     assert (host.not_valid_after_utc - host.not_valid_before_utc).days <= 398
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.sets(
         st.one_of(st.ip_addresses().map(str), st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,8})?", fullmatch=True)), min_size=1
