@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module cluster_certificates: keeps the cluster's authority and its hosts' certificates."""
+"""Controller side of the module cluster_certificates: keeps the cluster's CA and its hosts' certificates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return authority and certificates. Raises AnsibleActionFail when the file cannot be used."""
+        """Return the CA and the certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path = Path(wanted["path"]).expanduser()
@@ -57,14 +57,14 @@ class ActionModule(ActionBase):
         result["made"] = made
         result["changed"] = bool(made)
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
-        result["certificates"] = {"authority": store["authority"]["certificate"], "hosts": store["hosts"], "web": web}
-        if wanted["authority_file"] and not self._task.check_mode:
-            self._publish(Path(wanted["authority_file"]).expanduser(), store["authority"]["certificate"])
+        result["certificates"] = {"ca": store["ca"]["certificate"], "hosts": store["hosts"], "web": web}
+        if wanted["ca_file"] and not self._task.check_mode:
+            self._publish(Path(wanted["ca_file"]).expanduser(), store["ca"]["certificate"])
         return result
 
     def _read(self, path: Path) -> dict[str, Any]:
         content = vault_file.read(self._loader, path) or {}
-        if not isinstance(content, dict) or content.keys() - {"authority", "hosts"}:
+        if not isinstance(content, dict) or content.keys() - {"ca", "hosts"}:
             raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
         return dict(plain(content))
 

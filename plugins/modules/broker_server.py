@@ -29,7 +29,7 @@ options:
     description: How the broker proves itself, Celery's C(broker_use_ssl). Empty means not at all.
     type: dict
     default: {}
-  authority:
+  ca:
     description: Certificates in PEM that prove the broker, in the place of the file that O(proof) names. Empty means that file.
     type: str
     default: ""
@@ -126,12 +126,12 @@ def sqs(connection: Any, queues: Iterable[str], options: Mapping[str, Any]) -> l
 
 
 @contextlib.contextmanager
-def proven(proof: Mapping[str, Any], authority: str) -> Iterator[dict[str, Any]]:
-    """The proof with a file of its own for ``authority``, as long as it is needed."""
+def proven(proof: Mapping[str, Any], ca: str) -> Iterator[dict[str, Any]]:
+    """The proof with a file of its own for ``ca``, as long as it is needed."""
     with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
-        file.write(authority)
+        file.write(ca)
         file.flush()
-        yield {name: file.name if authority and name.endswith("ca_certs") else value for name, value in proof.items()}
+        yield {name: file.name if ca and name.endswith("ca_certs") else value for name, value in proof.items()}
 
 
 @contextlib.contextmanager
@@ -162,7 +162,7 @@ def main() -> None:
             "kind": {"type": "str", "choices": list(KINDS), "required": True},
             "url": {"type": "str", "required": True, "no_log": True},
             "proof": {"type": "dict", "default": {}},
-            "authority": {"type": "str", "default": ""},
+            "ca": {"type": "str", "default": ""},
             "options": {"type": "dict", "default": {}},
             "queues": {"type": "list", "elements": "str", "required": True},
             "user": {"type": "str", "required": True},
@@ -178,7 +178,7 @@ def main() -> None:
         patience = {**options, "connect_retries_timeout": 3 * CONNECT_SECONDS, "max_retries": 1}
         with (
             acting_as(module.params["user"]),
-            proven(proof, module.params["authority"]) as proof,
+            proven(proof, module.params["ca"]) as proof,
             Connection(url, ssl=proof or False, transport_options=patience, connect_timeout=CONNECT_SECONDS) as connection,
         ):
             if kind != "sqs":

@@ -457,6 +457,6 @@ def test_certificates_are_made_once_and_kept_from_others(twice):
     assert path.read_text() == first
     kept = yaml.safe_load(first)
     assert sorted(kept["hosts"]) == ["db1", "lb1", "master1", "master2", "mq1", "mq2", "mq3"]
-    assert (inventory / ".airflow_authority.crt").read_text() == kept["authority"]["certificate"]
-    keys = [kept["authority"]["key"], *(pair["key"] for pair in kept["hosts"].values())]
+    assert (inventory / ".airflow_ca.crt").read_text() == kept["ca"]["certificate"]
+    keys = [kept["ca"]["key"], *(pair["key"] for pair in kept["hosts"].values())]
     assert not [key for key in keys if key.splitlines()[1] in output]

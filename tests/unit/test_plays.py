@@ -233,7 +233,7 @@ ACCESS = """
 UI        https://192.0.2.10:8443
 login     admin
 password  airflow_admin_password, in {0}/group_vars/all/airflow_secrets.yml or where your inventory sets it
-CA        {0}/.airflow_authority.crt, for browsers to import
+CA        {0}/.airflow_ca.crt, for browsers to import
 """
 
 

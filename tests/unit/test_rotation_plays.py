@@ -55,7 +55,7 @@ def test_in_check_mode_nobody_has_changed_over_and_nobody_is_waited_for(tmp_path
         "airflow_cluster": {"nodes": {"here": NODE}},
         "airflow_secrets": {"rabbitmq_admin_password": "secret"},
     }
-    retiring = {"name": f"flightdeck.airflow.{role}", "tasks_from": "retire", "rolespec_validate": False}
+    retiring = {"name": f"flightdeck.airflow.{role}", "tasks_from": "drop_old_users", "rolespec_validate": False}
     said = run(tmp_path, [{"hosts": "here", "tasks": [{"ansible.builtin.import_role": retiring}]}], "--check", **variables)
     assert "failed=0" in said, said
     assert "FD164" not in said

@@ -15,7 +15,7 @@ import boto3
 import pytest
 import requests
 from cluster_access import recap, service, wait_until
-from outside import make_authority, make_server, play, run_in, using
+from outside import make_ca, make_server, play, run_in, using
 
 INVENTORIES = Path(__file__).parents[1]
 OUTSIDE, ADDRESS = "fd-brokers-outside", "172.31.89.99"
@@ -28,7 +28,7 @@ LONG = 60
 TOO_OLD = 35
 PASSWORD = "hunter2/hunter2@hunter2"
 KEY = "hunter3/hunter3+hunter3"
-# As Celery does, by what is deployed, but for the file of the authority.
+# As Celery does, by what is deployed, but for the file of the CA.
 LOG_IN = """
 import configparser, json, sys
 from kombu import Connection
@@ -178,16 +178,16 @@ def write(path, *lines):
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
+def ca_file(tmp_path_factory):
     """Who proves the brokers of somebody else."""
-    path = make_authority(tmp_path_factory.mktemp("authority"))
+    path = make_ca(tmp_path_factory.mktemp("ca"))
     for name, text in zip(("server.crt", "server.key"), make_server(path, [ADDRESS]), strict=True):
         write(f"/etc/tls/{name}", text)
     return path.read_text()
 
 
 @pytest.fixture(scope="module")
-def rabbitmq(authority):
+def rabbitmq(ca_file):
     """A RabbitMQ of somebody else: what an inventory has to know of it."""
     files = [f"ssl_options.{kind}file = /etc/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
     write("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000", *files)
@@ -197,11 +197,11 @@ def rabbitmq(authority):
     run_in(OUTSIDE, "rabbitmqctl", "add_user", "team", stdin=f"{PASSWORD}\n")
     run_in(OUTSIDE, "rabbitmqctl", "set_permissions", "--vhost", "team", "team", ".*", ".*", ".*")
     url = f"amqps://team:{quote(PASSWORD, safe='')}@{ADDRESS}:5671/team"
-    return {"FLIGHTDECK_BROKER": "rabbitmq", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority}
+    return {"FLIGHTDECK_BROKER": "rabbitmq", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": ca_file}
 
 
 @pytest.fixture(scope="module")
-def redis(authority):
+def redis(ca_file):
     """A Redis of somebody else: what an inventory has to know of it."""
     # Where the machine is a container, systemd 252 cannot set that up.
     write("/etc/systemd/system/redis-server.service.d/lab.conf", "[Service]", "ProtectProc=default")
@@ -213,7 +213,7 @@ def redis(authority):
     )
     run_in(OUTSIDE, "systemctl", "restart", "redis-server.service")
     url = f"rediss://:{quote(PASSWORD, safe='')}@{ADDRESS}:6380/3"
-    return {"FLIGHTDECK_BROKER": "redis", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority}
+    return {"FLIGHTDECK_BROKER": "redis", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": ca_file}
 
 
 def deployed(*arguments):
@@ -226,7 +226,7 @@ def deployed(*arguments):
 
 
 def proves_itself(cluster, url, refusal):
-    """By its own authority, not by the cluster's, and by its address, not by another name of it; and it wants the password."""
+    """By its own CA, not by the cluster's, and by its address, not by another name of it; and it wants the password."""
     container, secrets = cluster.containers["worker1"], "/etc/airflow/secrets"
     assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
     assert "certificate verify failed" in tried(container, LOG_IN, f"{secrets}/ca.crt", stdin=url)

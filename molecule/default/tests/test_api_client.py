@@ -13,7 +13,7 @@ from cluster_access import CANARY, access, wait_until
 
 def configuration(**settings: str) -> airflow.Configuration:
     """How the client reaches the cluster and what it trusts."""
-    return airflow.Configuration(host=access().url, ssl_ca_cert=access().authority or None, **settings)
+    return airflow.Configuration(host=access().url, ssl_ca_cert=access().ca_file or None, **settings)
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def run_id() -> str:
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """A window in which somebody has logged in."""
-    # The machine's browser does not know the cluster's authority; test_tls.py proves the certificate.
+    # The machine's browser does not know the cluster's CA; test_tls.py proves the certificate.
     window = browser.new_page(ignore_https_errors=True)
     window.set_default_timeout(TIMEOUT_MS)
     cluster = access()

@@ -83,7 +83,7 @@ def test_every_connection_is_encrypted(engine, host_named, host, file):
 
 @pytest.mark.parametrize("impostor", ["has another name", "is proved by somebody else", "offers no encryption"])
 def test_nobody_passes_for_the_server(engine, cluster, host_named, server, impostor):
-    """Neither the server under a name that is not in its certificate, nor with an authority that did not sign it, nor in plain text."""
+    """Neither the server under a name that is not in its certificate, nor with a CA that did not sign it, nor in plain text."""
     host = host_named("master1")
     if impostor == "has another name":
         # That of its container leads to it, and its certificate has only the address.

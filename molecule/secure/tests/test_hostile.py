@@ -205,7 +205,7 @@ def test_a_run_is_not_named_like_a_path(cluster, token, run_id):
 def open_socket(cluster):
     """A TLS connection to the load balancer."""
     url = urlsplit(cluster.url)
-    context = ssl.create_default_context(cafile=cluster.authority)
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     return context.wrap_socket(socket.create_connection((url.hostname, url.port), timeout=20), server_hostname=url.hostname)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
-from test_secrets import NEEDED_3, authorities, modes_of
+from test_secrets import NEEDED_3, ca_files, modes_of
 from test_services import properties, units_of
 
 SECRETS = Path(paths.SECRETS_DIR)
@@ -49,7 +49,7 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
     modern, tls = cluster.model["version"]["major"] >= 3, cluster.model["tls"]["enabled"]
     for name in cluster.model["airflow_hosts"] if modern else []:
         for component in cluster.model["nodes"][name]["components"]:
-            needed = NEEDED_3[component] | authorities(cluster)
+            needed = NEEDED_3[component] | ca_files(cluster)
             # A certificate is no secret.
             needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
             needed |= {"server.key"} if tls and component == "webserver" else set()

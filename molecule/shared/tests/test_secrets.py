@@ -22,7 +22,7 @@ def modes_of(cluster, name):
     return [mode for mode in MODES if mode.name in [wrapper["name"] for wrapper in wrappers]]
 
 
-def authorities(cluster):
+def ca_files(cluster):
     """The certificates that every Airflow process may need."""
     tls = {"ca.crt"} if cluster.model["tls"]["enabled"] else set()
     return tls | ({"metastore_ca.crt"} if "metastore_ca" in cluster.secrets else set())
@@ -44,7 +44,7 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
             components = cluster.model["nodes"][name]["components"]
             needed = set().union(*(NEEDED_3[component] for component in components))
-            needed |= authorities(cluster)
+            needed |= ca_files(cluster)
             needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
             if cluster.model["tls"]["enabled"] and "webserver" in components:
                 needed |= {"server.crt", "server.key"}

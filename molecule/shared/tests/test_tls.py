@@ -23,9 +23,9 @@ def encrypted(cluster):
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory):
-    """The certificate of another authority with the same name."""
+    """The certificate of another CA with the same name."""
     path = tmp_path_factory.mktemp("stranger") / "ca.crt"
-    path.write_text(certificates.make_authority("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
+    path.write_text(certificates.make_ca("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
     return str(path)
 
 
@@ -68,13 +68,13 @@ def handshake(address, port, context, *, postgresql=False):
 
 
 def test_every_server_proves_its_address(cluster):
-    context = ssl.create_default_context(cafile=cluster.authority)
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     found = {what: handshake(address, port, context) for what, address, port in endpoints(cluster)}
     found |= {what: handshake(address, port, context, postgresql=True) for what, address, port in metastores(cluster)}
     assert set(found.values()) == {"TLSv1.3"}, found
 
 
-def test_another_authority_proves_nothing(cluster, stranger):
+def test_another_ca_is_refused(cluster, stranger):
     context = ssl.create_default_context(cafile=stranger)
     for _what, address, port in endpoints(cluster):
         with pytest.raises(ssl.SSLCertVerificationError):
@@ -85,7 +85,7 @@ def test_another_authority_proves_nothing(cluster, stranger):
 
 
 def test_old_protocols_are_refused(cluster):
-    context = ssl.create_default_context(cafile=cluster.authority)
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     for what, address, port in endpoints(cluster):

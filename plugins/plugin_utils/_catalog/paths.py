@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 # With TLS: what proves the others to this host, and this host to the others.
-AUTHORITY = "ca.crt"
+CA = "ca.crt"
 # Authorities that Debian trusts, for servers that are not the collection's.
-SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 # What proves a broker and a metastore to it that are not the collection's; there for some clusters only.
-BROKER_AUTHORITY = "broker_ca.crt"
-METASTORE_AUTHORITY = "metastore_ca.crt"
+BROKER_CA = "broker_ca.crt"
+METASTORE_CA = "metastore_ca.crt"
 SERVER = ("server.crt", "server.key")
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"

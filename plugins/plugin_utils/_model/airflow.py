@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
-    AUTHORITY,
-    BROKER_AUTHORITY,
-    METASTORE_AUTHORITY,
+    BROKER_CA,
+    CA,
+    METASTORE_CA,
     NOTHING,
     SERVER,
 )
@@ -20,8 +20,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts im
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``. Raises KeyError for no component."""
     own = COMPONENT[component].secrets[major]
-    broker = (BROKER_AUTHORITY,) if "broker_url" in own else ()
-    return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if COMPONENT[component].certificate else ()))
+    broker = (BROKER_CA,) if "broker_url" in own else ()
+    return (*own, CA, METASTORE_CA, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
 def unit_of(component: str, major: int, queue: str = "") -> str:

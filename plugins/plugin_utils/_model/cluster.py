@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, METASTORE_CA, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
@@ -79,7 +79,7 @@ class Model:
         self.settings = settings
         self.major = settings.major
         self.broker = broker.broker_of(settings)
-        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
+        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_CA}")
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
 
@@ -434,13 +434,13 @@ class Model:
             user=user,
             secret=secret,
             path="airflow",
-            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.settings.tls else {})},
+            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{CA}") if self.settings.tls else {})},
         )
 
     def database_owner(self, host: Host) -> BuiltUrl | GivenUrl:
         """The URL that a migration on ``host`` connects with, past PgBouncer; it is in no file of a host."""
         if self.database.external:
-            return metastore_model.owner(self.settings, self.database.authority)
+            return metastore_model.owner(self.settings, self.database.ca_file)
         url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
         return replace(url, port=self.settings.haproxy_metastore_port)
 
@@ -449,19 +449,19 @@ class Model:
         if not self.database.external:
             return ()
         results = any("result_backend" in secrets_of(component, self.major) for component in host.components)
-        return metastore_model.logins(self.settings, self.database.authority, results)
+        return metastore_model.logins(self.settings, self.database.ca_file, results)
 
     def secret_files(self, host: Host) -> tuple[SecretFile, ...]:
         """The files under /etc/airflow/secrets that there may be on ``host``."""
         metastore: tuple[SecretFile, ...] = (
-            metastore_model.secret_files(self.settings, self.database.authority) if self.database.external else self.metastore_files(host)
+            metastore_model.secret_files(self.settings, self.database.ca_file) if self.database.external else self.metastore_files(host)
         )
-        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((AUTHORITY, *SERVER) if self.settings.tls else ())]
+        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((CA, *SERVER) if self.settings.tls else ())]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),
             *(PlainValue(file=name, secret=name) for name in plain),
-            *((PlainValue(file=METASTORE_AUTHORITY, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
+            *((PlainValue(file=METASTORE_CA, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
         )
 
     def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
@@ -504,7 +504,7 @@ class Model:
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.settings.tls else {}
+        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{CA}"}} if self.settings.tls else {}
         if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
         settings: Config = {

@@ -43,7 +43,7 @@ def check(members: Mapping[str, Iterable[str]], settings: Settings, queues: Iter
     if broker.group == "redis" and len(list(members["redis"])) > 1:
         remedy = "Redis runs on one host, without a second that could take its place: for that use RabbitMQ."
         problems.append(Problem(Code.FD102, "group airflow_redis", _hosts(members["redis"]), "1", remedy))
-    problems += _check_url(settings, broker) + _check_authority(settings, broker)
+    problems += _check_url(settings, broker) + _check_ca(settings, broker)
     return problems + (_check_sqs(settings, queues) if broker.kind == "sqs" else _check_no_sqs(settings))
 
 
@@ -75,7 +75,7 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
     return [Problem(Code.FD168, "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
 
 
-def _check_authority(settings: Settings, broker: Broker) -> list[Problem]:
+def _check_ca(settings: Settings, broker: Broker) -> list[Problem]:
     text = settings.broker_ca
     if not text:
         return []
@@ -83,7 +83,7 @@ def _check_authority(settings: Settings, broker: Broker) -> list[Problem]:
         remedy = "Leave it out: it is for the broker of somebody else, with a URL of amqps:// or rediss://."
         return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
     if not is_certificate(text):
-        remedy = "Give the text of the authority's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
+        remedy = "Give the text of the CA's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
         return [Problem(Code.FD168, "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
     return []
 
@@ -208,7 +208,7 @@ def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
 
 
 def _proves(given: Mapping[str, object], proof: Mapping[str, object]) -> bool:
-    """Whether everything of the collection's ``proof`` is there; another file with authorities is another proof."""
+    """Whether everything of the collection's ``proof`` is there; another file with CAs is another proof."""
     return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in proof.items())
 
 

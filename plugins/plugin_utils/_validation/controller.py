@@ -103,7 +103,7 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
             "airflow_web_certificate_file and airflow_web_key_file",
             f"{certificate_file!r} and {key_file!r}: {problem}",
             "a PEM certificate that is valid now and its unencrypted private key",
-            "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
+            "Correct the paths or the files; both empty lets the cluster's own CA sign one.",
         )
     ]
 

@@ -72,5 +72,5 @@ def url_fault(url: str, engine: str) -> str | None:
     if not re.fullmatch(r"/[^/]+", parts.path):
         return "no database"
     if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in dict(parse_qsl(parts.query))):
-        return "an option of TLS, which is always used; the authority goes into airflow_metastore_ca"
+        return "an option of TLS, which is always used; the CA goes into airflow_metastore_ca"
     return None

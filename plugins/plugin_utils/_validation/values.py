@@ -21,7 +21,7 @@ _MOST_SLOTS = 1000
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
 RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_restart_timeout_seconds": (30, 7200, "An api-server alone takes 20 s to start."),
-    "airflow_restart_at_once": (1, 1000, "At least one host has to restart at a time."),
+    "airflow_restart_parallel_hosts": (1, 1000, "At least one host has to restart at a time."),
     "airflow_watchdog_interval_seconds": (10, 86400, "A health check itself takes seconds."),
     "airflow_watchdog_failures": (1, 1000, "A service is restarted after that many failures."),
     "airflow_verify_timeout_seconds": (30, 86400, "The canary's tasks take 20 s on an idle cluster."),
@@ -30,7 +30,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
     "airflow_sqs_visibility_timeout_seconds": (60, 43_200, "SQS keeps no message back for longer."),
     "airflow_webserver_workers": (1, 64, "Each is a server process of about 300 MB."),
-    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
+    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the CA itself lives ten years."),
     "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
@@ -82,7 +82,7 @@ _URLS = {
 _PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url")
 _PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
 _PATHS_ON_CONTROLLER = (
-    "airflow_authority_file",
+    "airflow_ca_file",
     "airflow_certificates_file",
     "airflow_dags_dir",
     "airflow_lock_file",

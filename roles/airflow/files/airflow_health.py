@@ -27,7 +27,7 @@ from typing import Any
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
-AUTHORITY = str(SECRETS / "ca.crt")
+CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
@@ -110,7 +110,7 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if tls:
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=CA_FILE)))
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:

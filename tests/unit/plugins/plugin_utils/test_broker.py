@@ -24,7 +24,7 @@ SQS = {
 }
 REDIS = {"airflow_broker": "redis"}
 OTHER = {"airflow_broker_url": "amqps://us%40er:p%2Fw@mq.example.org:5671/team"}
-CERTIFICATE = certificates.make_authority("other", datetime.datetime.now(datetime.UTC))["certificate"]
+CERTIFICATE = certificates.make_ca("other", datetime.datetime.now(datetime.UTC))["certificate"]
 
 
 def without(group):

@@ -105,12 +105,12 @@ def test_the_files_of_an_inventory(tmp_path):
 
 def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
     now = datetime.datetime.now(datetime.UTC)
-    authority = certificates.make_authority("x", now)
-    pair = certificates.issue(authority, "lb1", ["lb1"], now, days=1)
+    ca = certificates.make_ca("x", now)
+    pair = certificates.issue(ca, "lb1", ["lb1"], now, days=1)
     certificate, key, other = (tmp_path / name for name in ("web.crt", "web.key", "other.key"))
     certificate.write_text(pair["certificate"])
     key.write_text(pair["key"])
-    other.write_text(authority["key"])
+    other.write_text(ca["key"])
     assert controller.check_web_certificate("", "", now) == []
     assert controller.check_web_certificate(str(certificate), str(key), now) == []
     for files, says in (

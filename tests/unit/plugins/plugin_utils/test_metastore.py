@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_AUTHORITIES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_CA_FILE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore
@@ -58,8 +58,8 @@ def test_choices_that_do_not_go_together(hosts, changes, code):
 @pytest.mark.parametrize("changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}])
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_another_server_takes_the_place_of_the_group(changes, version):
-    authority = certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
-    assert codes(EXTERNAL, airflow_metastore_ca=authority, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
+    ca = certificates.make_ca("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
+    assert codes(EXTERNAL, airflow_metastore_ca=ca, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
 
 
 @pytest.mark.parametrize(
@@ -116,20 +116,20 @@ def test_whatever_a_password_holds_arrives(password, user):
 
 def test_postgresql_has_to_prove_its_name():
     assert options(metastore_model.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
-    for authority in (PRIVATE, SYSTEM_AUTHORITIES):
-        wanted = {"sslmode": "verify-full", "sslrootcert": authority}
-        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", authority)).items()
+    for ca_file in (PRIVATE, SYSTEM_CA_FILE):
+        wanted = {"sslmode": "verify-full", "sslrootcert": ca_file}
+        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", ca_file)).items()
         # Nothing else: asyncpg would send it to the server as a setting.
-        assert dsn(metastore_model.driver_url(URL, "async", authority)) == wanted
+        assert dsn(metastore_model.driver_url(URL, "async", ca_file)) == wanted
 
 
 def test_what_the_url_says_goes_over_the_rest():
     given_url = f"{URL}?sslmode=require&connect_timeout=9&application_name=airflow"
-    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_AUTHORITIES))
+    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_CA_FILE))
     assert (found["sslmode"], found["connect_timeout"], found["application_name"]) == ("require", "9", "airflow")
     # libpq would verify as soon as it has a root certificate.
     assert "sslrootcert" not in found
-    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
+    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_CA_FILE)) == {"sslmode": "require"}
     assert dsn(metastore_model.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
     theirs = options(metastore_model.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
     assert (theirs["sslmode"], theirs["sslrootcert"]) == ("verify-full", "/srv/ca.pem")
