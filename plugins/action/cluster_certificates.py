@@ -36,9 +36,9 @@ class ActionModule(ActionBase):
         path = Path(wanted["path"]).expanduser()
         made: dict[str, str] = {}
 
-        def renewed() -> certificates.Store:
+        def renewed() -> certificates.Keystore:
             nonlocal made
-            store, made = certificates.renew(
+            keystore, made = certificates.renew(
                 self._read(path),
                 wanted["cluster"],
                 plain(wanted["names"]),
@@ -46,20 +46,20 @@ class ActionModule(ActionBase):
                 wanted["days"],
                 wanted["renew_days"],
             )
-            return store
+            return keystore
 
-        store = renewed()
+        keystore = renewed()
         if made and not self._task.check_mode:
             with vault_file.locked(path):
                 # Another run may have been quicker.
-                store = renewed()
-                vault_file.write(self._loader, path, store, _HEADER)
+                keystore = renewed()
+                vault_file.write(self._loader, path, keystore, _HEADER)
         result["made"] = made
         result["changed"] = bool(made)
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
-        result["certificates"] = {"ca": store["ca"]["certificate"], "hosts": store["hosts"], "web": web}
+        result["certificates"] = {"ca": keystore["ca"]["certificate"], "hosts": keystore["hosts"], "web": web}
         if wanted["ca_file"] and not self._task.check_mode:
-            self._publish(Path(wanted["ca_file"]).expanduser(), store["ca"]["certificate"])
+            self._publish(Path(wanted["ca_file"]).expanduser(), keystore["ca"]["certificate"])
         return result
 
     def _read(self, path: Path) -> dict[str, Any]:

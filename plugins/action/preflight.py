@@ -46,10 +46,10 @@ class ActionModule(ActionBase):
             # Not in the result: of a task without a change, Ansible may be told to show nothing.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
-        stores = survey.survey(preflight_validation.host_data(hosts), cluster)
+        surveys = survey.survey(preflight_validation.host_data(hosts), cluster)
         result["ansible_facts"] = {
             "flightdeck_postgresql_origins": origins,
-            "flightdeck_stores": {name: store.to_vars() for name, store in stores.items()},
+            "flightdeck_survey": {name: tier.to_vars() for name, tier in surveys.items()},
         }
         result["changed"] = False
         return result

@@ -217,7 +217,7 @@ def releases(root: str) -> dict[str, Any]:
     }
 
 
-def foreign(groups: Iterable[str]) -> list[str]:
+def unmanaged_files(groups: Iterable[str]) -> list[str]:
     """Data and configurations of the services in ``groups`` that the roles did not make."""
     found = []
     for group in groups:

@@ -62,9 +62,9 @@ def rabbitmq_rows(
     absent = sorted(set(expected) - running)
     if absent:
         problems.append(f"not running or not in the cluster: {', '.join(absent)}")
-    foreign = sorted({node["name"] for node in nodes} - set(expected))
-    if foreign:
-        problems.append(f"members that the inventory does not have: {', '.join(foreign)}")
+    unexpected = sorted({node["name"] for node in nodes} - set(expected))
+    if unexpected:
+        problems.append(f"members that the inventory does not have: {', '.join(unexpected)}")
     partitions = {node["name"]: node["partitions"] for node in nodes if node.get("partitions")}
     if partitions:
         problems.append(f"network partition: {json.dumps(partitions, sort_keys=True)}")

@@ -37,7 +37,7 @@ RETURN = r"""
 ansible_facts:
   description:
     - flightdeck_postgresql_origins, the hosts that had a PostgreSQL server's data directory before anything changed.
-    - flightdeck_stores, by store with several members (etcd, rabbitmq, metastore) whether none of them has data (new), the hosts with data
+    - flightdeck_survey, by tier with several members (etcd, rabbitmq, metastore) whether none of them has data (new), the hosts with data
       (origins), those without where others have some (empty), as what the others still count them (lost), those of which too few others say
       whether they count on them (unknown), those that etcd has to be told of (joining), and whom to ask (source).
   type: dict

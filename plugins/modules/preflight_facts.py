@@ -62,7 +62,7 @@ options:
     type: list
     elements: str
     default: []
-  stores:
+  tiers:
     description: Stores of the host whose data and members are looked for. Set by the action.
     type: dict
     default: {}
@@ -123,13 +123,13 @@ preflight:
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
-    foreign: {description: Files of services that the roles did not make., type: list, elements: str}
+    unmanaged: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database:
       description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it does not answer.
       type: dict
-    stores:
-      description: By store, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
+    tiers:
+      description: By tier, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
       type: dict
     without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements: str}
     nr_open: {description: Files that a process may be allowed to open., type: int}
@@ -148,8 +148,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 
 
-def stores(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By store of the host, what it has of it."""
+def tiers(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By tier of the host, what it has of it."""
     found = {}
     if wanted.get("etcd"):
         found["etcd"] = _host.etcd(**wanted["etcd"])
@@ -170,7 +170,7 @@ def main() -> None:
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
             "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
-            "stores": {
+            "tiers": {
                 "type": "dict",
                 "default": {},
                 "options": {
@@ -209,10 +209,10 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": _host.resolve(wanted["names"]),
         "cluster": _host.read(_host.MARK),
-        "foreign": _host.foreign(wanted["groups"]),
+        "unmanaged": _host.unmanaged_files(wanted["groups"]),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
-        "stores": stores(wanted["stores"]),
+        "tiers": tiers(wanted["tiers"]),
         "without_candidate": _host.without_candidate(wanted["packages"]),
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),

@@ -52,7 +52,7 @@ class Fault:
     bodies: int = 2
     dag: str = "flightdeck_ledger"
     runs: float = float("inf")
-    patience: float = 240
+    finish: float = 240
     # Seconds until everything is well again, once it is mended.
     heal: float = 120
     # Part of every test run, not only of the long one.
@@ -412,7 +412,7 @@ FAULTS = [
         start=None,
         # The scheduler misses its heartbeat for 300 s, looks every 10 s, and queues it anew.
         retry=330,
-        patience=600,
+        finish=600,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     Fault(
@@ -425,7 +425,7 @@ FAULTS = [
         start=None,
         # What the timing budget says, and the seconds of the last row.
         stray=275,
-        patience=900,
+        finish=900,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     # No try is repeated, not even of those that ran when it was stopped.
@@ -448,10 +448,10 @@ FAULTS = [
     Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
     Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
     # The watchdog takes the worker away before the second tries.
-    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", patience=400),
+    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", finish=400),
     Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
     Fault(
-        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, patience=900
+        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, finish=900
     ),
     # Every step of a scheduler asks the metastore many times: it goes on, as slowly as the network.
     Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None),

@@ -226,7 +226,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
     Every promise in seconds may take ``allowance`` times as long; what may not be lost or happen twice has no allowance.
     """
     if allowance != 1:
-        names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "patience")
+        names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "finish")
         promised = {name: getattr(fault, name) for name in names if getattr(fault, name, None)}
         fault = replace(fault, **{name: value * allowance for name, value in promised.items()})
     wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, LOOK_SECONDS)
@@ -251,7 +251,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
                 break
         runs.stop()
         with kept(broken):
-            wait("all runs have ended", runs.unfinished, fault.patience)
+            wait("all runs have ended", runs.unfinished, fault.finish)
         probes.stop()
         states, read, rows, written = runs.states(), probes.read(), list(probes.rows), list(ledger.rows)
         committed = commits()

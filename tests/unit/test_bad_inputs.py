@@ -395,8 +395,8 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
     assert returncode != 0
     assert "FD213 hosts node1: found no look at the host possible" in output
     (inventory / "group_vars/all/ansible.yml").write_text(f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n")
-    with socket.create_server(("127.0.0.1", 0)) as foreign:
-        change(inventory, airflow_haproxy_web_port=foreign.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        change(inventory, airflow_haproxy_web_port=listener.getsockname()[1])
         returncode, output = run(inventory, "--check", "-e", "__play_deploys=true", playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
     expected = "FD213 account" if os.geteuid() else f"(pid {os.getpid()}"

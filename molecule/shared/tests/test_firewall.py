@@ -8,12 +8,12 @@ import json
 import pytest
 
 # Seconds after which a silent port is closed; packets between containers take microseconds.
-PATIENCE = 2
+TIMEOUT = 2
 PROBE = """
 import concurrent.futures, json, socket, sys
 def is_open(target):
     try:
-        socket.create_connection(tuple(target), timeout={patience}).close()
+        socket.create_connection(tuple(target), timeout={timeout}).close()
         return True
     except ConnectionRefusedError:
         # The packet came through: nobody listens there, but the firewall is open.
@@ -58,7 +58,7 @@ def test_the_matrix_is_what_hosts_meet(cluster, host_named):
     def reached_from(name):
         """Addresses and ports of others that answer a host."""
         targets = [(other["address"], port) for other_name, other in nodes.items() if other_name != name for port in everything]
-        command = f"echo '{json.dumps(targets)}' | python3 -c '{PROBE.format(patience=PATIENCE)}'"
+        command = f"echo '{json.dumps(targets)}' | python3 -c '{PROBE.format(timeout=TIMEOUT)}'"
         return {tuple(target) for target in json.loads(host_named(name).check_output("sh -c %s", command))}
 
     wrong = []

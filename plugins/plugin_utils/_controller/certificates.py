@@ -29,7 +29,7 @@ class Pair(TypedDict):
     key: str
 
 
-class Store(TypedDict):
+class Keystore(TypedDict):
     """What the controller keeps."""
 
     ca: Pair
@@ -144,20 +144,20 @@ def _plain(name: str) -> str:
 
 
 def renew(
-    store: Mapping[str, Any], cluster: str, wanted: Mapping[str, Iterable[str]], now: datetime.datetime, days: int, renew_days: int
-) -> tuple[Store, dict[str, str]]:
+    keystore: Mapping[str, Any], cluster: str, wanted: Mapping[str, Iterable[str]], now: datetime.datetime, days: int, renew_days: int
+) -> tuple[Keystore, dict[str, str]]:
     """What to keep from now on, and per name what was made and why.
 
     ``wanted`` maps hosts to the names that their certificates prove. A host that is not wanted any more loses its key.
     """
     made: dict[str, str] = {}
-    ca = store.get("ca")
+    ca = keystore.get("ca")
     if not ca:
         ca = make_ca(cluster, now)
         made["ca"] = "there is none"
     hosts: dict[str, Pair] = {}
     for host, names in wanted.items():
-        have = store.get("hosts", {}).get(host)
+        have = keystore.get("hosts", {}).get(host)
         reason = reason_to_renew(have, ca, names, now, renew_days)
         if reason:
             made[host] = reason

@@ -175,7 +175,7 @@ def _url(settings: Settings, balancer: str) -> SecretFile:
     )
 
 
-def foreign_secrets(settings: Settings) -> list[str]:
+def external_secrets(settings: Settings) -> list[str]:
     """Secrets of accounts that only managed brokers have, as far as this cluster's has none."""
     broker = broker_of(settings)
     of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie"] if broker.group != "rabbitmq" else []

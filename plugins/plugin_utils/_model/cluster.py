@@ -64,7 +64,7 @@ OWNER = "airflow_owner"
 POOLER = "pgbouncer"
 
 
-def _coarse(least: int, needed: int) -> int:
+def _doubled_to(least: int, needed: int) -> int:
     """``needed`` rounded up to ``least`` or as many doublings of it as it takes."""
     while least < needed:
         least *= 2
@@ -149,8 +149,8 @@ class Model:
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
             broker=ClusterBroker(kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control),
-            foreign_secrets=(
-                *broker.foreign_secrets(self.settings),
+            external_secrets=(
+                *broker.external_secrets(self.settings),
                 *(secrets_catalog.OWN_SECRETS if self.database.external else ()),
             ),
             tls=Tls(enabled=self.settings.tls, names=self.certificate_names()),
@@ -263,7 +263,7 @@ class Model:
 
     def max_connections(self) -> int:
         """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
-        return _coarse(200, self.connections_needed())
+        return _doubled_to(200, self.connections_needed())
 
     def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
@@ -276,7 +276,7 @@ class Model:
 
     def pools(self) -> dict[str, int]:
         """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
-        return {database: _coarse(50, needed) for database, needed in self.sessions().items()}
+        return {database: _doubled_to(50, needed) for database, needed in self.sessions().items()}
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""

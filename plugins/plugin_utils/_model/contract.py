@@ -677,7 +677,7 @@ class Cluster(Plain):
     """Seconds that the canary may take."""
     broker: ClusterBroker
     """The broker as its clients know it."""
-    foreign_secrets: tuple[str, ...]
+    external_secrets: tuple[str, ...]
     """Secrets of accounts on servers that are external, which the collection cannot rotate."""
     tls: Tls
     """Encryption between the hosts."""

@@ -147,7 +147,7 @@ def check_options(config: Mapping[str, object], settings: Settings, drain_second
     confirms = "confirm_publish" in transport
     where = "airflow_config.celery_broker_transport_options.confirm_publish"
     if confirms and broker.kind != "rabbitmq":
-        problems.append(_foreign(where, broker))
+        problems.append(_rabbitmq_only(where, broker))
     elif confirms and str(transport["confirm_publish"]).lower() not in ("true", "t", "1"):
         remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
         problems.append(Problem(Code.FD138, where, repr(transport["confirm_publish"]), "true", remedy))
@@ -177,7 +177,7 @@ def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
     return section if isinstance(section, Mapping) else {}
 
 
-def _foreign(where: str, broker: Broker) -> Problem:
+def _rabbitmq_only(where: str, broker: Broker) -> Problem:
     return Problem(Code.FD171, where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
 
 
@@ -189,14 +189,14 @@ def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
     if broker.kind == "rabbitmq":
         needed |= dict.fromkeys(QUORUM, "Celery asks quorum queues for a QoS that they refuse")
     else:
-        problems = [_foreign(f"{where}.{name}", broker) for name in RABBITMQ_ONLY if name in extra]
+        problems = [_rabbitmq_only(f"{where}.{name}", broker) for name in RABBITMQ_ONLY if name in extra]
     for name, reason in needed.items():
         value = extra.get(name)
         if not value or (name in QUORUM and value != "quorum"):
             expected = "'quorum'" if name in QUORUM else "the collection's value, or one of your own"
             problems.append(_taken_away(f"{where}.{name}", repr(value), expected, reason))
-    proof = extra.get("broker_use_ssl")
-    if broker.tls and not (isinstance(proof, Mapping) and _proves(proof, tls_options(broker))):
+    tls = extra.get("broker_use_ssl")
+    if broker.tls and not (isinstance(tls, Mapping) and _verifies(tls, tls_options(broker))):
         expected = "the collection's, to which you may add"
         problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery trusts whoever answers"))
     return problems
@@ -207,9 +207,9 @@ def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
     return Problem(Code.FD138, where, found, expected, remedy)
 
 
-def _proves(given: Mapping[str, object], proof: Mapping[str, object]) -> bool:
-    """Whether everything of the collection's ``proof`` is there; another file with CAs is another proof."""
-    return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in proof.items())
+def _verifies(given: Mapping[str, object], needed: Mapping[str, object]) -> bool:
+    """Whether ``given`` has all ``needed`` options of TLS; the file of CA certificates may be another one."""
+    return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in needed.items())
 
 
 def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]:

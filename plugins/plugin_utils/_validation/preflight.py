@@ -26,7 +26,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import s
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
-    Store,
+    TierSurvey,
     members_unseen,
     memory_need,
     needed_directories,
@@ -86,10 +86,10 @@ def host_data(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, survey.HostDa
 
 
 def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
-    said = facts["preflight"]["stores"]
-    stores = {store for store in said if said[store]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
-    members = {store: None if said[store]["members"] is None else tuple(said[store]["members"]) for store in said}
-    return survey.HostData(frozenset(stores), members.get("etcd", ()), members.get("rabbitmq", ()))
+    said = facts["preflight"]["tiers"]
+    tiers = {tier for tier in said if said[tier]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
+    members = {tier: None if said[tier]["members"] is None else tuple(said[tier]["members"]) for tier in said}
+    return survey.HostData(frozenset(tiers), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
 def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
@@ -169,14 +169,14 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     if looked["root"]:
         problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account)
     problems += _check_names(name, looked["names"], cluster)
-    if looked["foreign"]:
+    if looked["unmanaged"]:
         problems.append(
             Problem(
                 Code.FD208,
                 "service",
-                f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
+                f"an installation that is not this collection's ({', '.join(looked['unmanaged'][:3])})",
                 "none",
-                _foreign_remedy(node),
+                _unmanaged_remedy(node),
             )
         )
     if looked["without_candidate"]:
@@ -189,7 +189,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
-def _foreign_remedy(node: Node) -> str:
+def _unmanaged_remedy(node: Node) -> str:
     """What to do with an installation that is in the way."""
     remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
     if node.metastore and node.metastore.patroni:
@@ -413,11 +413,11 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
     return problems, warnings
 
 
-def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
+def check_members(known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
     """Hosts that cannot just be deployed, because others have, or may have, what they lost."""
     problems = []
     for name in hosts:
-        lost = [title for store, title in MEMBER_TIERS.items() if name in known[store].lost]
+        lost = [title for tier, title in MEMBER_TIERS.items() if name in known[tier].lost]
         if lost:
             problems.append(
                 (
@@ -432,16 +432,16 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
                     ),
                 )
             )
-        unknown = [store for store in MEMBER_TIERS if name in known[store].unknown]
+        unknown = [tier for tier in MEMBER_TIERS if name in known[tier].unknown]
         if unknown:
-            silent = sorted({origin for store in unknown for origin in known[store].origins})
+            silent = sorted({origin for tier in unknown for origin in known[tier].origins})
             problems.append(
                 (
                     name,
                     Problem(
                         Code.FD223,
                         "data",
-                        f"none of {' and '.join(MEMBER_TIERS[store] for store in unknown)}, and too few answers of the members that have "
+                        f"none of {' and '.join(MEMBER_TIERS[tier] for tier in unknown)}, and too few answers of the members that have "
                         f"data ({', '.join(silent)}) to know whether they count on it",
                         "members that answer, or the data of a member",
                         "Start the service on those hosts and run again. A host that starts empty in the place of a member can cost data.",
@@ -449,7 +449,7 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
                 )
             )
         unseen = [
-            title for store, title in MEMBER_TIERS.items() if store != "metastore" and members_unseen(store, name, known, hosts, cluster)
+            title for tier, title in MEMBER_TIERS.items() if tier != "metastore" and members_unseen(tier, name, known, hosts, cluster)
         ]
         if unseen:
             remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."

@@ -41,7 +41,7 @@ WATCH_SECONDS = 60
 # have used one for that part: it has nothing else to show yet.
 WAITED, STARTED = 0.25, 0.1
 # A service that is slow has this many times as long as one that gets nothing done.
-PATIENCE = 6
+SLOW_FACTOR = 6
 # A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
@@ -406,7 +406,7 @@ def check_in_time(unit: str) -> str:
 def watch(unit: str, failures: int) -> int:
     """Exit code for the watchdog: 1 when ``unit`` is to be restarted.
 
-    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``PATIENCE`` times
+    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``SLOW_FACTOR`` times
     as many.
     """
     failure: UnhealthyError | None = None
@@ -423,8 +423,8 @@ def watch(unit: str, failures: int) -> int:
     path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
     now, done = judge(kept(path), record_of(unit), failure)
     if failure:
-        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {PATIENCE * failures}' if done else f'{now.stuck} of {failures}'})")
-    restart = now.stuck >= failures or now.failed >= PATIENCE * failures
+        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})")
+    restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
     return int(restart)
 

@@ -85,13 +85,13 @@ def problem(status: dict[str, Any], node: str) -> tuple[str, float]:
 
 def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple[bool, dict[str, Any]]:
     """Whether to restart now, and what to remember until the next look."""
-    reason, patience = found
+    reason, limit = found
     last = {"restarted": state.get("restarted", 0.0), "restarted_for": state.get("restarted_for", "")}
     if not reason:
         return False, last
     since = state["since"] if state.get("reason") == reason else now
     pause = PAUSE_SECONDS if last["restarted_for"] == reason else OTHER_REASON_SECONDS
-    restart = now - since >= patience and now - last["restarted"] >= pause
+    restart = now - since >= limit and now - last["restarted"] >= pause
     return restart, {"reason": reason, "since": since, **({"restarted": now, "restarted_for": reason} if restart else last)}
 
 

@@ -217,7 +217,7 @@ def test_options_that_do_not_fit_the_broker(settings, config, found):
 def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():
     stored = {"broker_password": "x"}
     for settings, found in (({}, []), (SQS, ["FD179"]), (OTHER, ["FD179"]), (REDIS, [])):
-        problems = rotation.check(["broker_password"], stored, {}, "", broker_model.foreign_secrets(defaults(**settings)))
+        problems = rotation.check(["broker_password"], stored, {}, "", broker_model.external_secrets(defaults(**settings)))
         assert [problem.code for problem in problems] == found
     model = cluster.build(with_redis(), defaults(**REDIS))
     assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model.broker)] == ["FD172"]

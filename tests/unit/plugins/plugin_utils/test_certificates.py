@@ -23,15 +23,15 @@ def later(days):
 
 
 @pytest.fixture(scope="module")
-def store():
+def keystore():
     made, _reasons = certificates.renew({}, "prod", NAMES, NOW, days=365, renew_days=60)
     return made
 
 
-def test_nothing_is_made_twice(store):
-    again, made = certificates.renew(store, "prod", NAMES, later(300), days=365, renew_days=60)
+def test_nothing_is_made_twice(keystore):
+    again, made = certificates.renew(keystore, "prod", NAMES, later(300), days=365, renew_days=60)
     assert made == {}
-    assert again == store
+    assert again == keystore
 
 
 @pytest.mark.parametrize(
@@ -42,29 +42,29 @@ def test_nothing_is_made_twice(store):
         ({"names": {"lb1": NAMES["lb1"], "db1": NAMES["db1"], "db2": ["db2"]}}, "it has none"),
     ],
 )
-def test_what_is_made_anew_and_why(store, change, reason):
-    again, made = certificates.renew(store, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
+def test_what_is_made_anew_and_why(keystore, change, reason):
+    again, made = certificates.renew(keystore, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
     assert reason in made.values()
-    assert again["ca"] == store["ca"]
+    assert again["ca"] == keystore["ca"]
     if "names" in change:
-        assert again["hosts"]["lb1"] == store["hosts"]["lb1"]
+        assert again["hosts"]["lb1"] == keystore["hosts"]["lb1"]
 
 
-def test_a_new_ca_signs_everything_again(store):
-    _again, made = certificates.renew({"hosts": store["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
+def test_a_new_ca_signs_everything_again(keystore):
+    _again, made = certificates.renew({"hosts": keystore["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
     assert made == {"ca": "there is none", "lb1": "another CA signed it", "db1": "another CA signed it"}
 
 
-def test_a_host_that_left_loses_its_key(store):
-    again, _made = certificates.renew(store, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
+def test_a_host_that_left_loses_its_key(keystore):
+    again, _made = certificates.renew(keystore, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
     assert list(again["hosts"]) == ["lb1"]
 
 
-def test_the_ca_signs_hosts_only(store):
-    ca = x509.load_pem_x509_certificate(store["ca"]["certificate"].encode())
+def test_the_ca_signs_hosts_only(keystore):
+    ca = x509.load_pem_x509_certificate(keystore["ca"]["certificate"].encode())
     constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints)
     assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
-    host = x509.load_pem_x509_certificate(store["hosts"]["db1"]["certificate"].encode())
+    host = x509.load_pem_x509_certificate(keystore["hosts"]["db1"]["certificate"].encode())
     assert not host.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     # What browsers accept at most.
     assert (host.not_valid_after_utc - host.not_valid_before_utc).days <= 398
@@ -112,9 +112,9 @@ def test_openssl_is_convinced(tmp_path, name, convinced):
         server.join()
 
 
-def test_a_certificate_and_its_key_belong_together(store):
-    pair, other = store["hosts"]["lb1"], store["hosts"]["db1"]
-    assert certificates_validation.mismatch(pair["certificate"] + store["ca"]["certificate"], pair["key"], NOW) is None
+def test_a_certificate_and_its_key_belong_together(keystore):
+    pair, other = keystore["hosts"]["lb1"], keystore["hosts"]["db1"]
+    assert certificates_validation.mismatch(pair["certificate"] + keystore["ca"]["certificate"], pair["key"], NOW) is None
     assert certificates_validation.mismatch(pair["certificate"], other["key"], NOW) == "the key belongs to another certificate"
     assert certificates_validation.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
     assert certificates_validation.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")

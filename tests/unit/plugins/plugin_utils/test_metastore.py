@@ -186,8 +186,8 @@ def test_results_may_be_elsewhere():
 def test_the_load_balancers_have_nothing_to_do_with_it():
     listeners = model()["nodes"]["lb1"]["haproxy"]["listeners"]
     assert [listener["name"] for listener in listeners] == ["web", "execution_api", "broker"]
-    assert set(secrets_catalog.OWN_SECRETS) == set(model()["foreign_secrets"])
-    assert plain(reference(), defaults())["foreign_secrets"] == []
+    assert set(secrets_catalog.OWN_SECRETS) == set(model()["external_secrets"])
+    assert plain(reference(), defaults())["external_secrets"] == []
 
 
 def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():

@@ -155,5 +155,5 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
 
 
 def test_accounts_of_a_server_of_somebody_else_are_not_rotated():
-    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, foreign=["metastore_password"])
+    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, external=["metastore_password"])
     assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

@@ -217,7 +217,7 @@ def test_a_service_that_is_frozen_or_hangs_is_restarted_after_so_many_bad_checks
 
 @pytest.mark.usefixtures("port")
 def test_a_service_that_waits_for_a_processor_has_more_time_but_not_for_ever(service, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(health, "PATIENCE", 2)
+    monkeypatch.setattr(health, "SLOW_FACTOR", 2)
     one = {min(os.sched_getaffinity(0))}
     for _ in range(4):
         service(BUSY, one)
