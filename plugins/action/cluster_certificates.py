@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module cluster_certificates: keeps the cluster's CA and its hosts' certificates."""
+"""Controller side of the module cluster_certificates: stores the cluster's CA and its hosts' certificates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
-_HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
+_HEADER = "# Private keys of the cluster's CA and hosts. Store a copy with your backups.\n"
 
 
 def plain(value: Any) -> Any:

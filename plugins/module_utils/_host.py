@@ -159,7 +159,7 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and the file system, so that two paths on one can be told."""
+    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are recognised."""
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)

@@ -18,7 +18,7 @@ Row = dict[str, str]
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
 
-# HAProxy's states of a server that somebody set on purpose.
+# HAProxy's states of a server that an operator sets.
 _PLANNED = ("MAINT", "DRAIN")
 
 

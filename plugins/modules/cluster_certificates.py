@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_certificates
-short_description: Keep the certificate authority of a cluster and the certificates of its hosts
+short_description: Create the CA of a cluster and the certificates of its hosts
 version_added: 0.1.0
 description:
-  - Runs on the controller only. Makes a certificate authority once and one certificate per host, and makes a host's certificate anew
-    when it ends soon, when the host's names change, or when another CA signed it.
+  - Runs on the controller only. Creates a CA once and one certificate per host. Renews the certificate of a host before it
+    expires, when the host's names change, or when another CA signed it.
   - Keys and certificates stay in O(path), encrypted when Ansible has a vault password, else with mode 0600 and a C(.gitignore) beside
     it. One execution serves all hosts, which is why it signs by itself instead of running a module per host and step.
   - Use C(no_log) on the task, because it returns the keys.
@@ -22,7 +22,7 @@ options:
     type: path
     required: true
   ca_file:
-    description: File on the controller that gets the certificate of the CA, for people and their browsers.
+    description: File on the controller that gets the certificate of the CA, for browsers and API clients.
     type: path
   cluster:
     description: Name of the cluster, in the CA's name.
@@ -37,7 +37,7 @@ options:
     type: int
     required: true
   renew_days:
-    description: A certificate that is valid for fewer days than this is made anew.
+    description: A certificate that is valid for fewer days than this is renewed.
     type: int
     required: true
   web_certificate_file:
@@ -51,7 +51,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Make the certificates that are missing or end soon
+- name: Create certificates that are missing or end soon
   flightdeck.airflow.cluster_certificates:
     path: "{{ inventory_dir }}/.airflow_certificates.yml"
     cluster: prod

@@ -98,7 +98,7 @@ class _Node:
         rows = []
         for database in part["databases"]:
             problem = status.postgresql_problem("127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout)
-            # From the host itself pg_hba may admit nobody (28000): the server answers, and that is what is asked here.
+            # pg_hba may refuse the host itself (28000). The server answers, and only that is checked here.
             healthy = problem is None or problem.startswith("28000")
             rows.append(
                 status.row(

@@ -63,7 +63,7 @@ options:
     elements: str
     default: []
   tiers:
-    description: Stores of the host whose data and members are looked for. Set by the action.
+    description: Stateful tiers of the host whose data and members are collected. Set by the action.
     type: dict
     default: {}
     suboptions:
@@ -113,7 +113,7 @@ preflight:
   type: dict
   returned: always
   contains:
-    error: {description: Why the host could not be looked at., type: str, returned: when it could not}
+    error: {description: Why the host could not be checked., type: str, returned: when it could not}
     unreachable: {description: Whether the connection failed., type: bool, returned: always}
     clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list, elements: float}
     root: {description: Whether the module ran as root., type: bool}
@@ -217,7 +217,7 @@ def main() -> None:
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),
         "unattended_upgrades": _host.unattended_upgrades(),
-        # Last, so that little time passes until the controller looks at its own clock.
+        # Last, so that little time passes until the controller reads its own clock.
         "now": time.time(),
     }
     module.exit_json(changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight)

@@ -1,4 +1,4 @@
-"""What a rotation waits for, and what it takes for the answer when nobody answers."""
+"""What a rotation waits for, and how it counts a missing answer."""
 
 from __future__ import annotations
 

@@ -366,7 +366,7 @@ def test_only_confirmed_renewals_notify_the_watchdog(pair, clock):
 
 
 def test_the_agent_says_whether_its_host_is_healthy(pair, clock):
-    """To airflow-health: with a process it looks at that, else it takes what stands here."""
+    """For airflow-health: with a process it checks that, else it reads this state."""
     first, second = pair
     assert second.agent.status()["unhealthy"] == "standby, no scheduler is active"
     activated(pair, clock)
@@ -782,7 +782,7 @@ def test_the_kernel_kills_an_agent_that_hangs():
 
 
 def test_only_members_of_its_own_group_are_its_schedulers_processes():
-    """Without killing anybody: this process and its siblings share a group here."""
+    """Without a kill: this process and its siblings share a group here."""
     scheduler = lease.Scheduler(["true"])
     with subprocess.Popen(["sleep", "30"]) as process:
         assert process.pid in scheduler._others()

@@ -1,4 +1,4 @@
-"""Tasks go through Redis, a RabbitMQ and a Redis of somebody else, and SQS, on the same hosts; none is lost, none runs twice."""
+"""Tasks go through Redis, an external RabbitMQ and Redis, and SQS, on the same hosts; none is lost, none runs twice."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def runs(cluster):
 
 
 def tried(container, script, *arguments, stdin):
-    """What a client says on a host with Airflow; empty when it succeeds without a word."""
+    """What a client says on a host with Airflow; empty when it succeeds silently."""
     command = ["docker", "exec", "--interactive", container, "/opt/airflow/current/bin/python", "-c", script, *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.strip() if not done.returncode else done.stderr.strip().splitlines()[-1]
@@ -115,9 +115,9 @@ def test_a_stranger_may_ask_redis_only_whether_it_lives(cluster):
     assert "no permissions" in asked(cluster, "CONFIG GET dir")
     container = cluster.containers["worker1"]
     address = cluster.model["nodes"]["store"]["address"]
-    stranger = ASK.replace("redis.Redis.from_url(url, ", f"redis.Redis(host='{address}', port=5673, ssl=True, ")
-    assert tried(container, stranger, stdin="\nPING\n") == "True"
-    assert "no permissions" in tried(container, stranger, stdin="\nLLEN default\n")
+    unauthenticated = ASK.replace("redis.Redis.from_url(url, ", f"redis.Redis(host='{address}', port=5673, ssl=True, ")
+    assert tried(container, unauthenticated, stdin="\nPING\n") == "True"
+    assert "no permissions" in tried(container, unauthenticated, stdin="\nLLEN default\n")
 
 
 def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
@@ -179,7 +179,7 @@ def write(path, *lines):
 
 @pytest.fixture(scope="module")
 def ca_file(tmp_path_factory):
-    """Who proves the brokers of somebody else."""
+    """CA certificate of the external brokers."""
     path = make_ca(tmp_path_factory.mktemp("ca"))
     for name, text in zip(("server.crt", "server.key"), make_server(path, [ADDRESS]), strict=True):
         write(f"/etc/tls/{name}", text)
@@ -188,7 +188,7 @@ def ca_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rabbitmq(ca_file):
-    """A RabbitMQ of somebody else: what an inventory has to know of it."""
+    """An external RabbitMQ: the settings that an inventory needs."""
     files = [f"ssl_options.{kind}file = /etc/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
     write("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000", *files)
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "rabbitmq-server")
@@ -202,7 +202,7 @@ def rabbitmq(ca_file):
 
 @pytest.fixture(scope="module")
 def redis(ca_file):
-    """A Redis of somebody else: what an inventory has to know of it."""
+    """An external Redis: the settings that an inventory needs."""
     # Where the machine is a container, systemd 252 cannot set that up.
     write("/etc/systemd/system/redis-server.service.d/lab.conf", "[Service]", "ProtectProc=default")
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "redis-server")
@@ -279,7 +279,7 @@ def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
         with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
             play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
         outlives(runs, host_named, cut_by_rabbitmq)
-    # One that cannot be used is told before a service is touched.
+    # An unusable one is reported before a service changes.
     started = [begun_at(host_named(name)) for name in WORKERS]
     with using(INVENTORIES / "inventory_external", **{**rabbitmq, "FLIGHTDECK_BROKER_URL": url.replace("hunter2", "hunter1")}):
         with pytest.raises(RuntimeError, match=r"FD187 the broker of airflow_broker_url") as refused:

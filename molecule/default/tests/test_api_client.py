@@ -54,10 +54,10 @@ def test_a_wrong_password_gets_no_token() -> None:
 
 def test_without_a_token_nothing_is_told() -> None:
     with (
-        airflow.ApiClient(configuration()) as stranger,
+        airflow.ApiClient(configuration()) as unauthenticated,
         pytest.raises(airflow.ApiException) as refused,
     ):
-        airflow.DAGApi(stranger).get_dags()
+        airflow.DAGApi(unauthenticated).get_dags()
     assert refused.value.status == 401
 
 
@@ -95,7 +95,7 @@ def test_task_logs_of_all_workers_are_readable(client: airflow.ApiClient, run: a
 
 
 def test_the_run_can_be_awaited_over_the_asynchronous_database_engine(token: str, run: airflow.DAGRunResponse) -> None:
-    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without anybody noticing."""
+    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without any other sign."""
     answer = requests.get(
         f"{access().url}/api/v2/dags/{CANARY}/dagRuns/{run.dag_run_id}/wait",
         params={"interval": 1},

@@ -1,4 +1,4 @@
-"""Somebody who is on the network or in a task tries doors: he is refused, and everybody else is still served."""
+"""An attacker on the network or in a task is refused at every port, and users are still served."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import requests
 from cluster_access import CANARY, access
 
-# A client with what the host has for itself, and with what it is told. Prints the error, or what the statement returned.
+# A client with the certificates of the host, and with the given options. Prints the error, or what the statement returned.
 STATEMENT = """
 import json, psycopg2, sys
 from urllib.parse import urlsplit

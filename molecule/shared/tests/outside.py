@@ -34,7 +34,7 @@ def openssl(*arguments: str) -> None:
 def make_ca(folder: Path) -> Path:
     """The certificate of a new CA; its key lies beside it."""
     path = folder / "ca.crt"
-    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=somebody else's CA"]
+    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=external CA"]
     openssl(*new, "-keyout", str(path.with_suffix(".key")), "-out", str(path))
     return path
 

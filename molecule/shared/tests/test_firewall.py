@@ -16,7 +16,7 @@ def is_open(target):
         socket.create_connection(tuple(target), timeout={timeout}).close()
         return True
     except ConnectionRefusedError:
-        # The packet came through: nobody listens there, but the firewall is open.
+        # The packet came through: no process listens there, but the firewall is open.
         return True
     except OSError:
         return False

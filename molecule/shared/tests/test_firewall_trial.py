@@ -1,4 +1,4 @@
-"""Rules that nobody confirms are taken back, those that somebody takes away come back, and other people's tables are not ours."""
+"""Unconfirmed rules are replaced by the earlier ones, rules that were removed by hand return, other tables do not change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EMPTY = "nft 'flush chain inet flightdeck input; add rule inet flightdeck input 
 def name(cluster):
     if not cluster.model["firewall"]:
         pytest.skip("the scenario has no firewall")
-    # Nothing else depends on a worker, while nobody reaches it.
+    # Nothing else depends on a worker while it cannot be reached.
     return cluster.model["hosts_of"]["worker"][-1]["name"]
 
 

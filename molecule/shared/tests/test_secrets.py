@@ -1,4 +1,4 @@
-"""Each host holds the secrets that its components need, and nobody else can read them."""
+"""Each host holds the secrets that its components need, and no other user can read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that crosses the network is readable, and nobody can pretend to be a server of the cluster."""
+"""Nothing that crosses the network is readable, and no other machine can pretend to be a server of the cluster."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def encrypted(cluster):
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
+def other_ca(tmp_path_factory):
     """The certificate of another CA with the same name."""
-    path = tmp_path_factory.mktemp("stranger") / "ca.crt"
+    path = tmp_path_factory.mktemp("other") / "ca.crt"
     path.write_text(certificates.make_ca("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
     return str(path)
 
@@ -74,8 +74,8 @@ def test_every_server_proves_its_address(cluster):
     assert set(found.values()) == {"TLSv1.3"}, found
 
 
-def test_another_ca_is_refused(cluster, stranger):
-    context = ssl.create_default_context(cafile=stranger)
+def test_another_ca_is_refused(cluster, other_ca):
+    context = ssl.create_default_context(cafile=other_ca)
     for _what, address, port in endpoints(cluster):
         with pytest.raises(ssl.SSLCertVerificationError):
             handshake(address, port, context)

@@ -63,7 +63,7 @@ class WebRequest(urllib.request.Request):
 
 
 def trusting(ca: str) -> urllib.request.OpenerDirector:
-    """Opens requests to servers that the machine's CAs prove or, if not empty, the certificate ``ca`` (PEM)."""
+    """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in PEM)."""
     context = ssl.create_default_context()
     if ca:
         context.load_verify_locations(cadata=ca)

@@ -1,4 +1,4 @@
-"""Certificates of a cluster: a CA made once, and one certificate per host that is made anew before the old one ends.
+"""Certificates of a cluster: a CA made once, and one certificate per host, renewed before it expires.
 
 Pure functions over PEM texts and a given time; nothing here reads or writes files.
 """
@@ -89,7 +89,7 @@ def _alternative(name: str) -> x509.GeneralName:
 
 
 def issue(ca: Pair, host: str, names: Iterable[str], now: datetime.datetime, days: int) -> Pair:
-    """A certificate for ``host``, valid for ``days``, that proves all ``names`` (host names and addresses), signed by ``ca``."""
+    """A certificate for ``host``, valid for ``days``, for all ``names`` (host names and addresses), signed by ``ca``."""
     signer = x509.load_pem_x509_certificate(ca["certificate"].encode())
     signing_key = serialization.load_pem_private_key(ca["key"].encode(), password=None)
     if not isinstance(signing_key, ec.EllipticCurvePrivateKey):
@@ -109,7 +109,7 @@ def issue(ca: Pair, host: str, names: Iterable[str], now: datetime.datetime, day
 
 
 def names_of(certificate: str) -> set[str]:
-    """The host names and addresses that a certificate proves."""
+    """The host names and addresses that a certificate is valid for."""
     loaded = x509.load_pem_x509_certificate(certificate.encode())
     try:
         found = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -75,7 +75,7 @@ def secret_mounts(component: str, major: int, files: Iterable[str], directory: s
     any of them fails.
     """
     files = set(files)
-    # A certificate is public, and every process on the host may be told to look at it.
+    # A certificate is public, and every process on the host may be configured to read it.
     own = {**secret_sources(component, major, files), SERVER[0]: SERVER[0]}
     seen = {name: f"{directory}/{own[name]}" if name in own else NOTHING for name in sorted(files)}
     return [source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()]

@@ -27,8 +27,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge im
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 USER = "airflow"
-# A new connection and a publication are tried again until Airflow's operation_timeout: a broker of one host is away while it restarts.
-_PATIENCE = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
+# A new connection and a publication are retried until Airflow's operation_timeout: a single broker is unavailable while it restarts.
+_RETRIES = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
 # Options of Celery that RabbitMQ alone knows.
 RABBITMQ_ONLY = (
     "task_default_queue_type",
@@ -98,8 +98,8 @@ def config(settings: Settings, drain_seconds: int) -> Config:
         # Airflow never delays messages: keep the 28 helper queues cheap.
         extra["broker_native_delayed_delivery_queue_type"] = "classic"
     else:
-        extra["task_publish_retry_policy"] = {"max_retries": None, **_PATIENCE}
-        transport = {"connect_retries_timeout": 60, **_PATIENCE}
+        extra["task_publish_retry_policy"] = {"max_retries": None, **_RETRIES}
+        transport = {"connect_retries_timeout": 60, **_RETRIES}
         transport |= _redis_options(settings, drain_seconds) if broker.kind == "redis" else _sqs_options(settings)
     if broker.tls:
         extra["broker_use_ssl"] = tls_options(broker)

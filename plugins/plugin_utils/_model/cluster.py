@@ -58,7 +58,7 @@ DAGS_DIR = "dags"
 # Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy host: its DAGs
 # would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
-# Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
+# This user does not exist. PostgreSQL asks it for a password all the same, and that answer is all that a health check needs.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
 POOLER = "pgbouncer"
@@ -513,7 +513,7 @@ class Model:
                 "execution_api_server_url": self.execution_url(host),
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
-            # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
+            # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,

@@ -1,6 +1,6 @@
-"""Airflow's metastore: the collection's own PostgreSQL, or an external server by its URL.
+"""Airflow's metastore: the managed PostgreSQL, or an external server by its URL.
 
-The only place that knows one engine from another. A URL is a secret: none of the texts made here repeats a part of one.
+The only module that distinguishes the engines. A URL is a secret: none of the texts made here repeats a part of one.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class TierSurvey(Plain):
     """What the hosts of a tier said together; roles read it in the fact ``flightdeck_survey``.
 
     ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the
-    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those of
-    which a running etcd has to be told before they start; ``source`` is a host to ask, or empty.
+    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those to
+    announce to a running etcd before they start; ``source`` is a host to ask, or empty.
     """
 
     new: bool

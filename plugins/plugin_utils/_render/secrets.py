@@ -68,7 +68,7 @@ def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
-    """Authority, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
+    """CA certificate, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
     if not certificates:
         return []
     values = with_certificates({}, certificates, host)

@@ -39,7 +39,7 @@ OWNED = {
     "celery.result_backend": _URLS,
     **dict.fromkeys(
         ("celery.ssl_active", "celery.ssl_cacert", "celery.ssl_cert", "celery.ssl_key", "celery.ssl_mutual_tls"),
-        "Set airflow_tls, or airflow_broker_ca for the broker of somebody else.",
+        "Set airflow_tls, or airflow_broker_ca for an external broker.",
     ),
     "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
@@ -119,7 +119,7 @@ def environment_options(environment: Mapping[str, Any], version: str) -> Iterato
 
 
 def with_environment(config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str) -> dict[str, dict[str, Any]]:
-    """The options in force: what stands in the environment wins over airflow.cfg, and is added to nothing there."""
+    """The effective options: a value from the environment replaces that of airflow.cfg."""
     found = {section: dict(options) for section, options in config.items()}
     for _name, section, option, value in environment_options(environment, version):
         found.setdefault(section, {})[option] = value

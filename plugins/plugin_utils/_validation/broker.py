@@ -66,7 +66,7 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
     schemes = _SCHEMES[broker.kind]
     fault = url_fault(url, schemes)
     if not fault and re.search("[?#;]", url):
-        # kombu takes what follows for options that replace the proof of the broker, or for another URL.
+        # kombu reads what follows as options that replace those of TLS, or as another URL.
         fault = "'?', '#' or ';' in it"
     if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
         fault = "a database that is no number"
@@ -80,8 +80,8 @@ def _check_ca(settings: Settings, broker: Broker) -> list[Problem]:
     if not text:
         return []
     if not (broker.external and broker.tls):
-        remedy = "Leave it out: it is for the broker of somebody else, with a URL of amqps:// or rediss://."
-        return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
+        remedy = "Leave it out: it is for an external broker with a URL of amqps:// or rediss://."
+        return [_contradiction("airflow_broker_ca", "a certificate, and no broker to verify with it", "nothing", remedy)]
     if not is_certificate(text):
         remedy = "Give the text of the CA's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
         return [Problem(Code.FD168, "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
@@ -135,9 +135,9 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
 
 
 def check_options(config: Mapping[str, object], settings: Settings, drain_seconds: int) -> list[Problem]:
-    """Options that the broker does not bear, and times that do not fit it.
+    """Options that the broker does not support, and times that do not fit it.
 
-    ``config`` is what is in force: this module's, what the user has in airflow.cfg, and in the environment. ``drain_seconds`` is the
+    ``config`` is what is effective: this module's options, the user's in airflow.cfg, and those of the environment. ``drain_seconds`` is the
     longest time that a stopped worker waits for its tasks.
     """
     broker = broker_of(settings)
@@ -182,7 +182,7 @@ def _rabbitmq_only(where: str, broker: Broker) -> Problem:
 
 
 def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
-    """Celery's own options that are in force."""
+    """Celery's own effective options."""
     where = "airflow_config.celery.extra_celery_config"
     problems = []
     needed = {"worker_consumer": "a worker fails tasks whose messages come again, and may hear no commands any more"}
@@ -193,17 +193,17 @@ def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
     for name, reason in needed.items():
         value = extra.get(name)
         if not value or (name in QUORUM and value != "quorum"):
-            expected = "'quorum'" if name in QUORUM else "the collection's value, or one of your own"
+            expected = "'quorum'" if name in QUORUM else "the default, or a value of your own"
             problems.append(_taken_away(f"{where}.{name}", repr(value), expected, reason))
     tls = extra.get("broker_use_ssl")
     if broker.tls and not (isinstance(tls, Mapping) and _verifies(tls, tls_options(broker))):
-        expected = "the collection's, to which you may add"
-        problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery trusts whoever answers"))
+        expected = "the default, to which you may add"
+        problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery does not verify the broker"))
     return problems
 
 
 def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
-    remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
+    remedy = f"Remove it, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all defaults."
     return Problem(Code.FD138, where, found, expected, remedy)
 
 

@@ -20,7 +20,7 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
         remedy = "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or remove one."
         problems.append(Problem(Code.FD103, "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
     if len(databases) > 2 and not etcd_hosts:
-        remedy = "Patroni keeps in etcd who leads. The metastore's own hosts will do: put three of them into airflow_etcd, too."
+        remedy = "Patroni stores its leader lock in etcd. The metastore's own hosts are enough: put three of them into airflow_etcd, too."
         problems.append(Problem(Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
     if etcd_hosts and len(databases) < 2:
         remedy = "Remove the group, or add hosts to airflow_metastore."

@@ -48,13 +48,13 @@ def _check_given(engine: str, settings: Settings) -> list[Problem]:
 
 
 def _check_unused(settings: Settings) -> list[Problem]:
-    pooler = "PgBouncer is for the collection's own server: put a pooler of your own before yours, and name it in the URL."
+    pooler = "PgBouncer is for the managed server: put a pooler of your own before yours, and name it in the URL."
     unused = (
         ("airflow_pgbouncer", settings.pgbouncer, pooler),
         ("airflow_postgresql_config", settings.postgresql_config, "Set it on your server."),
     )
     return [
-        Problem(Code.FD177, name, "a value", "none, because the metastore is not the collection's", remedy)
+        Problem(Code.FD177, name, "a value", "none, because the metastore is external", remedy)
         for name, value, remedy in unused
         if value
     ]

@@ -39,7 +39,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
-# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
+# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is a warning, one beyond the second a problem.
 SKEW_WARN = 1.0
 SKEW_FAIL = 5.0
 
@@ -68,7 +68,7 @@ def check(
             problems += _check_host(name, facts, cluster)
             problems += _check_database(looked["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
-    problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
+    problems = [*_check_answers({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
@@ -92,17 +92,17 @@ def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
     return survey.HostData(frozenset(tiers), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
-def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     """One problem for all hosts that do not answer, one for all where the module could not run, each with the first reason."""
     problems = []
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
-        remedy = "Start them, mend the way to them, or take them out of the run with --limit."
+        remedy = "Start them, repair the network path, or exclude them with --limit."
         problems.append(Problem(Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
-        found = f"no look at the host possible ({_first(barred)})"
+        found = f"no check of the host possible ({_first(barred)})"
         problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
 
@@ -174,7 +174,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
             Problem(
                 Code.FD208,
                 "service",
-                f"an installation that is not this collection's ({', '.join(looked['unmanaged'][:3])})",
+                f"an unmanaged installation ({', '.join(looked['unmanaged'][:3])})",
                 "none",
                 _unmanaged_remedy(node),
             )
@@ -191,7 +191,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
 
 def _unmanaged_remedy(node: Node) -> str:
     """What to do with an installation that is in the way."""
-    remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
+    remedy = "Its configuration would be replaced: use another host, or remove it with its data when they are not needed."
     if node.metastore and node.metastore.patroni:
         remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
     return remedy
@@ -265,7 +265,7 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(
-                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Repair the file system.")
             )
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."

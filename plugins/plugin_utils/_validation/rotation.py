@@ -14,8 +14,8 @@ def check(
 ) -> list[Problem]:
     """What speaks against rotating ``names``.
 
-    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``external`` secrets belong to accounts that
-    this cluster has not, because a server is not the collection's.
+    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``external`` secrets belong to accounts
+    on external servers.
     """
     problems = []
     if limit:

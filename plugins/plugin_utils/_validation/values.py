@@ -31,8 +31,8 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_sqs_visibility_timeout_seconds": (60, 43_200, "SQS keeps no message back for longer."),
     "airflow_webserver_workers": (1, 64, "Each is a server process of about 300 MB."),
     "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the CA itself lives ten years."),
-    "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
-    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
+    "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
+    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
@@ -94,7 +94,7 @@ _PATHS_ON_CONTROLLER = (
 _PATHS_OR_NOTHING = frozenset(
     {"airflow_package_ca_file", "airflow_dags_dir", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
 )
-# Not for data: made anew at boot, not writable, or the system's own.
+# Not for data: emptied at boot, not writable, or the system's own.
 _SYSTEM_DIR = re.compile(
     r"/((bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|tmp|usr/(bin|lib\w*|sbin|share)|var/(run|tmp))"
     r"|var/(lib|log)/(apt|dpkg|haproxy|postgresql|rabbitmq|redis|systemd))(/.*)?"
@@ -343,7 +343,7 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
         ):
             remedy = "Every user of the host can read the environment of a process: store the connection in Airflow or a secrets backend."
             problems.append(_environment(where, "a connection with a password", "no secret", remedy))
-        # Names of Airflow's options are looked at with all others of Airflow.
+        # Names of Airflow's options are checked with all others of Airflow.
         elif text and SECRET_NAME.search(str(variable)) and not str(variable).startswith("AIRFLOW__"):
             remedy = "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose path stands here."
             if str(variable).startswith("AWS_"):

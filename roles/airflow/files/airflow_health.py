@@ -1,6 +1,6 @@
 """Whether Airflow services of this host do their work: exit code 0 or 1 and a line of text for each.
 
-Looks at what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
+Checks what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
 importing Airflow, so that a check costs a fraction of a second.
 """
 
@@ -49,7 +49,7 @@ JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProces
 
 
 class UnknownError(Exception):
-    """What the check needs does not answer, somebody stops the service, or the check itself breaks: no reason to restart the service."""
+    """What the check needs does not answer, the service is being stopped, or the check itself fails: no reason to restart."""
 
 
 class UnhealthyError(Exception):
@@ -95,7 +95,7 @@ def stat(pid: int) -> list[str]:
 def started_at(pid: int) -> datetime.datetime:
     """When process ``pid`` started.
 
-    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
+    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does again after a lack of memory.
     """
     # In clock ticks since the machine started.
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
@@ -229,7 +229,7 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
 def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str:
     """The queue answers with the worker's credentials, and holds messages as long as the configuration says.
 
-    Nobody can ask a worker anything over SQS: of the worker itself only its process is seen.
+    A worker cannot be asked over SQS: only its process is checked.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from kombu import Connection
@@ -430,7 +430,7 @@ def watch(unit: str, failures: int) -> int:
 
 
 def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
-    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not looked at again."""
+    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not checked again."""
     deadline = time.monotonic() + seconds
     said: dict[str, str] = {}
     waiting = list(units)

@@ -1,4 +1,4 @@
-"""What an etcd member is told at its first start restarts nobody later."""
+"""The initial cluster of an etcd member causes no restart later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import h
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 ROLE = Path(__file__).parents[3] / "roles/etcd"
-NOBODY = {"origins": [], "joining": [], "source": ""}
+EMPTY = {"origins": [], "joining": [], "source": ""}
 THREE = ("db1", "db2", "db3")
 DEFAULTS = sorted((Path(__file__).parents[3] / "roles/airflow/defaults/main").glob("*.yml"))
 SETTINGS = Settings.from_variables({name: value for path in DEFAULTS for name, value in yaml.safe_load(path.read_text()).items()})
@@ -37,7 +37,7 @@ def rendered(name, names, member, tier):
 
 
 def test_more_members_change_nothing_that_a_running_one_reads():
-    few, more = (rendered("airflow.conf.j2", names, "db1", NOBODY) for names in (THREE, (*THREE, "db4", "db5")))
+    few, more = (rendered("airflow.conf.j2", names, "db1", EMPTY) for names in (THREE, (*THREE, "db4", "db5")))
     assert few == more
     service = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__etcd_service"]
     assert "/etc/etcd/airflow-initial.conf" not in service["restart_on"]
@@ -46,7 +46,7 @@ def test_more_members_change_nothing_that_a_running_one_reads():
 @pytest.mark.parametrize(
     ("tier", "state", "members"),
     [
-        (NOBODY, "new", ["db1", "db2", "db3"]),
+        (EMPTY, "new", ["db1", "db2", "db3"]),
         # A cluster began with it, and it has not started yet.
         ({"origins": ["db1", "db2"], "joining": [], "source": "db1"}, "new", ["db1", "db2", "db3"]),
         ({"origins": ["db1"], "joining": ["db3"], "source": "db1"}, "existing", ["db1", "db9"]),

@@ -1,4 +1,4 @@
-"""The module with an etcdctl that keeps members as etcd does, and refuses as often as it is told to."""
+"""The module with an etcdctl that has members as etcd does, and refuses as often as it is configured to."""
 
 from __future__ import annotations
 

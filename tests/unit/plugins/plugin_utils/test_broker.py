@@ -203,7 +203,7 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
         (REDIS, {"celery": {"extra_celery_config": '{"worker_max_tasks_per_child": 10}'}}, []),
         (SQS, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
         ({**SQS, "airflow_max_task_seconds": 43200}, {}, ["FD170"]),
-        # Acknowledged at the start, a message is not given to anybody else.
+        # Acknowledged at the start, a message is not given to another worker.
         ({**SQS, "airflow_max_task_seconds": 43200}, {"celery": {"task_acks_late": False}}, []),
         ({**SQS, "airflow_sqs_visibility_timeout_seconds": 1800}, {}, ["FD170"]),
     ],
@@ -224,10 +224,10 @@ def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():
     assert broker.check_rotation(["fernet_key"], model.broker) == []
 
 
-def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_lives():
+def test_redis_knows_the_password_by_its_hash_and_unauthenticated_clients_may_ping():
     text = redis.redis_users(broker_model.redis(defaults()), Secrets({"broker_password": "pa/ss"}))
-    strangers, celery_user = text.splitlines()
-    assert strangers.endswith(" -@all +ping +role")
+    unauthenticated, celery_user = text.splitlines()
+    assert unauthenticated.endswith(" -@all +ping +role")
     assert "pa/ss" not in text
     assert celery_user.startswith("user airflow on #")
     assert celery_user.endswith("-@admin -@dangerous")

@@ -42,7 +42,7 @@ def test_nothing_is_made_twice(keystore):
         ({"names": {"lb1": NAMES["lb1"], "db1": NAMES["db1"], "db2": ["db2"]}}, "it has none"),
     ],
 )
-def test_what_is_made_anew_and_why(keystore, change, reason):
+def test_what_is_renewed_and_why(keystore, change, reason):
     again, made = certificates.renew(keystore, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
     assert reason in made.values()
     assert again["ca"] == keystore["ca"]

@@ -20,7 +20,7 @@ def test_a_host_that_could_not_be_looked_at_is_a_line() -> None:
 
 def test_a_broken_connection_is_told_in_its_own_words() -> None:
     (line,) = report.host_rows("w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"})
-    assert line["detail"] == "its services could not be looked at: container w1 is paused"
+    assert line["detail"] == "its services could not be checked: container w1 is paused"
 
 
 def test_a_host_that_was_not_asked_is_none() -> None:

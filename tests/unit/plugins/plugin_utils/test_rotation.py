@@ -1,4 +1,4 @@
-"""Rotation of secrets: pairs of users that take turns, and a Fernet key in steps that may be interrupted anywhere."""
+"""Rotation of secrets: pairs of users that alternate, and a Fernet key in steps that may be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def keys(state):
     return accounts.effective(*state)["fernet_key"].split(",")
 
 
-def test_only_what_is_named_is_made_anew():
+def test_only_what_is_named_is_replaced():
     for name in set(secrets.ROTATABLE) - {"fernet_key"}:
         values, _rotation_state = rotation_controller.begin(STORED, {}, [name])
         assert {other for other in values if values[other] != STORED[other]} == {name}
@@ -72,7 +72,7 @@ def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
             assert keys(following)[0] in keys(state)
             assert set(keys(state)) <= set(keys(following))
         else:
-            # After everything was encrypted anew with the first.
+            # After everything was encrypted again with the first.
             assert keys(following)[0] == keys(state)[0]
         state = following
 

@@ -89,11 +89,11 @@ def test_an_unknown_unit_is_refused():
 
 def test_a_check_that_breaks_restarts_nothing(monkeypatch, capsys):
     def look(_unit, _since):
-        raise RuntimeError("what nobody thought of")
+        raise RuntimeError("unexpected")
 
     monkeypatch.setattr(health, "look", look)
     assert (health.watch("airflow-scheduler", 1), health.wait(["airflow-scheduler"], seconds=0)) == (0, 1)
-    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: what nobody thought of\n" * 2
+    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: unexpected\n" * 2
 
 
 def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
