@@ -236,7 +236,7 @@ SPOIL = {
 
 
 @pytest.mark.parametrize("kind", sorted(GROUPED))
-def test_every_mistake_is_told_at_once_with_its_code(inventory, kind):
+def test_every_mistake_is_reported_at_once_with_its_code(inventory, kind):
     SPOIL[kind](inventory)
     output = refused(inventory, "")
     assert "problems found" in output
@@ -260,7 +260,7 @@ def test_validate_needs_no_host_and_changes_nothing(inventory):
     assert "FD131" in output
 
 
-def test_the_environment_of_some_hosts_is_looked_at_with_their_options(inventory):
+def test_the_environment_of_some_hosts_is_checked_with_their_options(inventory):
     environment = {"AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": "{}", "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "3"}
     environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"] = "3600"
     (inventory / "group_vars/airflow_worker.yml").write_text(yaml.safe_dump({"airflow_environment": environment}))
@@ -349,7 +349,7 @@ def test_mariadb_is_refused_because_airflow_does_not_support_it(inventory):
     assert "hunter2" not in output
 
 
-def test_a_metastore_of_somebody_else_needs_no_host(inventory):
+def test_an_external_metastore_needs_no_host(inventory):
     without(inventory, "airflow_metastore")
     change(inventory, airflow_metastore_url="{{ 'postgresql://airflow:hunter2@db.example.org/airflow' }}")
     returncode, output = run(inventory, "-vvv", "--diff", playbook="playbooks/validate.yml")
@@ -358,7 +358,7 @@ def test_a_metastore_of_somebody_else_needs_no_host(inventory):
     assert "hunter2" not in output
 
 
-def test_a_variable_of_one_group_an_empty_list_and_a_bad_secret_are_told_together(inventory):
+def test_a_variable_of_one_group_an_empty_list_and_a_bad_secret_are_reported_together(inventory):
     change(inventory, airflow_admin_password=["hunter2hunter2"], airflow_worker_queues=[])
     (inventory / "group_vars/airflow_worker.yml").write_text("---\nairflow_version: 2.11.2\n")
     lines = refused(inventory, "").splitlines()

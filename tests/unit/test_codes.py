@@ -79,7 +79,7 @@ def test_other_pages_and_tests_name_codes_that_exist():
     assert named <= set(Code)
 
 
-def certificate_of_nobody(folder):
+def unreadable_certificate(folder):
     (folder / "web").write_text("no certificate")
     return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC))
 
@@ -112,7 +112,7 @@ TRIGGERS = {
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
         Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
-        Code.FD140: certificate_of_nobody,
+        Code.FD140: unreadable_certificate,
         Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
         Code.FD150: lambda _: inventory.check(
             [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)

@@ -96,7 +96,7 @@ def test_every_entry_point_of_the_role_airflow_is_in_its_readme():
     assert set(table) == entry_points("airflow")
 
 
-def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
+def test_nothing_is_one_at_a_time_where_hosts_do_not_wait_for_each_other():
     """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
     found, tasks = [], 0
     for path, play in plays():

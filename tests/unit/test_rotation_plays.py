@@ -49,7 +49,7 @@ def test_no_answer_is_not_that_all_tasks_are_finished(tmp_path, host, arguments,
 
 
 @pytest.mark.parametrize(("role", "inactive"), [("metastore", []), ("rabbitmq", "airflow_b")])
-def test_in_check_mode_nobody_has_changed_over_and_nobody_is_waited_for(tmp_path, role, inactive):
+def test_in_check_mode_no_service_has_changed_and_none_is_waited_for(tmp_path, role, inactive):
     variables = {
         f"__{role}_inactive": inactive,
         "airflow_cluster": {"nodes": {"here": NODE}},

@@ -382,7 +382,7 @@ def test_the_agent_says_whether_its_host_is_healthy(pair, clock):
     assert first.agent.status()["unhealthy"] == "the scheduler did not start"
 
 
-def test_a_standby_is_not_killed_when_the_metastore_is_away(pair, clock):
+def test_a_standby_is_not_killed_when_the_metastore_is_unavailable(pair, clock):
     pair[0].line.fault = "lost"
     run(clock, pair[:1], 30)
     assert pair[0].notified.count("WATCHDOG=1") > 3
@@ -535,7 +535,7 @@ def test_a_clock_that_is_put_back_ends_an_epoch_at_worst(pair, clock, server):
             clock.now += 0.5
 
 
-def test_an_agent_that_is_stopped_while_the_metastore_is_away_ends_all_the_same(pair, clock):
+def test_an_agent_that_is_stopped_while_the_metastore_is_unavailable_ends_all_the_same(pair, clock):
     first, _second = activated(pair, clock)
     first.line.fault = "lost"
     first.agent.ending = True

@@ -109,7 +109,7 @@ def given_twice(host_named, since):
     return sorted({one for one in ids if ids.count(one) > 1})
 
 
-def test_a_stranger_may_ask_redis_only_whether_it_lives(cluster):
+def test_unauthenticated_clients_may_only_ping_redis(cluster):
     assert asked(cluster, "PING") == "True"
     assert "invalid username-password pair" in asked(cluster, "PING", password="wrong")
     assert "no permissions" in asked(cluster, "CONFIG GET dir")
@@ -225,7 +225,7 @@ def deployed(*arguments):
     return said
 
 
-def proves_itself(cluster, url, refusal):
+def check_verification(cluster, url, refusal):
     """By its own CA, not by the cluster's, and by its address, not by another name of it; and it wants the password."""
     container, secrets = cluster.containers["worker1"], "/etc/airflow/secrets"
     assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
@@ -265,7 +265,7 @@ def cut_by_redis():
     )
 
 
-def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
+def test_tasks_go_through_an_external_rabbitmq(rabbitmq, host_named):
     with using(INVENTORIES / "inventory_external", **rabbitmq) as cluster:
         said = deployed()
         assert not [part for part in (PASSWORD, rabbitmq["FLIGHTDECK_BROKER_URL"], "hunter2") if part in said]
@@ -275,7 +275,7 @@ def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
         runs = Runs(cluster)
         assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
         url = rabbitmq["FLIGHTDECK_BROKER_URL"]
-        proves_itself(cluster, url, "ACCESS_REFUSED")
+        check_verification(cluster, url, "ACCESS_REFUSED")
         with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
             play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
         outlives(runs, host_named, cut_by_rabbitmq)
@@ -297,13 +297,13 @@ def begun_at(host):
     return host.check_output("systemctl show --property=ActiveEnterTimestampMonotonic --value %s", UNIT)
 
 
-def test_tasks_go_through_a_redis_of_somebody_else(redis, host_named):
+def test_tasks_go_through_an_external_redis(redis, host_named):
     with using(INVENTORIES / "inventory_external", **redis) as cluster:
         assert "hunter2" not in deployed()
         assert "hunter2" not in json.dumps(cluster.model)
         runs = Runs(cluster)
         assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
-        proves_itself(cluster, redis["FLIGHTDECK_BROKER_URL"], "invalid username-password pair")
+        check_verification(cluster, redis["FLIGHTDECK_BROKER_URL"], "invalid username-password pair")
         outlives(runs, host_named, cut_by_redis)
 
 

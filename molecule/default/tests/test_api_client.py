@@ -52,7 +52,7 @@ def test_a_wrong_password_gets_no_token() -> None:
     assert "access_token" not in answer.text
 
 
-def test_without_a_token_nothing_is_told() -> None:
+def test_without_a_token_nothing_is_answered() -> None:
     with (
         airflow.ApiClient(configuration()) as unauthenticated,
         pytest.raises(airflow.ApiException) as refused,

@@ -82,7 +82,7 @@ def test_every_connection_is_encrypted(engine, host_named, host, file):
 
 
 @pytest.mark.parametrize("impostor", ["has another name", "has a certificate by another CA", "offers no encryption"])
-def test_nobody_passes_for_the_server(engine, cluster, host_named, server, impostor):
+def test_no_impostor_passes_for_the_server(engine, cluster, host_named, server, impostor):
     """Neither the server under a name that is not in its certificate, nor with a CA that did not sign it, nor in plain text."""
     host = host_named("master1")
     if impostor == "has another name":

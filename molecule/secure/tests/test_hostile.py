@@ -241,7 +241,7 @@ def test_headers_that_are_too_much_or_ambiguous_are_refused(cluster, lines):
     served()
 
 
-def test_slow_clients_are_sent_away_and_nobody_waits_for_them(cluster):
+def test_slow_clients_are_disconnected_and_delay_no_other(cluster):
     """Three hundred at once, each with a line of its request every other second."""
     slow = [open_socket(cluster) for _ in range(300)]
     started = time.monotonic()

@@ -40,7 +40,7 @@ def firewall(name, cluster):
     )
 
 
-def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
+def test_unconfirmed_rules_are_replaced_by_the_earlier_ones(name, host_named, firewall):
     host = host_named(name)
     before = host.check_output(TABLE)
     arguments = {"rules": SHUT, "guard_seconds": GUARD_SECONDS, "confirm": False}
@@ -53,7 +53,7 @@ def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
 
 
 @pytest.mark.parametrize("damage", [EMPTY, "systemctl stop flightdeck-firewall"], ids=["emptied", "stopped"])
-def test_rules_that_somebody_took_away_are_put_back(name, host_named, firewall, damage):
+def test_rules_that_were_removed_by_hand_return(name, host_named, firewall, damage):
     host = host_named(name)
     before, rules = host.check_output(TABLE), host.check_output("cat /etc/flightdeck/firewall.nft") + "\n"
     host.check_output(damage)

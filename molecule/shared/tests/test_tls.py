@@ -67,7 +67,7 @@ def handshake(address, port, context, *, postgresql=False):
             return secure.version()
 
 
-def test_every_server_proves_its_address(cluster):
+def test_the_certificate_of_every_server_has_its_address(cluster):
     context = ssl.create_default_context(cafile=cluster.ca_file)
     found = {what: handshake(address, port, context) for what, address, port in endpoints(cluster)}
     found |= {what: handshake(address, port, context, postgresql=True) for what, address, port in metastores(cluster)}
@@ -116,7 +116,7 @@ def test_the_metastore_wants_encryption(cluster, host_named):
         assert "no encryption" in refused.stderr
 
 
-def test_nobody_is_the_user_of_the_health_check(cluster, host_named):
+def test_the_user_of_the_health_check_does_not_exist(cluster, host_named):
     for host in cluster.model["hosts_of"]["metastore"]:
         roles = host_named(host["name"]).check_output("psql -U postgres -h /var/run/postgresql -At -c 'SELECT rolname FROM pg_roles'")
         assert "flightdeck_check" not in roles.split()

@@ -54,9 +54,7 @@ def _check_unused(settings: Settings) -> list[Problem]:
         ("airflow_postgresql_config", settings.postgresql_config, "Set it on your server."),
     )
     return [
-        Problem(Code.FD177, name, "a value", "none, because the metastore is external", remedy)
-        for name, value, remedy in unused
-        if value
+        Problem(Code.FD177, name, "a value", "none, because the metastore is external", remedy) for name, value, remedy in unused if value
     ]
 
 

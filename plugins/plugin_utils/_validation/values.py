@@ -65,7 +65,7 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     },
 }
 # The other accounts of the cluster, and those that own files of the system.
-_FOREIGN_ACCOUNTS = frozenset(
+_SYSTEM_ACCOUNTS = frozenset(
     {"root", "postgres", "rabbitmq", "redis", "haproxy", "daemon", "nobody", "www-data", "sys", "bin", "mail", "backup"}
 )
 # Below 256 MiB no Airflow process comes up.
@@ -197,7 +197,7 @@ def _check_form(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not re.fullmatch(pattern, value):
         return [Problem(Code.FD117, where, repr(value), expected, remedy)]
-    if name == "airflow_user" and value in _FOREIGN_ACCOUNTS:
+    if name == "airflow_user" and value in _SYSTEM_ACCOUNTS:
         return [
             Problem(
                 Code.FD117, where, repr(value), "an account of its own", "Airflow runs the users' code: it must not be another service."

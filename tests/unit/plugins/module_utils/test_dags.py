@@ -57,7 +57,7 @@ def test_host_and_controller_agree_on_the_manifest(revisions: _dags.Revisions, s
     assert _dags.manifest(os.path.realpath(revisions.link)) == dag_archive.scan(str(source)).manifest()
 
 
-def test_nobody_but_the_owner_may_write(revisions: _dags.Revisions, source: Path) -> None:
+def test_only_the_owner_may_write(revisions: _dags.Revisions, source: Path) -> None:
     ship(revisions, source)
     root = Path(os.path.realpath(revisions.link))
     modes = {str(path.relative_to(root)): path.stat().st_mode & 0o777 for path in [root, *root.rglob("*")] if not path.is_symlink()}

@@ -126,7 +126,7 @@ def test_the_model_has_no_part_of_a_login():
     assert not [part for part in ("us%40er", "p%2Fw", "mq.example.org") if part in json.dumps(model)]
 
 
-def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
+def test_redis_is_reached_through_the_load_balancer_and_verified():
     model, node, url = parts(with_redis(), **REDIS)
     assert url == "rediss://airflow:p%40ss%2Fword@192.0.2.10:5673/0"
     options, transport = celery(node)
@@ -146,7 +146,7 @@ def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
     assert parts(with_redis(), **REDIS, airflow_tls=False)[2].startswith("redis://")
 
 
-def test_a_broker_of_somebody_else_is_reached_by_its_own_url():
+def test_an_external_broker_is_reached_by_its_own_url():
     model, node, url = parts(without("rabbitmq"), **OTHER)
     assert url == OTHER["airflow_broker_url"]
     options, transport = celery(node)

@@ -103,7 +103,7 @@ def test_the_files_of_an_inventory(tmp_path):
     assert len(set(clusters.values())) == 2
 
 
-def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
+def test_the_users_certificate_is_checked_before_anything_happens(tmp_path):
     now = datetime.datetime.now(datetime.UTC)
     ca = certificates.make_ca("x", now)
     pair = certificates.issue(ca, "lb1", ["lb1"], now, days=1)

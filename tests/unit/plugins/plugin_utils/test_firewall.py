@@ -112,7 +112,7 @@ def clusters(draw):
 
 @given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
 @settings(max_examples=60, deadline=None)
-def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version):
+def test_a_port_is_open_once_and_only_for_named_clients(hosts, tls, version):
     values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
     model = plain(hosts, values)
     members = {group: {member["address"] for member in found} for group, found in model["hosts_of"].items()}

@@ -78,7 +78,7 @@ def test_another_server_takes_the_place_of_the_group(changes, version):
         ("postgresql://a:b c@d/e", "white space"),
     ],
 )
-def test_a_bad_url_is_told_without_its_text(url, says):
+def test_a_bad_url_is_reported_without_its_text(url, says):
     (problem,) = metastore.check(0, defaults(airflow_metastore_url=url))
     assert problem.code == "FD176"
     assert says in problem.found
@@ -114,7 +114,7 @@ def test_whatever_a_password_holds_arrives(password, user):
     assert (unquote(parts.username), unquote(parts.password), parts.hostname, parts.path) == (user, password, "db", "/airflow")
 
 
-def test_postgresql_has_to_prove_its_name():
+def test_the_name_of_postgresql_is_verified():
     assert options(metastore_model.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
     for ca_file in (PRIVATE, SYSTEM_CA_FILE):
         wanted = {"sslmode": "verify-full", "sslrootcert": ca_file}
@@ -141,7 +141,7 @@ def test_mysql_takes_its_encryption_from_files():
     assert options(metastore_model.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
 
 
-def test_migrations_may_send_several_statements_at_once_and_nobody_else():
+def test_only_migrations_may_send_several_statements_at_once():
     assert options(metastore_model.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
     bounded = f"{MYSQL}?read_timeout=60&write_timeout=60"
     assert options(metastore_model.driver_url(bounded, "sync", PRIVATE))["read_timeout"] == "60"

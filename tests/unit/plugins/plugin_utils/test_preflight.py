@@ -276,7 +276,7 @@ def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, say
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
-def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
+def test_every_port_that_the_model_gives_a_host_is_checked(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:
         node, wanted = model.nodes[host.name], set(survey.wanted(model, host.name).ports)
@@ -293,7 +293,7 @@ def test_one_machine_under_two_names():
     assert check(cluster(reference()), worker1={"identity": ""}, worker2={"identity": ""}) == []
 
 
-def test_hosts_that_cannot_be_looked_at_are_one_problem():
+def test_hosts_that_cannot_be_checked_are_one_problem():
     model = cluster(reference())
     found = {name: looked(model, name) for name in model.nodes}
     for name in ("mq1", "mq2"):

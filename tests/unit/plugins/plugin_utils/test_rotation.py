@@ -43,7 +43,7 @@ def test_nothing_is_named_and_nothing_changes():
 
 
 @pytest.mark.parametrize("name", secrets.PAIRED)
-def test_two_users_take_turns(name):
+def test_two_users_alternate(name):
     once = rotation_controller.begin(STORED, {}, [name])
     assert accounts.login("u", name, accounts.effective(*once)) == "u_b"
     twice = rotation_controller.begin(*once, [name])
@@ -63,7 +63,7 @@ def test_a_fernet_key_takes_three_steps():
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
-def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
+def test_a_host_one_step_behind_can_read_what_the_others_write(steps):
     """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one before."""
     state = (dict(STORED), {})
     for step in steps:
@@ -154,6 +154,6 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
     assert inactive == [InactiveUser(name="airflow", first=True), InactiveUser(name="results_b", first=False)]
 
 
-def test_accounts_of_a_server_of_somebody_else_are_not_rotated():
+def test_accounts_of_an_external_server_are_not_rotated():
     problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, external=["metastore_password"])
     assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

@@ -99,7 +99,7 @@ SILENT = [host("db4", 134, "etcd"), host("db5", 135, "etcd")]
         (found(etcd=None, nodes=None), "etcd and RabbitMQ"),
     ],
 )
-def test_an_empty_host_is_refused_when_nobody_says_whether_the_others_count_on_it(facts, tiers):
+def test_an_empty_host_is_refused_when_it_is_unknown_whether_the_others_count_on_it(facts, tiers):
     (problem,) = problems(facts)
     assert (problem.code, problem.where) == ("FD223", "data of host db3")
     assert f"none of {tiers}, and too few answers of the members that have data (db1, db2)" in problem.found
@@ -156,7 +156,7 @@ def test_two_more_members_of_etcd_join():
     assert surveyed(facts, model)["etcd"]["joining"] == ["db4", "db5"]
 
 
-def test_a_store_with_one_member_has_nobody_who_counts_on_it():
+def test_no_other_member_counts_on_a_single_one():
     model = cluster.build(reference(), defaults())
     known = surveyed({name: looked(model, name) for name in model.nodes}, model)
     assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "unknown": [], "source": ""}

@@ -30,7 +30,7 @@ SPEC.loader.exec_module(health)
 TICK = datetime.timedelta(seconds=0.05)
 
 
-def test_a_process_is_as_old_as_it_is_however_late_somebody_looks():
+def test_the_age_of_a_process_does_not_depend_on_the_time_of_the_check():
     before = datetime.datetime.now(datetime.UTC)
     with subprocess.Popen(["sleep", "30"]) as process:
         after = datetime.datetime.now(datetime.UTC)
@@ -314,7 +314,7 @@ def test_the_watchdog_does_not_act_when_the_machine_is_too_busy_for_a_check(tmp_
 @pytest.mark.parametrize(
     ("state", "problem"), [("deactivating", health.UnknownError), ("inactive", health.UnknownError), ("failed", health.UnhealthyError)]
 )
-def test_a_service_that_somebody_stops_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
+def test_a_service_that_is_being_stopped_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
     shown = SimpleNamespace(stdout=f"ActiveState={state}\nSubState=dead\nMainPID=0\n")
     monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: shown)
     with pytest.raises(problem, match=state):

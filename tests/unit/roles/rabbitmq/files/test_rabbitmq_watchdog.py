@@ -46,7 +46,7 @@ def test_a_node_restarts_when_it_cannot_rejoin(node, seen, reason):
     assert watchdog.problem(seen, node)[0] == reason
 
 
-def test_nodes_take_turns():
+def test_nodes_restart_one_after_the_other():
     waits = [watchdog.problem(status(ALL, {}, *ALL), node)[1] for node in ALL]
     assert waits == [20, 65, 110]
 
