@@ -61,7 +61,7 @@ MASKED = (
 )
 # Package lists of the machine that are younger need no update. Seconds.
 LISTS_AGE = 3600
-# Mounts must be shared, or systemd ignores its sandboxing options without a word. On cgroup v1, systemd 257 starts only with
+# Mounts must be shared, or systemd silently ignores its sandboxing options. On cgroup v1, systemd 257 starts only with
 # this word on its "kernel" command line, which in a container is its own.
 ENTRYPOINT = """#!/bin/sh
 mount --make-rshared /

@@ -158,7 +158,7 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and the file system, so that two paths on one can be told."""
+    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are recognised."""
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
@@ -216,8 +216,8 @@ def releases(root: str) -> dict[str, Any]:
     }
 
 
-def foreign(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:
-    """Data and configurations of the services in ``groups`` that the roles did not make; ``component_units`` as ``units`` says them."""
+def unmanaged_files(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:
+    """Data and configurations of the services in ``groups`` that the roles did not make; ``component_units`` as in ``units``."""
     found = []
     for group in groups:
         if group in _DROP_IN and glob.glob(_DROP_IN[group]):

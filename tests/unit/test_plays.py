@@ -97,7 +97,7 @@ def test_every_entry_point_of_the_role_airflow_is_in_its_readme():
     assert set(table) == entry_points("airflow")
 
 
-def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
+def test_nothing_is_one_at_a_time_where_hosts_do_not_wait_for_each_other():
     """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
     found, tasks = [], 0
     for path, play in plays():
@@ -234,7 +234,7 @@ ACCESS = """
 UI        https://192.0.2.10:8443
 login     admin
 password  airflow_admin_password, in {0}/group_vars/all/airflow_secrets.yml or where your inventory sets it
-CA        {0}/.airflow_authority.crt, for browsers to import
+CA        {0}/.airflow_ca.crt, for browsers to import
 """
 
 

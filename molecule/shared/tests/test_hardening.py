@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
-from test_secrets import authorities, modes_of
+from test_secrets import ca_files, modes_of
 from test_services import properties, units_of
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -58,7 +58,7 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
     modern, tls = cluster.model["version"]["major"] >= 3, cluster.model["tls"]["enabled"]
     for name in cluster.model["airflow_hosts"] if modern else []:
         for component in cluster.model["nodes"][name]["components"]:
-            needed = set(COMPONENT[component].secrets[3]) | authorities(cluster)
+            needed = set(COMPONENT[component].secrets[3]) | ca_files(cluster)
             # A certificate is no secret.
             needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
             needed |= {"server.key"} if tls and component == "webserver" else set()

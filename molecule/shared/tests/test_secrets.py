@@ -1,4 +1,4 @@
-"""Each host holds the secrets that its components need, and nobody else can read them."""
+"""Each host holds the secrets that its components need, and no other user can read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def modes_of(cluster, name):
     return [mode for mode in MODES if mode.name in [wrapper["name"] for wrapper in wrappers]]
 
 
-def authorities(cluster):
+def ca_files(cluster):
     """The certificates that every Airflow process may need."""
     tls = {"ca.crt"} if cluster.model["tls"]["enabled"] else set()
     return tls | ({"metastore_ca.crt"} if "metastore_ca" in cluster.secrets else set())
@@ -37,7 +37,7 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
             components = cluster.model["nodes"][name]["components"]
             needed = {file for component in components for file in COMPONENT[component].secrets[3]}
-            needed |= authorities(cluster)
+            needed |= ca_files(cluster)
             needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
             if cluster.model["tls"]["enabled"] and "webserver" in components:
                 needed |= {"server.crt", "server.key"}

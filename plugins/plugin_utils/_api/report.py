@@ -23,7 +23,7 @@ def host_rows(host: str, found: Mapping[str, Any] | None) -> list[Row]:
     if "rows" not in found:
         # A connection that breaks before the module answers says so there.
         reason = found.get("module_stderr") or found.get("msg")
-        return [row("host", host, "failed", f"its services could not be looked at: {one_line(reason)}")]
+        return [row("host", host, "failed", f"its services could not be checked: {one_line(reason)}")]
     return [{**line, "host": host} for line in found["rows"]]
 
 
@@ -82,7 +82,7 @@ def verdict(name: str, rows: Sequence[Row], not_asked: Sequence[str]) -> tuple[b
     bad = [line for line in rows if line["state"] in BAD]
     left_out = f" ({len(not_asked)} hosts not asked: {', '.join(not_asked)})" if not_asked else ""
     if not rows:
-        return False, f"cluster {name}: nothing was looked at{left_out}"
+        return False, f"cluster {name}: nothing was checked{left_out}"
     if not bad:
         return True, f"cluster {name}: all {len(rows)} findings are good{left_out}"
     texts = [f"{line['component']}{'' if line['host'] == '-' else ' on ' + line['host']}: {line['detail']}" for line in bad[:_SHOWN]]

@@ -65,7 +65,7 @@ PUBLIC = frozenset(secret.name for secret in SECRETS if secret.kind == "given_ce
 # The digest key opens nothing, and by it hosts know their cluster.
 ROTATABLE = tuple(name for name in GENERATED if name != "digest_key")
 PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)
-# Secrets of accounts that only the collection's own PostgreSQL has.
+# Secrets of accounts that only the managed PostgreSQL has.
 OWN_SECRETS = tuple(secret.name for secret in SECRETS if secret.server == "metastore")
 METASTORE_URLS = ("metastore_url", "metastore_owner_url", "result_backend_url")
 METASTORE_GIVEN = (*METASTORE_URLS, "metastore_ca")

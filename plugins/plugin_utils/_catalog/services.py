@@ -14,7 +14,7 @@ from typing import Literal
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 
 # What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does.
-Condition = Literal["tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis"]
+Condition = Literal["tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "managed_metastore", "rabbitmq", "redis"]
 # Majors of Airflow.
 MAJORS = (2, 3)
 
@@ -257,7 +257,7 @@ SERVICES: tuple[Service, ...] = (
             Port("UI and API", ("users",), variable="airflow_haproxy_https_port", when=("tls",)),
             Port("redirect to the UI", ("users",), variable="airflow_haproxy_web_port", when=("tls",)),
             Port("execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)),
-            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("own_metastore",)),
+            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("managed_metastore",)),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
             Port("HAProxy statistics", ("admins",), variable="airflow_haproxy_stats_port"),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, METASTORE_CA, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
@@ -58,13 +58,13 @@ DAGS_DIR = "dags"
 # Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy host: its DAGs
 # would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
-# Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
+# This user does not exist. PostgreSQL asks it for a password all the same, and that answer is all that a health check needs.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
 POOLER = "pgbouncer"
 
 
-def _coarse(least: int, needed: int) -> int:
+def _doubled_to(least: int, needed: int) -> int:
     """``needed`` rounded up to ``least`` or as many doublings of it as it takes."""
     while least < needed:
         least *= 2
@@ -79,7 +79,7 @@ class Model:
         self.settings = settings
         self.major = settings.major
         self.broker = broker.broker_of(settings)
-        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
+        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_CA}")
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
 
@@ -149,8 +149,8 @@ class Model:
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
             broker=ClusterBroker(kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control),
-            foreign_secrets=(
-                *broker.foreign_secrets(self.settings),
+            external_secrets=(
+                *broker.external_secrets(self.settings),
                 *(secrets_catalog.OWN_SECRETS if self.database.external else ()),
             ),
             tls=Tls(enabled=self.settings.tls, names=self.certificate_names()),
@@ -262,7 +262,7 @@ class Model:
 
     def max_connections(self) -> int:
         """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
-        return _coarse(200, self.connections_needed())
+        return _doubled_to(200, self.connections_needed())
 
     def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
@@ -275,7 +275,7 @@ class Model:
 
     def pools(self) -> dict[str, int]:
         """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
-        return {database: _coarse(50, needed) for database, needed in self.sessions().items()}
+        return {database: _doubled_to(50, needed) for database, needed in self.sessions().items()}
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
@@ -430,13 +430,13 @@ class Model:
             user=user,
             secret=secret,
             path="airflow",
-            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.settings.tls else {})},
+            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{CA}") if self.settings.tls else {})},
         )
 
     def database_owner(self, host: Host) -> BuiltUrl | GivenUrl:
         """The URL that a migration on ``host`` connects with, past PgBouncer; it is in no file of a host."""
         if self.database.external:
-            return metastore_model.owner(self.settings, self.database.authority)
+            return metastore_model.owner(self.settings, self.database.ca_file)
         url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
         return replace(url, port=self.settings.haproxy_metastore_port)
 
@@ -445,19 +445,19 @@ class Model:
         if not self.database.external:
             return ()
         results = any("result_backend" in secrets_of(component, self.major) for component in host.components)
-        return metastore_model.logins(self.settings, self.database.authority, results)
+        return metastore_model.logins(self.settings, self.database.ca_file, results)
 
     def secret_files(self, host: Host) -> tuple[SecretFile, ...]:
         """The files under /etc/airflow/secrets that there may be on ``host``."""
         metastore: tuple[SecretFile, ...] = (
-            metastore_model.secret_files(self.settings, self.database.authority) if self.database.external else self.metastore_files(host)
+            metastore_model.secret_files(self.settings, self.database.ca_file) if self.database.external else self.metastore_files(host)
         )
-        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((AUTHORITY, *SERVER) if self.settings.tls else ())]
+        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((CA, *SERVER) if self.settings.tls else ())]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),
             *(PlainValue(file=name, secret=name) for name in plain),
-            *((PlainValue(file=METASTORE_AUTHORITY, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
+            *((PlainValue(file=METASTORE_CA, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
         )
 
     def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
@@ -498,7 +498,7 @@ class Model:
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.settings.tls else {}
+        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{CA}"}} if self.settings.tls else {}
         if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
         settings: Config = {
@@ -507,7 +507,7 @@ class Model:
                 "execution_api_server_url": self.execution_url(host),
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
-            # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
+            # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,

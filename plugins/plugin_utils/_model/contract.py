@@ -72,7 +72,7 @@ class GivenUrl(Plain):
     """Variable of the inventory that gives it."""
     use: Literal["sync", "async", "migrations", "results"]
     """What the URL is for, which decides on its driver and its options."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that the server's certificate is checked against."""
 
 
@@ -291,7 +291,7 @@ class Redis(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     memory_share: float
     """Share of the host's memory, 0 to 1, that Redis takes at most."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on this host; only with TLS."""
 
 
@@ -331,7 +331,7 @@ class Listener(Plain):
     """Paths that are refused, with everything below them."""
     allow_paths: tuple[str, ...] | None = None
     """The only paths that are passed on, with everything below them."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
     servers: tuple[Server, ...]
     """The servers, in the order of the inventory."""
@@ -587,7 +587,7 @@ class ClusterMetastore(Plain):
     """Whether the user runs it."""
     least_version: str
     """Oldest version of the server that this Airflow supports."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that an external server's certificate is checked against."""
     result_tables: bool
     """Whether the account of the migrations makes the tables of Celery's results."""
@@ -669,7 +669,7 @@ class Cluster(Plain):
     """Seconds that the canary may take."""
     broker: ClusterBroker
     """The broker as its clients know it."""
-    foreign_secrets: tuple[str, ...]
+    external_secrets: tuple[str, ...]
     """Secrets of accounts on servers that are external, which the collection cannot rotate."""
     tls: Tls
     """Encryption between the hosts."""

@@ -41,7 +41,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[Condition
         "patroni": sum("metastore" in host.groups for host in hosts) > 1,
         "pgbouncer": settings.pgbouncer,
         "vip": bool(settings.vip),
-        "own_metastore": not metastore.is_external(settings),
+        "managed_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
     }

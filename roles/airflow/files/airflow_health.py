@@ -1,6 +1,6 @@
 """Whether Airflow services of this host do their work: exit code 0 or 1 and a line of text for each.
 
-Looks at what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
+Checks what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
 importing Airflow, so that a check costs a fraction of a second.
 """
 
@@ -27,7 +27,7 @@ from typing import Any
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
-AUTHORITY = str(SECRETS / "ca.crt")
+CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
@@ -41,14 +41,14 @@ WATCH_SECONDS = 60
 # have used one for that part: it has nothing else to show yet.
 WAITED, STARTED = 0.25, 0.1
 # A service that is slow has this many times as long as one that gets nothing done.
-PATIENCE = 6
+SLOW_FACTOR = 6
 # A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
 
 
 class UnknownError(Exception):
-    """What the check needs does not answer, somebody stops the service, or the check itself breaks: no reason to restart the service."""
+    """What the check needs does not answer, the service is being stopped, or the check itself fails: no reason to restart."""
 
 
 class UnhealthyError(Exception):
@@ -94,7 +94,7 @@ def stat(pid: int) -> list[str]:
 def started_at(pid: int) -> datetime.datetime:
     """When process ``pid`` started.
 
-    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
+    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does again after a lack of memory.
     """
     # In clock ticks since the machine started.
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
@@ -109,7 +109,7 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if tls:
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=CA_FILE)))
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:
@@ -233,7 +233,7 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
 def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str:
     """The queue answers with the worker's credentials, and holds messages as long as the configuration says.
 
-    Nobody can ask a worker anything over SQS: of the worker itself only its process is seen.
+    A worker cannot be asked over SQS: only its process is checked.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from kombu import Connection
@@ -410,7 +410,7 @@ def check_in_time(unit: str) -> str:
 def watch(unit: str, failures: int) -> int:
     """Exit code for the watchdog: 1 when ``unit`` is to be restarted.
 
-    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``PATIENCE`` times
+    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``SLOW_FACTOR`` times
     as many.
     """
     failure: UnhealthyError | None = None
@@ -427,14 +427,14 @@ def watch(unit: str, failures: int) -> int:
     path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
     now, done = judge(kept(path), record_of(unit), failure)
     if failure:
-        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {PATIENCE * failures}' if done else f'{now.stuck} of {failures}'})")
-    restart = now.stuck >= failures or now.failed >= PATIENCE * failures
+        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})")
+    restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
     return int(restart)
 
 
 def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
-    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not looked at again."""
+    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not checked again."""
     deadline = time.monotonic() + seconds
     said: dict[str, str] = {}
     waiting = list(units)

@@ -58,7 +58,7 @@ def variables(version, name, component="", **changes):
     passwords = ("metastore_password", "result_backend_password", "broker_password", *MODE.passwords)
     found["airflow_secrets"] = {name: f"{name}-value" for name in passwords}
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
-    found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
+    found["airflow_certificates"] = {"ca": "CA certificate", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
     found.update(ansible_facts={"flightdeck_system": SYSTEM}, inventory_hostname=name)
     return found
 

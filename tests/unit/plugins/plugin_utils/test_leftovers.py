@@ -74,7 +74,7 @@ def paths(*names):
         (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
         # A host that has no component any more.
         (paths("broker_url"), node(), paths("broker_url")),
-        # Somebody else's.
+        # Not managed.
         ([*paths("my_token", "broker_url.bak"), "/etc/airflow/airflow.cfg"], node(), []),
     ],
 )

@@ -1,4 +1,4 @@
-"""airflow.cfg against the reference of the deployed version: what passes, and what each mistake is told."""
+"""airflow.cfg against the reference of the deployed version: what passes, and the problem for each mistake."""
 
 from __future__ import annotations
 

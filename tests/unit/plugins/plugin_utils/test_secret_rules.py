@@ -74,7 +74,7 @@ def test_each_secret_has_its_own_rule(name, value, code):
     assert codes(**{name: value}) == ([code] if code else [])
 
 
-def test_the_place_of_a_bad_fernet_key_is_told():
+def test_the_place_of_a_bad_fernet_key_is_reported():
     (problem,) = secrets.check_secrets({"fernet_key": f"{KEY},bad,{KEY}"}, "admin")
     assert "in place 2 of 3" in problem.found
 
