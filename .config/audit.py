@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LOCKS = [ROOT / "requirements.lock", *sorted((ROOT / "roles/airflow/files/locks").glob("*.txt"))]
-# PyPI's JSON interface, which mirrors seldom have, then the database that it is fed from.
+# PyPI's JSON interface, which few mirrors have, then the database that it is fed from.
 SOURCES = ("pypi", "osv")
 
 
@@ -45,8 +45,8 @@ def main() -> int:
                 break
             for package in packages:
                 for known in package.get("vulns", []):
-                    mended = ", ".join(known["fix_versions"]) or "no release"
-                    line = f"{package['name']} {package['version']}: {known['id']}, mended in {mended}"
+                    fixed = ", ".join(known["fix_versions"]) or "no release"
+                    line = f"{package['name']} {package['version']}: {known['id']}, fixed in {fixed}"
                     found.setdefault(line, set()).add(lock.name)
         else:
             for line, locks in sorted(found.items()):

@@ -30,7 +30,7 @@ INVENTORY = HERE / "inventory"
 # The same five hosts as root through `docker exec`, and over SSH as a plain user whom sudo asks for a password.
 FIVE, FIVE_SSH = HERE / "inventory_five", HERE / "inventory_ssh"
 WORKERS = (2, 4, 8, 16)
-TURNS = 3
+ROUNDS = 3
 SSH_COSTS = 1.15
 
 
@@ -68,7 +68,7 @@ def playbook(path: str, *arguments: str | Path, more: Path | None = None, invent
 
 
 def first_run(inventory: Path = INVENTORY) -> float:
-    """Seconds that verify.yml takes until the canary's run has succeeded; what it looks at afterwards is not part of a deployment."""
+    """Seconds that verify.yml takes until the canary's run has succeeded; its later checks are not part of a deployment."""
     started = time.monotonic()
     command = ["ansible-playbook", "-i", str(inventory), "playbooks/verify.yml"]
     seconds = 0.0
@@ -98,7 +98,7 @@ def cold(cache: Path, inventory: Path = INVENTORY) -> float:
 
 def measure_ssh(folder: Path, result: Result) -> None:
     """What it costs to reach the hosts over SSH."""
-    for _ in range(TURNS):
+    for _ in range(ROUNDS):
         for inventory, seconds in ((FIVE, result.five), (FIVE_SSH, result.five_ssh)):
             seconds.append(cold(folder / "cache", inventory))
             playbook("molecule/shared/destroy.yml", inventory=inventory)
@@ -119,7 +119,7 @@ def measure(folder: Path) -> Result:
     """All measurements, in the order that needs the fewest deployments."""
     result = Result()
     cache = ("-e", f"airflow_release_cache={folder}/cache")
-    for _ in range(TURNS):
+    for _ in range(ROUNDS):
         fresh()
         seconds, _ = timed(HERE / "baseline.sh", ROOT)
         result.script.append(seconds)
@@ -185,15 +185,15 @@ def page(result: Result) -> str:
 
     script, own = statistics.median(result.script), statistics.median(result.cold)
     docker, ssh = statistics.median(result.five), statistics.median(result.five_ssh)
-    turns = pairs(result.cold, result.script)
+    rounds = pairs(result.cold, result.script)
 
     def verdict(met: bool) -> str:
         return "met" if met else "missed"
 
     return f"""# Performance
 
-Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB of memory, Linux
-{platform.release()}, all hosts as containers on that machine: read the ratios, not the seconds.
+Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.cpu_count()} processors,
+{memory:.0f} GiB of memory, Linux {platform.release()}, all hosts as containers on that machine: read the ratios, not the seconds.
 
 | what | measured | target | |
 |---|---|---|---|
@@ -210,10 +210,14 @@ Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.
 at most 60 s | {verdict(result.join <= 60)} |
 | task executions on other hosts for it | {result.join_tasks} | at most 40 | {verdict(result.join_tasks <= 40)} |
 
-The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the release once and copies it, and does
-everything else at once, without a second run, checks, secrets or health in mind. It encrypts nothing, so `airflow_tls` is off in this
-measurement. Both alternate from bare containers, and the table has the medians: {turns}. So do SSH and
-`docker exec`: {pairs(result.five_ssh, result.five)}.
+The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the
+release once and copies it, and does everything else at once, without a second run, checks, secrets
+or health in mind. It encrypts nothing, so `airflow_tls` is off in this measurement.
+
+Both alternate from bare containers, and the table has the medians:
+{rounds}.
+
+So do SSH and `docker exec`: {pairs(result.five_ssh, result.five)}.
 
 ## Growth
 

@@ -13,7 +13,7 @@ from ansible.utils.collection_loader._collection_finder import _AnsibleCollectio
 from cluster_access import Access, access
 from testinfra.host import Host
 
-# Tests may use the collection's own functions, under their full names.
+# Tests may use the functions of the collection, under their full names.
 _AnsibleCollectionFinder(paths=[str(Path(__file__).parents[1] / ".collections")])._install()
 
 

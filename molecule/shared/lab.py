@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import runpy
 import shutil
 import socket
 import subprocess
@@ -51,7 +52,8 @@ PACKAGES = (
 NOT_BEFORE_ITS_ROLE = "postgresql"
 # What an installed Debian has, and libfaketime for faults that set one service's clock wrong.
 BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,libfaketime"
-RELEASES = {"bookworm": "12", "trixie": "13"}
+PLATFORMS = runpy.run_path(str(Path(__file__).parents[2] / "plugins/plugin_utils/_catalog/platforms.py"))["PLATFORMS"]
+RELEASES = {platform.codename: release for release, platform in PLATFORMS.items()}
 # Units that make no sense in a container, or that run apt behind the tests' back.
 MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service systemd-udev-trigger.service "
@@ -59,7 +61,7 @@ MASKED = (
 )
 # Package lists of the machine that are younger need no update. Seconds.
 LISTS_AGE = 3600
-# Mounts must be shared, or systemd ignores its sandboxing options without a word. On cgroup v1, systemd 257 starts only with
+# Mounts must be shared, or systemd silently ignores its sandboxing options. On cgroup v1, systemd 257 starts only with
 # this word on its "kernel" command line, which in a container is its own.
 ENTRYPOINT = """#!/bin/sh
 mount --make-rshared /

@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         hosts = [self._host(name, own[name], variables) for name in names]
         locks = {name: str(own[name]["airflow_lock_file"]) for name in names}
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-        warning, clusters = controller.look_at_inventories(sources, settings.secrets_file)
+        warning, clusters = controller.check_inventories(sources, settings.secrets_file)
         self._fail_with(
             [
                 *self._check_variables(given, settings),
@@ -95,7 +95,7 @@ class ActionModule(ActionBase):
             ]
         )
         if warning:
-            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         result["cluster"] = cluster.build(hosts, settings).to_vars()
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"

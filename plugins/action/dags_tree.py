@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
 def _prepare(source: str, generated: dict[str, bytes], target_python: str) -> dict[str, Any]:
     """Digest, manifest and archive of the tree, computed by the first fork that asks and read by all others.
 
-    The directory is the one that Ansible makes for each run and removes at its end, so a later run reads the tree anew.
+    The directory is the one that Ansible makes for each run and removes at its end, so a later run reads the tree again.
     """
     key = hashlib.sha256(repr((source, sorted(generated.items()), target_python)).encode()).hexdigest()[:16]
     base = os.path.join(C.DEFAULT_LOCAL_TMP, f"flightdeck-dags-{key}")

@@ -43,13 +43,13 @@ class ActionModule(ActionBase):
         if problems:
             raise AnsibleActionFail(report(problems))
         for warning in warnings:
-            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
-        stores = survey.survey(preflight_validation.host_data(hosts), cluster)
+        surveys = survey.survey(preflight_validation.host_data(hosts), cluster)
         result["ansible_facts"] = {
             "flightdeck_postgresql_origins": origins,
-            "flightdeck_stores": {name: store.to_vars() for name, store in stores.items()},
+            "flightdeck_survey": {name: tier.to_vars() for name, tier in surveys.items()},
         }
         result["changed"] = False
         return result

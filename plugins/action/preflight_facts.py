@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Action of flightdeck.airflow.preflight_facts: says what to look at, and keeps a host that cannot be looked at for the report."""
+"""Action of flightdeck.airflow.preflight_facts: sets what to collect, and records a host without an answer for the report."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         """Raise AnsibleActionFail with everything that speaks against the rotation."""
         cluster = variables["airflow_cluster"]
         problems = rotation_validation.check(
-            names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["foreign_secrets"]
+            names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["external_secrets"]
         )
         if problems := [*problems, *broker.check_rotation(names, ClusterBroker.from_vars(cluster["broker"]))]:
             raise AnsibleActionFail(problem.report(problems))

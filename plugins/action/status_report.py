@@ -44,9 +44,9 @@ class ActionModule(ActionBase):
                 not_asked.append(str(host))
             rows += report.host_rows(str(host), found)
         url = _health_url(str(cluster["url"]), int(cluster["version"]["major"]))
-        authority = str(variables["airflow_certificates"].get("authority", ""))
+        ca = str(variables["airflow_certificates"].get("ca", ""))
         groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
-        rows += report.health_rows(url, _fetch(url, authority), groups)
+        rows += report.health_rows(url, _fetch(url, ca), groups)
         rows = report.arranged([*rows, *given["rows"]])
         self._print(str(cluster["name"]), rows)
         good, text = report.verdict(str(cluster["name"]), rows, not_asked)
@@ -70,10 +70,10 @@ def _health_url(url: str, major: int) -> str:
     return f"{url}/api/v2/monitor/health" if major >= 3 else f"{url}/api/v1/health"
 
 
-def _fetch(url: str, authority: str) -> Mapping[str, Any] | str:
+def _fetch(url: str, ca: str) -> Mapping[str, Any] | str:
     """Airflow's health page as a dictionary, or why it could not be had."""
     try:
-        with trusting(authority).open(WebRequest(url), timeout=_TIMEOUT_SECONDS) as answer:
+        with trusting(ca).open(WebRequest(url), timeout=_TIMEOUT_SECONDS) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return f"status {error.code}"

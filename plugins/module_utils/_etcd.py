@@ -73,5 +73,5 @@ def find(listed: Iterable[Member], name: str, peer_url: str) -> Member | None:
 
 
 def initial_cluster(listed: Iterable[Member], name: str) -> str:
-    """What a member that joins must be told: all that are listed, itself by the ``name`` that it is going to have."""
+    """The initial cluster of a member that joins: all that are listed, itself by its future ``name``."""
     return ",".join(f"{member['name'] or name}={url}" for member in listed for url in member["peer_urls"])

@@ -50,9 +50,9 @@ def unwrapped(wrappers: Mapping[str, str], directory: str = _systemd.UNIT_DIR) -
     return [unit for unit, text in texts.items() if text and wrappers[unit] not in text]
 
 
-def units(names: Iterable[str], directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
-    """Paths of the unit files of components, whose names begin with one of ``names``, and whether the roles wrote them."""
-    paths = sorted({path for name in names for path in glob.glob(f"{directory}/{name}*.service")})
+def units(patterns: Iterable[str], directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
+    """Paths of the unit files whose names match ``patterns``, and whether the roles wrote them."""
+    paths = sorted(path for pattern in patterns for path in glob.glob(f"{directory}/{pattern}"))
     return {path: os.path.exists(f"{path}.d/{_systemd.DROP_IN}") for path in paths}
 
 
@@ -158,7 +158,7 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and the file system, so that two paths on one can be told."""
+    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are recognised."""
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
@@ -216,8 +216,8 @@ def releases(root: str) -> dict[str, Any]:
     }
 
 
-def foreign(groups: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Data and configurations of the services in ``groups`` that the roles did not make; ``names`` as in ``units``."""
+def unmanaged_files(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:
+    """Data and configurations of the services in ``groups`` that the roles did not make; ``component_units`` as in ``units``."""
     found = []
     for group in groups:
         if group in _DROP_IN and glob.glob(_DROP_IN[group]):
@@ -235,7 +235,7 @@ def foreign(groups: Iterable[str], names: Iterable[str]) -> list[str]:
         elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
-        found += [path for path, ours in units(names).items() if not ours]
+        found += [path for path, ours in component_units.items() if not ours]
     return found
 
 

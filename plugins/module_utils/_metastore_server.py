@@ -27,7 +27,7 @@ _WANTED = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "u
 _VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
 
 
-def problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str | None:
+def server_problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str | None:
     """Why the server is refused for Airflow ``major``, with the code of the problem; None when it is not.
 
     Its URL is that of ``variable``. ``least`` is the oldest version that is supported. ``said`` holds the last column of the

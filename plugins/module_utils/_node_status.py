@@ -18,7 +18,7 @@ Row = dict[str, str]
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
 
-# HAProxy's states of a server that somebody set on purpose.
+# HAProxy's states of a server that an operator sets.
 _PLANNED = ("MAINT", "DRAIN")
 
 
@@ -62,9 +62,9 @@ def rabbitmq_rows(
     absent = sorted(set(expected) - running)
     if absent:
         problems.append(f"not running or not in the cluster: {', '.join(absent)}")
-    foreign = sorted({node["name"] for node in nodes} - set(expected))
-    if foreign:
-        problems.append(f"members that the inventory does not have: {', '.join(foreign)}")
+    unexpected = sorted({node["name"] for node in nodes} - set(expected))
+    if unexpected:
+        problems.append(f"members that the inventory does not have: {', '.join(unexpected)}")
     partitions = {node["name"]: node["partitions"] for node in nodes if node.get("partitions")}
     if partitions:
         problems.append(f"network partition: {json.dumps(partitions, sort_keys=True)}")
@@ -172,10 +172,10 @@ def postgresql_problem(address: str, port: int, user: str, database: str, timeou
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak PostgreSQL's protocol"
 
 
-def amqp_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str | None:
-    """What happened instead of an AMQP broker's greeting; None when it greets. Needs no password. ``authority`` as for ``_ask``."""
+def amqp_problem(address: str, port: int, timeout: float = 5.0, ca_file: str = "") -> str | None:
+    """What happened instead of an AMQP broker's greeting; None when it greets. Needs no password. ``ca_file`` as for ``_ask``."""
     try:
-        answer = _ask(address, port, timeout, authority, b"AMQP\x00\x00\x09\x01", 11)
+        answer = _ask(address, port, timeout, ca_file, b"AMQP\x00\x00\x09\x01", 11)
     except OSError as error:
         return f"no connection to port {port}: {error}"
     # A method frame (1) on channel 0 that carries connection.start: class 10, method 10.
@@ -184,13 +184,13 @@ def amqp_problem(address: str, port: int, timeout: float = 5.0, authority: str =
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak AMQP 0-9-1"
 
 
-def redis_problem(address: str, port: int, timeout: float = 5.0, authority: str = "") -> str | None:
-    """What happened instead of a Redis server taking writes; None when it does. Needs no password. ``authority`` as for ``_ask``.
+def redis_problem(address: str, port: int, timeout: float = 5.0, ca_file: str = "") -> str | None:
+    """What happened instead of a Redis server taking writes; None when it does. Needs no password. ``ca_file`` as for ``_ask``.
 
     A server that reads its data, or that cannot write them, answers a PING with an error.
     """
     try:
-        answer = _ask(address, port, timeout, authority, b"PING\r\n", 200)
+        answer = _ask(address, port, timeout, ca_file, b"PING\r\n", 200)
     except OSError as error:
         return f"no connection to port {port}: {error}"
     if answer == b"+PONG\r\n":
@@ -200,15 +200,15 @@ def redis_problem(address: str, port: int, timeout: float = 5.0, authority: str 
     return f"port {port} closed the connection" if not answer else f"port {port} does not speak Redis's protocol"
 
 
-def _ask(address: str, port: int, timeout: float, authority: str, question: bytes, size: int) -> bytes:
+def _ask(address: str, port: int, timeout: float, ca_file: str, question: bytes, size: int) -> bytes:
     """The first ``size`` bytes that a server says to ``question``. Raises OSError.
 
-    With ``authority``, the path of a certificate, the server has to speak TLS and prove ``address``.
+    With ``ca_file``, the path of a certificate, the server has to speak TLS and prove ``address``.
     """
     with ExitStack() as stack:
         connection: socket.socket = stack.enter_context(socket.create_connection((address, port), timeout=timeout))
-        if authority:
-            context = ssl.create_default_context(cafile=authority)
+        if ca_file:
+            context = ssl.create_default_context(cafile=ca_file)
             connection = stack.enter_context(context.wrap_socket(connection, server_hostname=address))
         connection.settimeout(timeout)
         connection.sendall(question)

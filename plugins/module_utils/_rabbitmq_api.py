@@ -43,11 +43,11 @@ class Api:
         except ValueError:
             return status, None
 
-    def healthy(self, check: str) -> str:
-        """Empty when the health check ``check`` passes, else the reason that the node gives."""
+    def health_problem(self, check: str) -> str | None:
+        """The reason that the node gives for a failed health check ``check``; None when it passes."""
         status, body = self.call(f"health/checks/{check}")
         if status == 200:
-            return ""
+            return None
         reason = body.get("reason", "") if isinstance(body, dict) else ""
         return f"{check}: {reason or f'status {status}'}"
 

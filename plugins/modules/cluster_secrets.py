@@ -22,7 +22,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Make the secrets that are missing
+- name: Create missing secrets
   flightdeck.airflow.cluster_secrets:
     path: "{{ inventory_dir }}/group_vars/all/airflow_secrets.yml"
   run_once: true

@@ -107,12 +107,12 @@ def main() -> None:
         module.fail_json(msg="the digest comes from the action plugin of the same name; call the module by a task, not directly")
     if params["keep"] < 1:
         module.fail_json(msg=f"keep is {params['keep']}: at least 1 revision, the current one, has to stay")
-    store = _dags.Store(params["path"], params["group"])
+    revisions = _dags.Revisions(params["path"], params["group"])
     try:
-        result = store.apply(
+        result = revisions.apply(
             params["digest"], archive=params["archive"], keep=params["keep"], check=module.check_mode, want_manifest=params["want_manifest"]
         )
-    except _dags.StoreError as error:
+    except _dags.RevisionsError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or params['path']}: {error.strerror}")

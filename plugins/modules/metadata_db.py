@@ -141,10 +141,10 @@ class State:
             return "created"
         return "unchanged" if check_password_hash(self.password_hash, password) else "password set"
 
-    def problem(self, version: str, revisions: set[str], keys: str) -> str:
-        """Why Airflow ``version`` with its schema versions ``revisions`` and Fernet ``keys`` must not use it; empty when it may.
+    def state_problem(self, version: str, revisions: set[str], keys: str) -> str | None:
+        """Why Airflow ``version`` with its schema versions ``revisions`` and Fernet ``keys`` must not use it; None when it may.
 
-        Of what is empty nothing is said.
+        What is empty is not checked.
         """
         schema = self.versions.get("alembic_version", "")
         if schema and revisions and schema not in revisions:
@@ -157,7 +157,7 @@ class State:
         if self.token and keys and not _metadata.decrypts(self.token, keys):
             found, expected, remedy = _metadata.WRONG_KEY
             return f"FD215 airflow_fernet_key: found {found}; expected {expected}. {remedy}"
-        return ""
+        return None
 
 
 def state(url: str, username: str) -> State:
@@ -250,7 +250,7 @@ def main() -> None:
         module.fail_json(msg=f"the metadata database does not answer: {_redaction.reason(error, url)}")
     present = {name: found.versions.get(name) or "absent" for name in heads}
     migrate = present != heads
-    if problem := found.problem(release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]):
+    if problem := found.state_problem(release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]):
         module.fail_json(msg=problem)
     account = found.account(wanted["password"])
     results = {"celery_taskmeta", "celery_tasksetmeta"} <= found.tables

@@ -85,8 +85,8 @@ def main() -> None:
         except Exception as error:
             reason = _redaction.reason(error, url)
             found = f"FD178 the server of {variable}: found no login ({reason}); expected a server that answers"
-            module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
-        if problem := _metastore_server.problem(variable, engine, least, major, said):
+            module.fail_json(msg=f"{found}. Check the server, the URL and the network path.")
+        if problem := _metastore_server.server_problem(variable, engine, least, major, said):
             module.fail_json(msg=problem)
     module.exit_json(changed=False, version=said.get("version", ""))
 

@@ -98,7 +98,7 @@ class _Node:
         rows = []
         for database in part["databases"]:
             problem = status.postgresql_problem("127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout)
-            # From the host itself pg_hba may admit nobody (28000): the server answers, and that is what is asked here.
+            # pg_hba may refuse the host itself (28000). The server answers, and only that is checked here.
             healthy = problem is None or problem.startswith("28000")
             rows.append(
                 status.row(
@@ -139,7 +139,7 @@ class _Node:
             return None
 
     def redis(self, part: dict[str, Any]) -> list[status.Row]:
-        problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("authority", ""))
+        problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("ca_file", ""))
         return [status.row("redis", status.FAILED if problem else status.OK, problem or f"takes writes on port {part['port']}")]
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
@@ -160,10 +160,10 @@ class _Node:
                 problem = None if problem and problem.startswith("28000") else problem
                 service = "the PostgreSQL server that leads"
             elif listener.get("check") == "amqp":
-                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
+                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", ""))
                 service = "the broker"
             elif listener.get("check") == "redis":
-                problem = status.redis_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
+                problem = status.redis_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", ""))
                 service = "the broker"
             else:
                 continue

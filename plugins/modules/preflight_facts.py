@@ -53,22 +53,22 @@ options:
         description: TCP port, which is part of the socket's name.
         type: int
         required: true
+  units:
+    description: Shell patterns of the units of components. Set by the action.
+    type: list
+    elements: str
+    default: []
   wrappers:
     description: Programs that units of components run in one of their modes, by unit. Set by the action.
     type: dict
     default: {}
-  units:
-    description: What the names of the components' units begin with. Set by the action.
-    type: list
-    elements: str
-    default: []
   packages:
     description: Debian packages that must be installed or installable. Set by the action.
     type: list
     elements: str
     default: []
-  stores:
-    description: Stores of the host whose data and members are looked for. Set by the action.
+  tiers:
+    description: Stateful tiers of the host whose data and members are collected. Set by the action.
     type: dict
     default: {}
     suboptions:
@@ -118,7 +118,7 @@ preflight:
   type: dict
   returned: always
   contains:
-    error: {description: Why the host could not be looked at., type: str, returned: when it could not}
+    error: {description: Why the host could not be checked., type: str, returned: when it could not}
     unreachable: {description: Whether the connection failed., type: bool, returned: always}
     clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list, elements: float}
     root: {description: Whether the module ran as root., type: bool}
@@ -128,13 +128,13 @@ preflight:
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
-    foreign: {description: Files of services that the roles did not make., type: list, elements: str}
+    unmanaged: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database:
       description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it does not answer.
       type: dict
-    stores:
-      description: By store, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
+    tiers:
+      description: By tier, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
       type: dict
     without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements: str}
     nr_open: {description: Files that a process may be allowed to open., type: int}
@@ -153,8 +153,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 
 
-def stores(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By store of the host, what it has of it."""
+def tiers(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By tier of the host, what it has of it."""
     found = {}
     if wanted.get("etcd"):
         found["etcd"] = _host.etcd(**wanted["etcd"])
@@ -173,10 +173,10 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/airflow"},
             "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
-            "wrappers": {"type": "dict", "default": {}},
             "units": {"type": "list", "elements": "str", "default": []},
+            "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
-            "stores": {
+            "tiers": {
                 "type": "dict",
                 "default": {},
                 "options": {
@@ -191,6 +191,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = module.params
+    units = _host.units(wanted["units"])
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -202,7 +203,7 @@ def main() -> None:
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
-        "flightdeck_units": [os.path.basename(path) for path, ours in _host.units(wanted["units"]).items() if ours],
+        "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
         "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
     }
@@ -215,15 +216,15 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": _host.resolve(wanted["names"]),
         "cluster": _host.read(_host.MARK),
-        "foreign": _host.foreign(wanted["groups"], wanted["units"]),
+        "unmanaged": _host.unmanaged_files(wanted["groups"], units),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
-        "stores": stores(wanted["stores"]),
+        "tiers": tiers(wanted["tiers"]),
         "without_candidate": _host.without_candidate(wanted["packages"]),
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),
         "unattended_upgrades": _host.unattended_upgrades(),
-        # Last, so that little time passes until the controller looks at its own clock.
+        # Last, so that little time passes until the controller reads its own clock.
         "now": time.time(),
     }
     module.exit_json(changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight)

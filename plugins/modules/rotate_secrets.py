@@ -12,7 +12,7 @@ description:
   - Runs on the controller only and changes O(path), the file of M(flightdeck.airflow.cluster_secrets). Hosts get the new values from
     the roles.
   - A password of PostgreSQL or RabbitMQ that Airflow uses goes to the second of two users; the next rotation goes back to the first. So
-    both work until everybody has changed over.
+    both work until all clients use the new one.
   - A Fernet key takes three steps, V(begin), V(use_fernet_key) and V(drop_fernet_key), with all hosts brought up to date after each.
     An interrupted rotation is continued by the same steps.
   - The key of the tokens is on its way from V(begin) to V(finish_jwt_secret), for which every webserver must have it. A later run
@@ -35,7 +35,7 @@ options:
     choices: [check, begin, finish_jwt_secret, use_fernet_key, drop_fernet_key]
     required: true
   names:
-    description: Secrets that this run rotates, without the prefix C(airflow_). V(begin) makes them anew.
+    description: Secrets that this run rotates, without the prefix C(airflow_). V(begin) replaces them.
     type: list
     elements: str
     default: []

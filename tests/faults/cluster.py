@@ -1,4 +1,4 @@
-"""The cluster under test as the faults see it: who leads what, whether all is well, and how to break a host."""
+"""The cluster under test as the faults see it: leaders, health, and how to break a host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def wait(what: str, check: Callable[[], str], seconds: float, every: float = 0.5
     """Wait until ``check`` has nothing to complain about; returns the seconds that it took."""
 
     def complaint() -> str:
-        # While hosts come and go, that somebody cannot be asked is a complaint as well.
+        # While hosts come and go, an unreachable host is a problem as well.
         try:
             return check()
         except (OSError, subprocess.SubprocessError, LookupError, ValueError) as error:
@@ -147,7 +147,7 @@ class Cluster:
         if len(members) != len(self.hosts("metastore")) or sum(role in ("leader", "master") for role in roles) != 1:
             return f"metastore: {roles}"
         if not any(role in ("sync_standby", "quorum_standby") for role in roles):
-            return "metastore: nobody confirms writes"
+            return "metastore: no server confirms writes"
         lagging = [member["name"] for member in members if member["state"] not in ("running", "streaming") or member.get("lag", 0)]
         return f"metastore: {lagging} lag" if lagging else ""
 
@@ -228,7 +228,7 @@ class Cluster:
         self.run(host, "nft", "delete", "table", "inet", "nemesis")
 
     def skew(self, host: str, unit: str, seconds: int) -> None:
-        """A unit starts anew with a clock of its own: containers have one clock for all, so only what its processes see can be changed."""
+        """A unit restarts with a clock of its own: containers have one clock for all, so only what its processes see can be changed."""
         path = f"/run/systemd/system/{unit}.service.d"
         # The clock that measures how long something takes goes on as it is, as on a machine whose time was set wrongly.
         settings = {"LD_PRELOAD": self.run(host, "sh", "-c", "ls /usr/lib/*/faketime/libfaketime.so.1").strip()}

@@ -31,7 +31,7 @@ def ip(*arguments: str) -> None:
 
 
 def forward(device: int) -> None:
-    """Send on what comes, late, until nobody listens to us any more."""
+    """Send on what comes, late, until no receiver is left."""
     sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
     waiting: list[tuple[float, bytes]] = []

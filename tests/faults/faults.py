@@ -18,7 +18,7 @@ from cluster_access import ansible, recap, wait_until
 
 ROOT = Path(__file__).parents[2]
 
-# How to mend what was broken, the last first. All of it is done, also when something on the way failed.
+# Undoes the injected faults, the last first. Every step runs, also after one that failed.
 Undo = ExitStack
 # Injects the fault, and registers with its second argument how to undo it.
 Action = Callable[[Cluster, Undo], None]
@@ -33,7 +33,7 @@ class Fault:
     name: str
     title: str
     break_it: Action
-    # Seconds until it is mended.
+    # Seconds until the fault is removed.
     hold: float
     # Longest outage in seconds that is allowed, by layer.
     http: float | None = 5
@@ -52,8 +52,8 @@ class Fault:
     bodies: int = 2
     dag: str = "flightdeck_ledger"
     runs: float = float("inf")
-    patience: float = 240
-    # Seconds until everything is well again, once it is mended.
+    finish: float = 240
+    # Seconds until the cluster is healthy again, once the fault is removed.
     heal: float = 120
     # Part of every test run, not only of the long one.
     guards: bool = False
@@ -61,12 +61,12 @@ class Fault:
     probe_not_on: Callable[[Cluster], list[str]] = field(default=lambda _cluster: [])
 
     def problem(self, cluster: Cluster) -> str:
-        """What is not as it should be, before the fault and once it is mended; empty when all is well."""
+        """What is unhealthy, before the fault and once it is removed; empty when nothing is."""
         return cluster.problem()
 
 
 def lose_host(find: Find, lose: Callable[[Cluster, str], None], give_back: Callable[[Cluster, str], None]) -> Action:
-    """A whole host is away, and back when the fault is mended."""
+    """A whole host is down, and starts when the fault is removed."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
@@ -77,7 +77,7 @@ def lose_host(find: Find, lose: Callable[[Cluster, str], None], give_back: Calla
 
 
 def kill_host(find: Find) -> Action:
-    """The host's power is cut, and comes back when the fault is mended."""
+    """The host's power is cut, and returns when the fault is removed."""
     return lose_host(find, Cluster.kill, Cluster.start)
 
 
@@ -87,7 +87,7 @@ def pause_host(find: Find) -> Action:
 
 
 def together(*faults: Action) -> Action:
-    """One after the other; the last is mended first."""
+    """One after the other; the last is removed first."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         for fault in faults:
@@ -106,7 +106,7 @@ def kill_process(find: Find, unit: str, whom: str = "main") -> Action:
 
 
 def freeze_process(find: Find, unit: str, whom: str = "all") -> Action:
-    """The unit's processes are stopped and go on when the fault is mended."""
+    """The unit's processes are stopped and go on when the fault is removed."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
@@ -129,7 +129,7 @@ def kill_postgres(cluster: Cluster, _undo: Undo) -> None:
 
 
 def switch_over(cluster: Cluster, _undo: Undo) -> None:
-    """Another leads, because somebody asked for it."""
+    """Another one leads after a switchover."""
     before = cluster.leader()
     ansible(str(ROOT / "playbooks/switchover.yml"), program="ansible-playbook")
     assert cluster.leader() != before, f"{before} still leads"
@@ -152,7 +152,7 @@ def isolate(find: Find, group: str, *ways: str) -> Action:
 
 
 def cut_off(find: Find) -> Action:
-    """The host reaches nobody, and nobody reaches it; what it does goes on until it notices."""
+    """The host reaches no other host and cannot be reached; its processes go on until they notice."""
     return part(find, lambda cluster: cluster.nodes)
 
 
@@ -217,7 +217,7 @@ def exceed_memory(cluster: Cluster, _undo: Undo) -> None:
         return "" if (task["state"], task["try_number"]) == ("success", 2) else f"{task['state']} at try {task['try_number']}"
 
     wait("the task that took too much ended at its second try", problem, 120)
-    assert worker_pids() == before, "a worker was started anew"
+    assert worker_pids() == before, "a worker was restarted"
 
 
 def watch_schedulers(cluster: Cluster, undo: Undo) -> None:
@@ -410,9 +410,9 @@ FAULTS = [
         # So few that the other worker has done them when the lost ones are given to it.
         runs=20,
         start=None,
-        # The scheduler misses its heartbeat for 300 s, looks every 10 s, and queues it anew.
+        # The scheduler misses its heartbeat for 300 s, checks every 10 s, and queues it again.
         retry=330,
-        patience=600,
+        finish=600,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     Fault(
@@ -425,7 +425,7 @@ FAULTS = [
         start=None,
         # What the timing budget says, and the seconds of the last row.
         stray=275,
-        patience=900,
+        finish=900,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     # No try is repeated, not even of those that ran when it was stopped.
@@ -448,15 +448,15 @@ FAULTS = [
     Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
     Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
     # The watchdog takes the worker away before the second tries.
-    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", patience=400),
+    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", finish=400),
     Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
     Fault(
-        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, patience=900
+        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, finish=900
     ),
     # Every step of a scheduler asks the metastore many times: it goes on, as slowly as the network.
     Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None),
     Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
-    Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
+    Fault("F35", "a play begins while a stateful service is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
     Fault(
         "F38",
         "the metastore's leader hears its peers no more",

@@ -47,7 +47,7 @@ def broker() -> Connection:
 
 
 class Writer(threading.Thread):
-    """Attempts a write in every period, with a connection that is made anew after an error."""
+    """Attempts a write in every period, with a new connection after an error."""
 
     layer = ""
 

@@ -38,7 +38,7 @@ OF_TASKS = ("without_new_seconds", "target_seconds", "retry_seconds", "stray_sec
 
 
 def result(verdict: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a verdict."""
+    """The stored part of a verdict."""
     kept = {name: verdict[name] for name in ("fault", "title", "at", "broken", "versions")}
     if verdict.get("times", 1) > 1:
         kept["times"] = verdict["times"]

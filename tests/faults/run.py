@@ -36,8 +36,8 @@ from faults import FAULTS, Fault, Undo
 WARM_SECONDS = 10
 WARM_TASKS = 4
 CALM_SECONDS = 10
-# Between two looks at every service: a look takes seconds of a processor, which the cluster needs to come back.
-LOOK_SECONDS = 3
+# Between two checks of every service: a check takes seconds of a processor, which the cluster needs to recover.
+CHECK_SECONDS = 3
 # Runs without a verdict, one after the other, after which the rest is left.
 FAILED_AT_ONCE = 3
 PERIOD = 0.2
@@ -226,10 +226,10 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
     Every promise in seconds may take ``allowance`` times as long; what may not be lost or happen twice has no allowance.
     """
     if allowance != 1:
-        names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "patience")
+        names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "finish")
         promised = {name: getattr(fault, name) for name in names if getattr(fault, name, None)}
         fault = replace(fault, **{name: value * allowance for name, value in promised.items()})
-    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, LOOK_SECONDS)
+    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, CHECK_SECONDS)
     broken: list[str] = []
     record = lease.recorded(cluster) if isinstance(fault, lease.LeaseFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
@@ -244,14 +244,14 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
             with kept(broken):
                 undo.close()
             with kept(broken):
-                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, LOOK_SECONDS))
+                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, CHECK_SECONDS))
             time.sleep(CALM_SECONDS)
             spans.append((begun, time.time()))
             if broken:
                 break
         runs.stop()
         with kept(broken):
-            wait("all runs have ended", runs.unfinished, fault.patience)
+            wait("all runs have ended", runs.unfinished, fault.finish)
         probes.stop()
         states, read, rows, written = runs.states(), probes.read(), list(probes.rows), list(ledger.rows)
         committed = commits()
@@ -309,7 +309,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
 
 
 def write_journals(cluster: Cluster, since: float, output: Path) -> None:
-    """The journal of every host from ``since`` (seconds of the epoch) on, for whoever asks why."""
+    """The journal of every host from ``since`` (seconds of the epoch) on, to find the cause."""
     for host in cluster.nodes:
         with contextlib.suppress(Exception):
             text = cluster.run(host, "journalctl", "--no-pager", "--output=short-precise", f"--since=@{since:.0f}")
@@ -318,7 +318,7 @@ def write_journals(cluster: Cluster, since: float, output: Path) -> None:
 
 @contextlib.contextmanager
 def kept(broken: list[str]) -> Iterator[None]:
-    """What fails within is noted, and what follows is still looked at."""
+    """What fails within is noted, and what follows is still checked."""
     try:
         yield
     except Exception as error:

@@ -72,7 +72,7 @@ def without(inventory, group, host=None):
 # Mistakes that do not hide each other, in as few runs as they fit in. Code, and what the message says.
 GROUPED = {
     "the inventory": {
-        "FD101": "group airflow_triggerer",
+        "FD101": "group airflow_dag_processor",
         "FD102": "expected 1, 3 or 5",
         "FD103": "group airflow_metastore",
         "FD106": "'gpu queue'",
@@ -140,7 +140,7 @@ GROUPED = {
 
 
 def spoil_the_inventory(inventory):
-    without(inventory, "airflow_triggerer")
+    without(inventory, "airflow_dag_processor")
     without(inventory, "airflow_rabbitmq", "mq3")
     path = inventory / "hosts.yml"
     content = yaml.safe_load(path.read_text())
@@ -236,7 +236,7 @@ SPOIL = {
 
 
 @pytest.mark.parametrize("kind", sorted(GROUPED))
-def test_every_mistake_is_told_at_once_with_its_code(inventory, kind):
+def test_every_mistake_is_reported_at_once_with_its_code(inventory, kind):
     SPOIL[kind](inventory)
     output = refused(inventory, "")
     assert "problems found" in output
@@ -260,7 +260,7 @@ def test_validate_needs_no_host_and_changes_nothing(inventory):
     assert "FD131" in output
 
 
-def test_the_environment_of_some_hosts_is_looked_at_with_their_options(inventory):
+def test_the_environment_of_some_hosts_is_checked_with_their_options(inventory):
     environment = {"AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": "{}", "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "3"}
     environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"] = "3600"
     (inventory / "group_vars/airflow_worker.yml").write_text(yaml.safe_dump({"airflow_environment": environment}))
@@ -349,7 +349,7 @@ def test_mariadb_is_refused_because_airflow_does_not_support_it(inventory):
     assert "hunter2" not in output
 
 
-def test_a_metastore_of_somebody_else_needs_no_host(inventory):
+def test_an_external_metastore_needs_no_host(inventory):
     without(inventory, "airflow_metastore")
     change(inventory, airflow_metastore_url="{{ 'postgresql://airflow:hunter2@db.example.org/airflow' }}")
     returncode, output = run(inventory, "-vvv", "--diff", playbook="playbooks/validate.yml")
@@ -358,7 +358,7 @@ def test_a_metastore_of_somebody_else_needs_no_host(inventory):
     assert "hunter2" not in output
 
 
-def test_a_variable_of_one_group_an_empty_list_and_a_bad_secret_are_told_together(inventory):
+def test_a_variable_of_one_group_an_empty_list_and_a_bad_secret_are_reported_together(inventory):
     change(inventory, airflow_admin_password=["hunter2hunter2"], airflow_worker_queues=[])
     (inventory / "group_vars/airflow_worker.yml").write_text("---\nairflow_version: 2.11.2\n")
     lines = refused(inventory, "").splitlines()
@@ -387,7 +387,7 @@ def test_an_unreachable_host_ends_the_run_before_any_change(inventory):
 
 
 def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
-    """This machine as the host: the module looks at it, and nothing beyond the preflight is run."""
+    """This machine as the host: the module checks it, and nothing beyond the preflight runs."""
     shutil.rmtree(inventory)
     shutil.copytree(ROOT / "inventories/single", inventory)
     (inventory / "group_vars/all/ansible.yml").write_text("---\nansible_connection: local\nansible_python_interpreter: /nowhere/python\n")
@@ -395,8 +395,8 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
     assert returncode != 0
     assert "FD213 hosts node1: found no look at the host possible" in output
     (inventory / "group_vars/all/ansible.yml").write_text(f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n")
-    with socket.create_server(("127.0.0.1", 0)) as foreign:
-        change(inventory, airflow_haproxy_web_port=foreign.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        change(inventory, airflow_haproxy_web_port=listener.getsockname()[1])
         returncode, output = run(inventory, "--check", "-e", "__play_deploys=true", playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
     expected = "FD213 account" if os.geteuid() else f"(pid {os.getpid()}"
@@ -428,7 +428,7 @@ def twice(tmp_path_factory):
     """An inventory, what a run wrote beside it, and what the second run printed, with everything that Ansible can say."""
     inventory = copied(tmp_path_factory.mktemp("twice"))
     change(inventory, airflow_admin_password="given: by/the user")
-    arguments = ("--limit", "nobody,db1", "-vvv")
+    arguments = ("--limit", "unknown,db1", "-vvv")
     run(inventory, *arguments, playbook=MODEL)
     written = {path: path.read_text() for path in inventory.rglob("*airflow*") if path.is_file()}
     _code, output = run(inventory, *arguments, playbook=MODEL)
@@ -457,6 +457,6 @@ def test_certificates_are_made_once_and_kept_from_others(twice):
     assert path.read_text() == first
     kept = yaml.safe_load(first)
     assert sorted(kept["hosts"]) == ["db1", "lb1", "master1", "master2", "mq1", "mq2", "mq3"]
-    assert (inventory / ".airflow_authority.crt").read_text() == kept["authority"]["certificate"]
-    keys = [kept["authority"]["key"], *(pair["key"] for pair in kept["hosts"].values())]
+    assert (inventory / ".airflow_ca.crt").read_text() == kept["ca"]["certificate"]
+    keys = [kept["ca"]["key"], *(pair["key"] for pair in kept["hosts"].values())]
     assert not [key for key in keys if key.splitlines()[1] in output]

@@ -34,7 +34,7 @@ from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
 from test_preflight import OWN, cluster, looked, taken
-from test_stores import ALL, MODEL, found
+from test_survey import ALL, MODEL, found
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"\bFD\d{3}\b")
@@ -79,7 +79,7 @@ def test_other_pages_and_tests_name_codes_that_exist():
     assert named <= set(Code)
 
 
-def certificate_of_nobody(folder):
+def unreadable_certificate(folder):
     (folder / "web").write_text("no certificate")
     return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC))
 
@@ -112,7 +112,7 @@ TRIGGERS = {
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
         Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
-        Code.FD140: certificate_of_nobody,
+        Code.FD140: unreadable_certificate,
         Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
         Code.FD150: lambda _: inventory.check(
             [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)
@@ -156,12 +156,12 @@ TRIGGERS = {
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },
     Stage.RUN: {
-        Code.FD169: lambda _: [_metastore_server.problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})],
+        Code.FD169: lambda _: [_metastore_server.server_problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})],
         Code.FD215: lambda _: [
-            State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).problem("3.3.2", set(), "A" * 44)
+            State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).state_problem("3.3.2", set(), "A" * 44)
         ],
-        Code.FD216: lambda _: [State({"alembic_version": "newer"}, set(), "", "").problem("3.3.2", {"older"}, "")],
-        Code.FD178: lambda _: [_metastore_server.problem("url", "postgresql", "14", 3, {"version": "PostgreSQL 13.21"})],
+        Code.FD216: lambda _: [State({"alembic_version": "newer"}, set(), "", "").state_problem("3.3.2", {"older"}, "")],
+        Code.FD178: lambda _: [_metastore_server.server_problem("url", "postgresql", "14", 3, {"version": "PostgreSQL 13.21"})],
     },
 }
 

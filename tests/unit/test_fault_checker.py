@@ -25,7 +25,7 @@ def answers(*ends, failed=()):
     ("rows", "seconds"),
     [
         (answers(9, 10, 11, 12, 20, 21), 8),
-        # Before the fault nobody cares.
+        # Before the fault it does not count.
         (answers(1, 9.5, 10.5, 11, 20), 9),
         (answers(1, 10.5, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20), 1),
         (answers(9, 10.1, failed=[11, 12, 13]), 9.9),
@@ -50,7 +50,7 @@ def test_writes():
         {"id": "recovered", "ok": False},
         {"id": "refused", "ok": False},
     ]
-    assert checker.writes(attempts, ["kept", "doubled", "doubled", "recovered", "stranger"]) == checker.Writes(
+    assert checker.writes(attempts, ["kept", "doubled", "doubled", "recovered", "unknown"]) == checker.Writes(
         attempted=5, acknowledged=3, lost=1, unexpected=1, recovered=1, duplicated=1
     )
 

@@ -88,7 +88,7 @@ def test_no_variable_of_ours_is_used_without_a_default():
         if path.suffix == ".py":
             continue
         for name in re.findall(r"(?<![\w./-])airflow_[a-z0-9_]+\b(?!\.py|\s*:\s*\S*\.yml|\.conf|\.service)", text):
-            # Names of groups, tests of the collection's own files, and keys of the model.
+            # Names of groups, tests of our files, and keys of the model.
             if name not in known and not re.fullmatch(
                 r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results|lease|sched_)|airflow_release\w*", name
             ):

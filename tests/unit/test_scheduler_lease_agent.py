@@ -366,7 +366,7 @@ def test_only_confirmed_renewals_notify_the_watchdog(pair, clock):
 
 
 def test_the_agent_says_whether_its_host_is_healthy(pair, clock):
-    """To airflow-health: with a process it looks at that, else it takes what stands here."""
+    """For airflow-health: with a process it checks that, else it reads this state."""
     first, second = pair
     assert second.agent.status()["unhealthy"] == "standby, no scheduler is active"
     activated(pair, clock)
@@ -382,7 +382,7 @@ def test_the_agent_says_whether_its_host_is_healthy(pair, clock):
     assert first.agent.status()["unhealthy"] == "the scheduler did not start"
 
 
-def test_a_standby_is_not_killed_when_the_metastore_is_away(pair, clock):
+def test_a_standby_is_not_killed_when_the_metastore_is_unavailable(pair, clock):
     pair[0].line.fault = "lost"
     run(clock, pair[:1], 30)
     assert pair[0].notified.count("WATCHDOG=1") > 3
@@ -535,7 +535,7 @@ def test_a_clock_that_is_put_back_ends_an_epoch_at_worst(pair, clock, server):
             clock.now += 0.5
 
 
-def test_an_agent_that_is_stopped_while_the_metastore_is_away_ends_all_the_same(pair, clock):
+def test_an_agent_that_is_stopped_while_the_metastore_is_unavailable_ends_all_the_same(pair, clock):
     first, _second = activated(pair, clock)
     first.line.fault = "lost"
     first.agent.ending = True
@@ -782,7 +782,7 @@ def test_the_kernel_kills_an_agent_that_hangs():
 
 
 def test_only_members_of_its_own_group_are_its_schedulers_processes():
-    """Without killing anybody: this process and its siblings share a group here."""
+    """Without a kill: this process and its siblings share a group here."""
     scheduler = lease.Scheduler(["true"])
     with subprocess.Popen(["sleep", "30"]) as process:
         assert process.pid in scheduler._others()

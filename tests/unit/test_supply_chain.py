@@ -120,7 +120,7 @@ def test_every_locked_package_has_a_hash():
             assert re.fullmatch(r"\S+==\S+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), f"{lock.name}: {line[:60]}"
 
 
-# What would let something in that nobody has signed or summed.
+# What would admit packages without a signature or checksum.
 OPEN_DOORS = {
     "allow_unauthenticated": r"allow_unauthenticated|allow[-_]downgrade.*apt|--force-yes|--allow-unauthenticated",
     "an apt repository or key": r"apt_repository|apt_key|deb822_repository|trusted=yes|sources\.list",

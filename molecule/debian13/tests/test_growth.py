@@ -44,7 +44,7 @@ def members(cluster):
 
 
 def leader_of(cluster):
-    """The metastore host that leads; mq1 as long as nobody else does."""
+    """The metastore host that leads; mq1 as long as no other one does."""
     return next((host for host, role in members(cluster).items() if role == "leader"), "mq1")
 
 

@@ -13,7 +13,7 @@ from cluster_access import CANARY, access, wait_until
 
 def configuration(**settings: str) -> airflow.Configuration:
     """How the client reaches the cluster and what it trusts."""
-    return airflow.Configuration(host=access().url, ssl_ca_cert=access().authority or None, **settings)
+    return airflow.Configuration(host=access().url, ssl_ca_cert=access().ca_file or None, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,12 @@ def test_a_wrong_password_gets_no_token() -> None:
     assert "access_token" not in answer.text
 
 
-def test_without_a_token_nothing_is_told() -> None:
+def test_without_a_token_nothing_is_answered() -> None:
     with (
-        airflow.ApiClient(configuration()) as stranger,
+        airflow.ApiClient(configuration()) as unauthenticated,
         pytest.raises(airflow.ApiException) as refused,
     ):
-        airflow.DAGApi(stranger).get_dags()
+        airflow.DAGApi(unauthenticated).get_dags()
     assert refused.value.status == 401
 
 
@@ -95,7 +95,7 @@ def test_task_logs_of_all_workers_are_readable(client: airflow.ApiClient, run: a
 
 
 def test_the_run_can_be_awaited_over_the_asynchronous_database_engine(token: str, run: airflow.DAGRunResponse) -> None:
-    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without anybody noticing."""
+    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without any other sign."""
     answer = requests.get(
         f"{access().url}/api/v2/dags/{CANARY}/dagRuns/{run.dag_run_id}/wait",
         params={"interval": 1},

@@ -23,7 +23,7 @@ def browser() -> Iterator[Browser]:
     if not path:
         pytest.fail("no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in CHROMIUM")
     expect.set_options(timeout=TIMEOUT_MS)
-    # Chromium's own sandbox needs rights that a container seldom has; it opens nothing here but our cluster.
+    # Chromium's own sandbox needs rights that containers lack; it opens nothing here but our cluster.
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield launched
@@ -47,8 +47,8 @@ def run_id() -> str:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    """A window in which somebody has logged in."""
-    # The machine's browser does not know the cluster's authority; test_tls.py proves the certificate.
+    """A window of a user who has logged in."""
+    # The machine's browser does not trust the cluster's CA; test_tls.py verifies the certificate.
     window = browser.new_page(ignore_https_errors=True)
     window.set_default_timeout(TIMEOUT_MS)
     cluster = access()
@@ -112,7 +112,7 @@ def test_a_login_survives_the_loss_of_each_webserver(page: Page, run_id: str) ->
     """Each webserver is stopped in turn, the one that served the login among them."""
     hosts = [host["name"] for host in access().model["hosts_of"]["webserver"]]
     if len(hosts) < 2:
-        pytest.skip("one webserver: there is none left to serve anybody")
+        pytest.skip("one webserver: there is none left to serve users")
     for host in hosts:
         service(host, UNIT, "stopped")
         try:

@@ -1,4 +1,4 @@
-"""The machine of a store is lost with all that was on it, and an empty one takes its name."""
+"""A machine with stateful services is lost with its data, and an empty one takes its name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def queues(cluster):
 
 
 def processes(cluster):
-    """Main processes of the stores on the hosts that are left."""
+    """Main processes of the stateful services on the remaining hosts."""
     show = ["systemctl", "show", "--property=Id,MainPID", "etcd.service", "patroni.service", "rabbitmq-server.service"]
     return {host: cluster.run(host, *show) for host in ("store2", "store3")}
 

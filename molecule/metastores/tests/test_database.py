@@ -28,7 +28,7 @@ GREETINGS = {"postgresql": (b"", b"N"), "mysql": (len(_MYSQL).to_bytes(3, "littl
 
 @contextlib.contextmanager
 def plain_server(address, greeting):
-    """Port of a server on this machine, and what it was told: it says the first part of a greeting, then hears, then says the other one."""
+    """Port of a server on this machine, and what it received: it sends the first part of a greeting, then reads, then sends the other one."""
     said = []
 
     class Handler(socketserver.BaseRequestHandler):
@@ -81,14 +81,14 @@ def test_every_connection_is_encrypted(engine, host_named, host, file):
     assert cipher.strip()
 
 
-@pytest.mark.parametrize("impostor", ["has another name", "is proved by somebody else", "offers no encryption"])
-def test_nobody_passes_for_the_server(engine, cluster, host_named, server, impostor):
-    """Neither the server under a name that is not in its certificate, nor with an authority that did not sign it, nor in plain text."""
+@pytest.mark.parametrize("impostor", ["has another name", "has a certificate by another CA", "offers no encryption"])
+def test_no_impostor_passes_for_the_server(engine, cluster, host_named, server, impostor):
+    """Neither the server under a name that is not in its certificate, nor with a CA that did not sign it, nor in plain text."""
     host = host_named("master1")
     if impostor == "has another name":
         # That of its container leads to it, and its certificate has only the address.
         code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"host": server.backend.name})
-    elif impostor == "is proved by somebody else":
+    elif impostor == "has a certificate by another CA":
         theirs = {"sslrootcert": "/etc/airflow/secrets/ca.crt"}
         if engine == "mysql":
             theirs = {"read_default_file": "/tmp/impostor.cnf"}

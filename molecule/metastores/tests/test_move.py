@@ -41,7 +41,7 @@ def test_mariadb_is_refused_before_any_service_is_touched(host_named):
 
 
 @pytest.mark.usefixtures("on_mysql")
-def test_a_cluster_begins_anew_in_mysql():
+def test_a_cluster_begins_with_an_empty_mysql():
     ansible(SITE, program="ansible-playbook", timeout=1200)
     again = recap(ansible(SITE, program="ansible-playbook", timeout=600))
     assert again

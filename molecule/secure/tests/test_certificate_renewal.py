@@ -1,4 +1,4 @@
-"""Certificates are made anew by the same play that made them, and no user notices."""
+"""The play that created the certificates renews them, and no user notices."""
 
 from __future__ import annotations
 

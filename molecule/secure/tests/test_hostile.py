@@ -1,4 +1,4 @@
-"""Somebody who is on the network or in a task tries doors: he is refused, and everybody else is still served."""
+"""An attacker on the network or in a task is refused at every port, and users are still served."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import requests
 from cluster_access import CANARY, access
 
-# A client with what the host has for itself, and with what it is told. Prints the error, or what the statement returned.
+# A client with the certificates of the host, and with the given options. Prints the error, or what the statement returned.
 STATEMENT = """
 import json, psycopg2, sys
 from urllib.parse import urlsplit
@@ -205,7 +205,7 @@ def test_a_run_is_not_named_like_a_path(cluster, token, run_id):
 def open_socket(cluster):
     """A TLS connection to the load balancer."""
     url = urlsplit(cluster.url)
-    context = ssl.create_default_context(cafile=cluster.authority)
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     return context.wrap_socket(socket.create_connection((url.hostname, url.port), timeout=20), server_hostname=url.hostname)
 
 
@@ -241,7 +241,7 @@ def test_headers_that_are_too_much_or_ambiguous_are_refused(cluster, lines):
     served()
 
 
-def test_slow_clients_are_sent_away_and_nobody_waits_for_them(cluster):
+def test_slow_clients_are_disconnected_and_delay_no_other(cluster):
     """Three hundred at once, each with a line of its request every other second."""
     slow = [open_socket(cluster) for _ in range(300)]
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""A host that is gone without a word holds nothing for long: no lock, no message, no login."""
+"""A host that vanishes holds nothing for long: no lock, no message, no login."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def test_a_client_that_is_gone_is_forgotten(host_named, layer):
         try:
             client.communicate()
             assert held()
-            wait_until("the load balancer forgets it", lambda: not held(), FORGOTTEN_SECONDS, promised=True)
+            wait_until("the load balancer drops it", lambda: not held(), FORGOTTEN_SECONDS, promised=True)
         finally:
             host_named(LOST).check_output("nft delete table inet gone")

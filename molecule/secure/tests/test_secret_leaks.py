@@ -25,8 +25,8 @@ def secret_values(cluster):
     """Every secret of the cluster by name: as it is, as it stands in a URL, and a line of each private key."""
     values = {name: value for name, value in cluster.secrets.items() if isinstance(value, str)}
     if cluster.model["tls"]["enabled"]:
-        kept = yaml.safe_load(Path(cluster.authority).with_name(".airflow_certificates.yml").read_text())
-        for host, pair in {"authority": kept["authority"], **kept["hosts"]}.items():
+        kept = yaml.safe_load(Path(cluster.ca_file).with_name(".airflow_certificates.yml").read_text())
+        for host, pair in {"ca": kept["ca"], **kept["hosts"]}.items():
             values[f"key of {host}"] = pair["key"].splitlines()[1]
     quoted = {f"{name}, quoted": quote(value, safe="") for name, value in values.items()}
     return {name: value for name, value in {**values, **quoted}.items() if len(value) >= 12}

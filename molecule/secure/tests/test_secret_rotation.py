@@ -1,4 +1,4 @@
-"""Every secret is made anew while users and tasks go on, and none of the old ones opens anything."""
+"""Every secret is replaced while users and tasks go on, and none of the old ones is accepted."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def query(host_named, text):
 
 
 def log_in(host, url):
-    """What PostgreSQL says to somebody with ``url``; empty when it lets him in."""
+    """What PostgreSQL answers to a login with ``url``; empty when it accepts it."""
     code = "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: print(error)"
     command = ["docker", "exec", "--interactive", access().containers[host], "/opt/airflow/current/bin/python", "-c", code]
     return subprocess.run(command, input=url, capture_output=True, text=True, check=True).stdout
@@ -193,7 +193,7 @@ def test_nothing_is_left_to_do():
 
 @contextlib.contextmanager
 def logged_in(host, url):
-    """Somebody on ``host`` who is logged in to the metastore with ``url``, and stays."""
+    """A session in the metastore from ``host`` with ``url``, which stays open."""
     stay = "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', flush=True)\nsys.stdin.read()"
     command = ["docker", "exec", "--interactive", access().containers[host], "/opt/airflow/current/bin/python", "-c", stay]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
@@ -235,7 +235,7 @@ def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
     url = url_of(host_named, "master1", "sql_alchemy_conn")
     with Load(before, seconds=15) as load:
         load.stopped.wait(10)
-    # A user that somebody still is keeps its login, and the next run finishes.
+    # A user with an open session keeps its login, and the next run finishes.
     with logged_in("master1", url), pytest.raises(RuntimeError, match=r"FD164 airflow\w* should be out of use and still has 1 sessions"):
         rotate(["jwt_secret", "metastore_password"])
     rotate([])

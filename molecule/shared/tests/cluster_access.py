@@ -32,7 +32,7 @@ class Access:
     secrets: dict[str, str]
     containers: dict[str, str]
     # Path of the certificate that proves the cluster's servers; empty without TLS.
-    authority: str
+    ca_file: str
 
     @property
     def password(self) -> str:
@@ -90,10 +90,10 @@ def access() -> Access:
         path = Path(folder) / "access.json"
         ansible(str(HERE / "cluster_access.yml"), "-e", f"access_file={path}", program="ansible-playbook")
         found = json.loads(path.read_text(encoding="utf-8"))
-    if found["authority"]:
+    if found["ca_file"]:
         # Where requests and urllib look for it.
-        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(Path(found["authority"]).resolve())
-    return Access(found["model"], found["secrets"], found["containers"], found["authority"])
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(Path(found["ca_file"]).resolve())
+    return Access(found["model"], found["secrets"], found["containers"], found["ca_file"])
 
 
 def service(host: str, unit: str, state: str) -> None:

@@ -66,8 +66,8 @@ def test_there_is_no_guest(member, cluster):
 @pytest.mark.group("rabbitmq")
 def test_a_task_may_hold_its_message_for_days(member, cluster, host_named):
     wanted = cluster.model["nodes"][member]["rabbitmq"]["consumer_timeout_seconds"] * 1000
-    in_force = host_named(member).check_output("rabbitmqctl --quiet eval 'application:get_env(rabbit, consumer_timeout).'")
-    assert in_force == f"{{ok,{wanted}}}"
+    effective = host_named(member).check_output("rabbitmqctl --quiet eval 'application:get_env(rabbit, consumer_timeout).'")
+    assert effective == f"{{ok,{wanted}}}"
 
 
 @pytest.mark.group("rabbitmq")

@@ -1,4 +1,4 @@
-"""Rules that nobody confirms are taken back, those that somebody takes away come back, and other people's tables are not ours."""
+"""Unconfirmed rules are replaced by the earlier ones, rules that were removed by hand return, other tables do not change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EMPTY = "nft 'flush chain inet flightdeck input; add rule inet flightdeck input 
 def name(cluster):
     if not cluster.model["firewall"]:
         pytest.skip("the scenario has no firewall")
-    # Nothing else depends on a worker, while nobody reaches it.
+    # Nothing else depends on a worker while it cannot be reached.
     return cluster.model["hosts_of"]["worker"][-1]["name"]
 
 
@@ -40,7 +40,7 @@ def firewall(name, cluster):
     )
 
 
-def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
+def test_unconfirmed_rules_are_replaced_by_the_earlier_ones(name, host_named, firewall):
     host = host_named(name)
     before = host.check_output(TABLE)
     arguments = {"rules": SHUT, "guard_seconds": GUARD_SECONDS, "confirm": False}
@@ -53,7 +53,7 @@ def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
 
 
 @pytest.mark.parametrize("damage", [EMPTY, "systemctl stop flightdeck-firewall"], ids=["emptied", "stopped"])
-def test_rules_that_somebody_took_away_are_put_back(name, host_named, firewall, damage):
+def test_rules_that_were_removed_by_hand_return(name, host_named, firewall, damage):
     host = host_named(name)
     before, rules = host.check_output(TABLE), host.check_output("cat /etc/flightdeck/firewall.nft") + "\n"
     host.check_output(damage)

@@ -1,4 +1,4 @@
-"""Each host holds the secrets that its components need, and nobody else can read them."""
+"""Each host holds the secrets that its components need, and no other user can read them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,6 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
 
-# Of the components of every cluster; of an optional one, what the catalogue says.
-NEEDED_3 = {
-    **{name: set(component.secrets[3]) for name, component in COMPONENT.items() if component.optional},
-    "webserver": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"},
-    "scheduler": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"},
-    "dag_processor": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"},
-    "triggerer": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"},
-    "worker": {"broker_url", "result_backend", "api_secret_key"},
-}
-
 
 def modes_of(cluster, name):
     """Modes of the components of a host."""
@@ -25,7 +15,7 @@ def modes_of(cluster, name):
     return [mode for mode in MODES if mode.name in [wrapper["name"] for wrapper in wrappers]]
 
 
-def authorities(cluster):
+def ca_files(cluster):
     """The certificates that every Airflow process may need."""
     tls = {"ca.crt"} if cluster.model["tls"]["enabled"] else set()
     return tls | ({"metastore_ca.crt"} if "metastore_ca" in cluster.secrets else set())
@@ -46,8 +36,8 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
         if cluster.model["version"]["major"] >= 3:
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
             components = cluster.model["nodes"][name]["components"]
-            needed = set().union(*(NEEDED_3[component] for component in components))
-            needed |= authorities(cluster)
+            needed = {file for component in components for file in COMPONENT[component].secrets[3]}
+            needed |= ca_files(cluster)
             needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
             if cluster.model["tls"]["enabled"] and any(COMPONENT[component].certificate for component in components):
                 needed |= {"server.crt", "server.key"}

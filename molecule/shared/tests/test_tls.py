@@ -1,4 +1,4 @@
-"""Nothing that crosses the network is readable, and nobody can pretend to be a server of the cluster."""
+"""Nothing that crosses the network is readable, and no other machine can pretend to be a server of the cluster."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def encrypted(cluster):
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
-    """The certificate of another authority with the same name."""
-    path = tmp_path_factory.mktemp("stranger") / "ca.crt"
-    path.write_text(certificates.make_authority("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
+def other_ca(tmp_path_factory):
+    """The certificate of another CA with the same name."""
+    path = tmp_path_factory.mktemp("other") / "ca.crt"
+    path.write_text(certificates.make_ca("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
     return str(path)
 
 
@@ -67,15 +67,15 @@ def handshake(address, port, context, *, postgresql=False):
             return secure.version()
 
 
-def test_every_server_proves_its_address(cluster):
-    context = ssl.create_default_context(cafile=cluster.authority)
+def test_the_certificate_of_every_server_has_its_address(cluster):
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     found = {what: handshake(address, port, context) for what, address, port in endpoints(cluster)}
     found |= {what: handshake(address, port, context, postgresql=True) for what, address, port in metastores(cluster)}
     assert set(found.values()) == {"TLSv1.3"}, found
 
 
-def test_another_authority_proves_nothing(cluster, stranger):
-    context = ssl.create_default_context(cafile=stranger)
+def test_another_ca_is_refused(cluster, other_ca):
+    context = ssl.create_default_context(cafile=other_ca)
     for _what, address, port in endpoints(cluster):
         with pytest.raises(ssl.SSLCertVerificationError):
             handshake(address, port, context)
@@ -85,7 +85,7 @@ def test_another_authority_proves_nothing(cluster, stranger):
 
 
 def test_old_protocols_are_refused(cluster):
-    context = ssl.create_default_context(cafile=cluster.authority)
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     for what, address, port in endpoints(cluster):
@@ -116,7 +116,7 @@ def test_the_metastore_wants_encryption(cluster, host_named):
         assert "no encryption" in refused.stderr
 
 
-def test_nobody_is_the_user_of_the_health_check(cluster, host_named):
+def test_the_user_of_the_health_check_does_not_exist(cluster, host_named):
     for host in cluster.model["hosts_of"]["metastore"]:
         roles = host_named(host["name"]).check_output("psql -U postgres -h /var/run/postgresql -At -c 'SELECT rolname FROM pg_roles'")
         assert "flightdeck_check" not in roles.split()

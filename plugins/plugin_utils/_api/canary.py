@@ -32,14 +32,14 @@ class Seen:
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     samples: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    strangers: dict[str, Counter[str]] = field(default_factory=dict)
+    unexpected: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, instance: Mapping[str, Any], hosts: Mapping[str, str], expected: Sequence[str]) -> None:
         """Count a finished probe. ``hosts`` maps every name and address of a node to its name."""
         queue = str(instance["queue"])
         name = node_of(str(instance.get("hostname") or ""), hosts)
         if name not in expected:
-            self.strangers.setdefault(queue, Counter())[name] += 1
+            self.unexpected.setdefault(queue, Counter())[name] += 1
             return
         self.counts.setdefault(queue, Counter())[name] += 1
         self.samples.setdefault((queue, name), dict(instance))
@@ -175,7 +175,7 @@ class Canary:
         rows = []
         for queue, names in sorted(self.queues.items()):
             counts = self.seen.counts.get(queue, Counter())
-            total = sum(counts.values()) + sum(self.seen.strangers.get(queue, Counter()).values())
+            total = sum(counts.values()) + sum(self.seen.unexpected.get(queue, Counter()).values())
             for name in names:
                 if not counts[name]:
                     detail = f"ran none of {total} tasks of this queue" if total else "no task of this queue was run by any worker"
@@ -184,10 +184,8 @@ class Canary:
                 problem = self.log_problem(self.seen.samples[queue, name])
                 text = f"{counts[name]} of {total} tasks, " + (problem or "log read through the API")
                 rows.append(row(f"canary {queue}", name, "failed" if problem else "ok", text))
-            for stranger, count in sorted(self.seen.strangers.get(queue, Counter()).items()):
-                rows.append(
-                    row(f"canary {queue}", stranger, "failed", f"ran {count} tasks, but is no worker of this queue in the inventory")
-                )
+            for host, count in sorted(self.seen.unexpected.get(queue, Counter()).items()):
+                rows.append(row(f"canary {queue}", host, "failed", f"ran {count} tasks, but is no worker of this queue in the inventory"))
         if trouble:
             rows.append(row("canary", "-", "failed", trouble))
         return rows

@@ -62,18 +62,18 @@ class WebRequest(urllib.request.Request):
             raise ValueError(f"{url} is neither an http:// nor an https:// address")
 
 
-def trusting(authority: str) -> urllib.request.OpenerDirector:
-    """Opens requests to servers that the machine's authorities prove or, if not empty, the certificate ``authority`` (PEM)."""
+def trusting(ca: str) -> urllib.request.OpenerDirector:
+    """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in PEM)."""
     context = ssl.create_default_context()
-    if authority:
-        context.load_verify_locations(cadata=authority)
+    if ca:
+        context.load_verify_locations(cadata=ca)
     return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
 class Api:
     """Requests to one cluster through its load balancer.
 
-    ``url`` is what users open, without a path of the API; ``authority`` is a certificate to trust besides the
+    ``url`` is what users open, without a path of the API; ``ca`` is a certificate to trust besides the
     machine's own. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
     """
 
@@ -84,7 +84,7 @@ class Api:
         user: str,
         password: str,
         deadline: Deadline,
-        authority: str = "",
+        ca: str = "",
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
@@ -92,7 +92,7 @@ class Api:
         self.deadline = deadline
         self._password = password
         self._pause = pause
-        self._opener = trusting(authority)
+        self._opener = trusting(ca)
         self._authorization = ""
 
     def login(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Row, row
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import ORDER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS, ORDER
 
 BAD = frozenset({"failed", "unreachable"})
 _HEADINGS = ("COMPONENT", "HOST", "STATE", "DETAIL")
@@ -23,7 +23,7 @@ def host_rows(host: str, found: Mapping[str, Any] | None) -> list[Row]:
     if "rows" not in found:
         # A connection that breaks before the module answers says so there.
         reason = found.get("module_stderr") or found.get("msg")
-        return [row("host", host, "failed", f"its services could not be looked at: {one_line(reason)}")]
+        return [row("host", host, "failed", f"its services could not be checked: {one_line(reason)}")]
     return [{**line, "host": host} for line in found["rows"]]
 
 
@@ -32,10 +32,11 @@ def health_rows(url: str, answer: Mapping[str, Any] | str, groups: Iterable[str]
     if isinstance(answer, str):
         return [row("health", "-", "failed", f"{url}: {answer}")]
     rows = []
-    wanted = {"metadatabase": True, "scheduler": True, **{name: name in groups for name in ("dag_processor", "triggerer")}}
+    groups = set(groups)
+    wanted = {"metadatabase": True, **{component: component in groups for component in HEARTBEATS}}
     for name, needed in wanted.items():
         state = (answer.get(name) or {}).get("status")
-        # Airflow 2.11 says null of a dag_processor or triggerer that never ran.
+        # Airflow 2.11 says null of a component that never ran.
         if not needed and state is None:
             continue
         rows.append(row(f"health {name}", "-", "ok" if state == "healthy" else "failed", f"{state or 'unknown'} according to {url}"))
@@ -81,7 +82,7 @@ def verdict(name: str, rows: Sequence[Row], not_asked: Sequence[str]) -> tuple[b
     bad = [line for line in rows if line["state"] in BAD]
     left_out = f" ({len(not_asked)} hosts not asked: {', '.join(not_asked)})" if not_asked else ""
     if not rows:
-        return False, f"cluster {name}: nothing was looked at{left_out}"
+        return False, f"cluster {name}: nothing was checked{left_out}"
     if not bad:
         return True, f"cluster {name}: all {len(rows)} findings are good{left_out}"
     texts = [f"{line['component']}{'' if line['host'] == '-' else ' on ' + line['host']}: {line['detail']}" for line in bad[:_SHOWN]]

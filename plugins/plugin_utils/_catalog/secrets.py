@@ -72,7 +72,7 @@ ROTATABLE = tuple(name for name in GENERATED if name != "digest_key")
 # Variables by which the user names the accounts of passwords.
 ACCOUNTS = {secret.name: secret.variable for secret in SECRETS if secret.variable}
 PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)
-# Secrets of accounts that only the collection's own PostgreSQL has.
+# Secrets of accounts that only the managed PostgreSQL has.
 OWN_SECRETS = tuple(secret.name for secret in SECRETS if secret.server == "metastore")
 METASTORE_URLS = ("metastore_url", "metastore_owner_url", "result_backend_url")
 METASTORE_GIVEN = (*METASTORE_URLS, "metastore_ca")

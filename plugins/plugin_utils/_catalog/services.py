@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
+
 # What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The name of an optional
 # service is one, too: the service has a host.
-CONDITIONS = ("tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis", "remote_control")
+CONDITIONS = ("tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "managed_metastore", "rabbitmq", "redis", "remote_control")
 MANY = "1 or more"
 # Majors of Airflow.
 MAJORS = (2, 3)
@@ -24,7 +26,8 @@ class Port:
 
     ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``; without any only the
     host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such as ``1000-1010``, or ``vrrp``, the
-    protocol. The port is there when all of ``when`` hold.
+    protocol. The port is there when all of ``when`` hold. ``log_option`` is the option of ``[logging]`` that names it to Airflow, where
+    webservers fetch the logs of tasks from it.
     """
 
     purpose: str
@@ -34,6 +37,7 @@ class Port:
     when: tuple[str, ...] = ()
     # Peers that there are under another condition, too.
     peers_when: tuple[tuple[str, str], ...] = ()
+    log_option: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,12 +127,25 @@ class BrokerAccount:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """What a component writes to the metastore, as a job, to show that it is alive.
+
+    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every ``interval``.
+    """
+
+    threshold: str = ""
+    interval: str = ""
+
+
+@dataclass(frozen=True)
 class Component(Service):
     """One of Airflow's own services.
 
     ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
     name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major. The load balancers serve
-    its first port as ``fronts``; the first of these also shows whether its unit works.
+    its first port as ``fronts``; the first of these also shows whether its unit works. Airflow's health page has the state of each that
+    has a ``heartbeat``. ``sessions`` is how many each of its processes may have in the metastore at worst: a pool of 5 and an overflow of
+    10 for each engine (Airflow's defaults). In the majors ``parses_dags`` its hosts need the DAGs.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
@@ -136,6 +153,9 @@ class Component(Service):
     broker_account: BrokerAccount | None = None
     sections: tuple[str, ...] = ()
     secrets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
+    sessions: int = 0
+    parses_dags: tuple[int, ...] = ()
 
 
 ETCD_CLIENT_PORT = 2379
@@ -171,6 +191,11 @@ _METASTORE_CLIENTS = ("webserver", *_EXECUTION_CLIENTS)
 _BROKER_CLIENTS = ("scheduler", "worker", "flower")
 
 
+def _versions(package: str) -> str:
+    """The versions of ``package``, a field of Platform, in the releases of Debian."""
+    return " and ".join(str(getattr(platform, package)) for platform in PLATFORMS.values())
+
+
 def _component(
     name: str,
     title: str,
@@ -187,6 +212,9 @@ def _component(
     needs: Mapping[str, str] | None = None,
     broker_account: BrokerAccount | None = None,
     hosts: str = MANY,
+    heartbeat: Heartbeat | None = None,
+    sessions: int = 0,
+    parses_dags: tuple[int, ...] = (),
 ) -> Component:
     return Component(
         name=name,
@@ -208,6 +236,9 @@ def _component(
         hosts=hosts,
         sections=sections,
         secrets=secrets,
+        heartbeat=heartbeat,
+        sessions=sessions,
+        parses_dags=parses_dags,
     )
 
 
@@ -230,7 +261,7 @@ SERVICES: tuple[Service, ...] = (
         units=("etcd.service",),
         processes=("etcd",),
         accounts=("etcd",),
-        one_release="etcd 3.4 and 3.5 together are a state of an upgrade, not one to live with",
+        one_release=f"etcd {_versions('etcd')} together are a state of an upgrade, not one to live with",
     ),
     Service(
         "metastore",
@@ -248,7 +279,7 @@ SERVICES: tuple[Service, ...] = (
         units=("postgresql@*.service", "postgresql.service", "patroni.service"),
         processes=("postgres", "patroni"),
         accounts=("postgres",),
-        one_release="PostgreSQL 15 and 17 cannot follow each other",
+        one_release=f"PostgreSQL {_versions('postgresql')} cannot follow each other",
         status=("metastore",),
     ),
     Service(
@@ -276,7 +307,7 @@ SERVICES: tuple[Service, ...] = (
         units=("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
         processes=("beam.smp", "epmd", "erl_child_setup"),
         accounts=("rabbitmq", "epmd"),
-        one_release="RabbitMQ 3.10 and 4.0 form no cluster together",
+        one_release=f"RabbitMQ {_versions('rabbitmq')} form no cluster together",
         status=("rabbitmq", "quorum"),
     ),
     Service(
@@ -304,7 +335,7 @@ SERVICES: tuple[Service, ...] = (
             Port("UI and API", ("users",), variable="airflow_haproxy_https_port", when=("tls",)),
             Port("redirect to the UI", ("users",), variable="airflow_haproxy_web_port", when=("tls",)),
             Port("execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)),
-            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("own_metastore",)),
+            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("managed_metastore",)),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
             Port("Flower", ("users",), variable="airflow_haproxy_flower_port", when=("flower",)),
@@ -358,6 +389,7 @@ SERVICES: tuple[Service, ...] = (
         ),
         memory_mb=300,
         certificate=True,
+        sessions=20,
         sections=("api", "api_auth", "execution_api", "fab", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
@@ -369,6 +401,9 @@ SERVICES: tuple[Service, ...] = (
         "scheduler",
         "airflow-scheduler",
         memory_mb=400,
+        heartbeat=Heartbeat("scheduler_health_check_threshold", "scheduler_heartbeat_sec"),
+        sessions=15,
+        parses_dags=(2,),
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
@@ -380,6 +415,9 @@ SERVICES: tuple[Service, ...] = (
         "DAG processor",
         "airflow-dag-processor",
         memory_mb=400,
+        heartbeat=Heartbeat(),
+        sessions=20,
+        parses_dags=MAJORS,
         sections=("operators",),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
@@ -390,21 +428,26 @@ SERVICES: tuple[Service, ...] = (
         "triggerer",
         "triggerer",
         "airflow-triggerer",
-        ports=(Port("task logs of the triggerer", ("webserver",), variable="airflow_triggerer_log_port"),),
+        ports=(
+            Port("task logs of the triggerer", ("webserver",), variable="airflow_triggerer_log_port", log_option="trigger_log_server_port"),
+        ),
         memory_mb=300,
+        heartbeat=Heartbeat("triggerer_health_check_threshold", "job_heartbeat_sec"),
+        sessions=15,
         sections=("api", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key: its tasks talk to
-    # the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
+    # its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
         "airflow-worker@*",
-        ports=(Port("task logs of the worker", ("webserver",), variable="airflow_worker_log_port"),),
+        ports=(Port("task logs of the worker", ("webserver",), variable="airflow_worker_log_port", log_option="worker_log_server_port"),),
+        parses_dags=MAJORS,
         sections=("api", "celery", "celery_broker_transport_options", "operators", "workers"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "broker_url", "result_backend", "api_secret_key"),
@@ -471,6 +514,9 @@ HOST_PORT_VARIABLES = ("airflow_webserver_port", "airflow_worker_log_port")
 PORT_VARIABLES = tuple(
     sorted({port.variable for service in SERVICES for port in service.ports if port.variable} - set(HOST_PORT_VARIABLES))
 )
+HEARTBEATS: Mapping[str, Heartbeat] = MappingProxyType({each.name: each.heartbeat for each in COMPONENT.values() if each.heartbeat})
+# By component that has logs of tasks, where it serves them.
+LOG_PORTS: Mapping[str, Port] = MappingProxyType({each.name: port for each in SERVICES for port in each.ports if port.log_option})
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
 # First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 VARIABLE = "airflow_dags_dir"
-# Never part of a tree: version control, and byte code that each host's Python would make anew anyway.
+# Never part of a tree: version control, and byte code that each host's Python compiles again anyway.
 IGNORED_NAMES = frozenset({".git", "__pycache__"})
 IGNORED_PATTERNS = ("*.pyc",)
 # Length of a revision's name, in hexadecimal digits: enough to tell revisions apart, short enough to read.

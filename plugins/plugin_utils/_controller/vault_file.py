@@ -16,7 +16,7 @@ from ansible.parsing.vault import VaultLib, match_encrypt_secret
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Nobody else who asks for the same lock writes ``path`` meanwhile; makes its directory."""
+    """Holds the lock for writing ``path``, and creates its directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     directory = os.open(path.parent, os.O_RDONLY)
     try:

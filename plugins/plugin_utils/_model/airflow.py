@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
-    AUTHORITY,
-    BROKER_AUTHORITY,
-    METASTORE_AUTHORITY,
+    BROKER_CA,
+    CA,
+    METASTORE_CA,
     NOTHING,
     SERVER,
 )
@@ -20,8 +20,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts im
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``. Raises KeyError for no component."""
     own = COMPONENT[component].secrets[major]
-    broker = (BROKER_AUTHORITY,) if "broker_url" in own or COMPONENT[component].broker_account else ()
-    return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if COMPONENT[component].certificate else ()))
+    broker = (BROKER_CA,) if "broker_url" in own or COMPONENT[component].broker_account else ()
+    return (*own, CA, METASTORE_CA, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
 def unit_of(component: str, major: int, queue: str = "") -> str:
@@ -74,7 +74,7 @@ def secret_mounts(component: str, major: int, files: Iterable[str], directory: s
     any of them fails.
     """
     files = set(files)
-    # A certificate is public, and every process on the host may be told to look at it.
+    # A certificate is public, and every process on the host may be configured to read it.
     own = {**secret_sources(component, major, files), SERVER[0]: SERVER[0]}
     seen = {name: f"{directory}/{own[name]}" if name in own else NOTHING for name in sorted(files)}
     return [source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()]

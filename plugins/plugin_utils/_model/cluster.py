@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, METASTORE_CA, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BROKER_ACCOUNTS, COMPONENT, GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
@@ -60,13 +60,13 @@ DAGS_DIR = "dags"
 # Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy host: its DAGs
 # would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
-# Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
+# This user does not exist. PostgreSQL asks it for a password all the same, and that answer is all that a health check needs.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
 POOLER = "pgbouncer"
 
 
-def _coarse(least: int, needed: int) -> int:
+def _doubled_to(least: int, needed: int) -> int:
     """``needed`` rounded up to ``least`` or as many doublings of it as it takes."""
     while least < needed:
         least *= 2
@@ -81,7 +81,7 @@ class Model:
         self.settings = settings
         self.major = settings.major
         self.broker = broker.broker_of(settings)
-        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
+        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_CA}")
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
 
@@ -151,8 +151,8 @@ class Model:
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
             broker=ClusterBroker(kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control),
-            foreign_secrets=(
-                *broker.foreign_secrets(self.settings),
+            external_secrets=(
+                *broker.external_secrets(self.settings),
                 *(secrets_catalog.OWN_SECRETS if self.database.external else ()),
             ),
             tls=Tls(enabled=self.settings.tls, names=self.certificate_names()),
@@ -165,8 +165,7 @@ class Model:
             account=self.settings.user,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
             queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
-            modes=tuple(map(modes.share, self.modes)),
-            scheduler_lease=scheduler_lease.share(self.members("scheduler"), enabled=SCHEDULER_LEASE in self.modes),
+            modes={mode.name: modes.HOOKS[mode.name].share(self.members(mode.component), enabled=mode in self.modes) for mode in MODES},
             airflow_hosts=tuple(host.name for host in self.airflow_hosts()),
             database_host=database_host.name,
             database_owner=self.database_owner(database_host),
@@ -182,7 +181,7 @@ class Model:
     def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
         balancer = "haproxy" in host.groups
-        parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
+        parsing = any(self.major in services.COMPONENT[component].parses_dags for component in host.components)
         return Node(
             name=host.name,
             address=host.address,
@@ -198,7 +197,7 @@ class Model:
             pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
-            dags=self.dags() if parsing & host.groups else None,
+            dags=self.dags() if parsing else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
 
@@ -257,7 +256,7 @@ class Model:
                 Database(name="airflow_results", user="airflow_results", secret=secret_name("result_backend_password")),
             ),
             pooler=Account(user=POOLER, secret=secret_name("pgbouncer_password")) if self.settings.pgbouncer else None,
-            extra_users=scheduler_lease.users(self.members("scheduler")) if SCHEDULER_LEASE in self.modes else (),
+            extra_users=tuple(user for mode in self.modes for user in modes.HOOKS[mode.name].users(self.members(mode.component))),
             clients=tuple(self.peers(self.members("haproxy"))),
             check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
             config=self.settings.postgresql_config,
@@ -265,7 +264,7 @@ class Model:
 
     def max_connections(self) -> int:
         """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
-        return _coarse(200, self.connections_needed())
+        return _doubled_to(200, self.connections_needed())
 
     def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
@@ -278,7 +277,7 @@ class Model:
 
     def pools(self) -> dict[str, int]:
         """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
-        return {database: _coarse(50, needed) for database, needed in self.sessions().items()}
+        return {database: _doubled_to(50, needed) for database, needed in self.sessions().items()}
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
@@ -290,17 +289,14 @@ class Model:
     def sessions(self) -> dict[str, int]:
         """Sessions that Airflow may have at worst, by database.
 
-        Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
-        task slot for its results, and on 2.x three per slot for the tasks themselves.
+        Those of each process, which the catalogue has; a worker one connection per task slot for its results, and on 2.x three per slot
+        for the tasks themselves.
         """
-        per_host = {
-            "webserver": 20 * self.settings.webserver_workers,
-            "scheduler": 15,
-            "dag_processor": 20,
-            "triggerer": 15,
-        }
+        processes = {"webserver": self.settings.webserver_workers}
         slots = sum(host.most_slots for host in self.members("worker"))
-        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
+        tasks = 0 if self.major >= 3 else 3 * slots
+        for name, component in services.COMPONENT.items():
+            tasks += component.sessions * processes.get(name, 1) * len(self.members(name))
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
     def rabbitmq(self, host: Host) -> RabbitMq:
@@ -418,8 +414,8 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        found = {name: ports.number(COMPONENT[name].ports[0], host, self.settings) for name in host.components if COMPONENT[name].ports}
-        return {name: number for name, number in found.items() if isinstance(number, int)}
+        own = [COMPONENT[component] for component in host.components]
+        return {component.name: int(ports.number_of(port, host, self.settings)) for component in own for port in component.ports}
 
     def units(self, host: Host) -> Iterator[Unit]:
         """The units of the components of ``host``."""
@@ -449,13 +445,13 @@ class Model:
             user=user,
             secret=secret,
             path="airflow",
-            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.settings.tls else {})},
+            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{CA}") if self.settings.tls else {})},
         )
 
     def database_owner(self, host: Host) -> BuiltUrl | GivenUrl:
         """The URL that a migration on ``host`` connects with, past PgBouncer; it is in no file of a host."""
         if self.database.external:
-            return metastore_model.owner(self.settings, self.database.authority)
+            return metastore_model.owner(self.settings, self.database.ca_file)
         url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
         return replace(url, port=self.settings.ports["airflow_haproxy_metastore_port"])
 
@@ -464,20 +460,20 @@ class Model:
         if not self.database.external:
             return ()
         results = any("result_backend" in secrets_of(component, self.major) for component in host.components)
-        return metastore_model.logins(self.settings, self.database.authority, results)
+        return metastore_model.logins(self.settings, self.database.ca_file, results)
 
     def secret_files(self, host: Host) -> tuple[SecretFile, ...]:
         """The files under /etc/airflow/secrets that there may be on ``host``."""
         metastore: tuple[SecretFile, ...] = (
-            metastore_model.secret_files(self.settings, self.database.authority) if self.database.external else self.metastore_files(host)
+            metastore_model.secret_files(self.settings, self.database.ca_file) if self.database.external else self.metastore_files(host)
         )
         read = {name for component in COMPONENT.values() for name in component.secrets[self.major]}
-        plain = [*(name for name in secrets_catalog.GENERATED if name in read), *((AUTHORITY, *SERVER) if self.settings.tls else ())]
+        plain = [*(name for name in secrets_catalog.GENERATED if name in read), *((CA, *SERVER) if self.settings.tls else ())]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),
             *(PlainValue(file=name, secret=name) for name in plain),
-            *((PlainValue(file=METASTORE_AUTHORITY, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
+            *((PlainValue(file=METASTORE_CA, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
         )
 
     def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
@@ -491,9 +487,8 @@ class Model:
             replace(metastore, file="sql_alchemy_conn_async", scheme="postgresql+asyncpg", query=asyncpg),
             replace(results, scheme="db+postgresql+psycopg2", path="airflow_results"),
         )
-        if SCHEDULER_LEASE not in self.modes_of(host):
-            return files
-        return (*files, *scheduler_lease.secret_files(host, files, self.settings))
+        of_modes = (modes.HOOKS[mode.name].secret_files(host, files, self.settings) for mode in self.modes_of(host))
+        return (*files, *(file for more in of_modes for file in more))
 
     def config(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that every version has."""
@@ -507,8 +502,7 @@ class Model:
             },
             "logging": {
                 "base_log_folder": self.settings.log_dir,
-                "worker_log_server_port": host.log_port,
-                "trigger_log_server_port": self.settings.ports["airflow_triggerer_log_port"],
+                **{port.log_option: ports.number_of(port, host, self.settings) for port in services.LOG_PORTS.values()},
                 "colored_console_log": False,
             },
             **broker.config(self.settings, longest_drain_seconds(self.hosts)),
@@ -520,7 +514,7 @@ class Model:
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.settings.tls else {}
+        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{CA}"}} if self.settings.tls else {}
         if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
         settings: Config = {
@@ -529,7 +523,7 @@ class Model:
                 "execution_api_server_url": self.execution_url(host),
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
-            # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
+            # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,

@@ -72,7 +72,7 @@ class GivenUrl(Plain):
     """Variable of the inventory that gives it."""
     use: Literal["sync", "async", "migrations", "results"]
     """What the URL is for, which decides on its driver and its options."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that the server's certificate is checked against."""
 
 
@@ -309,7 +309,7 @@ class Redis(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     memory_share: float
     """Share of the host's memory, 0 to 1, that Redis takes at most."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on this host; only with TLS."""
 
 
@@ -351,7 +351,7 @@ class Listener(Plain):
     """Paths that are refused, with everything below them."""
     allow_paths: tuple[str, ...] | None = None
     """The only paths that are passed on, with everything below them."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
     servers: tuple[Server, ...]
     """The servers, in the order of the inventory."""
@@ -609,7 +609,7 @@ class ClusterMetastore(Plain):
     """Whether the user runs it."""
     least_version: str
     """Oldest version of the server that this Airflow supports."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that an external server's certificate is checked against."""
     result_tables: bool
     """Whether the account of the migrations makes the tables of Celery's results."""
@@ -638,47 +638,39 @@ class Directories(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActiveMode(Plain):
-    """An active mode of a component."""
+class ModeLogin(Plain):
+    """The account of one host's component in a mode."""
+
+    host: str
+    """Inventory name of the component's host."""
+    user: str
+    """Account in PostgreSQL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentMode(Plain):
+    """A mode of a component and its accounts; its names are here without the mode, too."""
 
     name: str
     """Name of the mode and of its role."""
+    enabled: bool
+    """Whether the cluster has it."""
     setting: str
     """Variable of the inventory that turns it on."""
     value: str
     """Value of the variable that turns it on."""
     unit: str
     """systemd unit of the component."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaseLogin(Plain):
-    """The account of one host's scheduler."""
-
-    host: str
-    """Inventory name of the scheduler's host."""
-    user: str
-    """Account in PostgreSQL."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SchedulerLease(Plain):
-    """The leader lease of the schedulers, of which one is active at a time."""
-
-    enabled: bool
-    """Whether the schedulers have it."""
-    unit: str
-    """systemd unit of the scheduler."""
     database: str
-    """Database with the functions of the lease."""
+    """Database with the functions that the mode's program calls."""
     user: str
-    """Account of the agents, which may call these functions and nothing else."""
+    """Account of the mode's programs, which may call these functions and nothing else."""
     login_prefix: str
-    """What the names of the schedulers' accounts begin with."""
-    logins: tuple[LeaseLogin, ...]
-    """The schedulers' accounts, in the order of the inventory; empty without the lease."""
+    """What the names of the components' accounts begin with."""
+    logins: tuple[ModeLogin, ...]
+    """The components' accounts, in the order of the inventory; empty without the mode."""
     common_users: tuple[str, ...]
-    """Accounts that schedulers log in as without the lease, at some point of a rotation."""
+    """Accounts that the components log in as without the mode, at some point of a rotation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -699,7 +691,7 @@ class Cluster(Plain):
     """Seconds that the canary may take."""
     broker: ClusterBroker
     """The broker as its clients know it."""
-    foreign_secrets: tuple[str, ...]
+    external_secrets: tuple[str, ...]
     """Secrets of accounts on servers that are external, which the collection cannot rotate."""
     tls: Tls
     """Encryption between the hosts."""
@@ -721,10 +713,8 @@ class Cluster(Plain):
     """Directories of Airflow on its hosts."""
     queues: Mapping[str, tuple[str, ...]]
     """Hosts that work on each queue."""
-    modes: tuple[ActiveMode, ...]
-    """Modes of components that are active."""
-    scheduler_lease: SchedulerLease
-    """The leader lease of the schedulers and its accounts; its names are here without the mode, too."""
+    modes: Mapping[str, ComponentMode]
+    """Modes of components by name, also those that are off."""
     airflow_hosts: tuple[str, ...]
     """Hosts with a component of Airflow."""
     database_host: str

@@ -15,7 +15,7 @@ def sources(peers: Iterable[str], members: Mapping[str, Iterable[str]], given: M
             found.update(given[peer])
         elif peer == "users":
             return []
-    # Nobody is a loopback address, which has a rule of its own.
+    # Without a peer a loopback address stands here, which has a rule of its own.
     return sorted(found) or ["127.0.0.1"]
 
 

@@ -37,15 +37,15 @@ def etcd(host: Host, members: Iterable[Host], settings: Settings) -> Etcd:
     )
 
 
-def patroni(host: Host, members: Iterable[Host], stores: Iterable[Host], settings: Settings) -> Patroni:
-    """The share of ``host``, one of the ``members`` that Patroni runs; ``stores`` are the hosts of etcd."""
+def patroni(host: Host, members: Iterable[Host], etcd_hosts: Iterable[Host], settings: Settings) -> Patroni:
+    """The share of ``host``, one of the ``members`` that Patroni runs; ``etcd_hosts`` are the hosts of etcd."""
     return Patroni(
         name=host.name,
         address=bracket(host.address),
         scope="".join(letter if letter.isalnum() else "_" for letter in settings.cluster_name),
         port=PATRONI_PORT,
         url=f"{_scheme(tls=settings.tls)}://{bracket(host.address)}:{PATRONI_PORT}",
-        etcd_hosts=tuple(f"{bracket(store.address)}:{ETCD_CLIENT_PORT}" for store in stores),
+        etcd_hosts=tuple(f"{bracket(each.address)}:{ETCD_CLIENT_PORT}" for each in etcd_hosts),
         members=tuple(HostAddress(name=member.name, address=member.address) for member in members),
         ttl_seconds=TTL,
         loop_wait_seconds=LOOP_WAIT,

@@ -49,7 +49,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
         "patroni": sum("metastore" in host.groups for host in hosts) > 1,
         "pgbouncer": settings.pgbouncer,
         "vip": bool(settings.vip),
-        "own_metastore": not metastore.is_external(settings),
+        "managed_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
         "remote_control": broker.broker_of(settings).remote_control,
@@ -63,8 +63,8 @@ def services_of(groups: Iterable[str]) -> list[Service]:
     return [service for service in SERVICES if (service.host_group or service.name) in groups]
 
 
-def number(port: Port, host: Host, settings: Settings) -> int | str:
-    """What stands for ``port`` on ``host``: a number, a range or a protocol."""
+def number_of(port: Port, host: Host, settings: Settings) -> int | str:
+    """The number of ``port`` on ``host``: of a TCP port an integer."""
     own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
     if not port.variable:
         return port.number
@@ -79,5 +79,5 @@ def open_ports(host: Host, settings: Settings, holds: frozenset[str]) -> list[Op
             if not holds.issuperset(port.when):
                 continue
             peers = (*port.peers, *(peer for condition, peer in port.peers_when if condition in holds))
-            found.append(OpenPort(number(port, host, settings), port.purpose, peers, port.variable, service))
+            found.append(OpenPort(number_of(port, host, settings), port.purpose, peers, port.variable, service))
     return sorted(found, key=lambda port: port.first)

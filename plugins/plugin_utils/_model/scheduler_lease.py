@@ -12,10 +12,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import replaced_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     BuiltUrl,
+    ComponentMode,
     Document,
     ExtraUser,
-    LeaseLogin,
-    SchedulerLease,
+    ModeLogin,
     SecretFile,
     secret_name,
 )
@@ -43,24 +43,27 @@ def login(host: str) -> str:
     return (LOGIN_PREFIX + plain)[: _LONGEST - len(ending)] + ending
 
 
-def share(schedulers: Iterable[Host], *, enabled: bool) -> SchedulerLease:
-    """What the role scheduler_lease has to know; ``schedulers`` are the hosts that may hold the lease when it is ``enabled``."""
-    return SchedulerLease(
+def share(hosts: Iterable[Host], *, enabled: bool) -> ComponentMode:
+    """What the role scheduler_lease has to know; ``hosts`` are those that may hold the lease when it is ``enabled``."""
+    return ComponentMode(
+        name=SCHEDULER_LEASE.name,
         enabled=enabled,
+        setting=SCHEDULER_LEASE.setting,
+        value=SCHEDULER_LEASE.value,
         unit=SCHEDULER_LEASE.unit,
         database=DATABASE,
         user=LEASE_ACCOUNT,
         login_prefix=LOGIN_PREFIX,
-        logins=tuple(LeaseLogin(host=host.name, user=login(host.name)) for host in schedulers) if enabled else (),
+        logins=tuple(ModeLogin(host=host.name, user=login(host.name)) for host in hosts) if enabled else (),
         common_users=(COMMON_USER, alternate_user(COMMON_USER)),
     )
 
 
-def users(schedulers: Iterable[Host]) -> tuple[ExtraUser, ...]:
-    """The extra users of PostgreSQL: the agents', and one of each host of ``schedulers``, which may log in while it holds the lease."""
+def users(hosts: Iterable[Host]) -> tuple[ExtraUser, ...]:
+    """The extra users of PostgreSQL: the agents', and one of each of ``hosts``, which may log in while it holds the lease."""
     agent = ExtraUser(user=LEASE_ACCOUNT, database=DATABASE, secret=secret_name("scheduler_lease_password"))
     own = ExtraUser(user="", database=DATABASE, secret=secret_name("scheduler_password"), derived=True, login=False, acts_as=COMMON_USER)
-    return (agent, *(replace(own, user=login(host.name)) for host in schedulers))
+    return (agent, *(replace(own, user=login(host.name)) for host in hosts))
 
 
 def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:

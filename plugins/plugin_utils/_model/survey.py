@@ -9,6 +9,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     COMPONENT,
+    LOG_PORTS,
     MAIN_PROCESS_MB,
     MEMBER_TIERS,
     POOL_PROCESS_MB,
@@ -40,8 +41,8 @@ class EtcdPlace(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorePlaces(Plain):
-    """How the members of stores on a host are asked: the URLs of the etcd member, the name of the RabbitMQ node."""
+class TierPlaces(Plain):
+    """How the members of tiers on a host are asked: the URLs of the etcd member, the name of the RabbitMQ node."""
 
     etcd: EtcdPlace | None = None
     rabbitmq: str | None = None
@@ -57,28 +58,28 @@ class Request(Plain):
     names: tuple[str, ...]
     root: str
     database: DatabasePlace | None
-    wrappers: Mapping[str, str]
     units: tuple[str, ...]
+    wrappers: Mapping[str, str]
     packages: tuple[str, ...]
-    stores: StorePlaces
+    tiers: TierPlaces
 
 
 @dataclass(frozen=True)
 class HostData:
-    """What one host said: ``stores`` of which it has data, and their members as it knows them; None where a store did not answer."""
+    """What one host said: ``tiers`` of which it has data, and their members as it knows them; None where a tier did not answer."""
 
-    stores: frozenset[str]
+    tiers: frozenset[str]
     etcd: tuple[_etcd.Member, ...] | None = ()
     rabbitmq: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Store(Plain):
-    """What the hosts of a store said together; roles read it in the fact ``flightdeck_stores``.
+class TierSurvey(Plain):
+    """What the hosts of a tier said together; roles read it in the fact ``flightdeck_survey``.
 
     ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the
-    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those of
-    which a running etcd has to be told before they start; ``source`` is a host to ask, or empty.
+    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those to
+    announce to a running etcd before they start; ``source`` is a host to ask, or empty.
     """
 
     new: bool
@@ -136,7 +137,7 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
         yield "the load balancer", addresses["haproxy"][:1]
     if "webserver" in node.components:
         yield "a load balancer", addresses["haproxy"]
-        yield "a host with logs of tasks", addresses["worker"] + addresses["triggerer"]
+        yield "a host with logs of tasks", [address for component in LOG_PORTS for address in addresses[component]]
 
 
 def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
@@ -172,10 +173,11 @@ def wanted(cluster: Cluster, name: str) -> Request:
         names=tuple(sorted(needed_names(cluster, name))),
         root=cluster.directories.root,
         database=_database(node),
-        units=tuple(sorted({unit.partition("@")[0] for component in COMPONENT.values() for unit in component.unit.values()})),
+        # Whatever the name continues with: those of other installations count, too.
+        units=tuple(sorted({f"{unit.rstrip('@*')}*.service" for each in COMPONENT.values() for unit in each.unit.values()})),
         wrappers={mode.unit: mode.wrapper.program for mode in MODES},
         packages=tuple(_packages(cluster, node)),
-        stores=StorePlaces(
+        tiers=TierPlaces(
             etcd=EtcdPlace(client_url=node.etcd.client_url, peer_url=node.etcd.peer_url) if node.etcd else None,
             rabbitmq=node.rabbitmq.nodename if node.rabbitmq else None,
         ),
@@ -202,32 +204,32 @@ def memory_need(node: Node) -> dict[str, int]:
     return {"system": SYSTEM_MB, **need}
 
 
-def _members(store: str, cluster: Cluster) -> list[str]:
-    """Hosts of a store, none when it has one member only."""
-    names = [host.name for host in cluster.hosts_of[store]]
+def _members(tier: str, cluster: Cluster) -> list[str]:
+    """Hosts of a tier, none when it has one member only."""
+    names = [host.name for host in cluster.hosts_of[tier]]
     return names if len(names) > 1 else []
 
 
-def survey(found: Mapping[str, HostData], cluster: Cluster) -> dict[str, Store]:
-    """What is known of each store from those of its hosts that were ``found`` to answer."""
-    return {store: _surveyed(store, found, cluster) for store in MEMBER_TIERS}
+def survey(found: Mapping[str, HostData], cluster: Cluster) -> dict[str, TierSurvey]:
+    """What is known of each tier from those of its hosts that were ``found`` to answer."""
+    return {tier: _surveyed(tier, found, cluster) for tier in MEMBER_TIERS}
 
 
-def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> Store:
-    members = _members(store, cluster)
+def _surveyed(tier: str, found: Mapping[str, HostData], cluster: Cluster) -> TierSurvey:
+    members = _members(tier, cluster)
     seen = [name for name in members if name in found]
-    origins = [name for name in seen if store in found[name].stores]
+    origins = [name for name in seen if tier in found[name].tiers]
     empty = [name for name in seen if name not in origins] if origins else []
     answered = origins
     lost: dict[str, str] = {}
     joining: list[str] = []
-    if store == "rabbitmq":
+    if tier == "rabbitmq":
         clusters = {name: nodes for name in origins if (nodes := found[name].rabbitmq) is not None}
         answered = list(clusters)
         known = {node for nodes in clusters.values() for node in nodes}
         names = {name: node.nodename for name in empty if (node := cluster.nodes[name].rabbitmq)}
         lost = {name: node for name, node in names.items() if node in known}
-    elif store == "etcd":
+    elif tier == "etcd":
         lists = {name: listed for name in origins if (listed := found[name].etcd) is not None}
         answered = list(lists)
         urls = {name: member.peer_url for name in empty if (member := cluster.nodes[name].etcd)}
@@ -239,7 +241,7 @@ def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> St
     # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of members:
     # Patroni makes a follower of a host without data.
     enough = len(answered) == len(origins) or 2 * len(answered) > len(members)
-    return Store(
+    return TierSurvey(
         new=bool(members) and not origins,
         origins=tuple(origins),
         empty=tuple(empty),
@@ -250,10 +252,10 @@ def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> St
     )
 
 
-def members_unseen(store: str, name: str, known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> bool:
-    """Whether host ``name`` has no data and most members of its ``store``, which may be a cluster, did not answer.
+def members_unseen(tier: str, name: str, known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster) -> bool:
+    """Whether host ``name`` has no data and most members of its ``tier``, which may be a cluster, did not answer.
 
     ``known`` is the survey, ``hosts`` are those that answered.
     """
-    members = _members(store, cluster)
-    return name in members and not known[store].origins and 2 * len([each for each in members if each not in hosts]) > len(members)
+    members = _members(tier, cluster)
+    return name in members and not known[tier].origins and 2 * len([each for each in members if each not in hosts]) > len(members)

@@ -38,7 +38,7 @@ DEFAULTS: Mapping[str, Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class Budget:
-    """The settings that decide how long a task bears an outage. Times in seconds."""
+    """The settings that decide how long a task survives an outage. Times in seconds."""
 
     retries: int
     wait_min: float
@@ -115,8 +115,8 @@ def message_ttl(config: Mapping[str, object]) -> float:
     """Seconds for which a message to a worker is of use on Airflow 3 with the user's ``config``, options by section.
 
     Raises ValueError for what is no number. The token in the message is valid for as long. When a session ends, the broker
-    gives the messages of running tasks to another worker, which asks and is told that they run. With a token that is too
-    old it is refused instead, reports a failure, and the scheduler believes that.
+    gives the messages of running tasks to another worker, which asks Airflow and learns that they run. With an
+    expired token it is refused instead and reports a failure, and the scheduler fails the task.
     """
     return _layered(config, "scheduler", "task_queued_timeout")
 

@@ -15,9 +15,9 @@ LIBPQ_KEEPALIVE = {
 }
 
 
-def libpq_tls(authority: str) -> dict[str, str]:
-    """libpq's options for an encrypted connection to a server that proves its name; ``authority`` is the path of a certificate."""
-    return {"sslmode": "verify-full", "sslrootcert": authority}
+def libpq_tls(ca_file: str) -> dict[str, str]:
+    """libpq's options for an encrypted connection to a server whose name is verified; ``ca_file`` is the path of the CA certificates."""
+    return {"sslmode": "verify-full", "sslrootcert": ca_file}
 
 
 def bracket(host: str) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_AUTHORITY, METASTORE_AUTHORITY
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_CA, METASTORE_CA
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, RESTRICTED_SECTIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secret_sources
 
@@ -28,7 +28,7 @@ def component_digest(
     sections = {
         name: options for name, options in config.items() if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
     }
-    optional = (BROKER_AUTHORITY, METASTORE_AUTHORITY)
+    optional = (BROKER_CA, METASTORE_CA)
     own = {
         name: source
         for name, source in secret_sources(component, major, secret_versions).items()

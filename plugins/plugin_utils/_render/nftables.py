@@ -12,7 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
 
 
 def _match(addresses: Sequence[str]) -> list[str]:
-    """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for anybody."""
+    """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for any address."""
     if not addresses:
         return [""]
     networks = list(dict.fromkeys(ipaddress.ip_network(address, strict=False) for address in addresses))
@@ -36,7 +36,7 @@ def _within(inner: Any, outer: Any) -> bool:
 
 
 def ruleset(firewall: Firewall) -> str:
-    """The text that ``nft -f`` loads: it replaces the collection's table as a whole and leaves all others alone."""
+    """The text that ``nft -f`` loads: it replaces the managed table as a whole and changes no other."""
     lines = [
         "type filter hook input priority filter; policy drop;",
         'iif "lo" accept',

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets, login, of_login
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, Document, GivenUrl, PlainValue, SecretFile
@@ -15,11 +15,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests
 
 
 def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any], host: str) -> dict[str, str]:
-    """``values`` and, under the names of their files, the authority and the certificate of ``host``; a mere client has none."""
+    """``values`` and, under the names of their files, the CA and the certificate of ``host``; a mere client has none."""
     own = certificates.get("hosts", {}).get(host, {})
     return {
         **values,
-        AUTHORITY: certificates.get("authority", ""),
+        CA: certificates.get("ca", ""),
         **dict(zip(SERVER, (own.get("certificate", ""), own.get("key", "")), strict=True)),
     }
 
@@ -37,7 +37,7 @@ def content(file: SecretFile, secrets: Secrets) -> str:
             given = {key: secrets.values.get(name, "") for key, name in file.secrets.items()}
             return json.dumps({**file.content, **given}, sort_keys=True)
         case GivenUrl():
-            return metastore.driver_url(secrets[file.secret], file.use, file.authority)
+            return metastore.driver_url(secrets[file.secret], file.use, file.ca_file)
         case BuiltUrl():
             password = secrets[file.secret] if file.secret else ""
             return build_url(
@@ -68,7 +68,7 @@ def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
-    """Authority, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
+    """CA certificate, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
     if not certificates:
         return []
     values = with_certificates({}, certificates, host)

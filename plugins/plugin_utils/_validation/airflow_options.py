@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import Reference, reference, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import LOG_PORTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -39,7 +40,7 @@ OWNED = {
     "celery.result_backend": _URLS,
     **dict.fromkeys(
         ("celery.ssl_active", "celery.ssl_cacert", "celery.ssl_cert", "celery.ssl_key", "celery.ssl_mutual_tls"),
-        "Set airflow_tls, or airflow_broker_ca for the broker of somebody else.",
+        "Set airflow_tls, or airflow_broker_ca for an external broker.",
     ),
     "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
@@ -63,8 +64,7 @@ OWNED = {
     "webserver.web_server_ssl_key": "The collection decides how the load balancers reach the server: leave it out.",
     "webserver.secret_key": "Set airflow_api_secret_key.",
     "logging.base_log_folder": "Set airflow_log_dir.",
-    "logging.worker_log_server_port": "Set airflow_worker_log_port.",
-    "logging.trigger_log_server_port": "Set airflow_triggerer_log_port.",
+    **{f"logging.{port.log_option}": f"Set {port.variable}." for port in LOG_PORTS.values()},
     "scheduler.standalone_dag_processor": "The collection runs DAG processors of their own: leave it out.",
 }
 
@@ -85,7 +85,7 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
         if not isinstance(options, Mapping):
             problems.append(_form(where, _kind(options), "a dictionary {option: value}", "Indent the options below their section."))
             continue
-        if _foreign(section, options, known) and section not in extra:
+        if _is_unknown(section, options, known) and section not in extra:
             problems.append(_unknown_section(section, known))
             continue
         for option, value in options.items():
@@ -102,7 +102,7 @@ def check_environment(environment: Mapping[str, Any], version: str, extra_sectio
         if section in extra:
             continue
         where = f"airflow_environment.{name}"
-        if section not in known.sections and _foreign(section, {option: value}, known):
+        if section not in known.sections and _is_unknown(section, {option: value}, known):
             problems.append(_unknown_section(section, known, where))
         else:
             problems += _check_option(where, section, option, value, known, False)
@@ -119,7 +119,7 @@ def environment_options(environment: Mapping[str, Any], version: str) -> Iterato
 
 
 def with_environment(config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str) -> dict[str, dict[str, Any]]:
-    """The options in force: what stands in the environment wins over airflow.cfg, and is added to nothing there."""
+    """The effective options: a value from the environment replaces that of airflow.cfg."""
     found = {section: dict(options) for section, options in config.items()}
     for _name, section, option, value in environment_options(environment, version):
         found.setdefault(section, {})[option] = value
@@ -130,14 +130,14 @@ def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem(Code.FD130, where, found, expected, remedy)
 
 
-def _foreign(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
+def _is_unknown(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
     """Whether no version knows ``section``, not even as the former place of one of ``options``."""
     if section in known.sections:
         return False
-    return not any(_fate(f"{section}.{option}", known) for option in options)
+    return not any(_migration(f"{section}.{option}", known) for option in options)
 
 
-def _fate(name: str, known: Reference) -> tuple[str, str] | None:
+def _migration(name: str, known: Reference) -> tuple[str, str] | None:
     """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no version has it."""
     if new := known.renamed.get(name):
         return "moved", new
@@ -198,18 +198,18 @@ def _owner(section: str, option: str) -> str:
 
 def _unknown_option(where: str, section: str, option: str, known: Reference) -> Problem:
     name = f"{section}.{option}"
-    fate = _fate(name, known)
-    if fate and fate[0] == "moved":
-        owner = _owner(*_split(fate[1]))
+    migration = _migration(name, known)
+    if migration and migration[0] == "moved":
+        owner = _owner(*_split(migration[1]))
         return Problem(
             Code.FD132,
             where,
             f"a name that Airflow {known.version} does not read",
-            fate[1],
-            owner or f"Write it as {fate[1]}, and check what its value means there.",
+            migration[1],
+            owner or f"Write it as {migration[1]}, and check what its value means there.",
         )
-    if fate:
-        return Problem(Code.FD133, where, fate[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
+    if migration:
+        return Problem(Code.FD133, where, migration[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
     close = difflib.get_close_matches(option, known.sections[section], n=1)
     elsewhere = [other for other, options in known.sections.items() if option in options]
     if close:

@@ -334,7 +334,7 @@ class Code(StrEnum):
     )
     FD180 = (
         auto(),
-        "`airflow_scheduler_mode: singleton` without a managed metastore",
+        "another `airflow_scheduler_mode` than `active_active` without a managed metastore",
         "add hosts to `airflow_metastore`, or `active_active`",
         Stage.INVENTORY,
     )
@@ -346,7 +346,7 @@ class Code(StrEnum):
     )
     FD182 = (
         auto(),
-        "a change of the scheduler mode with `--limit`; or a rotation or `start.yml` before `singleton` is deployed",
+        "a change of the scheduler mode with `--limit`; or a rotation or `start.yml` before the new mode is deployed",
         "run without; `site.yml` first",
         Stage.PREFLIGHT,
         Stage.RUN,

@@ -103,7 +103,7 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
             "airflow_web_certificate_file and airflow_web_key_file",
             f"{certificate_file!r} and {key_file!r}: {problem}",
             "a PEM certificate that is valid now and its unencrypted private key",
-            "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
+            "Correct the paths or the files; both empty lets the cluster's own CA sign one.",
         )
     ]
 
@@ -148,11 +148,11 @@ def _read(path: Path) -> str:
         return ""
 
 
-def look_at_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
+def check_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
     """The warning about secrets in clear, if any, and the cluster of each inventory that says which one it is.
 
     ``sources`` are the inventories of a run.
-    ``secrets_file`` is the collection's own, which may be in clear: it has mode 0600 and is kept out of version control.
+    ``secrets_file`` is the managed one, which may be in clear: it has mode 0600 and is ignored by version control.
     """
     own = Path(secrets_file)
     plain: dict[str, list[str]] = {}

@@ -61,7 +61,9 @@ def _check_ssh_ports(ports: Collection[int], used: Mapping[str, int]) -> list[Pr
         if port not in valid:
             problems.append(Problem(Code.FD152, variable, str(port), "1 to 65535", "Name the port that sshd listens on."))
     if not ports:
-        problems.append(Problem(Code.FD152, variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
+        problems.append(
+            Problem(Code.FD152, variable, "no port", "at least one", "Without it no client, not even Ansible, reaches the hosts.")
+        )
     for port in sorted(set(used.values()) - valid if valid else ()):
         names = [name for name, its in used.items() if its == port]
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -14,17 +14,17 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     """What is wrong with the parts that are there several times."""
     databases = [host for host in hosts if "metastore" in host.groups]
-    stores = [host for host in hosts if "etcd" in host.groups]
+    etcd_hosts = [host for host in hosts if "etcd" in host.groups]
     problems = []
     if len(databases) == 2:
         remedy = "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or remove one."
         problems.append(Problem(Code.FD103, "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
-    if len(databases) > 2 and not stores:
-        remedy = "Patroni keeps in etcd who leads. The metastore's own hosts will do: put three of them into airflow_etcd, too."
+    if len(databases) > 2 and not etcd_hosts:
+        remedy = "Patroni stores its leader lock in etcd. The metastore's own hosts are enough: put three of them into airflow_etcd, too."
         problems.append(Problem(Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
-    if len(databases) > 1 and stores and len(stores) not in (3, 5, 7):
+    if len(databases) > 1 and etcd_hosts and len(etcd_hosts) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
-        problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(stores)} hosts", "3, 5 or 7", remedy))
+        problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(etcd_hosts)} hosts", "3, 5 or 7", remedy))
     return problems + _check_vip(hosts, settings)
 
 

@@ -48,15 +48,13 @@ def _check_given(engine: str, settings: Settings) -> list[Problem]:
 
 
 def _check_unused(settings: Settings) -> list[Problem]:
-    pooler = "PgBouncer is for the collection's own server: put a pooler of your own before yours, and name it in the URL."
+    pooler = "PgBouncer is for the managed server: put a pooler of your own before yours, and name it in the URL."
     unused = (
         ("airflow_pgbouncer", settings.pgbouncer, pooler),
         ("airflow_postgresql_config", settings.postgresql_config, "Set it on your server."),
     )
     return [
-        Problem(Code.FD177, name, "a value", "none, because the metastore is not the collection's", remedy)
-        for name, value, remedy in unused
-        if value
+        Problem(Code.FD177, name, "a value", "none, because the metastore is external", remedy) for name, value, remedy in unused if value
     ]
 
 
@@ -72,5 +70,5 @@ def url_fault(url: str, engine: str) -> str | None:
     if not re.fullmatch(r"/[^/]+", parts.path):
         return "no database"
     if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in dict(parse_qsl(parts.query))):
-        return "an option of TLS, which is always used; the authority goes into airflow_metastore_ca"
+        return "an option of TLS, which is always used; the CA goes into airflow_metastore_ca"
     return None

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import WRONG_KEY
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     EPMD_PORT,
     INODES,
@@ -26,7 +26,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import s
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
-    Store,
+    TierSurvey,
     members_unseen,
     memory_need,
     needed_directories,
@@ -39,7 +39,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
-# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
+# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is a warning, one beyond the second a problem.
 SKEW_WARN = 1.0
 SKEW_FAIL = 5.0
 
@@ -68,7 +68,7 @@ def check(
             problems += _check_host(name, facts, cluster)
             problems += _check_database(looked["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
-    problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
+    problems = [*_check_answers({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
@@ -86,23 +86,23 @@ def host_data(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, survey.HostDa
 
 
 def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
-    said = facts["preflight"]["stores"]
-    stores = {store for store in said if said[store]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
-    members = {store: None if said[store]["members"] is None else tuple(said[store]["members"]) for store in said}
-    return survey.HostData(frozenset(stores), members.get("etcd", ()), members.get("rabbitmq", ()))
+    said = facts["preflight"]["tiers"]
+    tiers = {tier for tier in said if said[tier]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
+    members = {tier: None if said[tier]["members"] is None else tuple(said[tier]["members"]) for tier in said}
+    return survey.HostData(frozenset(tiers), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
-def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     """One problem for all hosts that do not answer, one for all where the module could not run, each with the first reason."""
     problems = []
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
-        remedy = "Start them, mend the way to them, or take them out of the run with --limit."
+        remedy = "Start them, repair the network path, or exclude them with --limit."
         problems.append(Problem(Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
-        found = f"no look at the host possible ({_first(barred)})"
+        found = f"no check of the host possible ({_first(barred)})"
         problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
 
@@ -115,10 +115,10 @@ def _first(errors: Mapping[str, str]) -> str:
 def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
     system = facts["flightdeck_system"]
     distribution, release = str(system["distribution"]), str(system["distribution_major_version"])
-    if distribution == "Debian" and release in DEBIAN_RELEASES:
+    if distribution == "Debian" and release in PLATFORMS:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
-    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(PLATFORMS)}", remedy)]
 
 
 def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
@@ -147,6 +147,11 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
     ]
 
 
+def _releases(version: str) -> list[str]:
+    """Releases of Debian whose Python Airflow ``version`` supports."""
+    return [platform.release for platform in PLATFORMS.values() if platform.python_minor in VERSIONS[version].pythons]
+
+
 def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     node, looked = cluster.nodes[name], facts["preflight"]
     problems = []
@@ -160,7 +165,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
                 "Python",
                 f"{python} on Debian {system['distribution_major_version']}",
                 f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
-                "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
+                f"Use a host with Debian {' or '.join(_releases(version))}.",
             )
         )
     problems += _check_memory(node, int(system["memtotal_mb"]))
@@ -169,14 +174,14 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     if looked["root"]:
         problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account)
     problems += _check_names(name, looked["names"], cluster)
-    if looked["foreign"]:
+    if looked["unmanaged"]:
         problems.append(
             Problem(
                 Code.FD208,
                 "service",
-                f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
+                f"an unmanaged installation ({', '.join(looked['unmanaged'][:3])})",
                 "none",
-                _foreign_remedy(node),
+                _unmanaged_remedy(node),
             )
         )
     if looked["without_candidate"]:
@@ -189,9 +194,9 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
-def _foreign_remedy(node: Node) -> str:
+def _unmanaged_remedy(node: Node) -> str:
     """What to do with an installation that is in the way."""
-    remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
+    remedy = "Its configuration would be replaced: use another host, or remove it with its data when they are not needed."
     if node.metastore and node.metastore.patroni:
         remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
     return remedy
@@ -265,7 +270,7 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(
-                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Repair the file system.")
             )
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."
@@ -370,7 +375,7 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
 
 
 def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[Problem]:
-    """Services of Debian 12 and 13 that do not go together."""
+    """Services of several releases of Debian that do not go together."""
     problems = []
     for group, reason in ((service.name, service.one_release) for service in SERVICES if service.one_release):
         by_release: dict[str, list[str]] = {}
@@ -413,11 +418,11 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
     return problems, warnings
 
 
-def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
+def check_members(known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
     """Hosts that cannot just be deployed, because others have, or may have, what they lost."""
     problems = []
     for name in hosts:
-        lost = [title for store, title in MEMBER_TIERS.items() if name in known[store].lost]
+        lost = [title for tier, title in MEMBER_TIERS.items() if name in known[tier].lost]
         if lost:
             problems.append(
                 (
@@ -432,16 +437,16 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
                     ),
                 )
             )
-        unknown = [store for store in MEMBER_TIERS if name in known[store].unknown]
+        unknown = [tier for tier in MEMBER_TIERS if name in known[tier].unknown]
         if unknown:
-            silent = sorted({origin for store in unknown for origin in known[store].origins})
+            silent = sorted({origin for tier in unknown for origin in known[tier].origins})
             problems.append(
                 (
                     name,
                     Problem(
                         Code.FD223,
                         "data",
-                        f"none of {' and '.join(MEMBER_TIERS[store] for store in unknown)}, and too few answers of the members that have "
+                        f"none of {' and '.join(MEMBER_TIERS[tier] for tier in unknown)}, and too few answers of the members that have "
                         f"data ({', '.join(silent)}) to know whether they count on it",
                         "members that answer, or the data of a member",
                         "Start the service on those hosts and run again. A host that starts empty in the place of a member can cost data.",
@@ -449,7 +454,7 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
                 )
             )
         unseen = [
-            title for store, title in MEMBER_TIERS.items() if store != "metastore" and members_unseen(store, name, known, hosts, cluster)
+            title for tier, title in MEMBER_TIERS.items() if tier != "metastore" and members_unseen(tier, name, known, hosts, cluster)
         ]
         if unseen:
             remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."

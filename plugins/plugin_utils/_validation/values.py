@@ -22,7 +22,7 @@ _MOST_SLOTS = 1000
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
 RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_restart_timeout_seconds": (30, 7200, "An api-server alone takes 20 s to start."),
-    "airflow_restart_at_once": (1, 1000, "At least one host has to restart at a time."),
+    "airflow_restart_parallel_hosts": (1, 1000, "At least one host has to restart at a time."),
     "airflow_watchdog_interval_seconds": (10, 86400, "A health check itself takes seconds."),
     "airflow_watchdog_failures": (1, 1000, "A service is restarted after that many failures."),
     "airflow_verify_timeout_seconds": (30, 86400, "The canary's tasks take 20 s on an idle cluster."),
@@ -31,9 +31,9 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
     "airflow_sqs_visibility_timeout_seconds": (60, 43_200, "SQS keeps no message back for longer."),
     "airflow_webserver_workers": (1, 64, "Each is a server process of about 300 MB."),
-    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
-    "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
-    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
+    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the CA itself lives ten years."),
+    "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
+    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
@@ -68,7 +68,7 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     },
 }
 # The other accounts of the cluster, and those that own files of the system.
-_FOREIGN_ACCOUNTS = frozenset(
+_SYSTEM_ACCOUNTS = frozenset(
     {"root", "postgres", "rabbitmq", "redis", "haproxy", "daemon", "nobody", "www-data", "sys", "bin", "mail", "backup"}
 )
 # Below 256 MiB no Airflow process comes up.
@@ -85,7 +85,7 @@ _URLS = {
 _PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url")
 _PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
 _PATHS_ON_CONTROLLER = (
-    "airflow_authority_file",
+    "airflow_ca_file",
     "airflow_certificates_file",
     "airflow_dags_dir",
     "airflow_lock_file",
@@ -97,7 +97,7 @@ _PATHS_ON_CONTROLLER = (
 _PATHS_OR_NOTHING = frozenset(
     {"airflow_package_ca_file", "airflow_dags_dir", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
 )
-# Not for data: made anew at boot, not writable, or the system's own.
+# Not for data: emptied at boot, not writable, or the system's own.
 _SYSTEM_DIR = re.compile(
     r"/((bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|tmp|usr/(bin|lib\w*|sbin|share)|var/(run|tmp))"
     r"|var/(lib|log)/(apt|dpkg|haproxy|postgresql|rabbitmq|redis|systemd))(/.*)?"
@@ -200,7 +200,7 @@ def _check_form(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not re.fullmatch(pattern, value):
         return [Problem(Code.FD117, where, repr(value), expected, remedy)]
-    if name == "airflow_user" and value in _FOREIGN_ACCOUNTS:
+    if name == "airflow_user" and value in _SYSTEM_ACCOUNTS:
         return [
             Problem(
                 Code.FD117, where, repr(value), "an account of its own", "Airflow runs the users' code: it must not be another service."
@@ -346,7 +346,7 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
         ):
             remedy = "Every user of the host can read the environment of a process: store the connection in Airflow or a secrets backend."
             problems.append(_environment(where, "a connection with a password", "no secret", remedy))
-        # Names of Airflow's options are looked at with all others of Airflow.
+        # Names of Airflow's options are checked with all others of Airflow.
         elif text and SECRET_NAME.search(str(variable)) and not str(variable).startswith("AIRFLOW__"):
             remedy = "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose path stands here."
             if str(variable).startswith("AWS_"):

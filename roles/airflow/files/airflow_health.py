@@ -1,6 +1,6 @@
 """Whether Airflow services of this host do their work: exit code 0 or 1 and a line of text for each.
 
-Looks at what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
+Checks what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
 importing Airflow, so that a check costs a fraction of a second.
 """
 
@@ -29,7 +29,7 @@ SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
 # By unit: the URL at which a service that has one answers.
 PROBES = Path("/etc/airflow/probes.json")
-AUTHORITY = str(SECRETS / "ca.crt")
+CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
@@ -43,15 +43,14 @@ WATCH_SECONDS = 60
 # have used one for that part: it has nothing else to show yet.
 WAITED, STARTED = 0.25, 0.1
 # A service that is slow has this many times as long as one that gets nothing done.
-PATIENCE = 6
+SLOW_FACTOR = 6
 # A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
-JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
 
 
 class UnknownError(Exception):
-    """What the check needs does not answer, somebody stops the service, or the check itself breaks: no reason to restart the service."""
+    """What the check needs does not answer, the service is being stopped, or the check itself fails: no reason to restart."""
 
 
 class UnhealthyError(Exception):
@@ -97,7 +96,7 @@ def stat(pid: int) -> list[str]:
 def started_at(pid: int) -> datetime.datetime:
     """When process ``pid`` started.
 
-    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
+    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does again after a lack of memory.
     """
     # In clock ticks since the machine started.
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
@@ -109,7 +108,7 @@ def check_web(unit: str, url: str) -> str:
     main_pid(unit)
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if url.startswith("https:"):
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=CA_FILE)))
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:
             return f"answers {answer.status}"
@@ -140,6 +139,11 @@ def check_process(unit: str, since: datetime.datetime | None) -> str:
     return str(state["summary"])
 
 
+def job_type(unit: str) -> str:
+    """The name that Airflow gives to the job of ``unit``, such as DagProcessorJob for airflow-dag-processor."""
+    return "".join(word.capitalize() for word in unit.removeprefix("airflow-").split("-")) + "Job"
+
+
 def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     """The job of process ``pid`` has a fresh heartbeat, and one after ``since`` where that is asked."""
     from sqlalchemy import create_engine, text
@@ -154,7 +158,7 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             if connection.dialect.name == "mysql":
                 connection.execute(text("SET time_zone = '+00:00'"))
-            row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
+            row = connection.execute(query, {"type": job_type(unit), "host": address()}).first()
     except DatabaseError as error:
         # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
@@ -227,7 +231,7 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
 def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str:
     """The queue answers with the worker's credentials, and holds messages as long as the configuration says.
 
-    Nobody can ask a worker anything over SQS: of the worker itself only its process is seen.
+    A worker cannot be asked over SQS: only its process is checked.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from kombu import Connection
@@ -278,15 +282,15 @@ def check(unit: str, since: datetime.datetime | None = None) -> str:
 
 def look(unit: str, since: datetime.datetime | None) -> str:
     """As ``check``. Raises whatever goes wrong."""
-    if unit in JOBS:
-        return check_process(unit, since)
+    probes = json.loads(PROBES.read_text()) if PROBES.exists() else {}
+    if unit in probes:
+        return check_web(unit, probes[unit])
     if unit.startswith("airflow-worker@"):
         config = read_config()
         check_room(config)
         return check_worker(unit, config)
-    probes = json.loads(PROBES.read_text()) if PROBES.exists() else {}
-    if unit in probes:
-        return check_web(unit, probes[unit])
+    if unit.startswith("airflow-"):
+        return check_process(unit, since)
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 
@@ -405,7 +409,7 @@ def check_in_time(unit: str) -> str:
 def watch(unit: str, failures: int) -> int:
     """Exit code for the watchdog: 1 when ``unit`` is to be restarted.
 
-    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``PATIENCE`` times
+    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``SLOW_FACTOR`` times
     as many.
     """
     failure: UnhealthyError | None = None
@@ -422,14 +426,14 @@ def watch(unit: str, failures: int) -> int:
     path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
     now, done = judge(kept(path), record_of(unit), failure)
     if failure:
-        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {PATIENCE * failures}' if done else f'{now.stuck} of {failures}'})")
-    restart = now.stuck >= failures or now.failed >= PATIENCE * failures
+        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})")
+    restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
     return int(restart)
 
 
 def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
-    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not looked at again."""
+    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not checked again."""
     deadline = time.monotonic() + seconds
     said: dict[str, str] = {}
     waiting = list(units)

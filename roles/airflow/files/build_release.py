@@ -3,7 +3,7 @@
     build_release.py DIRECTORY VERSION
 
 Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without release.json,
-which is written last, is a half release and made anew. Leaves DIRECTORY.tar.zst. What is in the release is written into it as
+which is written last, is incomplete and built again. Leaves DIRECTORY.tar.zst. What is in the release is written into it as
 sbom.cdx.json (CycloneDX).
 """
 

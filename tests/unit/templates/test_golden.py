@@ -18,11 +18,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from test_cluster import MASTER
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/airflow"
 GOLDEN = Path(__file__).parent / "golden"
-MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
 # The components of the golden files, in whose units every branch of the template is.
 GOLDEN_COMPONENTS = (*MASTER, "worker")
 MODE = MODES[0]
@@ -66,7 +66,7 @@ def variables(version, name, component="", **changes):
         wrapper["digest"] = "digest"
     found["airflow_secrets"] = {name: f"{name}-value" for name in secrets.GENERATED}
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
-    found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
+    found["airflow_certificates"] = {"ca": "CA certificate", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
     found.update(ansible_facts={"flightdeck_system": SYSTEM}, inventory_hostname=name)
     return found
 

@@ -178,7 +178,7 @@ TABLES = "alembic_version\\nconnection\\nvariable\\n"
         ({"where": "is_encrypted"}, None),
     ],
 )
-def test_what_the_database_holds_and_what_nobody_knows(tmp_path, program, server, found):
+def test_what_the_database_holds_and_what_is_unknown(tmp_path, program, server, found):
     (tmp_path / "PG_VERSION").touch()
     program(
         "psql",

@@ -197,7 +197,7 @@ def test_a_redis_that_does_not(answer: bytes, words: str) -> None:
         assert words in status.redis_problem("127.0.0.1", port)
 
 
-def test_nobody_listens() -> None:
+def test_no_process_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     assert f"no connection to port {port}" in status.amqp_problem("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""The module with an etcdctl that keeps members as etcd does, and refuses as often as it is told to."""
+"""The module with an etcdctl that has members as etcd does, and refuses as often as it is configured to."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_an_answer_that_was_lost_does_no_harm(execute):
 
 
 @pytest.mark.parametrize(("etcd", "state"), [(three(), "absent"), (Etcd((1, "db1")), "present")])
-def test_what_etcd_refuses_is_told_in_its_words(execute, etcd, state):
+def test_what_etcd_refuses_is_reported_in_its_words(execute, etcd, state):
     etcd.refusals = 99
     before = dict(etcd.members)
     assert "FD186 etcd: found etcdserver: unhealthy cluster; expected" in execute(etcd, state)["msg"]

@@ -1,4 +1,4 @@
-"""How a broker is looked at.
+"""How a broker is checked.
 
 The answers are those of RabbitMQ 3.10 and 4.0 with three nodes: all well, just after the third was stopped, and with an alarm of the first.
 """

@@ -126,7 +126,7 @@ def test_a_node_restarts_when_that_does_no_harm(node, api):
     assert not run(node, api)["changed"]
 
 
-def test_a_node_of_another_cluster_is_told(node, api):
+def test_a_node_of_another_cluster_is_reported(node, api):
     api.says["nodes"] = (200, [{"name": ME, "running": True}])
     assert "in a cluster of its own (rabbit@127.0.0.1) without the seed rabbit@localhost" in run(node, api, seed_node=OTHER)["msg"]
     api.says["nodes"] = (200, [{"name": name, "running": True} for name in (ME, OTHER, "rabbit@gone")])

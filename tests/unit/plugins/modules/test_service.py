@@ -144,7 +144,7 @@ def test_a_process_that_hangs_in_its_start_with_old_settings_is_restarted(redis)
 
 
 @pytest.mark.parametrize(("file", "verb", "hook"), [("redis.conf", "restart", "ExecStartPre"), ("server.crt", "reload", "ExecReload")])
-def test_a_service_whose_settings_systemd_does_not_record_is_told(redis, file, verb, hook):
+def test_a_service_whose_settings_systemd_does_not_record_is_reported(redis, file, verb, hook):
     loaded = redis.units()[REDIS]["loaded"]
     redis.change(REDIS, loaded=loaded.replace(hook, "#"))
     redis.monkeypatch.setenv("FAKE_UNNOTICED", "1")
@@ -208,7 +208,7 @@ def test_check_mode_foresees_what_files_of_tasks_before_mean(redis):
     assert redis.commands() == []
 
 
-def test_a_package_that_is_missing_is_told(host):
+def test_a_package_that_is_missing_is_reported(host):
     host.write("redis.conf")
     refused = backing(host)
     assert "systemd does not know redis-server.service; is its package installed?" in refused["msg"]
@@ -362,7 +362,7 @@ def test_after_an_outage_only_new_heartbeats_count_and_no_worker_that_drains_is_
     assert airflow.commands() == [f"health --wait=600 --heartbeat-since-now {API} {SCHEDULER}"]
 
 
-def test_what_is_not_healthy_is_told_with_its_journal(airflow):
+def test_what_is_not_healthy_is_reported_with_its_journal(airflow):
     airflow.monkeypatch.setenv("FAKE_ILLNESS", "no heartbeat")
     refused = airflow.run("service", units=[API], state="healthy", timeout=5)
     assert refused["msg"] == "Not healthy after 5 s:\nno heartbeat\nTheir journal ends with:\nthe end of the journal"

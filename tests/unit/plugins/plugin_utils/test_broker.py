@@ -24,7 +24,7 @@ SQS = {
 }
 REDIS = {"airflow_broker": "redis"}
 OTHER = {"airflow_broker_url": "amqps://us%40er:p%2Fw@mq.example.org:5671/team"}
-CERTIFICATE = certificates.make_authority("other", datetime.datetime.now(datetime.UTC))["certificate"]
+CERTIFICATE = certificates.make_ca("other", datetime.datetime.now(datetime.UTC))["certificate"]
 
 
 def without(group):
@@ -144,7 +144,7 @@ def test_the_model_has_no_part_of_a_login():
     assert not [part for part in ("us%40er", "p%2Fw", "mq.example.org") if part in json.dumps(model)]
 
 
-def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
+def test_redis_is_reached_through_the_load_balancer_and_verified():
     model, node, url = parts(with_redis(), **REDIS)
     assert url == "rediss://airflow:p%40ss%2Fword@192.0.2.10:5673/0"
     options, transport = celery(node)
@@ -164,7 +164,7 @@ def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
     assert parts(with_redis(), **REDIS, airflow_tls=False)[2].startswith("redis://")
 
 
-def test_a_broker_of_somebody_else_is_reached_by_its_own_url():
+def test_an_external_broker_is_reached_by_its_own_url():
     model, node, url = parts(without("rabbitmq"), **OTHER)
     assert url == OTHER["airflow_broker_url"]
     options, transport = celery(node)
@@ -221,7 +221,7 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
         (REDIS, {"celery": {"extra_celery_config": '{"worker_max_tasks_per_child": 10}'}}, []),
         (SQS, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
         ({**SQS, "airflow_max_task_seconds": 43200}, {}, ["FD170"]),
-        # Acknowledged at the start, a message is not given to anybody else.
+        # Acknowledged at the start, a message is not given to another worker.
         ({**SQS, "airflow_max_task_seconds": 43200}, {"celery": {"task_acks_late": False}}, []),
         ({**SQS, "airflow_sqs_visibility_timeout_seconds": 1800}, {}, ["FD170"]),
     ],
@@ -235,17 +235,17 @@ def test_options_that_do_not_fit_the_broker(settings, config, found):
 def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():
     stored = {"broker_password": "x"}
     for settings, found in (({}, []), (SQS, ["FD179"]), (OTHER, ["FD179"]), (REDIS, [])):
-        problems = rotation.check(["broker_password"], stored, {}, "", broker_model.foreign_secrets(defaults(**settings)))
+        problems = rotation.check(["broker_password"], stored, {}, "", broker_model.external_secrets(defaults(**settings)))
         assert [problem.code for problem in problems] == found
     model = cluster.build(with_redis(), defaults(**REDIS))
     assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model.broker)] == ["FD172"]
     assert broker.check_rotation(["fernet_key"], model.broker) == []
 
 
-def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_lives():
+def test_redis_knows_the_password_by_its_hash_and_unauthenticated_clients_may_ping():
     text = redis.redis_users(broker_model.redis(defaults()), Secrets({"broker_password": "pa/ss"}))
-    strangers, celery_user = text.splitlines()
-    assert strangers.endswith(" -@all +ping +role")
+    unauthenticated, celery_user = text.splitlines()
+    assert unauthenticated.endswith(" -@all +ping +role")
     assert "pa/ss" not in text
     assert celery_user.startswith("user airflow on #")
     assert celery_user.endswith("-@admin -@dangerous")

@@ -209,7 +209,7 @@ def test_failures_that_pass_are_waited_for(airflow: Airflow) -> None:
     assert {row["state"] for row in canary(airflow).run()} == {"ok"}
 
 
-def test_failures_that_last_are_told(airflow: Airflow) -> None:
+def test_failures_that_last_are_reported(airflow: Airflow) -> None:
     airflow.failures = 1_000_000
     (row,) = canary(airflow, seconds=0.05).run()
     assert "status 503, <html>no server</html>" in row["detail"]

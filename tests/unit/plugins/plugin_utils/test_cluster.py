@@ -42,7 +42,7 @@ def host(name, number, *groups, queues=("default",)):
     return hosts_model.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
 
 
-MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
+MASTER = tuple(name for name, component in services.COMPONENT.items() if name != "worker" and not component.optional)
 
 
 def reference(workers=2):

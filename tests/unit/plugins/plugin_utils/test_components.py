@@ -33,13 +33,16 @@ ALL = list(services.COMPONENTS)
     ("arguments", "restarts"),
     [
         ({}, []),
-        ({"config": {**CONFIG, "api": {"port": 9000}}}, ["webserver", "triggerer", "worker"]),
+        ({"config": {**CONFIG, "operators": {"default_owner": "x"}}}, ["scheduler", "dag_processor", "worker"]),
         ({"config": {**CONFIG, "celery": {"operation_timeout": 30}}}, ["scheduler", "worker"]),
         ({"config": {**CONFIG, "core": {"executor": "x"}}}, ALL),
         ({"config": {**CONFIG, "custom": {"x": 2}}}, ALL),
         ({"versions": {**VERSIONS, "jwt_secret": "2"}}, ["webserver", "scheduler"]),
         ({"versions": {**VERSIONS, "broker_url": "2"}}, ["scheduler", "worker"]),
-        ({"versions": {**VERSIONS, "sql_alchemy_conn": "2"}}, ["webserver", "scheduler", "dag_processor", "triggerer"]),
+        (
+            {"versions": {**VERSIONS, "sql_alchemy_conn": "2"}},
+            [each for each in ALL if "sql_alchemy_conn" in services.COMPONENT[each].secrets[3]],
+        ),
         ({"release": "r2"}, ALL),
     ],
 )

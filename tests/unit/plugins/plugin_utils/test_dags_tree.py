@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
 
 CANARY = {"flightdeck_canary.py": b"x = 1\n"}
-NOBODY = 65534
+UNPRIVILEGED = 65534
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -119,7 +119,7 @@ def own_folder() -> Iterator[Path]:
     """A directory of an account that does not read everything, as which the test runs."""
     root = os.geteuid() == 0
     if root:
-        os.seteuid(NOBODY)
+        os.seteuid(UNPRIVILEGED)
     try:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)

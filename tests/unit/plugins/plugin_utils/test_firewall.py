@@ -1,4 +1,4 @@
-"""Every port that a service opens has its rule, and nobody else gets in."""
+"""Every port that a service opens has its rule, and no other client is admitted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_who_may_connect():
     assert rules["lb1", 8443] == []
     assert rules["lb1", 5673] == ["192.0.2.11", "192.0.2.12", "192.0.2.21", "192.0.2.22"]
     assert rules["worker1", 8793] == ["192.0.2.11", "192.0.2.12"]
-    # Nobody, unless somebody is named.
+    # None, unless one is named.
     assert rules["lb1", 1936] == ["127.0.0.1"]
     assert rules["lb1", 8405] == ["192.0.2.11", "192.0.2.12"]
     named = nodes(reference(), airflow_firewall_admin_sources=["198.51.100.0/24"])["lb1"]["firewall"]["rules"]
@@ -112,7 +112,7 @@ def clusters(draw):
 
 @given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
 @settings(max_examples=60)
-def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version):
+def test_a_port_is_open_once_and_only_for_named_clients(hosts, tls, version):
     values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
     model = plain(hosts, values)
     members = {group: {member["address"] for member in found} for group, found in model["hosts_of"].items()}

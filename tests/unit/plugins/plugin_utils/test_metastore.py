@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_AUTHORITIES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_CA_FILE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore
@@ -58,8 +58,8 @@ def test_choices_that_do_not_go_together(hosts, changes, code):
 @pytest.mark.parametrize("changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}])
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_another_server_takes_the_place_of_the_group(changes, version):
-    authority = certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
-    assert codes(EXTERNAL, airflow_metastore_ca=authority, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
+    ca = certificates.make_ca("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
+    assert codes(EXTERNAL, airflow_metastore_ca=ca, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_another_server_takes_the_place_of_the_group(changes, version):
         ("postgresql://a:b c@d/e", "white space"),
     ],
 )
-def test_a_bad_url_is_told_without_its_text(url, says):
+def test_a_bad_url_is_reported_without_its_text(url, says):
     (problem,) = metastore.check(0, defaults(airflow_metastore_url=url))
     assert problem.code == "FD176"
     assert says in problem.found
@@ -114,22 +114,22 @@ def test_whatever_a_password_holds_arrives(password, user):
     assert (unquote(parts.username), unquote(parts.password), parts.hostname, parts.path) == (user, password, "db", "/airflow")
 
 
-def test_postgresql_has_to_prove_its_name():
+def test_the_name_of_postgresql_is_verified():
     assert options(metastore_model.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
-    for authority in (PRIVATE, SYSTEM_AUTHORITIES):
-        wanted = {"sslmode": "verify-full", "sslrootcert": authority}
-        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", authority)).items()
+    for ca_file in (PRIVATE, SYSTEM_CA_FILE):
+        wanted = {"sslmode": "verify-full", "sslrootcert": ca_file}
+        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", ca_file)).items()
         # Nothing else: asyncpg would send it to the server as a setting.
-        assert dsn(metastore_model.driver_url(URL, "async", authority)) == wanted
+        assert dsn(metastore_model.driver_url(URL, "async", ca_file)) == wanted
 
 
 def test_what_the_url_says_goes_over_the_rest():
     given_url = f"{URL}?sslmode=require&connect_timeout=9&application_name=airflow"
-    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_AUTHORITIES))
+    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_CA_FILE))
     assert (found["sslmode"], found["connect_timeout"], found["application_name"]) == ("require", "9", "airflow")
     # libpq would verify as soon as it has a root certificate.
     assert "sslrootcert" not in found
-    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
+    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_CA_FILE)) == {"sslmode": "require"}
     assert dsn(metastore_model.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
     theirs = options(metastore_model.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
     assert (theirs["sslmode"], theirs["sslrootcert"]) == ("verify-full", "/srv/ca.pem")
@@ -141,7 +141,7 @@ def test_mysql_takes_its_encryption_from_files():
     assert options(metastore_model.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
 
 
-def test_migrations_may_send_several_statements_at_once_and_nobody_else():
+def test_only_migrations_may_send_several_statements_at_once():
     assert options(metastore_model.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
     bounded = f"{MYSQL}?read_timeout=60&write_timeout=60"
     assert options(metastore_model.driver_url(bounded, "sync", PRIVATE))["read_timeout"] == "60"
@@ -186,8 +186,8 @@ def test_results_may_be_elsewhere():
 def test_the_load_balancers_have_nothing_to_do_with_it():
     listeners = model()["nodes"]["lb1"]["haproxy"]["listeners"]
     assert [listener["name"] for listener in listeners] == ["web", "execution_api", "broker"]
-    assert set(secrets_catalog.OWN_SECRETS) == set(model()["foreign_secrets"])
-    assert plain(reference(), defaults())["foreign_secrets"] == []
+    assert set(secrets_catalog.OWN_SECRETS) == set(model()["external_secrets"])
+    assert plain(reference(), defaults())["external_secrets"] == []
 
 
 def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():

@@ -39,10 +39,10 @@ def looked(model, name, **changes):
         "listeners": {},
         "names": {key: ["192.0.2.99"] for key in wanted["names"]},
         "cluster": OWN,
-        "foreign": [],
+        "unmanaged": [],
         "database": {},
         "without_candidate": [],
-        "stores": {store: {"data": True, "members": []} for store in wanted["stores"]},
+        "tiers": {tier: {"data": True, "members": []} for tier in wanted["tiers"]},
         "nr_open": 1_048_576,
         "synchronised": True,
         "unattended_upgrades": False,
@@ -135,7 +135,7 @@ def taken(port, **holder):
         ({"cluster": "legacy 0123456789ab\n"}, "FD208", "'legacy' with identity 0123456789ab"),
         ({"cluster": "renamed " + OWN.split()[1]}, None, ""),
         ({"cluster": ""}, None, ""),
-        ({"foreign": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
+        ({"unmanaged": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
         ({"database": {"schema": "5f2621c13b39"}}, None, ""),
         ({"database": {"schema": versions.VERSIONS["3.3.2"].schema, "decrypts": True}}, None, ""),
         ({"database": {"decrypts": False}}, "FD215", "does not decrypt"),
@@ -276,12 +276,13 @@ def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, say
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
-def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
+def test_every_port_that_the_model_gives_a_host_is_checked(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:
         node, wanted = model.nodes[host.name], set(survey.wanted(model, host.name).ports)
         expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
-        expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
+        expected |= {8405: "haproxy", 8793: "worker", 8081: "webserver"}
+        assert set(node.airflow.ports.values() if node.airflow else ()) <= wanted
         assert {port for port, group in expected.items() if group in host.groups} <= wanted
         assert {listener.port for listener in (node.haproxy.listeners if node.haproxy else ())} <= wanted
         assert not {port for port, group in expected.items() if group not in host.groups} & wanted
@@ -293,7 +294,7 @@ def test_one_machine_under_two_names():
     assert check(cluster(reference()), worker1={"identity": ""}, worker2={"identity": ""}) == []
 
 
-def test_hosts_that_cannot_be_looked_at_are_one_problem():
+def test_hosts_that_cannot_be_checked_are_one_problem():
     model = cluster(reference())
     found = {name: looked(model, name) for name in model.nodes}
     for name in ("mq1", "mq2"):
@@ -342,7 +343,7 @@ def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
 def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
     model = cluster()
     full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/log/airflow": {**PLENTY, "free_mb": 0}}
-    bad = {"disks": full, "system": {"memtotal_mb": 100}, **taken(BALANCER), "foreign": ["x"]}
+    bad = {"disks": full, "system": {"memtotal_mb": 100}, **taken(BALANCER), "unmanaged": ["x"]}
     assert {problem.code for problem in check(model, node1=bad)} == {"FD204", "FD205", "FD207", "FD208"}
     assert check(model, deploy=False, node1=bad) == []
     assert [problem.code for problem in check(model, deploy=False, node1={"cluster": "legacy 0"})] == ["FD208"]

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import row
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS
 
-HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}
+HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", *HEARTBEATS)}
 URL = "http://lb/api/v2/monitor/health"
 
 
@@ -12,15 +13,15 @@ def test_a_host_that_did_not_answer_is_a_line() -> None:
     assert report.host_rows("w1", {"unreachable": True, "msg": "no\nroute"}) == [row("host", "w1", "unreachable", "no route")]
 
 
-def test_a_host_that_could_not_be_looked_at_is_a_line() -> None:
+def test_a_host_that_could_not_be_checked_is_a_line() -> None:
     (line,) = report.host_rows("w1", {"failed": True, "msg": "no python"})
     assert line["state"] == "failed"
     assert "no python" in line["detail"]
 
 
-def test_a_broken_connection_is_told_in_its_own_words() -> None:
+def test_a_broken_connection_is_reported_in_its_own_words() -> None:
     (line,) = report.host_rows("w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"})
-    assert line["detail"] == "its services could not be looked at: container w1 is paused"
+    assert line["detail"] == "its services could not be checked: container w1 is paused"
 
 
 def test_a_host_that_was_not_asked_is_none() -> None:
@@ -33,21 +34,21 @@ def test_rows_of_a_host_get_its_name() -> None:
 
 
 def test_the_health_page() -> None:
-    rows = report.health_rows(URL, HEALTHY, ["dag_processor", "triggerer"])
+    rows = report.health_rows(URL, HEALTHY, HEARTBEATS)
     assert {line["state"] for line in rows} == {"ok"}
-    assert len(rows) == 4
+    assert len(rows) == len(HEALTHY) > 1
 
 
-@pytest.mark.parametrize("name", ["metadatabase", "scheduler", "triggerer"])
+@pytest.mark.parametrize("name", HEALTHY)
 def test_one_unhealthy_part_of_the_health_page(name: str) -> None:
-    rows = report.health_rows(URL, {**HEALTHY, name: {"status": "unhealthy"}}, ["dag_processor", "triggerer"])
+    rows = report.health_rows(URL, {**HEALTHY, name: {"status": "unhealthy"}}, HEARTBEATS)
     assert [line["component"] for line in rows if line["state"] == "failed"] == [f"health {name}"]
 
 
 def test_a_component_that_the_inventory_does_not_have_may_be_null() -> None:
-    answer = {**HEALTHY, "triggerer": {"status": None}}
-    assert all(line["state"] == "ok" for line in report.health_rows(URL, answer, ["dag_processor"]))
-    assert any(line["state"] == "failed" for line in report.health_rows(URL, answer, ["dag_processor", "triggerer"]))
+    answer = {**HEALTHY, "dag_processor": {"status": None}}
+    assert all(line["state"] == "ok" for line in report.health_rows(URL, answer, HEARTBEATS.keys() - {"dag_processor"}))
+    assert any(line["state"] == "failed" for line in report.health_rows(URL, answer, HEARTBEATS))
 
 
 def test_no_health_page_at_all() -> None:
@@ -82,7 +83,7 @@ def test_a_degraded_service_is_no_failure() -> None:
     assert report.verdict("prod", [row("haproxy web", "lb1", "degraded", "m1 MAINT")], [])[0]
 
 
-def test_nothing_looked_at_is_not_good() -> None:
+def test_nothing_checked_is_not_good() -> None:
     good, text = report.verdict("prod", [], ["w1"])
     assert not good
     assert "1 hosts not asked: w1" in text

@@ -1,4 +1,4 @@
-"""Rotation of secrets: pairs of users that take turns, and a Fernet key in steps that may be interrupted anywhere."""
+"""Rotation of secrets: pairs of users that alternate, and a Fernet key in steps that may be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def keys(state):
     return accounts.effective(*state)["fernet_key"].split(",")
 
 
-def test_only_what_is_named_is_made_anew():
+def test_only_what_is_named_is_replaced():
     for name in set(secrets.ROTATABLE) - {"fernet_key"}:
         values, _rotation_state = rotation_controller.begin(STORED, {}, [name])
         assert {other for other in values if values[other] != STORED[other]} == {name}
@@ -43,7 +43,7 @@ def test_nothing_is_named_and_nothing_changes():
 
 
 @pytest.mark.parametrize("name", secrets.PAIRED)
-def test_two_users_take_turns(name):
+def test_two_users_alternate(name):
     once = rotation_controller.begin(STORED, {}, [name])
     assert accounts.login("u", name, accounts.effective(*once)) == "u_b"
     twice = rotation_controller.begin(*once, [name])
@@ -63,7 +63,7 @@ def test_a_fernet_key_takes_three_steps():
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
-def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
+def test_a_host_one_step_behind_can_read_what_the_others_write(steps):
     """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one before."""
     state = (dict(STORED), {})
     for step in steps:
@@ -72,7 +72,7 @@ def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
             assert keys(following)[0] in keys(state)
             assert set(keys(state)) <= set(keys(following))
         else:
-            # After everything was encrypted anew with the first.
+            # After everything was encrypted again with the first.
             assert keys(following)[0] == keys(state)[0]
         state = following
 
@@ -154,6 +154,6 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
     assert inactive == [InactiveUser(name="airflow", first=True), InactiveUser(name="results_b", first=False)]
 
 
-def test_accounts_of_a_server_of_somebody_else_are_not_rotated():
-    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, foreign=["metastore_password"])
+def test_accounts_of_an_external_server_are_not_rotated():
+    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, external=["metastore_password"])
     assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

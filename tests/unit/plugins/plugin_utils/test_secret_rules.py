@@ -80,7 +80,7 @@ def test_what_would_end_a_password_where_it_is_used_is_refused():
             assert codes(**{secret.name: f"correct{character}horse battery staple"}) == ["FD143"]
 
 
-def test_the_place_of_a_bad_fernet_key_is_told():
+def test_the_place_of_a_bad_fernet_key_is_reported():
     (problem,) = secrets.check_secrets({"fernet_key": f"{KEY},bad,{KEY}"}, {"admin_password": "admin"})
     assert "in place 2 of 3" in problem.found
 

@@ -53,7 +53,7 @@ GOOD = {
     "airflow_environment": [
         {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": None, "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
         {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
-        # Names of options are looked at where all options are.
+        # Names of options are checked where all options are.
         {"VAULT_TOKEN_FILE": "/etc/token", "AWS_PROFILE": "team", "EMPTY_PASSWORD": None, "AIRFLOW__CORE__FERNET_KEY_SECRET": "x"},
     ],
     "airflow_failover_email_host": ["", "mail", "smtp.example.org", "192.0.2.9", "2001:db8::9", "::1", "::ffff:192.0.2.9"],

@@ -30,7 +30,7 @@ SPEC.loader.exec_module(health)
 TICK = datetime.timedelta(seconds=0.05)
 
 
-def test_a_process_is_as_old_as_it_is_however_late_somebody_looks():
+def test_the_age_of_a_process_does_not_depend_on_the_time_of_the_check():
     before = datetime.datetime.now(datetime.UTC)
     with subprocess.Popen(["sleep", "30"]) as process:
         after = datetime.datetime.now(datetime.UTC)
@@ -82,6 +82,11 @@ def test_data_of_the_configuration_have_their_percent_signs_back():
     assert health.data(config, "celery_broker_transport_options", "predefined_queues") == {}
 
 
+@pytest.mark.parametrize(("unit", "job"), [("airflow-scheduler", "SchedulerJob"), ("airflow-dag-processor", "DagProcessorJob")])
+def test_a_job_has_the_name_that_airflow_gives_it(unit, job):
+    assert health.job_type(unit) == job
+
+
 def test_an_unknown_unit_is_refused():
     with pytest.raises(SystemExit, match="no check for 'nginx'"):
         health.check("nginx")
@@ -89,11 +94,11 @@ def test_an_unknown_unit_is_refused():
 
 def test_a_check_that_breaks_restarts_nothing(monkeypatch, capsys):
     def look(_unit, _since):
-        raise RuntimeError("what nobody thought of")
+        raise RuntimeError("unexpected")
 
     monkeypatch.setattr(health, "look", look)
     assert (health.watch("airflow-scheduler", 1), health.wait(["airflow-scheduler"], seconds=0)) == (0, 1)
-    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: what nobody thought of\n" * 2
+    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: unexpected\n" * 2
 
 
 def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
@@ -217,7 +222,7 @@ def test_a_service_that_is_frozen_or_hangs_is_restarted_after_so_many_bad_checks
 
 @pytest.mark.usefixtures("port")
 def test_a_service_that_waits_for_a_processor_has_more_time_but_not_for_ever(service, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(health, "PATIENCE", 2)
+    monkeypatch.setattr(health, "SLOW_FACTOR", 2)
     one = {min(os.sched_getaffinity(0))}
     for _ in range(4):
         service(BUSY, one)
@@ -314,7 +319,7 @@ def test_the_watchdog_does_not_act_when_the_machine_is_too_busy_for_a_check(tmp_
 @pytest.mark.parametrize(
     ("state", "problem"), [("deactivating", health.UnknownError), ("inactive", health.UnknownError), ("failed", health.UnhealthyError)]
 )
-def test_a_service_that_somebody_stops_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
+def test_a_service_that_is_being_stopped_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
     shown = SimpleNamespace(stdout=f"ActiveState={state}\nSubState=dead\nMainPID=0\n")
     monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: shown)
     with pytest.raises(problem, match=state):

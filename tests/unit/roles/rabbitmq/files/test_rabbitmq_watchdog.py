@@ -1,4 +1,4 @@
-"""When a RabbitMQ node starts anew."""
+"""When a RabbitMQ node restarts."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def status(running, partitions, *forgotten):
         ("a", status(["a", "b"], {"c": ["a"], "a": ["c"]}), ""),
     ],
 )
-def test_a_node_starts_anew_when_it_cannot_find_back(node, seen, reason):
+def test_a_node_restarts_when_it_cannot_rejoin(node, seen, reason):
     assert watchdog.problem(seen, node)[0] == reason
 
 
-def test_nodes_take_turns():
+def test_nodes_restart_one_after_the_other():
     waits = [watchdog.problem(status(ALL, {}, *ALL), node)[1] for node in ALL]
     assert waits == [20, 65, 110]
 
@@ -61,7 +61,7 @@ def test_it_must_stay_so_and_a_restart_is_not_repeated_at_once():
     assert said == [False, False, True, False, True]
 
 
-def test_another_reason_begins_anew():
+def test_another_reason_restarts_the_count():
     _restart, state = watchdog.decide(("cut off", 20), {}, 1000)
     restart, state = watchdog.decide(("parted", 120), state, 1100)
     assert not restart
