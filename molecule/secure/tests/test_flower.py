@@ -67,7 +67,11 @@ def test_it_shows_all_workers_to_who_logs_in():
         return {name for name, worker in found.items() if worker.get("active_queues")} == workers()
 
     wait_until("Flower knows all workers", shown, 60)
-    wait_until("Flower gets the events of all", lambda: set(json.loads(ask("/api/workers?status=1", password)[1])) == workers(), 60)
+    wait_until(
+        "Flower gets the events of all",
+        lambda: set(json.loads(ask("/api/workers?status=1", password)[1])) == workers(),
+        60,
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/workers", "/tasks", "/api/workers", "/api/tasks"])

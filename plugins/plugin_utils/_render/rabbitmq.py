@@ -43,7 +43,9 @@ def definitions(node: RabbitMq, secrets: Secrets) -> str:
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     fewer = {each.user: {right: f"^({getattr(each, right)})$" for right in everything} for each in node.component_users}
     document = {
-        "vhosts": [{"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}],
+        "vhosts": [
+            {"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}
+        ],
         "users": [
             {
                 "name": user,
