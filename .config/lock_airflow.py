@@ -22,7 +22,18 @@ PLATFORMS = runpy.run_path(str(CATALOG / "platforms.py"))["PLATFORMS"].values()
 
 def compile_lock(source: Path, target: Path, python: str) -> None:
     """Compile ``source`` into ``target`` for a Python patch release. Raises CalledProcessError."""
-    command = ["uv", "pip", "compile", source.name, "--output-file", target.name, "--python-version", python, "--python-platform", "linux"]
+    command = [
+        "uv",
+        "pip",
+        "compile",
+        source.name,
+        "--output-file",
+        target.name,
+        "--python-version",
+        python,
+        "--python-platform",
+        "linux",
+    ]
     command += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--upgrade"]
     if source.name != "uv.in":
         command += ["--exclude-newer", EXCLUDE_NEWER]

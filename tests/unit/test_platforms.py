@@ -27,7 +27,9 @@ def test_the_lab_has_an_image_of_each():
 
 def test_every_version_of_airflow_has_a_lock_for_each_of_its_pythons_and_no_other():
     locks = {path.name for path in (ROLES / "airflow/files/locks").glob("airflow-*-py*.txt")}
-    assert locks == {f"airflow-{version.full}-py{python}.txt" for version in VERSIONS.values() for python in version.pythons}
+    assert locks == {
+        f"airflow-{version.full}-py{python}.txt" for version in VERSIONS.values() for python in version.pythons
+    }
     pythons = {platform.python_minor for platform in PLATFORMS.values()}
     assert all(pythons.issuperset(version.pythons) for version in VERSIONS.values())
 

@@ -30,9 +30,14 @@ def secrets_table():
     rows = {}
     for name, names in readers.items():
         rows.setdefault(tuple(names), []).append(f"`{name}`")
-    lines = ["| secret | " + " | ".join(component.title for component in components) + " |", "|---" * (len(components) + 1) + "|"]
+    lines = [
+        "| secret | " + " | ".join(component.title for component in components) + " |",
+        "|---" * (len(components) + 1) + "|",
+    ]
     for names, files in rows.items():
-        lines.append(f"| {', '.join(files)} |" + "|".join(" x " if each.name in names else " " for each in components) + "|")
+        lines.append(
+            f"| {', '.join(files)} |" + "|".join(" x " if each.name in names else " " for each in components) + "|"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -45,7 +50,10 @@ def port_table():
         hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", (Queue(name="default"),))
         for number, group in enumerate(services.GROUPS, start=1)
     ]
-    hosts += [hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
+    hosts += [
+        hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}")
+        for number, group in enumerate(("metastore", "etcd"))
+    ]
     settings = Settings.from_variables({**variables, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
     for group in services.GROUPS:

@@ -38,7 +38,9 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             components = cluster.model["nodes"][name]["components"]
             needed = {file for component in components for file in COMPONENT[component].secrets[3]}
             needed |= ca_files(cluster)
-            needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
+            needed |= {
+                file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())
+            }
             if cluster.model["tls"]["enabled"] and "webserver" in components:
                 needed |= {"server.crt", "server.key"}
             assert found == needed
@@ -51,11 +53,18 @@ def test_no_secret_outside_its_file(cluster, host_named):
         host = host_named(name)
         seen = host.check_output("cat /etc/airflow/airflow.cfg /etc/airflow/environment")
         seen += host.check_output("find /etc/systemd/system -path '*/airflow-*' -type f -exec cat '{}' +")
-        seen += host.check_output("for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done")
+        seen += host.check_output(
+            "for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done"
+        )
         seen += host.check_output("journalctl --no-pager --output=cat")
         assert not [value[:3] + "..." for value in values if value in seen], name
 
 
 @pytest.mark.group("worker")
 def test_others_cannot_read_a_secret(member, host_named):
-    assert host_named(member).run("setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/airflow/secrets/broker_url").rc != 0
+    assert (
+        host_named(member)
+        .run("setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/airflow/secrets/broker_url")
+        .rc
+        != 0
+    )

@@ -87,7 +87,10 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
     [
         # Airflow's defaults: one call bears 4 s.
         ({"workers": AIRFLOWS_OWN}, ["a call to the execution API"]),
-        ({"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}}, ["a call to the execution API", "kills its task after"]),
+        (
+            {"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}},
+            ["a call to the execution API", "kills its task after"],
+        ),
         ({"workers": {"execution_api_retries": 5}}, ["a call to the execution API"]),
         ({"workers": {"execution_api_retry_wait_min": 1}}, ["a call to the execution API"]),
         ({"workers": {"max_failed_heartbeats": 3}}, ["kills its task after"]),
@@ -96,8 +99,16 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
         ({"workers": {"max_failed_heartbeats": 3}, "scheduler": {"task_instance_heartbeat_timeout": 600}}, []),
         ({"workers": {"execution_api_retries": "many"}}, []),
         ({"workers": "none"}, []),
-        *(({name: {each.threshold: 5}}, [f"with a {each.interval} of 5 s"]) for name, each in HEARTBEATS.items() if each.threshold),
-        *(({name: {each.interval: 20}}, [f"with a {each.interval} of 20 s"]) for name, each in HEARTBEATS.items() if each.threshold),
+        *(
+            ({name: {each.threshold: 5}}, [f"with a {each.interval} of 5 s"])
+            for name, each in HEARTBEATS.items()
+            if each.threshold
+        ),
+        *(
+            ({name: {each.interval: 20}}, [f"with a {each.interval} of 20 s"])
+            for name, each in HEARTBEATS.items()
+            if each.threshold
+        ),
         ({"celery": {"operation_timeout": 2}}, ["one connection attempt"]),
     ],
 )
