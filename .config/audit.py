@@ -21,7 +21,13 @@ SOURCES = ("pypi", "osv")
 
 def audited(lock: Path, source: str) -> tuple[list[dict[str, Any]], str]:
     """What ``source`` knows of the packages in ``lock``, and why it could not be asked, or empty."""
-    command = [str(Path(sys.executable).parent / "pip-audit"), "--requirement", str(lock), "--disable-pip", "--require-hashes"]
+    command = [
+        str(Path(sys.executable).parent / "pip-audit"),
+        "--requirement",
+        str(lock),
+        "--disable-pip",
+        "--require-hashes",
+    ]
     command += ["--vulnerability-service", source, "--format", "json", "--progress-spinner", "off", "--timeout", "20"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
@@ -30,7 +36,10 @@ def audited(lock: Path, source: str) -> tuple[list[dict[str, Any]], str]:
         return [], (done.stderr.strip().splitlines() or ["no answer"])[-1]
     # A source that does not know a package says nothing against it, and pip-audit counts it among the good ones.
     unknown = [package["name"] for package in packages if "skip_reason" in package]
-    return packages, f"{len(unknown)} of {len(packages)} packages are unknown to it, {unknown[0]} is the first" if unknown else ""
+    return (
+        packages,
+        f"{len(unknown)} of {len(packages)} packages are unknown to it, {unknown[0]} is the first" if unknown else "",
+    )
 
 
 def main() -> int:

@@ -75,7 +75,17 @@ def inspect(version: str) -> dict[str, Any]:
         python = venv / "bin" / "python"
         lock = LOCKS / f"airflow-{version}-py{PYTHON}.txt"
         subprocess.run(["uv", "venv", "--quiet", "--python", PYTHON, str(venv)], check=True)
-        install = ["uv", "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "--requirement", str(lock)]
+        install = [
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(python),
+            "--require-hashes",
+            "--requirement",
+            str(lock),
+        ]
         subprocess.run(install, check=True)
         environment = {**os.environ, "AIRFLOW_HOME": f"{directory}/home"}
         done = subprocess.run([python, "-c", SCRIPT], check=True, capture_output=True, text=True, env=environment)

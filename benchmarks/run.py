@@ -61,7 +61,9 @@ def timed(*command: str | Path, quiet: bool = True) -> tuple[float, str]:
     return seconds, done.stdout or ""
 
 
-def playbook(path: str, *arguments: str | Path, more: Path | None = None, inventory: Path = INVENTORY) -> tuple[float, str]:
+def playbook(
+    path: str, *arguments: str | Path, more: Path | None = None, inventory: Path = INVENTORY
+) -> tuple[float, str]:
     """Run a playbook of the repository on the bench."""
     inventories = ["-i", str(inventory)] + (["-i", str(more)] if more else [])
     return timed("ansible-playbook", *inventories, path, *arguments)
@@ -165,7 +167,9 @@ def plot(result: Result) -> str:
         f'<text x="{width / 2:.0f}" y="{height - 8}">workers</text><text x="8" y="14">no-op run, seconds</text>',
     ]
     for (x, y), (workers, seconds) in zip(places, sorted(result.growth.items()), strict=True):
-        parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#0a7"/><text x="{x - 8:.0f}" y="{y - 10:.0f}">{seconds:.0f}</text>')
+        parts.append(
+            f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#0a7"/><text x="{x - 8:.0f}" y="{y - 10:.0f}">{seconds:.0f}</text>'
+        )
         parts.append(f'<text x="{x - 4:.0f}" y="{height - bottom + 16}">{workers}</text>')
     return "\n".join([*parts, "</svg>\n"])
 

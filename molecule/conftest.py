@@ -40,7 +40,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers."""
-    config.addinivalue_line("markers", "group(name, hosts): the inventory group whose hosts, all or the first so many, the test runs on")
+    config.addinivalue_line(
+        "markers", "group(name, hosts): the inventory group whose hosts, all or the first so many, the test runs on"
+    )
     config.addinivalue_line("markers", "thorough: runs in make test-all only, because it takes minutes")
 
 

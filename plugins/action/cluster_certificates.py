@@ -65,7 +65,9 @@ class ActionModule(ActionBase):
     def _read(self, path: Path) -> dict[str, Any]:
         content = vault_file.read(self._loader, path) or {}
         if not isinstance(content, dict) or content.keys() - {"ca", "hosts"}:
-            raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
+            raise AnsibleActionFail(
+                f"{path} is not a file of certificates; move it away or set airflow_certificates_file"
+            )
         return dict(plain(content))
 
     @staticmethod
@@ -73,7 +75,9 @@ class ActionModule(ActionBase):
         """The user's own certificate and key, which the validation found good; empty when there is none."""
         if not certificate_file:
             return {}
-        certificate, key = (Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file))
+        certificate, key = (
+            Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file)
+        )
         return {"certificate": certificate, "key": key}
 
     @staticmethod

@@ -25,7 +25,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         path = Path(arguments(self, DOCUMENTATION)["path"]).expanduser()
-        given = {name: str(self._templar.template(variables[f"airflow_{name}"])) for name in GENERATED if variables.get(f"airflow_{name}")}
+        given = {
+            name: str(self._templar.template(variables[f"airflow_{name}"]))
+            for name in GENERATED
+            if variables.get(f"airflow_{name}")
+        }
         rotation = variables.get("__airflow_rotation") or {}
         new = secrets.missing(given)
         if new:
@@ -34,7 +38,10 @@ class ActionModule(ActionBase):
             given = {**stored, **given}
             result["changed"] = any(stored[name] == value for name, value in new.items())
         external = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in GIVEN}
-        result["secrets"] = {**accounts.effective(given, rotation).to_vars(), **{name: value for name, value in external.items() if value}}
+        result["secrets"] = {
+            **accounts.effective(given, rotation).to_vars(),
+            **{name: value for name, value in external.items() if value},
+        }
         return result
 
     def _write_missing(self, path: Path, new: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:

@@ -56,7 +56,9 @@ class ActionModule(ActionBase):
         try:
             return dict(
                 self._execute_module(
-                    module_name=MODULE, module_args={**wanted, "archive": remote, "want_manifest": False}, task_vars=task_vars
+                    module_name=MODULE,
+                    module_args={**wanted, "archive": remote, "want_manifest": False},
+                    task_vars=task_vars,
                 )
             )
         finally:
@@ -90,7 +92,9 @@ def _read(source: str, generated: dict[str, bytes], target_python: str, base: st
         tree = dag_archive.scan(source, generated)
         errors, warned = dag_archive.syntax_findings(tree, target_python)
         for warning in warned:
-            display.warning(f"{dag_archive.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)")
+            display.warning(
+                f"{dag_archive.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)"
+            )
         if errors:
             raise dag_archive.TreeError(
                 f"{dag_archive.VARIABLE}: {len(errors)} Python file(s) in {tree.root} do not compile: {'; '.join(errors[:10])}. "

@@ -34,7 +34,9 @@ class ActionModule(ActionBase):
         if not applied.get("failed") and wanted["confirm"]:
             self._reconnect()
             try:
-                applied = self._step(task_vars, {**wanted, "step": "confirm", "active_digest": applied["active_digest"]})
+                applied = self._step(
+                    task_vars, {**wanted, "step": "confirm", "active_digest": applied["active_digest"]}
+                )
             except AnsibleConnectionFailure as error:
                 # The host was reached before, so it is no host that is down, which tasks may ignore.
                 raise AnsibleActionFail(

@@ -36,7 +36,9 @@ class ActionModule(ActionBase):
         for name in variables["ansible_play_hosts"]:
             own = variables["hostvars"][name]
             hosts[name] = {**own["ansible_facts"], "preflight": own[given["facts"]]["preflight"]}
-        mark = digests.cluster_mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
+        mark = digests.cluster_mark(
+            variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"])
+        )
         limit = str(variables.get("ansible_limit") or "")
         cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
         problems, warnings = preflight_validation.check(hosts, cluster, mark, limit, deploy=given["deploy"])

@@ -29,7 +29,9 @@ class ActionModule(ActionBase):
         try:
             cluster, name = variables["airflow_cluster"], variables["inventory_hostname"]
         except KeyError as error:
-            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first") from error
+            raise AnsibleActionFail(
+                f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first"
+            ) from error
         before = time.time()
         try:
             request = wanted(Cluster.from_vars(cluster, "airflow_cluster"), name)

@@ -38,7 +38,9 @@ class ActionModule(ActionBase):
             sent = self._execute_module(module_name=_MODULE, module_args=sending, task_vars=task_vars)
             if sent.get("failed"):
                 return {**result, **sent}
-            self._receive(sent["path"], sending["dest"], sent["sha256"], str((task_vars or {}).get("inventory_hostname", "")))
+            self._receive(
+                sent["path"], sending["dest"], sent["sha256"], str((task_vars or {}).get("inventory_hostname", ""))
+            )
         finally:
             if folder:
                 self._remove_tmp_path(folder)

@@ -60,7 +60,12 @@ class ActionModule(ActionBase):
     def _print(name: str, rows: list[dict[str, str]]) -> None:
         heading, *lines = report.table(rows)
         display.display(f"\n{heading}", color=C.COLOR_HIGHLIGHT)
-        colors = {"ok": C.COLOR_OK, "degraded": C.COLOR_WARN, "failed": C.COLOR_ERROR, "unreachable": C.COLOR_UNREACHABLE}
+        colors = {
+            "ok": C.COLOR_OK,
+            "degraded": C.COLOR_WARN,
+            "failed": C.COLOR_ERROR,
+            "unreachable": C.COLOR_UNREACHABLE,
+        }
         for row, line in zip(rows, lines, strict=True):
             display.display(line, color=colors.get(row["state"]))
         display.display("")

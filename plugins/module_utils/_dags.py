@@ -70,10 +70,18 @@ class Revisions:
         controller can send it. Raises RevisionsError for a host that is not in the expected state.
         """
         if os.path.lexists(self.link) and not os.path.islink(self.link):
-            raise RevisionsError(f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind that name")
+            raise RevisionsError(
+                f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind that name"
+            )
         before = self.current()
         revision = os.path.join(self.directory, digest)
-        result: dict[str, Any] = {"changed": False, "missing": False, "revision": digest, "previous": before, "pruned": []}
+        result: dict[str, Any] = {
+            "changed": False,
+            "missing": False,
+            "revision": digest,
+            "previous": before,
+            "pruned": [],
+        }
         present = os.path.isdir(revision)
         if not present and (archive is None or check):
             result.update(missing=True, changed=True)

@@ -22,7 +22,11 @@ class Member(TypedDict):
 
 def command(url: str, *arguments: str) -> list[str]:
     """``etcdctl`` for the member at ``url``, on its own host: the member's certificate is that of its client, too."""
-    tls = [f"--cacert={_TLS}/ca.crt", f"--cert={_TLS}/server.crt", f"--key={_TLS}/server.key"] if url.startswith("https:") else []
+    tls = (
+        [f"--cacert={_TLS}/ca.crt", f"--cert={_TLS}/server.crt", f"--key={_TLS}/server.key"]
+        if url.startswith("https:")
+        else []
+    )
     return ["etcdctl", f"--endpoints={url}", *tls, *arguments]
 
 
@@ -50,7 +54,9 @@ def seen_by_peer(peer_url: str, timeout: float = 5.0) -> list[Member] | None:
         except OSError:
             return None
     try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
         with opener.open(f"{peer_url}/members", timeout=timeout) as answer:
             # A member knows itself at least.
             return [_member(member["id"], member) for member in json.load(answer)] or None

@@ -37,7 +37,10 @@ _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
 _POSTGRESQL_DATA = "/var/lib/postgresql/*/main/PG_VERSION"
 # Of Airflow's database: the tables that a statement needs, and the statement.
-_CONTENTS = {"schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"), "token": (_metadata.TABLES, _metadata.ENCRYPTED)}
+_CONTENTS = {
+    "schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"),
+    "token": (_metadata.TABLES, _metadata.ENCRYPTED),
+}
 _TABLES = sorted({table for tables, _statement in _CONTENTS.values() for table in tables})
 # Seconds that a command may take.
 _COMMAND_SECONDS = 60
@@ -179,7 +182,9 @@ def resolve(names: Iterable[str]) -> dict[str, list[str]]:
 
     def ask(name: str) -> None:
         try:
-            found[name] = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+            found[name] = sorted(
+                {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+            )
         except OSError:
             found[name] = []
 
@@ -233,7 +238,9 @@ def unmanaged_files(groups: Iterable[str]) -> list[str]:
             found += [path for path in glob.glob(f"{_MNESIA}/*") if os.path.isdir(path)]
         elif group == "redis":
             found += glob.glob("/var/lib/redis/*")
-        elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
+        elif group == "haproxy" and re.search(
+            r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE
+        ):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
         found += [path for path, ours in units().items() if not ours]
@@ -258,7 +265,12 @@ def run(*command: str, codes: Iterable[int] = (0,)) -> str | None:
     """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_COMMAND_SECONDS, env={**os.environ, "LC_ALL": "C"}
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_SECONDS,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -281,7 +293,9 @@ def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, st
     databases = _query("postgres", port, "SELECT datname FROM pg_database")
     if databases is None or name not in databases:
         return None if databases is None else {}
-    tables = _query(name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL")
+    tables = _query(
+        name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL"
+    )
     if tables is None:
         return None
     found: dict[str, str] = {}

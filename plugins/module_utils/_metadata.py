@@ -29,7 +29,9 @@ def decrypts(token: str, keys: str) -> bool:
         sealed = base64.urlsafe_b64decode(token)
     except ValueError:
         return False
-    proofs = (hmac.new(base64.urlsafe_b64decode(key)[:16], sealed[:-32], hashlib.sha256).digest() for key in keys.split(","))
+    proofs = (
+        hmac.new(base64.urlsafe_b64decode(key)[:16], sealed[:-32], hashlib.sha256).digest() for key in keys.split(",")
+    )
     return any(hmac.compare_digest(proof, sealed[-32:]) for proof in proofs)
 
 

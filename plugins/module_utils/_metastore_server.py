@@ -36,7 +36,9 @@ def server_problem(variable: str, engine: str, least: str, major: int, said: Map
     version = said["version"]
     if "mariadb" in version.lower():
         remedy = "Airflow does not support it: its row locks and migrations are not those of MySQL."
-        return f"FD169 the server of {variable}: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
+        return (
+            f"FD169 the server of {variable}: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
+        )
     found = _VERSION[engine].match(version)
     if not found or _numbers(*found.groups("0")) < _numbers(*least.split(".")):
         return f"FD178 the server of {variable}: found {version[:80]}; expected {engine} {least} or newer. Upgrade the server."

@@ -83,7 +83,11 @@ def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]], wan
     quorum = [queue for queue in queues if queue.get("type") == "quorum"]
     size = min(3, len(expected))
     kinds = {str(queue["name"]): queue in quorum for queue in queues}
-    problems = [f"{name} {'is no quorum queue' if name in kinds else 'does not exist'}" for name in wanted if not kinds.get(name)]
+    problems = [
+        f"{name} {'is no quorum queue' if name in kinds else 'does not exist'}"
+        for name in wanted
+        if not kinds.get(name)
+    ]
     for queue in quorum:
         members, online = len(queue.get("members") or []), len(queue.get("online") or [])
         if members < size:
@@ -107,13 +111,21 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
     rows = []
     for listener in listeners:
         name = str(listener["name"])
-        servers = [line for line in lines if line["pxname"] in (name, f"{name}_backend") and line["svname"] not in ("FRONTEND", "BACKEND")]
+        servers = [
+            line
+            for line in lines
+            if line["pxname"] in (name, f"{name}_backend") and line["svname"] not in ("FRONTEND", "BACKEND")
+        ]
         expected = {str(server["name"]) for server in listener.get("servers", [])}
         up = [line["svname"] for line in servers if line["status"].startswith(("UP", "no check"))]
         planned = [line for line in servers if line["status"].startswith(_PLANNED)]
         down = [line for line in servers if line["svname"] not in up and line not in planned]
-        problems = [f"{line['svname']} {line['status']} ({(line.get('check_status') or '').strip('* ')})" for line in down]
-        problems += [f"{server} is not configured" for server in sorted(expected - {line["svname"] for line in servers})]
+        problems = [
+            f"{line['svname']} {line['status']} ({(line.get('check_status') or '').strip('* ')})" for line in down
+        ]
+        problems += [
+            f"{server} is not configured" for server in sorted(expected - {line["svname"] for line in servers})
+        ]
         label = f"haproxy {name}"
         if not servers:
             rows.append(row(label, FAILED, "HAProxy has no such listener"))
@@ -121,13 +133,17 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
             # Those that do not lead are down for it, and that is right.
             leads = ", ".join(up)
             rows.append(
-                row(label, OK, f"{leads} leads") if len(up) == 1 else row(label, FAILED, f"{len(up)} servers lead: {leads or 'none'}")
+                row(label, OK, f"{leads} leads")
+                if len(up) == 1
+                else row(label, FAILED, f"{len(up)} servers lead: {leads or 'none'}")
             )
         elif problems:
             rows.append(row(label, FAILED, f"{len(up)} of {len(servers)} servers up: {_shortened(problems)}"))
         elif planned:
             text_planned = ", ".join(f"{line['svname']} {line['status']}" for line in planned)
-            rows.append(row(label, DEGRADED, f"{len(up)} of {len(servers)} servers up, taken out on purpose: {text_planned}"))
+            rows.append(
+                row(label, DEGRADED, f"{len(up)} of {len(servers)} servers up, taken out on purpose: {text_planned}")
+            )
         else:
             rows.append(row(label, OK, f"{len(up)} of {len(servers)} servers up"))
     return rows
@@ -155,7 +171,9 @@ def postgresql_problem(address: str, port: int, user: str, database: str, timeou
     An authentication request is the first thing a server says that accepts connections of this user to this database; while it starts,
     stops or has no room it says so in an error.
     """
-    parameters = b"".join(part.encode() + b"\0" for part in ("user", user, "database", database, "application_name", "flightdeck_status"))
+    parameters = b"".join(
+        part.encode() + b"\0" for part in ("user", user, "database", database, "application_name", "flightdeck_status")
+    )
     startup = struct.pack("!ii", len(parameters) + 9, 196608) + parameters + b"\0"
     try:
         with socket.create_connection((address, port), timeout=timeout) as connection:

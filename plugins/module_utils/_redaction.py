@@ -34,7 +34,10 @@ def _secrets(url: str) -> Iterator[str]:
         options = parse_qsl(parts.query)
     except ValueError:
         return
-    passwords = [parts.password or "", *(quote(value, safe="") for name, value in options if _SECRET_OPTION.search(name))]
+    passwords = [
+        parts.password or "",
+        *(quote(value, safe="") for name, value in options if _SECRET_OPTION.search(name)),
+    ]
     for password in filter(None, passwords):
         plain = unquote(password)
         # As it is, decoded, as Python shows a text, and encoded again by a driver that leaves out other characters than we do.

@@ -87,7 +87,9 @@ class Services:
         named = [f"--unit={unit}" for unit in units]
         if not named:
             return ""
-        return str(self.module.run_command(["journalctl", "--no-pager", "--lines=40", "--output=short", *named])[1]).strip()
+        return str(
+            self.module.run_command(["journalctl", "--no-pager", "--lines=40", "--output=short", *named])[1]
+        ).strip()
 
     def states(self, units: Iterable[str]) -> dict[str, _systemd.State]:
         """State of each unit now. Raises OSError."""
@@ -116,7 +118,9 @@ class Services:
         # systemd does not always notice a directory of drop-ins that is new, as a killed run leaves it.
         outdated |= is_service and state.active and not _systemd.recorded(unit, _systemd.RESTART)
         folder = _systemd.drop_in_dir(unit)
-        written = is_service and self.put(f"{folder}/{_systemd.DROP_IN}", _systemd.drop_in(reloads=bool(definition.reload_on)), 0o644)
+        written = is_service and self.put(
+            f"{folder}/{_systemd.DROP_IN}", _systemd.drop_in(reloads=bool(definition.reload_on)), 0o644
+        )
         if definition.unit_file is not None:
             written |= self.put(_systemd.unit_path(unit), definition.unit_file, 0o644)
         if written or outdated:
@@ -129,7 +133,14 @@ class Services:
         lacking = {kind for kind, digest in digests.items() if _systemd.recorded(unit, kind) != digest}
         return state, lacking | (definition.changes() if self.module.check_mode else set())
 
-    def run(self, unit: str, definition: Definition, *, restart: bool = True, before_restart: Callable[[], None] | None = None) -> bool:
+    def run(
+        self,
+        unit: str,
+        definition: Definition,
+        *,
+        restart: bool = True,
+        before_restart: Callable[[], None] | None = None,
+    ) -> bool:
         """Have ``unit`` run, now and at boot, with the settings on disk; whether it needs a restart that ``restart`` forbids.
 
         ``before_restart`` returns when the running unit may restart. Raises OSError.
@@ -170,7 +181,10 @@ class Services:
         self.act("disable", *names)
         self.act("stop", *names)
         for unit in names:
-            written = [os.path.join(_systemd.drop_in_dir(unit), name) for name in (_systemd.RESTART, _systemd.RELOAD, _systemd.DROP_IN)]
+            written = [
+                os.path.join(_systemd.drop_in_dir(unit), name)
+                for name in (_systemd.RESTART, _systemd.RELOAD, _systemd.DROP_IN)
+            ]
             records = [os.path.join(_systemd.RECORDS, unit, kind) for kind in (_systemd.RESTART, _systemd.RELOAD)]
             # The drop-in last: without it the unit is not ours.
             for path in (*records, _systemd.unit_path(unit), *written):

@@ -147,7 +147,9 @@ def process_settings(text: str, ignored: Sequence[str] = ()) -> list[str]:
     return found
 
 
-def digest(known: str, paths: Iterable[str], *, texts: Mapping[str, str] | None = None, ignored: Sequence[str] = ()) -> str:
+def digest(
+    known: str, paths: Iterable[str], *, texts: Mapping[str, str] | None = None, ignored: Sequence[str] = ()
+) -> str:
     """Digest of ``known`` and of the files ``paths``, in hexadecimal digits. Raises OSError.
 
     A file that is absent counts, too. Of unit files and drop-ins only what a process is started with does. ``texts`` are

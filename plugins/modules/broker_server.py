@@ -99,10 +99,14 @@ def rabbitmq(connection: Any, queues: Iterable[str], _options: Mapping[str, Any]
             continue
         try:
             # As Celery does; of one that is like this nothing changes.
-            connection.channel().queue_declare(name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+            connection.channel().queue_declare(
+                name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
+            )
         except PreconditionFailed as error:
             remedy = "Stop its users and delete it: Celery creates it again"
-            raise RefusedError(f"queue {name} is another kind of queue ({error.reply_text}); expected a quorum queue. {remedy}") from error
+            raise RefusedError(
+                f"queue {name} is another kind of queue ({error.reply_text}); expected a quorum queue. {remedy}"
+            ) from error
         found.append(name)
     return found
 
@@ -117,7 +121,9 @@ def sqs(connection: Any, queues: Iterable[str], options: Mapping[str, Any]) -> l
     wanted = int(options["visibility_timeout"])
     for name in queues:
         address = options["predefined_queues"][name]["url"]
-        asked = connection.default_channel.sqs(name).get_queue_attributes(QueueUrl=address, AttributeNames=["VisibilityTimeout"])
+        asked = connection.default_channel.sqs(name).get_queue_attributes(
+            QueueUrl=address, AttributeNames=["VisibilityTimeout"]
+        )
         held = int(asked["Attributes"]["VisibilityTimeout"])
         if held < wanted:
             found = f"queue {name} gives a message to a second worker after {held} s; expected {wanted} s"
@@ -179,7 +185,9 @@ def main() -> None:
         with (
             acting_as(module.params["user"]),
             tls_options(tls, module.params["ca"]) as verified,
-            Connection(url, ssl=verified or False, transport_options=transport, connect_timeout=CONNECT_SECONDS) as connection,
+            Connection(
+                url, ssl=verified or False, transport_options=transport, connect_timeout=CONNECT_SECONDS
+            ) as connection,
         ):
             if kind != "sqs":
                 connection.ensure_connection(max_retries=1, timeout=3 * CONNECT_SECONDS)
@@ -190,7 +198,9 @@ def main() -> None:
         reason = _redaction.reason(error, url)
         expected = "a broker that accepts the login"
         remedy = "Check the broker, the variable and the network path"
-        module.fail_json(msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. {remedy}.")
+        module.fail_json(
+            msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. {remedy}."
+        )
     module.exit_json(changed=False, queues=found)
 
 

@@ -104,13 +104,19 @@ def main() -> None:
     )
     params = module.params
     if not params["digest"]:
-        module.fail_json(msg="the digest comes from the action plugin of the same name; call the module by a task, not directly")
+        module.fail_json(
+            msg="the digest comes from the action plugin of the same name; call the module by a task, not directly"
+        )
     if params["keep"] < 1:
         module.fail_json(msg=f"keep is {params['keep']}: at least 1 revision, the current one, has to stay")
     revisions = _dags.Revisions(params["path"], params["group"])
     try:
         result = revisions.apply(
-            params["digest"], archive=params["archive"], keep=params["keep"], check=module.check_mode, want_manifest=params["want_manifest"]
+            params["digest"],
+            archive=params["archive"],
+            keep=params["keep"],
+            check=module.check_mode,
+            want_manifest=params["want_manifest"],
         )
     except _dags.RevisionsError as error:
         module.fail_json(msg=str(error))

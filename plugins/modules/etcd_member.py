@@ -129,7 +129,13 @@ def main() -> None:
                 refuse(module, err)
         after = look(module)
     shown = [_etcd.initial_cluster(listed, name) for listed in (before, after)]
-    diff = dict(zip(("before", "after"), ("".join(f"{entry}\n" for entry in sorted(text.split(","))) for text in shown), strict=True))
+    diff = dict(
+        zip(
+            ("before", "after"),
+            ("".join(f"{entry}\n" for entry in sorted(text.split(","))) for text in shown),
+            strict=True,
+        )
+    )
     module.exit_json(changed=changed, initial_cluster=shown[1], diff=diff)
 
 

@@ -138,7 +138,9 @@ class Firewall:
         if not self.installed:
             return ""
         # Numbers only: names of protocols come from a file that another package may bring later.
-        code, out, _err = self.module.run_command([NFT, "--stateless", "--numeric", "list", "table", "inet", _host.FIREWALL_TABLE])
+        code, out, _err = self.module.run_command(
+            [NFT, "--stateless", "--numeric", "list", "table", "inet", _host.FIREWALL_TABLE]
+        )
         return "" if code else out
 
     def active_digest(self) -> str:
@@ -157,7 +159,10 @@ class Firewall:
         """The rules, or what is wrong with them when their text is the same."""
         before = _files.read_text(FILE) or ""
         if before == self.rules:
-            return {"before": "not active as written, or not stored for the next boot\n", "after": "active and stored\n"}
+            return {
+                "before": "not active as written, or not stored for the next boot\n",
+                "after": "active and stored\n",
+            }
         return {"before": before, "after": self.rules, "before_header": FILE, "after_header": FILE}
 
     def apply(self) -> None:
@@ -244,12 +249,16 @@ def main() -> None:
             wanted = firewall.existing or not module.params["existing"]
             # In check mode it stands for the steps that are not taken.
             changed = module.check_mode and wanted and not current
-            module.exit_json(changed=changed, current=current, diff=firewall.diff() if wanted and not current else {}, **facts)
+            module.exit_json(
+                changed=changed, current=current, diff=firewall.diff() if wanted and not current else {}, **facts
+            )
         if not module.check_mode:
             (firewall.apply if module.params["step"] == "apply" else firewall.confirm)()
     except OSError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, active_digest=firewall.active_digest(), current=module.params["step"] == "confirm", **facts)
+    module.exit_json(
+        changed=True, active_digest=firewall.active_digest(), current=module.params["step"] == "confirm", **facts
+    )
 
 
 if __name__ == "__main__":

@@ -148,9 +148,7 @@ class State:
         """
         schema = self.versions.get("alembic_version", "")
         if schema and revisions and schema not in revisions:
-            remedy = (
-                "Set airflow_version to the newer one, or bring the schema back first: by a backup, or by its own airflow db downgrade."
-            )
+            remedy = "Set airflow_version to the newer one, or bring the schema back first: by a backup, or by its own airflow db downgrade."
             expected = f"one that Airflow {version} knows"
             found = f"the schema version {schema}, of a newer Airflow or of a very old one"
             return f"FD216 metastore: found {found}; expected {expected}. {remedy}"
@@ -170,8 +168,12 @@ def state(url: str, username: str) -> State:
         def first(query: str, **parameters: str) -> str:
             return str(connection.execute(text(query), parameters).scalar() or "")
 
-        versions = {table: first(f"SELECT version_num FROM {table}") for table in tables if table.startswith("alembic_version")}
-        stored = first("SELECT password FROM ab_user WHERE username = :name", name=username) if "ab_user" in tables else ""
+        versions = {
+            table: first(f"SELECT version_num FROM {table}") for table in tables if table.startswith("alembic_version")
+        }
+        stored = (
+            first("SELECT password FROM ab_user WHERE username = :name", name=username) if "ab_user" in tables else ""
+        )
         token = first(_metadata.ENCRYPTED) if tables >= _metadata.TABLES else ""
         return State(versions, tables, stored, token)
 
@@ -196,7 +198,9 @@ def make_result_tables(url: str) -> None:
     Task.metadata.create_all(create_engine(url))
 
 
-def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
+def run(
+    module: AnsibleModule, what: str, command: list[str], stdin: str = "", environment: Mapping[str, str] | None = None
+) -> str:
     """Run ``command`` and return what it said; fail with its last lines."""
     user = module.params["user"]
     done = subprocess.run(
@@ -213,7 +217,9 @@ def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", e
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{_redaction.redacted(said, module.params['owner_url'])}")
+        module.fail_json(
+            msg=f"{what} failed with code {done.returncode}:\n{_redaction.redacted(said, module.params['owner_url'])}"
+        )
     return done.stdout
 
 
@@ -242,7 +248,11 @@ def main() -> None:
     as_owner = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
     if wanted["command"]:
         command = [wanted["airflow"], "db", *wanted["command"]]
-        said = "" if module.check_mode else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
+        said = (
+            ""
+            if module.check_mode
+            else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
+        )
         module.exit_json(changed=True, migrated=False, account="unchanged", stdout=said)
     try:
         found = state(url, wanted["username"])
@@ -250,7 +260,9 @@ def main() -> None:
         module.fail_json(msg=f"the metadata database does not answer: {_redaction.reason(error, url)}")
     present = {name: found.versions.get(name) or "absent" for name in heads}
     migrate = present != heads
-    if problem := found.state_problem(release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]):
+    if problem := found.state_problem(
+        release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]
+    ):
         module.fail_json(msg=problem)
     account = found.account(wanted["password"])
     results = {"celery_taskmeta", "celery_tasksetmeta"} <= found.tables
@@ -268,7 +280,10 @@ def main() -> None:
         changed=migrate or missing or account != "unchanged",
         migrated=migrate,
         account=account,
-        diff={"before": json.dumps(before, indent=1, sort_keys=True) + "\n", "after": json.dumps(after, indent=1, sort_keys=True) + "\n"},
+        diff={
+            "before": json.dumps(before, indent=1, sort_keys=True) + "\n",
+            "after": json.dumps(after, indent=1, sort_keys=True) + "\n",
+        },
     )
 
 

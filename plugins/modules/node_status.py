@@ -97,7 +97,9 @@ class _Node:
     def metastore(self, part: dict[str, Any]) -> list[status.Row]:
         rows = []
         for database in part["databases"]:
-            problem = status.postgresql_problem("127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout)
+            problem = status.postgresql_problem(
+                "127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout
+            )
             # pg_hba may refuse the host itself (28000). The server answers, and only that is checked here.
             healthy = problem is None or problem.startswith("28000")
             rows.append(
@@ -118,7 +120,9 @@ class _Node:
 
     def broker(self, part: dict[str, Any]) -> list[status.Row]:
         """What the management API says. Raises UnreachableError."""
-        api = _rabbitmq_api.Api(int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout)
+        api = _rabbitmq_api.Api(
+            int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout
+        )
         answers = []
         for path in ("nodes?columns=name,running,partitions", _rabbitmq_api.queues_path(part["vhost"])):
             code, answer = api.call(path)
@@ -134,13 +138,19 @@ class _Node:
     def stopped(self, unit: str) -> str | None:
         """Why ``unit`` does not run; None when it does, or systemd does not say."""
         try:
-            return status.unit_problem(_systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit, {}))
+            return status.unit_problem(
+                _systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit, {})
+            )
         except OSError:
             return None
 
     def redis(self, part: dict[str, Any]) -> list[status.Row]:
         problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("ca_file", ""))
-        return [status.row("redis", status.FAILED if problem else status.OK, problem or f"takes writes on port {part['port']}")]
+        return [
+            status.row(
+                "redis", status.FAILED if problem else status.OK, problem or f"takes writes on port {part['port']}"
+            )
+        ]
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
         try:
@@ -155,32 +165,46 @@ class _Node:
                 )
                 service = "PostgreSQL"
             elif listener.get("check") == "patroni":
-                problem = status.postgresql_problem("127.0.0.1", int(listener["port"]), "airflow", "airflow", self.timeout)
+                problem = status.postgresql_problem(
+                    "127.0.0.1", int(listener["port"]), "airflow", "airflow", self.timeout
+                )
                 # Without encryption it is refused (28000): the server answers, and that is what is asked here.
                 problem = None if problem and problem.startswith("28000") else problem
                 service = "the PostgreSQL server that leads"
             elif listener.get("check") == "amqp":
-                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", ""))
+                problem = status.amqp_problem(
+                    "127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", "")
+                )
                 service = "the broker"
             elif listener.get("check") == "redis":
-                problem = status.redis_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", ""))
+                problem = status.redis_problem(
+                    "127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", "")
+                )
                 service = "the broker"
             else:
                 continue
             answer = f"{service} answers through port {listener['port']}"
-            rows.append(status.row(f"path to {listener['name']}", status.FAILED if problem else status.OK, problem or answer))
+            rows.append(
+                status.row(f"path to {listener['name']}", status.FAILED if problem else status.OK, problem or answer)
+            )
         return rows
 
     def pgbouncer(self, part: dict[str, Any]) -> list[status.Row]:
         problem = status.postgresql_problem("127.0.0.1", int(part["port"]), "airflow", "airflow", self.timeout)
         # Without encryption it is refused (08P01): it answers, and that is what is asked here.
         problem = None if problem and problem.startswith("08P01") else problem
-        return [status.row("pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}")]
+        return [
+            status.row(
+                "pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}"
+            )
+        ]
 
     def airflow(self) -> list[status.Row]:
         services = [(service["label"], service["unit"]) for service in self.node.get("airflow", {}).get("units", [])]
         try:
-            units = _systemd.show(lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES)
+            units = _systemd.show(
+                lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES
+            )
         except OSError as error:
             return [status.row(label, status.FAILED, " ".join(str(error).split())) for label, _ in services]
         return [self.service(label, unit, units.get(f"{unit}.service", {})) for label, unit in services]
@@ -193,7 +217,9 @@ class _Node:
         if code:
             return status.row(label, status.FAILED, f"unit is active, but: {said or f'health check exited {code}'}")
         if outdated(f"{unit}.service"):
-            return status.row(label, status.DEGRADED, f"{said}; runs with older settings than those on disk, restart it")
+            return status.row(
+                label, status.DEGRADED, f"{said}; runs with older settings than those on disk, restart it"
+            )
         return status.row(label, status.OK, f"{said}, {status.unit_detail(values)}")
 
 

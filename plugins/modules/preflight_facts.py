@@ -167,7 +167,10 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "names": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/airflow"},
-            "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
+            "database": {
+                "type": "dict",
+                "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}},
+            },
             "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
             "tiers": {
@@ -176,7 +179,10 @@ def main() -> None:
                 "options": {
                     "etcd": {
                         "type": "dict",
-                        "options": {"client_url": {"type": "str", "required": True}, "peer_url": {"type": "str", "required": True}},
+                        "options": {
+                            "client_url": {"type": "str", "required": True},
+                            "peer_url": {"type": "str", "required": True},
+                        },
                     },
                     "rabbitmq": {"type": "str"},
                 },
@@ -220,7 +226,9 @@ def main() -> None:
         # Last, so that little time passes until the controller reads its own clock.
         "now": time.time(),
     }
-    module.exit_json(changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight)
+    module.exit_json(
+        changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight
+    )
 
 
 if __name__ == "__main__":

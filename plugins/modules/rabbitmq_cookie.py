@@ -50,7 +50,9 @@ def give(module: AnsibleModule, known: str, cookie: str, *, running: bool) -> No
     refused = ""
     if running:
         # By the file, because everybody can read the arguments of a process.
-        expression = f'{{ok, Cookie}} = file:read_file("{following}"), erlang:set_cookie(binary_to_atom(Cookie, latin1)).'
+        expression = (
+            f'{{ok, Cookie}} = file:read_file("{following}"), erlang:set_cookie(binary_to_atom(Cookie, latin1)).'
+        )
         code, out, err = module.run_command(["rabbitmqctl", "--quiet", "eval", expression])
         if code or out.strip() != "true":
             refused = (err or out).strip() or "no answer"

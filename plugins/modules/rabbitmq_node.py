@@ -112,7 +112,9 @@ class Node:
 
     def definition(self) -> _service.Definition:
         """What the process of the node reads."""
-        return _service.Definition(restart_on=self.p["restart_on"], reload_on=self.p["reload_on"], pending=self.p["pending"])
+        return _service.Definition(
+            restart_on=self.p["restart_on"], reload_on=self.p["reload_on"], pending=self.p["pending"]
+        )
 
     def fail(self, message: str) -> None:
         """Fail the module with what was done so far."""
@@ -163,7 +165,9 @@ class Node:
         if self.p["node"] != self.p["seed_node"]:
             self.wait(f"the seed {self.p['seed_node']} before the first start", self.seed_problem)
         elif others := self.others_serving():
-            self.fail(f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run without --limit")
+            self.fail(
+                f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run without --limit"
+            )
 
     def wait_for_member(self) -> None:
         """Return when the node serves and is in the cluster of the seed."""
@@ -195,14 +199,20 @@ class Node:
                 socket.getaddrinfo(host, None)
             except OSError:
                 missing.append(host)
-        return f"{', '.join(missing)} cannot be resolved on this host; use DNS or set airflow_manage_hosts_file: true" if missing else None
+        return (
+            f"{', '.join(missing)} cannot be resolved on this host; use DNS or set airflow_manage_hosts_file: true"
+            if missing
+            else None
+        )
 
     def seed_problem(self) -> str | None:
         """Why the seed cannot be joined yet; None when it can."""
         try:
             socket.create_connection((self.p["seed_address"], self.p["port"]), timeout=5).close()
         except OSError as error:
-            return f"{self.p['seed_address']}:{self.p['port']} says: {error}. Is {self.p['seed_node']} part of this run?"
+            return (
+                f"{self.p['seed_address']}:{self.p['port']} says: {error}. Is {self.p['seed_node']} part of this run?"
+            )
         return None
 
     def others_serving(self) -> list[str]:
@@ -225,7 +235,9 @@ class Node:
                 # The password was changed by hand or comes from a backup. The file has the right one.
                 self.services.act("reload", UNIT)
                 return "the management API refuses the admin password"
-            return self.api.health_problem(f"port-listener/{self.p['port']}") or self.api.health_problem("virtual-hosts")
+            return self.api.health_problem(f"port-listener/{self.p['port']}") or self.api.health_problem(
+                "virtual-hosts"
+            )
         except _rabbitmq_api.UnreachableError as error:
             return str(error)
 

@@ -205,7 +205,10 @@ def exceed_memory(cluster: Cluster, _undo: Undo) -> None:
     """A task takes more memory than its worker may have: its first try dies, and nothing else."""
 
     def worker_pids() -> dict[str, str]:
-        return {host: cluster.run(host, "systemctl", "show", "--property=MainPID", WORKER) for host in cluster.hosts("worker")}
+        return {
+            host: cluster.run(host, "systemctl", "show", "--property=MainPID", WORKER)
+            for host in cluster.hosts("worker")
+        }
 
     session, name, before = cluster.session(), f"balloon-{time.time():.0f}", worker_pids()
     url = f"{cluster.access.url}/api/v2/dags/flightdeck_balloon/dagRuns"
@@ -214,7 +217,11 @@ def exceed_memory(cluster: Cluster, _undo: Undo) -> None:
 
     def problem() -> str:
         [task] = session.get(f"{url}/{name}/taskInstances", timeout=10).json()["task_instances"]
-        return "" if (task["state"], task["try_number"]) == ("success", 2) else f"{task['state']} at try {task['try_number']}"
+        return (
+            ""
+            if (task["state"], task["try_number"]) == ("success", 2)
+            else f"{task['state']} at try {task['try_number']}"
+        )
 
     wait("the task that took too much ended at its second try", problem, 120)
     assert worker_pids() == before, "a worker was restarted"
@@ -243,7 +250,10 @@ def bad_network(cluster: Cluster, undo: Undo) -> None:
         assert cluster.leader() == host, f"{cluster.leader()} leads instead of {host}"
 
     undo.callback(leads)
-    chains = (f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};" for hook in ("input", "output"))
+    chains = (
+        f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};"
+        for hook in ("input", "output")
+    )
     cluster.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
     undo.callback(cluster.rejoin, host)
     undo.callback(cluster.delay(host))
@@ -326,16 +336,46 @@ LOSS = 45.0
 # A broker misses a silent peer after 1.25 times net_ticktime, 37.5 s; then the queues' leaders move, and clients come back.
 SILENCE = 45.0
 FAULTS = [
-    Fault("F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True),
     Fault(
-        "F2", "a host with api-server and scheduler is lost", kill_host(first("webserver")), 60, probe_not_on=lambda c: c.hosts("webserver")
+        "F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True
     ),
-    Fault("F3", "the host with the virtual IP is lost", kill_host(Cluster.vip_holder), 20, http=6, metastore=8, broker=15, guards=True),
     Fault(
-        "F4", "HAProxy with the virtual IP is killed", kill_process(Cluster.vip_holder, "haproxy", "all"), 0, http=6, metastore=8, broker=15
+        "F2",
+        "a host with api-server and scheduler is lost",
+        kill_host(first("webserver")),
+        60,
+        probe_not_on=lambda c: c.hosts("webserver"),
+    ),
+    Fault(
+        "F3",
+        "the host with the virtual IP is lost",
+        kill_host(Cluster.vip_holder),
+        20,
+        http=6,
+        metastore=8,
+        broker=15,
+        guards=True,
+    ),
+    Fault(
+        "F4",
+        "HAProxy with the virtual IP is killed",
+        kill_process(Cluster.vip_holder, "haproxy", "all"),
+        0,
+        http=6,
+        metastore=8,
+        broker=15,
     ),
     Fault("F5", "HAProxy is reloaded 20 times", reload_balancer, 0, http=1, metastore=1, broker=1),
-    Fault("F6", "the host of the metastore's leader is lost", kill_host(leader), 60, http=5, metastore=LOSS, broker=SILENCE, guards=True),
+    Fault(
+        "F6",
+        "the host of the metastore's leader is lost",
+        kill_host(leader),
+        60,
+        http=5,
+        metastore=LOSS,
+        broker=SILENCE,
+        guards=True,
+    ),
     Fault(
         "F7",
         "the host of the metastore's leader is frozen",
@@ -370,7 +410,9 @@ FAULTS = [
         metastore=1,
     ),
     Fault("F14", "most etcd members are stopped", lose_etcd_majority, 60, metastore=None, start=None),
-    Fault("F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=SILENCE),
+    Fault(
+        "F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=SILENCE
+    ),
     Fault("F16", "all followers are lost", lose_followers, 30, http=60, metastore=60, start=None),
     Fault(
         "F17",
@@ -442,7 +484,14 @@ FAULTS = [
         retry=0,
     ),
     Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=30, retry=0),
-    Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
+    Fault(
+        "F26",
+        "a scheduler is killed",
+        kill_process(first("scheduler"), "airflow-scheduler", "all"),
+        0,
+        start=15,
+        guards=True,
+    ),
     # 45 s until the metastore answers, and 30 s for them.
     Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=SILENCE),
     Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
@@ -451,10 +500,20 @@ FAULTS = [
     Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", finish=400),
     Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
     Fault(
-        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, finish=900
+        "F32",
+        "everything is lost and starts in any order",
+        cold_start,
+        5,
+        http=None,
+        metastore=None,
+        broker=None,
+        start=300,
+        finish=900,
     ),
     # Every step of a scheduler asks the metastore many times: it goes on, as slowly as the network.
-    Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None),
+    Fault(
+        "F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None
+    ),
     Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
     Fault("F35", "a play begins while a stateful service is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
     Fault(

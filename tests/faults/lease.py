@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster, wait
-from faults import LOSS, SILENCE, Fault, Undo, cut_off, freeze_process, kill_host, kill_process, leader, pause_host, together
+from faults import (
+    LOSS,
+    SILENCE,
+    Fault,
+    Undo,
+    cut_off,
+    freeze_process,
+    kill_host,
+    kill_process,
+    leader,
+    pause_host,
+    together,
+)
 
 # A deferred constraint trigger fires at the end of its transaction. It waits there until all transactions that were recorded before have
 # committed, so that the numbers are in the order of commits.
@@ -124,7 +136,10 @@ def expire(cluster: Cluster, _undo: Undo) -> None:
     epoch = status(cluster)["epoch"]
 
     def problem() -> str:
-        psql(cluster, f"UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour' WHERE epoch = {epoch}")
+        psql(
+            cluster,
+            f"UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour' WHERE epoch = {epoch}",
+        )
         return "" if status(cluster)["epoch"] > epoch else "the epoch is the same"
 
     wait("the lease expires", problem, 30)
@@ -152,16 +167,37 @@ _HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "heal": 240}
 _STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": SILENCE}
 FAULTS = [
     LeaseFault(
-        "F28a", "the active scheduler is killed", kill_process(active, "airflow-scheduler", "all"), 0, probe_not_on=schedulers, guards=True
+        "F28a",
+        "the active scheduler is killed",
+        kill_process(active, "airflow-scheduler", "all"),
+        0,
+        probe_not_on=schedulers,
+        guards=True,
     ),
     LeaseFault(
-        "F28b", "the agent of the active scheduler is killed", kill_process(active, "airflow-scheduler"), 0, probe_not_on=schedulers
+        "F28b",
+        "the agent of the active scheduler is killed",
+        kill_process(active, "airflow-scheduler"),
+        0,
+        probe_not_on=schedulers,
     ),
     LeaseFault("F28c", "the active scheduler's host is lost", kill_host(active), 90, guards=True, **_HOST),
     LeaseFault("F28d", "the active scheduler's host is frozen", pause_host(active), 90, guards=True, **_HOST),
     LeaseFault("F28e", "the active scheduler's host is cut off", cut_off(active), 90, **_HOST),
-    LeaseFault("F28f", "it is lost together with the metastore's leader", together(kill_host(active), kill_host(leader)), 90, **_STORE),
-    LeaseFault("F28g", "it is cut off while the metastore's leader is lost", together(cut_off(active), kill_host(leader)), 90, **_STORE),
+    LeaseFault(
+        "F28f",
+        "it is lost together with the metastore's leader",
+        together(kill_host(active), kill_host(leader)),
+        90,
+        **_STORE,
+    ),
+    LeaseFault(
+        "F28g",
+        "it is cut off while the metastore's leader is lost",
+        together(cut_off(active), kill_host(leader)),
+        90,
+        **_STORE,
+    ),
     # The active host may be faster than the standby when the metastore is back, and keep the lease.
     LeaseFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, changes=0, **_STORE),
     LeaseFault("F28i", "the lease expires while its holder lives", expire, 0, probe_not_on=schedulers),
@@ -175,5 +211,7 @@ FAULTS = [
         probe_not_on=schedulers,
     ),
     # Its agent starts it again, and after three times in a row another host does.
-    LeaseFault("F28l", "the active scheduler dies and its agent lives", kill_child, 0, probe_not_on=schedulers, changes=0),
+    LeaseFault(
+        "F28l", "the active scheduler dies and its agent lives", kill_child, 0, probe_not_on=schedulers, changes=0
+    ),
 ]

@@ -21,7 +21,9 @@ from kombu import Connection, Exchange, Queue
 SECRETS = Path("/etc/airflow/secrets")
 PERIOD = 0.2
 TABLE = "flightdeck_probe"
-QUEUE = Queue(TABLE, Exchange("", "direct"), routing_key=TABLE, durable=True, queue_arguments={"x-queue-type": "quorum"})
+QUEUE = Queue(
+    TABLE, Exchange("", "direct"), routing_key=TABLE, durable=True, queue_arguments={"x-queue-type": "quorum"}
+)
 LOCK = threading.Lock()
 STOPPED = threading.Event()
 
@@ -41,9 +43,19 @@ def metastore() -> psycopg2.extensions.connection:
 def broker() -> Connection:
     """A connection as Celery has it: publishing waits for the confirmation of a majority."""
     url = (SECRETS / "broker_url").read_text()
-    verified = {"ca_certs": str(SECRETS / "ca.crt"), "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": urlsplit(url).hostname}
+    verified = {
+        "ca_certs": str(SECRETS / "ca.crt"),
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": urlsplit(url).hostname,
+    }
     options = {"confirm_publish": True, "read_timeout": 15, "write_timeout": 15}
-    return Connection(url, ssl=verified if url.startswith("amqps") else False, connect_timeout=4, heartbeat=10, transport_options=options)
+    return Connection(
+        url,
+        ssl=verified if url.startswith("amqps") else False,
+        connect_timeout=4,
+        heartbeat=10,
+        transport_options=options,
+    )
 
 
 class Writer(threading.Thread):

@@ -34,7 +34,15 @@ ABOUT = (
 )
 ABOUT_LEASE = "Seconds are the worst of all runs."
 OF_COMMITS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
-OF_TASKS = ("without_new_seconds", "target_seconds", "retry_seconds", "stray_seconds", "tries", "double_starts", "failed")
+OF_TASKS = (
+    "without_new_seconds",
+    "target_seconds",
+    "retry_seconds",
+    "stray_seconds",
+    "tries",
+    "double_starts",
+    "failed",
+)
 
 
 def result(verdict: dict[str, Any]) -> dict[str, Any]:
@@ -132,10 +140,19 @@ def end(runs: list[dict[str, Any]], about: str) -> list[str]:
     ran = f"{times(runs)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}."
     lines = [*(textwrap.fill(text, COLUMNS, break_on_hyphens=False) for text in (ran, about)), ""]
     missed = [f"- {run['fault']}: {reason[:300]}" for run in runs for reason in run["broken"]]
-    return [*lines, *(["Promises that were not kept:", "", *missed] if missed else ["Every promise was kept in every run of the table."])]
+    return [
+        *lines,
+        *(
+            ["Promises that were not kept:", "", *missed]
+            if missed
+            else ["Every promise was kept in every run of the table."]
+        ),
+    ]
 
 
-def write(verdicts: list[dict[str, Any]], results: Path, page: Path, show: Callable[[list[dict[str, Any]]], str]) -> None:
+def write(
+    verdicts: list[dict[str, Any]], results: Path, page: Path, show: Callable[[list[dict[str, Any]]], str]
+) -> None:
     """Add ``verdicts`` to ``results``, and show all of them on a page."""
     old = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
     runs = merged(old, [result(verdict) for verdict in verdicts])
@@ -147,7 +164,9 @@ def write(verdicts: list[dict[str, Any]], results: Path, page: Path, show: Calla
 
 def main() -> None:
     """Entry point."""
-    verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
+    verdicts = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))
+    ]
     if not verdicts:
         raise SystemExit(f"no verdict below {sys.argv[1]}")
     of_lease = [verdict for verdict in verdicts if checker.COMMITS in verdict]

@@ -133,7 +133,13 @@ class Probes:
 
     def read(self) -> dict[str, list[str]]:
         """What is stored in the end, by layer."""
-        command = [self.cluster.access.containers[self.host], "/opt/airflow/current/bin/python", "-c", self.source(), "read"]
+        command = [
+            self.cluster.access.containers[self.host],
+            "/opt/airflow/current/bin/python",
+            "-c",
+            self.source(),
+            "read",
+        ]
         found: dict[str, list[str]] = json.loads(self.cluster.docker("exec", *command).splitlines()[-1])
         return found
 
@@ -175,15 +181,21 @@ class Runs:
     def unfinished(self) -> str:
         """How many have not ended. One that is gone will not."""
         try:
-            answers = [self.session.get(f"{self.url}/{name}", timeout=10) for name in self.names if name not in self.ended]
+            answers = [
+                self.session.get(f"{self.url}/{name}", timeout=10) for name in self.names if name not in self.ended
+            ]
             if any(answer.status_code == 401 for answer in answers):
                 self.cluster.log_in(self.session)
                 return "logging in"
-            states = [answer.json().get("state") if answer.status_code == 200 else answer.status_code for answer in answers]
+            states = [
+                answer.json().get("state") if answer.status_code == 200 else answer.status_code for answer in answers
+            ]
         except (requests.RequestException, ValueError) as error:
             return str(error)
         waiting = [name for name in self.names if name not in self.ended]
-        self.ended.update(name for name, state in zip(waiting, states, strict=True) if state in ("success", "failed", 404))
+        self.ended.update(
+            name for name, state in zip(waiting, states, strict=True) if state in ("success", "failed", 404)
+        )
         left = len(self.names) - len(self.ended)
         return f"{left} runs have not ended" if left else ""
 
@@ -203,7 +215,11 @@ class Runs:
 @contextlib.contextmanager
 def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Ledger]]:
     """Probes, runs and ledger, which end in this order."""
-    others = [host for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")] if host not in fault.probe_not_on(cluster)]
+    others = [
+        host
+        for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")]
+        if host not in fault.probe_not_on(cluster)
+    ]
     network = cluster.nodes[others[0]]["address"].rpartition(".")[0]
     # Its messages are counted in the end, however old they are by then.
     broker = cluster.hosts("rabbitmq")[0]
@@ -234,7 +250,11 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
     record = lease.recorded(cluster) if isinstance(fault, lease.LeaseFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
         time.sleep(WARM_SECONDS)
-        wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 120)
+        wait(
+            "tasks run",
+            lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few",
+            120,
+        )
         healed, spans = 0.0, []
         for _ in range(times):
             begun = time.time()
@@ -244,7 +264,12 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
             with kept(broken):
                 undo.close()
             with kept(broken):
-                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, CHECK_SECONDS))
+                healed = max(
+                    healed,
+                    wait(
+                        "the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, CHECK_SECONDS
+                    ),
+                )
             time.sleep(CALM_SECONDS)
             spans.append((begun, time.time()))
             if broken:
@@ -277,7 +302,10 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
             if found.lost or found.unexpected:
                 broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
     if isinstance(fault, lease.LeaseFault):
-        seen, changes = checker.commits_of(committed, begun, ended), [checker.changes(committed, *span) for span in spans]
+        seen, changes = (
+            checker.commits_of(committed, begun, ended),
+            [checker.changes(committed, *span) for span in spans],
+        )
         verdict[checker.COMMITS] = {**asdict(seen), "target_seconds": fault.gap}
         if seen.stale or seen.gap_seconds > fault.gap or min(changes) < fault.changes or not seen.commits:
             broken.append(f"lease: {asdict(seen)}, changes {changes}")
@@ -297,11 +325,21 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
     if fault.retry == 0 and tasks.repeated:
         broken.append(f"{tasks.repeated} tasks were tried again")
     if fault.retry and not 0 < tasks.retry_seconds <= fault.retry:
-        broken.append(f"a lost task was tried again after {tasks.retry_seconds:.0f} s" if tasks.retry_seconds else "no task was lost")
+        broken.append(
+            f"a lost task was tried again after {tasks.retry_seconds:.0f} s"
+            if tasks.retry_seconds
+            else "no task was lost"
+        )
     if fault.start is not None and idle > fault.start:
         broken.append(f"no task began for {idle:.0f} s")
     output.mkdir(parents=True, exist_ok=True)
-    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("commits", committed), ("verdict", verdict)):
+    for name, content in (
+        ("probes", rows),
+        ("ledger", written),
+        ("states", states),
+        ("commits", committed),
+        ("verdict", verdict),
+    ):
         (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     if broken:
         write_journals(cluster, begun - WARM_SECONDS, output)
@@ -323,7 +361,9 @@ def kept(broken: list[str]) -> Iterator[None]:
         yield
     except Exception as error:
         said = getattr(error, "stderr", None) or ""
-        broken.append(str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error} {said}"[:2000])
+        broken.append(
+            str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error} {said}"[:2000]
+        )
 
 
 def main() -> int:
@@ -331,12 +371,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inventory", required=True)
     parser.add_argument(
-        "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
+        "--faults",
+        default="",
+        help="names with commas between them; all when left out; 'guards' for those of every test run",
     )
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; for a leader lease")
+    parser.add_argument(
+        "--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; for a leader lease"
+    )
     parser.add_argument("--minutes", type=float, default=0, help="in random order, and again, for so long")
-    parser.add_argument("--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed"
+    )
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
     given = parser.parse_args()
     os.environ["FLIGHTDECK_INVENTORY"] = given.inventory
@@ -354,11 +400,15 @@ def main() -> int:
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
     runs = broken = failed = 0
-    for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
+    for fault in (
+        randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]
+    ):
         print(f"{time.strftime('%H:%M:%S')} {fault.name} {fault.title}", flush=True)
         runs += 1
         try:
-            verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", given.in_a_row)
+            verdict = once(
+                cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", given.in_a_row
+            )
         except Exception as error:
             # One that cannot be judged does not end a night of runs; a cluster that does not come back does.
             print(f"{fault.name}: no verdict, {type(error).__name__}: {error}", flush=True)
@@ -377,7 +427,9 @@ def guard(fault: Fault, output: Path) -> None:
 
     Seconds are measured by ``main`` on a machine with nothing else to do; here they only have to be of the right order.
     """
-    verdict = once(Cluster(), fault, output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", allowance=GUARD_ALLOWANCE)
+    verdict = once(
+        Cluster(), fault, output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", allowance=GUARD_ALLOWANCE
+    )
     print(verdict)
     assert verdict["broken"] == []
 

@@ -116,7 +116,9 @@ def test_no_private_word_comes_back(path):
     assert [f"line {line}: {word!r}, write: {terms}" for line, word, terms in private_words(text)] == []
 
 
-@pytest.mark.parametrize("path", [path for path in pages() if path.suffix == ".md"], ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path", [path for path in pages() if path.suffix == ".md"], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 def test_a_page_has_the_common_form(path):
     text = path.read_text(encoding="utf-8")
     without_language = [match.group() for match in FENCE.finditer(text) if not match.group(1)]

@@ -84,7 +84,16 @@ def runs(cluster):
 
 def tried(container, script, *arguments, stdin):
     """What a client says on a host with Airflow; empty when it succeeds silently."""
-    command = ["docker", "exec", "--interactive", container, "/opt/airflow/current/bin/python", "-c", script, *arguments]
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        container,
+        "/opt/airflow/current/bin/python",
+        "-c",
+        script,
+        *arguments,
+    ]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.strip() if not done.returncode else done.stderr.strip().splitlines()[-1]
 
@@ -131,7 +140,12 @@ def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
     # A run whose task is sent while Redis is away waits for it.
     service("store", "redis-server.service", "stopped")
     waiting.append(runs.start(tasks=2, seconds=0))
-    wait_until("its task is to be sent", lambda: any(task["state"] == "queued" for task in runs.tasks(waiting[-1])), 60, every=1.0)
+    wait_until(
+        "its task is to be sent",
+        lambda: any(task["state"] == "queued" for task in runs.tasks(waiting[-1])),
+        60,
+        every=1.0,
+    )
     service("store", "redis-server.service", "started")
     wait_until("it is sent", lambda: asked(cluster, "LLEN default") == "4", 60, every=1.0)
     for name in WORKERS:
@@ -150,7 +164,10 @@ def test_running_tasks_outlive_a_restart_of_redis(cluster, runs, host_named):
 
 def test_a_long_task_is_given_to_one_worker_by_redis(cluster, runs, host_named):
     for name in WORKERS:
-        assert cluster.model["nodes"][name]["airflow"]["config"]["celery_broker_transport_options"]["visibility_timeout"] == 2 * LONG
+        assert (
+            cluster.model["nodes"][name]["airflow"]["config"]["celery_broker_transport_options"]["visibility_timeout"]
+            == 2 * LONG
+        )
     since = time.time()
     assert runs.end(runs.start(tasks=1, seconds=LONG)) == {("success", 1)}
     assert given_twice(host_named, since) == []
@@ -174,7 +191,13 @@ def test_the_password_of_redis_is_not_rotated():
 
 def write(path, *lines):
     """A file outside of the cluster."""
-    run_in(OUTSIDE, "sh", "-c", f"mkdir --parents $(dirname {path}); cat > {path}; chmod 0644 {path}", stdin="\n".join(lines) + "\n")
+    run_in(
+        OUTSIDE,
+        "sh",
+        "-c",
+        f"mkdir --parents $(dirname {path}); cat > {path}; chmod 0644 {path}",
+        stdin="\n".join(lines) + "\n",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +213,13 @@ def ca_file(tmp_path_factory):
 def rabbitmq(ca_file):
     """An external RabbitMQ: the settings that an inventory needs."""
     files = [f"ssl_options.{kind}file = /etc/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
-    write("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000", *files)
+    write(
+        "/etc/rabbitmq/rabbitmq.conf",
+        "listeners.tcp = none",
+        "listeners.ssl.default = 5671",
+        "consumer_timeout = 604800000",
+        *files,
+    )
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "rabbitmq-server")
     run_in(OUTSIDE, "rabbitmqctl", "await_startup", "--timeout", "120")
     run_in(OUTSIDE, "rabbitmqctl", "add_vhost", "team")
@@ -206,10 +235,22 @@ def redis(ca_file):
     # Where the machine is a container, systemd 252 cannot set that up.
     write("/etc/systemd/system/redis-server.service.d/lab.conf", "[Service]", "ProtectProc=default")
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "redis-server")
-    tls = ["port 0", "tls-port 6380", "tls-auth-clients no", "tls-cert-file /etc/tls/server.crt", "tls-key-file /etc/tls/server.key"]
+    tls = [
+        "port 0",
+        "tls-port 6380",
+        "tls-auth-clients no",
+        "tls-cert-file /etc/tls/server.crt",
+        "tls-key-file /etc/tls/server.key",
+    ]
     tls.append("tls-ca-cert-file /etc/tls/server.crt")
     write(
-        "/etc/redis/redis.conf", "bind 0.0.0.0", "supervised systemd", "daemonize no", "dir /var/lib/redis", f"requirepass {PASSWORD}", *tls
+        "/etc/redis/redis.conf",
+        "bind 0.0.0.0",
+        "supervised systemd",
+        "daemonize no",
+        "dir /var/lib/redis",
+        f"requirepass {PASSWORD}",
+        *tls,
     )
     run_in(OUTSIDE, "systemctl", "restart", "redis-server.service")
     url = f"rediss://:{quote(PASSWORD, safe='')}@{ADDRESS}:6380/3"
@@ -230,7 +271,9 @@ def check_verification(cluster, url, refusal):
     container, secrets = cluster.containers["worker1"], "/etc/airflow/secrets"
     assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
     assert "certificate verify failed" in tried(container, LOG_IN, f"{secrets}/ca.crt", stdin=url)
-    assert "is not valid for" in tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace(ADDRESS, OUTSIDE))
+    assert "is not valid for" in tried(
+        container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace(ADDRESS, OUTSIDE)
+    )
     assert refusal in tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace("hunter2", "hunter1"))
 
 
@@ -261,7 +304,18 @@ def cut_by_rabbitmq():
 def cut_by_redis():
     """All sessions end."""
     run_in(
-        OUTSIDE, "env", f"REDISCLI_AUTH={PASSWORD}", "redis-cli", "--tls", "--insecure", "-p", "6380", "CLIENT", "KILL", "TYPE", "normal"
+        OUTSIDE,
+        "env",
+        f"REDISCLI_AUTH={PASSWORD}",
+        "redis-cli",
+        "--tls",
+        "--insecure",
+        "-p",
+        "6380",
+        "CLIENT",
+        "KILL",
+        "TYPE",
+        "normal",
     )
 
 
@@ -281,7 +335,9 @@ def test_tasks_go_through_an_external_rabbitmq(rabbitmq, host_named):
         outlives(runs, host_named, cut_by_rabbitmq)
     # An unusable one is reported before a service changes.
     started = [begun_at(host_named(name)) for name in WORKERS]
-    with using(INVENTORIES / "inventory_external", **{**rabbitmq, "FLIGHTDECK_BROKER_URL": url.replace("hunter2", "hunter1")}):
+    with using(
+        INVENTORIES / "inventory_external", **{**rabbitmq, "FLIGHTDECK_BROKER_URL": url.replace("hunter2", "hunter1")}
+    ):
         with pytest.raises(RuntimeError, match=r"FD187 the broker of airflow_broker_url") as refused:
             play("site.yml")
         assert "hunter1" not in str(refused.value)
@@ -315,7 +371,11 @@ def sqs():
         [Path(sys.executable).parent / "moto_server", "-H", address, "-p", str(port)], stderr=subprocess.DEVNULL
     ) as server:
         client = boto3.client(
-            "sqs", endpoint_url=f"http://{address}:{port}", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+            "sqs",
+            endpoint_url=f"http://{address}:{port}",
+            region_name="eu-central-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
         )
         wait_until("it listens", lambda: socket.socket().connect_ex((address, port)) == 0, 30)
         client.create_queue(QueueName="airflow", Attributes={"VisibilityTimeout": "30"})
@@ -331,7 +391,9 @@ def attributes(client, *names):
 def test_tasks_go_through_sqs(sqs, host_named):
     for name in WORKERS:
         profile = f"[flightdeck]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {KEY}\n"
-        keep = "install -d -m 0700 -o airflow -g airflow /var/lib/airflow/.aws && cd /var/lib/airflow/.aws && umask 0077"
+        keep = (
+            "install -d -m 0700 -o airflow -g airflow /var/lib/airflow/.aws && cd /var/lib/airflow/.aws && umask 0077"
+        )
         run_in(f"fd-brokers-{name}", "sh", "-c", f"{keep} && cat > credentials", stdin=profile)
     with using(INVENTORIES / "inventory_sqs") as cluster:
         started = [begun_at(host_named(name)) for name in WORKERS]

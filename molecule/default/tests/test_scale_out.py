@@ -32,9 +32,7 @@ def play(playbook, *arguments):
 
 def processes(cluster, host_named):
     """Main process of every service of ours on every host."""
-    units = (
-        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy rabbitmq-server postgresql@*"
-    )
+    units = "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy rabbitmq-server postgresql@*"
     show = "systemctl show --property=Id,MainPID " + " ".join(f"'{unit}.service'" for unit in units.split())
     return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
 
@@ -45,8 +43,16 @@ def check_processes(before, cluster, host_named):
     ended = {}
     for name in before:
         if before[name] != after[name]:
-            restarts = host_named(name).run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'").stdout
-            services = host_named(name).run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'").stdout
+            restarts = (
+                host_named(name)
+                .run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'")
+                .stdout
+            )
+            services = (
+                host_named(name)
+                .run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'")
+                .stdout
+            )
             ended[name] = f"{before[name]}\n{after[name]}\n{restarts}\n{services}"
     assert not ended, "\n".join(ended.values())
 
@@ -78,7 +84,11 @@ def test_nothing_is_left_to_do_on_the_others(cluster, host_named):
     lines = output.splitlines()
     assert len(lines) - len(everything) <= MOST_LINES, output
     end = "\n".join(lines[-12 - len(everything) :])
-    assert f"UI        {cluster.url}\n" in end and f"login     {cluster.user}\n" in end and "password  airflow_admin_password, in " in end
+    assert (
+        f"UI        {cluster.url}\n" in end
+        and f"login     {cluster.user}\n" in end
+        and "password  airflow_admin_password, in " in end
+    )
     assert cluster.password not in output
     assert [host for host, (_ok, changed) in everything.items() if changed] == []
     check_processes(before, cluster, host_named)

@@ -21,7 +21,9 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium. Playwright's own browsers would be another download."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not path:
-        pytest.fail("no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in CHROMIUM")
+        pytest.fail(
+            "no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in CHROMIUM"
+        )
     expect.set_options(timeout=TIMEOUT_MS)
     # Chromium's own sandbox needs rights that containers lack; it opens nothing here but our cluster.
     with sync_playwright() as playwright:
@@ -41,7 +43,12 @@ def run_id() -> str:
     runs = f"{cluster.url}/api/v2/dags/{CANARY}/dagRuns"
     body = {"logical_date": None, "conf": {"instances": {}, "seconds": 0}}
     started = str(session.post(runs, json=body, timeout=30).json()["dag_run_id"])
-    wait_until("the run succeeds", lambda: session.get(f"{runs}/{started}", timeout=30).json()["state"] == "success", 120, every=1.0)
+    wait_until(
+        "the run succeeds",
+        lambda: session.get(f"{runs}/{started}", timeout=30).json()["state"] == "success",
+        120,
+        every=1.0,
+    )
     return started
 
 
@@ -103,7 +110,9 @@ def serving(server: str) -> bool:
     for balancer in model["hosts_of"]["haproxy"]:
         port = model["nodes"][balancer["name"]]["haproxy"]["metrics_port"]
         metrics = requests.get(f"http://{balancer['address']}:{port}/metrics", timeout=10).text
-        if not re.search(rf'^haproxy_server_status{{proxy="web",server="{re.escape(server)}",state="UP"}} 1$', metrics, re.MULTILINE):
+        if not re.search(
+            rf'^haproxy_server_status{{proxy="web",server="{re.escape(server)}",state="UP"}} 1$', metrics, re.MULTILINE
+        ):
             return False
     return True
 
@@ -121,5 +130,7 @@ def test_a_login_survives_the_loss_of_each_webserver(page: Page, run_id: str) ->
             assert "/auth/login" not in page.url
         finally:
             service(host, UNIT, "started")
-            wait_until(f"{host} is back behind the load balancer", lambda name=host: serving(name), seconds=120, every=1.0)
+            wait_until(
+                f"{host} is back behind the load balancer", lambda name=host: serving(name), seconds=120, every=1.0
+            )
     assert page.locator("#password").count() == 0

@@ -25,13 +25,30 @@ def play(playbook, *arguments):
 
 
 def etcd(cluster, *command):
-    return json.loads(cluster.run("store2", *ETCDCTL.format(address=cluster.nodes["store2"]["address"]).split(), *command))
+    return json.loads(
+        cluster.run("store2", *ETCDCTL.format(address=cluster.nodes["store2"]["address"]).split(), *command)
+    )
 
 
 def queues(cluster):
     """Where the quorum queues are, by name."""
-    command = ["rabbitmqctl", "--quiet", "list_queues", "-p", "airflow", "name", "type", "online", "--formatter", "json"]
-    return {queue["name"]: sorted(queue["online"]) for queue in json.loads(cluster.run("store2", *command)) if "quorum" in queue["type"]}
+    command = [
+        "rabbitmqctl",
+        "--quiet",
+        "list_queues",
+        "-p",
+        "airflow",
+        "name",
+        "type",
+        "online",
+        "--formatter",
+        "json",
+    ]
+    return {
+        queue["name"]: sorted(queue["online"])
+        for queue in json.loads(cluster.run("store2", *command))
+        if "quorum" in queue["type"]
+    }
 
 
 def processes(cluster):

@@ -53,7 +53,12 @@ def test_everything_holds_there_as_well():
     """In a process of its own, because the cluster under test is asked for once per process."""
     command = [sys.executable, "-m", "pytest", "--color=no", "-rA", "-m", "not thorough", *SHARED]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=HERE.parents[2], env={**os.environ, "FLIGHTDECK_INVENTORY": MYSQL}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=HERE.parents[2],
+        env={**os.environ, "FLIGHTDECK_INVENTORY": MYSQL},
     )
     assert done.returncode == 0, done.stdout[-8000:]
 

@@ -43,8 +43,18 @@ def token():
 
 def inside(host, program, document):
     """What a Python ``program`` of the release says on ``host`` when it is given ``document``."""
-    command = ["docker", "exec", "--interactive", access().containers[host], "/opt/airflow/current/bin/python", "-c", program]
-    return subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=True, timeout=60).stdout
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        access().containers[host],
+        "/opt/airflow/current/bin/python",
+        "-c",
+        program,
+    ]
+    return subprocess.run(
+        command, input=json.dumps(document), capture_output=True, text=True, check=True, timeout=60
+    ).stdout
 
 
 def sql(host, file, statement="SELECT 1", **other):
@@ -66,7 +76,12 @@ def test_the_metastore_wants_the_right_password():
 
 def test_a_worker_reaches_nothing_but_its_results():
     """With the password that it has, for whatever user and database."""
-    doors = [("airflow_results", "airflow"), ("airflow_results", "postgres"), ("postgres", "postgres"), ("postgres", "airflow")]
+    doors = [
+        ("airflow_results", "airflow"),
+        ("airflow_results", "postgres"),
+        ("postgres", "postgres"),
+        ("postgres", "airflow"),
+    ]
     for user, database in doors:
         assert "no pg_hba.conf entry" in sql("worker1", "result_backend", user=user, dbname=database), (user, database)
     for user in ("airflow", "airflow_owner"):
@@ -144,7 +159,9 @@ def test_no_token_of_ones_own_making(cluster, token):
         "null",
     ]
     for attempt in forged:
-        answer = requests.get(f"{cluster.url}/api/v2/connections", headers={"Authorization": f"Bearer {attempt}"}, timeout=10)
+        answer = requests.get(
+            f"{cluster.url}/api/v2/connections", headers={"Authorization": f"Bearer {attempt}"}, timeout=10
+        )
         assert answer.status_code in (401, 403), (attempt[:20], answer.status_code)
     good = requests.get(f"{cluster.url}/api/v2/connections", headers={"Authorization": f"Bearer {token}"}, timeout=10)
     assert good.status_code == 200
@@ -152,7 +169,9 @@ def test_no_token_of_ones_own_making(cluster, token):
 
 def test_the_execution_api_wants_a_tasks_token(cluster, token):
     """From a host of the cluster, which the firewall lets through: nothing without a token, and nothing with a user's."""
-    listener = next(entry for entry in cluster.model["nodes"]["back1"]["haproxy"]["listeners"] if entry["name"] == "execution_api")
+    listener = next(
+        entry for entry in cluster.model["nodes"]["back1"]["haproxy"]["listeners"] if entry["name"] == "execution_api"
+    )
     address = cluster.model["nodes"]["back1"]["address"]
     said = inside(
         "worker1",
@@ -172,7 +191,9 @@ for token in wanted["tokens"]:
     assert set(said.split()) <= {"401", "403"}, said
 
 
-@pytest.mark.parametrize("name", ["../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "/etc/passwd", "\x00", "x" * 5000, "a/../../b"])
+@pytest.mark.parametrize(
+    "name", ["../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "/etc/passwd", "\x00", "x" * 5000, "a/../../b"]
+)
 def test_a_name_is_no_path(cluster, token, name):
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
@@ -206,7 +227,9 @@ def open_socket(cluster):
     """A TLS connection to the load balancer."""
     url = urlsplit(cluster.url)
     context = ssl.create_default_context(cafile=cluster.ca_file)
-    return context.wrap_socket(socket.create_connection((url.hostname, url.port), timeout=20), server_hostname=url.hostname)
+    return context.wrap_socket(
+        socket.create_connection((url.hostname, url.port), timeout=20), server_hostname=url.hostname
+    )
 
 
 def exchange(cluster, request):

@@ -35,13 +35,24 @@ FORGOTTEN_SECONDS = 40
 @pytest.mark.parametrize("layer", ["metastore", "broker"])
 def test_a_client_that_is_gone_is_forgotten(host_named, layer):
     balancer = access().model["hosts_of"]["haproxy"][0]["name"]
-    command = ["docker", "exec", "--interactive", access().containers[LOST], "/opt/airflow/current/bin/python", "-c", HOLD, layer]
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        access().containers[LOST],
+        "/opt/airflow/current/bin/python",
+        "-c",
+        HOLD,
+        layer,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         port = int(client.stdout.readline())
         session = f"src={access().model['nodes'][LOST]['address']}:{port} "
 
         def held():
-            return session in host_named(balancer).check_output("echo show sess | socat - UNIX-CONNECT:/run/haproxy/admin.sock")
+            return session in host_named(balancer).check_output(
+                "echo show sess | socat - UNIX-CONNECT:/run/haproxy/admin.sock"
+            )
 
         assert held()
         # Nothing of it leaves the host any more, nor the kernel's word that it has ended.

@@ -55,7 +55,9 @@ def test_no_secret_is_in_a_process_or_journal(cluster, host_named):
     values = secret_values(cluster)
     for name in cluster.model["nodes"]:
         host = host_named(name)
-        seen = host.check_output("for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done")
+        seen = host.check_output(
+            "for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done"
+        )
         seen += host.check_output("journalctl --no-pager --output=cat")
         assert found_in(seen, values) == [], name
 

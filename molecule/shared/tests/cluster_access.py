@@ -59,7 +59,9 @@ def inventory() -> str:
     """Path of the inventory of the cluster under test."""
     path = os.environ.get("FLIGHTDECK_INVENTORY") or os.environ.get("MOLECULE_INVENTORY_FILE")
     if not path:
-        raise RuntimeError("set FLIGHTDECK_INVENTORY to the inventory of a running cluster, or start the tests by Molecule")
+        raise RuntimeError(
+            "set FLIGHTDECK_INVENTORY to the inventory of a running cluster, or start the tests by Molecule"
+        )
     return path
 
 
@@ -67,7 +69,12 @@ def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> 
     """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too long."""
     command = [program, "-i", inventory(), *arguments]
     # Molecule forces colours, which would hide in what tests search, and has the details elsewhere.
-    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_VERBOSE_TO_STDERR": "false"}
+    plain = {
+        **os.environ,
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_VERBOSE_TO_STDERR": "false",
+    }
     if "-vvv" in arguments:
         # Everything that Ansible can print, for tests that search it for secrets.
         plain |= {"ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
@@ -107,7 +114,9 @@ def recap(output: str) -> dict[str, tuple[int, int]]:
     return {host: (int(ok), int(changed)) for host, ok, changed in found}
 
 
-def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5, *, promised: bool = False) -> None:
+def wait_until(
+    what: str, check: Callable[[], object], seconds: float, every: float = 0.5, *, promised: bool = False
+) -> None:
     """Wait for ``check`` to be true; fails with ``what`` was waited for.
 
     What comes back may refuse connections, or answer with half of what it knows, for a while. A machine that is busy has more than

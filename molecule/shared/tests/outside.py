@@ -19,10 +19,17 @@ ROOT = Path(__file__).parents[3]
 def run_in(container: str, *command: str, stdin: str = "") -> str:
     """Output of a command in a container, as root; raises with what it said when it fails."""
     done = subprocess.run(
-        ["docker", "exec", "--interactive", container, *command], input=stdin, capture_output=True, text=True, check=False, timeout=300
+        ["docker", "exec", "--interactive", container, *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} in {container} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise RuntimeError(
+            f"{' '.join(command)} in {container} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
     return done.stdout
 
 
@@ -44,7 +51,17 @@ def make_server(ca_file: Path, addresses: Iterable[str]) -> tuple[str, str]:
     key, request, certificate, names = (ca_file.with_name(f"server.{kind}") for kind in ("key", "csr", "crt", "names"))
     names.write_text(f"subjectAltName={','.join(f'IP:{address}' for address in addresses)}\n")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server", "-keyout", str(key), "-out", str(request))
-    sign = ["x509", "-req", "-days", "2", "-CAcreateserial", "-CA", str(ca_file), "-CAkey", str(ca_file.with_suffix(".key"))]
+    sign = [
+        "x509",
+        "-req",
+        "-days",
+        "2",
+        "-CAcreateserial",
+        "-CA",
+        str(ca_file),
+        "-CAkey",
+        str(ca_file.with_suffix(".key")),
+    ]
     openssl(*sign, "-in", str(request), "-extfile", str(names), "-out", str(certificate))
     return certificate.read_text(), key.read_text()
 

@@ -57,7 +57,9 @@ def test_the_matrix_is_what_hosts_meet(cluster, host_named):
 
     def reached_from(name):
         """Addresses and ports of others that answer a host."""
-        targets = [(other["address"], port) for other_name, other in nodes.items() if other_name != name for port in everything]
+        targets = [
+            (other["address"], port) for other_name, other in nodes.items() if other_name != name for port in everything
+        ]
         command = f"echo '{json.dumps(targets)}' | python3 -c '{PROBE.format(timeout=TIMEOUT)}'"
         return {tuple(target) for target in json.loads(host_named(name).check_output("sh -c %s", command))}
 

@@ -36,7 +36,12 @@ def name(cluster):
 def firewall(name, cluster):
     """Run the module on the host from inside: the rules here keep SSH out."""
     return lambda arguments: ansible(
-        name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments), *through_docker(cluster.containers[name])
+        name,
+        "-m",
+        "flightdeck.airflow.firewall",
+        "-a",
+        json.dumps(arguments),
+        *through_docker(cluster.containers[name]),
     )
 
 
@@ -65,7 +70,9 @@ def test_rules_that_were_removed_by_hand_return(name, host_named, firewall, dama
 
 # In the place of Debian's commands, which take away all tables: with them, the container's name resolution would be gone for good.
 FLUSH = "-/usr/sbin/nft delete table inet flightdeck"
-DROP_IN = f"[Service]\\nExecStart=\\nExecStart={FLUSH}\\nExecReload=\\nExecReload={FLUSH}\\nExecStop=\\nExecStop={FLUSH}\\n"
+DROP_IN = (
+    f"[Service]\\nExecStart=\\nExecStart={FLUSH}\\nExecReload=\\nExecReload={FLUSH}\\nExecStop=\\nExecStop={FLUSH}\\n"
+)
 
 
 @pytest.fixture
@@ -77,7 +84,9 @@ def flusher(name, host_named):
         f"mkdir -p {folder} && printf '{DROP_IN}' > {folder}/test.conf && systemctl daemon-reload && systemctl start nftables"
     )
     yield host
-    host.check_output(f"systemctl stop nftables; rm -r {folder}; systemctl daemon-reload; systemctl restart flightdeck-firewall")
+    host.check_output(
+        f"systemctl stop nftables; rm -r {folder}; systemctl daemon-reload; systemctl restart flightdeck-firewall"
+    )
 
 
 @pytest.mark.parametrize("verb", ["restart", "reload"])

@@ -19,7 +19,9 @@ def test_services_are_shut_in(cluster, host_named):
         host = host_named(name)
         for component in cluster.model["nodes"][name]["components"]:
             for unit in units_of(cluster, name, component):
-                measured = host.run("systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit)
+                measured = host.run(
+                    "systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit
+                )
                 assert measured.rc == 0, measured.stdout[-200:]
 
 
@@ -64,5 +66,7 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
                 seen = {fields[4] for fields in mounts if fields[4] == fields[3]}
                 assert {path.name for path in map(Path, seen) if path.parent == SECRETS} == needed
                 # Nor by way of another process of the same account.
-                looking = host_named(name).run("setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/", pid)
+                looking = host_named(name).run(
+                    "setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/", pid
+                )
                 assert ("Permission denied" in looking.stderr) == (component != "worker"), unit

@@ -66,7 +66,9 @@ def test_every_process_runs_with_the_settings_on_disk(cluster, host_named):
     units = set()
     for name in cluster.model["nodes"]:
         host = host_named(name)
-        kept = host.check_output("cd /etc/systemd/system && sha256sum *.d/restart.digest *.d/reload.digest").replace(".d/", "/")
+        kept = host.check_output("cd /etc/systemd/system && sha256sum *.d/restart.digest *.d/reload.digest").replace(
+            ".d/", "/"
+        )
         recorded = host.check_output("cd /run/flightdeck && sha256sum */restart.digest */reload.digest")
         assert recorded == kept, name
         units |= {line.split()[1].split("/")[0] for line in kept.splitlines()}
@@ -78,7 +80,11 @@ def test_a_killed_scheduler_comes_back(member, host_named):
     host = host_named(member)
     before = properties(host, "airflow-scheduler", "MainPID")["MainPID"]
     host.check_output("systemctl kill --signal=KILL airflow-scheduler.service")
-    wait_until("systemd starts it again", lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before), 30)
+    wait_until(
+        "systemd starts it again",
+        lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before),
+        30,
+    )
     wait_until("it is healthy", lambda: host.run("airflow-health airflow-scheduler").rc == 0, 120, every=2)
 
 
@@ -98,5 +104,8 @@ def test_releases_are_compiled_and_rooted(cluster, host_named):
         assert release["heads"]["alembic_version"] == versions.VERSIONS[release["version"]].schema
         listed = json.loads(host.check_output("cat /opt/airflow/current/sbom.cdx.json"))["components"]
         assert {item["name"]: item["version"] for item in listed}["apache-airflow"] == release["version"]
-        assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]
+        assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == [
+            "root",
+            "root",
+        ]
         assert host.run("find /opt/airflow/current/lib -name '*.pyc' | grep -q airflow").rc == 0

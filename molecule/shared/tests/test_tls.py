@@ -34,7 +34,9 @@ def endpoints(cluster):
     found = []
     for name, node in cluster.model["nodes"].items():
         if "rabbitmq" in node:
-            found += [(f"{name} {port}", node["address"], node["rabbitmq"][port]) for port in ("port", "management_tls_port")]
+            found += [
+                (f"{name} {port}", node["address"], node["rabbitmq"][port]) for port in ("port", "management_tls_port")
+            ]
         if "redis" in node:
             found.append((f"{name} redis", node["address"], node["redis"]["port"]))
         for listener in node.get("haproxy", {}).get("listeners", []):
@@ -98,7 +100,9 @@ def test_plain_text_gets_no_answer(cluster):
     """Neither HTTP nor AMQP; a server may say so before it hangs up."""
     for what, address, port in endpoints(cluster):
         with socket.create_connection((address, port), timeout=10) as plain:
-            plain.sendall(AMQP_HEADER if what.endswith((" port", " broker")) else b"GET /api/v2/version HTTP/1.0\r\n\r\n")
+            plain.sendall(
+                AMQP_HEADER if what.endswith((" port", " broker")) else b"GET /api/v2/version HTTP/1.0\r\n\r\n"
+            )
             try:
                 answer = plain.recv(64)
             except ConnectionResetError:
@@ -118,20 +122,26 @@ def test_the_metastore_wants_encryption(cluster, host_named):
 
 def test_the_user_of_the_health_check_does_not_exist(cluster, host_named):
     for host in cluster.model["hosts_of"]["metastore"]:
-        roles = host_named(host["name"]).check_output("psql -U postgres -h /var/run/postgresql -At -c 'SELECT rolname FROM pg_roles'")
+        roles = host_named(host["name"]).check_output(
+            "psql -U postgres -h /var/run/postgresql -At -c 'SELECT rolname FROM pg_roles'"
+        )
         assert "flightdeck_check" not in roles.split()
 
 
 def test_people_are_sent_to_the_encrypted_port(cluster):
     balancer = cluster.model["hosts_of"]["haproxy"][0]
-    web = next(each for each in cluster.model["nodes"][balancer["name"]]["haproxy"]["listeners"] if each["name"] == "web")
+    web = next(
+        each for each in cluster.model["nodes"][balancer["name"]]["haproxy"]["listeners"] if each["name"] == "web"
+    )
 
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_arguments):
             return None
 
     with pytest.raises(urllib.error.HTTPError) as moved:
-        urllib.request.build_opener(Stay).open(f"http://{balancer['address']}:{web['redirect_from']}/dags?state=failed", timeout=10)
+        urllib.request.build_opener(Stay).open(
+            f"http://{balancer['address']}:{web['redirect_from']}/dags?state=failed", timeout=10
+        )
     assert moved.value.code == 308
     assert moved.value.headers["Location"] == f"https://{balancer['address']}:{web['port']}/dags?state=failed"
     with urllib.request.urlopen(f"{cluster.api_url}/version") as page:

@@ -46,7 +46,10 @@ class Seen:
 
     def missing(self, queues: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Queues with the workers that ran no task of them yet."""
-        found = {queue: [name for name in names if not self.counts.get(queue, Counter()).get(name)] for queue, names in queues.items()}
+        found = {
+            queue: [name for name in names if not self.counts.get(queue, Counter()).get(name)]
+            for queue, names in queues.items()
+        }
         return {queue: names for queue, names in found.items() if names}
 
 
@@ -63,7 +66,9 @@ def instances(queues: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence
 def stuck(found: Sequence[Mapping[str, Any]]) -> str:
     """The unfinished and failed task instances, counted by task and state."""
     counts = Counter(
-        (str(item["task_id"]), str(item["state"] or "not scheduled")) for item in found if item["state"] not in ("success", "skipped")
+        (str(item["task_id"]), str(item["state"] or "not scheduled"))
+        for item in found
+        if item["state"] not in ("success", "skipped")
     )
     return ", ".join(f"{task} {count} {state}" for (task, state), count in sorted(counts.items())) or "no task instance"
 
@@ -178,14 +183,25 @@ class Canary:
             total = sum(counts.values()) + sum(self.seen.unexpected.get(queue, Counter()).values())
             for name in names:
                 if not counts[name]:
-                    detail = f"ran none of {total} tasks of this queue" if total else "no task of this queue was run by any worker"
+                    detail = (
+                        f"ran none of {total} tasks of this queue"
+                        if total
+                        else "no task of this queue was run by any worker"
+                    )
                     rows.append(row(f"canary {queue}", name, "failed", detail))
                     continue
                 problem = self.log_problem(self.seen.samples[queue, name])
                 text = f"{counts[name]} of {total} tasks, " + (problem or "log read through the API")
                 rows.append(row(f"canary {queue}", name, "failed" if problem else "ok", text))
             for host, count in sorted(self.seen.unexpected.get(queue, Counter()).items()):
-                rows.append(row(f"canary {queue}", host, "failed", f"ran {count} tasks, but is no worker of this queue in the inventory"))
+                rows.append(
+                    row(
+                        f"canary {queue}",
+                        host,
+                        "failed",
+                        f"ran {count} tasks, but is no worker of this queue in the inventory",
+                    )
+                )
         if trouble:
             rows.append(row("canary", "-", "failed", trouble))
         return rows

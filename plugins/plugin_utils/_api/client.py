@@ -99,7 +99,9 @@ class Api:
         """Get a token (3.x), or prove that the password is right (2.11). Raises ApiError."""
         try:
             if self.major >= 3:
-                answer = self.send("POST", f"{self.url}/auth/token", {"username": self.user, "password": self._password})
+                answer = self.send(
+                    "POST", f"{self.url}/auth/token", {"username": self.user, "password": self._password}
+                )
                 self._authorization = f"Bearer {json.loads(answer)['access_token']}"
             else:
                 plain = f"{self.user}:{self._password}".encode()
@@ -144,7 +146,9 @@ class Api:
         """The answer at ``path`` as text, undecoded."""
         return self.send("GET", self.base + path, accept=accept).decode("utf-8", "replace")
 
-    def send(self, method: str, url: str, body: dict[str, Any] | None = None, accept: str = "application/json") -> bytes:
+    def send(
+        self, method: str, url: str, body: dict[str, Any] | None = None, accept: str = "application/json"
+    ) -> bytes:
         """One request, repeated while its failure may pass. Raises ApiError."""
         headers = {"Accept": accept}
         if body is not None:

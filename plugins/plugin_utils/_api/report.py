@@ -32,13 +32,24 @@ def health_rows(url: str, answer: Mapping[str, Any] | str, groups: Iterable[str]
     if isinstance(answer, str):
         return [row("health", "-", "failed", f"{url}: {answer}")]
     rows = []
-    wanted = {"metadatabase": True, "scheduler": True, **{name: name in groups for name in ("dag_processor", "triggerer")}}
+    wanted = {
+        "metadatabase": True,
+        "scheduler": True,
+        **{name: name in groups for name in ("dag_processor", "triggerer")},
+    }
     for name, needed in wanted.items():
         state = (answer.get(name) or {}).get("status")
         # Airflow 2.11 says null of a dag_processor or triggerer that never ran.
         if not needed and state is None:
             continue
-        rows.append(row(f"health {name}", "-", "ok" if state == "healthy" else "failed", f"{state or 'unknown'} according to {url}"))
+        rows.append(
+            row(
+                f"health {name}",
+                "-",
+                "ok" if state == "healthy" else "failed",
+                f"{state or 'unknown'} according to {url}",
+            )
+        )
     return rows
 
 
@@ -59,7 +70,10 @@ def arranged(rows: Iterable[Row]) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Lines of text, columns aligned; a component is named once."""
-    widths = [max([len(heading), *(len(line[column]) for line in rows)]) for heading, column in zip(_HEADINGS, _COLUMNS, strict=True)]
+    widths = [
+        max([len(heading), *(len(line[column]) for line in rows)])
+        for heading, column in zip(_HEADINGS, _COLUMNS, strict=True)
+    ]
     lines = [_line(_HEADINGS, widths)]
     above = ""
     for line in rows:
@@ -84,6 +98,9 @@ def verdict(name: str, rows: Sequence[Row], not_asked: Sequence[str]) -> tuple[b
         return False, f"cluster {name}: nothing was checked{left_out}"
     if not bad:
         return True, f"cluster {name}: all {len(rows)} findings are good{left_out}"
-    texts = [f"{line['component']}{'' if line['host'] == '-' else ' on ' + line['host']}: {line['detail']}" for line in bad[:_SHOWN]]
+    texts = [
+        f"{line['component']}{'' if line['host'] == '-' else ' on ' + line['host']}: {line['detail']}"
+        for line in bad[:_SHOWN]
+    ]
     more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return False, f"cluster {name}: {len(bad)} of {len(rows)} findings are bad{left_out}: {'; '.join(texts)}{more}"

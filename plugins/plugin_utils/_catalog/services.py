@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import Literal
 
 # What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does.
-Condition = Literal["tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "managed_metastore", "rabbitmq", "redis"]
+Condition = Literal[
+    "tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "managed_metastore", "rabbitmq", "redis"
+]
 # Majors of Airflow.
 MAJORS = (2, 3)
 
@@ -225,8 +227,12 @@ SERVICES: tuple[Service, ...] = (
             Port("UI and API", ("users",), variable="airflow_haproxy_web_port", when=("no_tls",)),
             Port("UI and API", ("users",), variable="airflow_haproxy_https_port", when=("tls",)),
             Port("redirect to the UI", ("users",), variable="airflow_haproxy_web_port", when=("tls",)),
-            Port("execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)),
-            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("managed_metastore",)),
+            Port(
+                "execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)
+            ),
+            Port(
+                "PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("managed_metastore",)
+            ),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
             Port("HAProxy statistics", ("admins",), variable="airflow_haproxy_stats_port"),
@@ -280,7 +286,14 @@ SERVICES: tuple[Service, ...] = (
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
-            3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"),
+            3: (
+                "sql_alchemy_conn",
+                "sql_alchemy_conn_async",
+                "fernet_key",
+                "jwt_secret",
+                "broker_url",
+                "result_backend",
+            ),
         },
     ),
     _component(
@@ -322,14 +335,18 @@ SERVICES: tuple[Service, ...] = (
 )
 
 BY_NAME: Mapping[str, Service] = MappingProxyType({service.name: service for service in SERVICES})
-COMPONENT: Mapping[str, Component] = MappingProxyType({each.name: each for each in SERVICES if isinstance(each, Component)})
+COMPONENT: Mapping[str, Component] = MappingProxyType(
+    {each.name: each for each in SERVICES if isinstance(each, Component)}
+)
 # In the order in which they start.
 COMPONENTS = tuple(COMPONENT)
 # Groups of the inventory, without their prefix.
 GROUPS = tuple(service.name for service in SERVICES if not service.host_group)
 OPTIONAL = tuple(service.name for service in SERVICES if service.optional)
 SERVERS = tuple(service.name for service in SERVICES if service.certificate)
-MEMBER_TIERS: Mapping[str, str] = MappingProxyType({service.name: service.title for service in SERVICES if service.members})
+MEMBER_TIERS: Mapping[str, str] = MappingProxyType(
+    {service.name: service.title for service in SERVICES if service.members}
+)
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
 # Sections of airflow.cfg that not every component reads.

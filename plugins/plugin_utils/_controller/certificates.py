@@ -41,7 +41,9 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
 
 
-def _builder(subject: str, issuer: x509.Name | None, key: Any, now: datetime.datetime, days: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: str, issuer: x509.Name | None, key: Any, now: datetime.datetime, days: int
+) -> x509.CertificateBuilder:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject[:64])])
     return (
         x509.CertificateBuilder()
@@ -102,7 +104,9 @@ def issue(ca: Pair, host: str, names: Iterable[str], now: datetime.datetime, day
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
         # RabbitMQ's nodes are each other's clients.
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
         .sign(signing_key, hashes.SHA256())
     )
     return {"certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(), "key": _key_pem(key)}
@@ -115,10 +119,15 @@ def names_of(certificate: str) -> set[str]:
         found = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return set()
-    return {*found.get_values_for_type(x509.DNSName), *(str(address) for address in found.get_values_for_type(x509.IPAddress))}
+    return {
+        *found.get_values_for_type(x509.DNSName),
+        *(str(address) for address in found.get_values_for_type(x509.IPAddress)),
+    }
 
 
-def reason_to_renew(pair: Pair | None, ca: Pair, names: Iterable[str], now: datetime.datetime, renew_days: int) -> str | None:
+def reason_to_renew(
+    pair: Pair | None, ca: Pair, names: Iterable[str], now: datetime.datetime, renew_days: int
+) -> str | None:
     """Why a host needs another certificate than ``pair``, in words; None when it does not.
 
     ``names`` are those that it has to prove; ``renew_days`` are the days before its end when it is replaced.
@@ -144,7 +153,12 @@ def _plain(name: str) -> str:
 
 
 def renew(
-    keystore: Mapping[str, Any], cluster: str, wanted: Mapping[str, Iterable[str]], now: datetime.datetime, days: int, renew_days: int
+    keystore: Mapping[str, Any],
+    cluster: str,
+    wanted: Mapping[str, Iterable[str]],
+    now: datetime.datetime,
+    days: int,
+    renew_days: int,
 ) -> tuple[Keystore, dict[str, str]]:
     """What to keep from now on, and per name what was made and why.
 

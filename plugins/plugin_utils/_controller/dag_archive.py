@@ -57,7 +57,10 @@ class Tree:
 
     def manifest(self) -> dict[str, str]:
         """Path to a value that changes with its content: what two revisions are compared by."""
-        return {path: fingerprint(entry.kind, entry.value, executable=entry.executable) for path, entry in self.entries.items()}
+        return {
+            path: fingerprint(entry.kind, entry.value, executable=entry.executable)
+            for path, entry in self.entries.items()
+        }
 
     def digest(self) -> str:
         """Name of the revision: depends on relative paths, contents and the executable bit, on nothing else."""
@@ -106,7 +109,9 @@ def _link(root: str, path: str, relative: str) -> Entry:
         raise _error(f"{relative} is a symbolic link to {os.readlink(path)}, which does not exist. Remove the link")
     inside = target == root or target.startswith(root + os.sep)
     if not inside:
-        raise _error(f"{relative} is a symbolic link to {target}, outside of {root}. Copy what it points to into the tree, or remove it")
+        raise _error(
+            f"{relative} is a symbolic link to {target}, outside of {root}. Copy what it points to into the tree, or remove it"
+        )
     parts = os.path.relpath(target, root).split(os.sep)
     if any(ignored(part) for part in parts):
         raise _error(f"{relative} is a symbolic link to {target}, which is not shipped. Remove the link")
@@ -215,7 +220,9 @@ def pack(tree: Tree, path: str) -> None:
                     continue
                 content = _content(tree, relative)
                 if hashlib.sha256(content).hexdigest() != entry.value:
-                    raise _error(f"{relative} changed while it was read. Run again when nothing writes into the directory")
+                    raise _error(
+                        f"{relative} changed while it was read. Run again when nothing writes into the directory"
+                    )
                 member.size, member.mode = len(content), 0o750 if entry.executable else 0o640
                 archive.addfile(member, io.BytesIO(content))
     os.replace(temporary, path)

@@ -51,5 +51,7 @@ def finish_jwt_secret(values: Mapping[str, str], rotation: Mapping[str, Any]) ->
 def rotating(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Which of the secrets that take more than a deployment are being rotated. ``values`` are those before the step."""
     unfinished = rotation.get("next_fernet_key") or "," in values.get("fernet_key", "")
-    found = {name for name, begun in (("fernet_key", unfinished), ("jwt_secret", rotation.get("new_jwt_secret"))) if begun}
+    found = {
+        name for name, begun in (("fernet_key", unfinished), ("jwt_secret", rotation.get("new_jwt_secret"))) if begun
+    }
     return sorted(found | ({"fernet_key", "jwt_secret", *PAIRED} & set(names)))

@@ -40,7 +40,9 @@ def read(loader: Any, path: Path) -> Any:
 
 def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     """Write ``document`` as YAML, readable by its owner only; what is not encrypted is kept out of git."""
-    text = f"{heading}---\n" + yaml.dump(document, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, width=1000)
+    text = f"{heading}---\n" + yaml.dump(
+        document, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, width=1000
+    )
     if secrets := _secrets(loader):
         text = _encrypted(text, secrets, _identity_of(path))
     else:

@@ -115,4 +115,7 @@ def extra_users(users: Iterable[ExtraUser], secrets: Secrets) -> list[dict[str, 
 def inactive_users(accounts: Iterable[Account], secrets: Secrets) -> list[InactiveUser]:
     """Of each of the ``accounts``, which are pairs of users, the one that is not in use."""
     pairs = [(account.user, login(account.user, account.secret, secrets)) for account in accounts]
-    return [InactiveUser(name=alternate_user(user) if current == user else user, first=current != user) for user, current in pairs]
+    return [
+        InactiveUser(name=alternate_user(user) if current == user else user, first=current != user)
+        for user, current in pairs
+    ]

@@ -51,7 +51,9 @@ def units(host: Host, major: int) -> tuple[Unit, ...]:
 
 def replaced_files(mode: Mode, major: int) -> dict[str, str]:
     """The common secret files that ``mode`` replaces for its component in Airflow ``major``, with those in their place."""
-    return {name: mode.replaced_files[name] for name in secrets_of(mode.component, major) if name in mode.replaced_files}
+    return {
+        name: mode.replaced_files[name] for name in secrets_of(mode.component, major) if name in mode.replaced_files
+    }
 
 
 def mode_files(mode: Mode, major: int) -> tuple[str, ...]:
@@ -78,4 +80,6 @@ def secret_mounts(component: str, major: int, files: Iterable[str], directory: s
     # A certificate is public, and every process on the host may be configured to read it.
     own = {**secret_sources(component, major, files), SERVER[0]: SERVER[0]}
     seen = {name: f"{directory}/{own[name]}" if name in own else NOTHING for name in sorted(files)}
-    return [source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()]
+    return [
+        source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()
+    ]

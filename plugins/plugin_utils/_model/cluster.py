@@ -12,9 +12,21 @@ from urllib.parse import urlsplit
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, METASTORE_CA, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
+    CA,
+    METASTORE_CA,
+    SECRETS_DIR,
+    SERVER,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    broker,
+    ha,
+    modes,
+    ports,
+    scheduler_lease,
+    timing,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
@@ -48,7 +60,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     Version,
     secret_name,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import (
+    Host,
+    longest_drain_seconds,
+    served_queues,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.modes import active_modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -148,7 +164,9 @@ class Model:
             admin_user=self.settings.admin_user,
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
-            broker=ClusterBroker(kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control),
+            broker=ClusterBroker(
+                kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control
+            ),
             external_secrets=(
                 *broker.external_secrets(self.settings),
                 *(secrets_catalog.OWN_SECRETS if self.database.external else ()),
@@ -186,7 +204,9 @@ class Model:
             address=host.address,
             components=tuple(host.components),
             ports=tuple(
-                NodePort(port=port.number, service=port.service.title) for port in self.open_ports(host) if isinstance(port.number, int)
+                NodePort(port=port.number, service=port.service.title)
+                for port in self.open_ports(host)
+                if isinstance(port.number, int)
             ),
             etcd=ha.etcd(host, self.members("etcd"), self.settings) if "etcd" in host.groups else None,
             metastore=self.metastore(host) if "metastore" in host.groups else None,
@@ -226,7 +246,11 @@ class Model:
             ssh_ports=self.settings.firewall_ssh_ports,
             ssh_sources=self.settings.firewall_ssh_sources,
             rules=tuple(
-                FirewallRule(port=port.number, why=port.purpose, sources=tuple(firewall_model.sources(port.peers, members, given)))
+                FirewallRule(
+                    port=port.number,
+                    why=port.purpose,
+                    sources=tuple(firewall_model.sources(port.peers, members, given)),
+                )
                 for port in self.open_ports(host)
                 if port.peers
             ),
@@ -298,7 +322,9 @@ class Model:
             "triggerer": 15,
         }
         slots = sum(host.most_slots for host in self.members("worker"))
-        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
+        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (
+            0 if self.major >= 3 else 3 * slots
+        )
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
     def rabbitmq(self, host: Host) -> RabbitMq:
@@ -339,7 +365,9 @@ class Model:
     def haproxy(self) -> HaProxy:
         """The share of a host with HAProxy."""
         return HaProxy(
-            stats=HaProxyStats(port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")),
+            stats=HaProxyStats(
+                port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")
+            ),
             metrics_port=self.settings.haproxy_metrics_port,
             # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query ends its service.
             hard_stop_after="45m",
@@ -414,7 +442,11 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {"webserver": host.webserver_port, "triggerer": self.settings.triggerer_log_port, "worker": host.log_port}
+        ports = {
+            "webserver": host.webserver_port,
+            "triggerer": self.settings.triggerer_log_port,
+            "worker": host.log_port,
+        }
         return {component: port for component, port in ports.items() if component in host.groups}
 
     def up_urls(self, host: Host) -> list[str]:
@@ -454,14 +486,20 @@ class Model:
     def secret_files(self, host: Host) -> tuple[SecretFile, ...]:
         """The files under /etc/airflow/secrets that there may be on ``host``."""
         metastore: tuple[SecretFile, ...] = (
-            metastore_model.secret_files(self.settings, self.database.ca_file) if self.database.external else self.metastore_files(host)
+            metastore_model.secret_files(self.settings, self.database.ca_file)
+            if self.database.external
+            else self.metastore_files(host)
         )
         plain = ["fernet_key", "api_secret_key", "jwt_secret", *((CA, *SERVER) if self.settings.tls else ())]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),
             *(PlainValue(file=name, secret=name) for name in plain),
-            *((PlainValue(file=METASTORE_CA, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
+            *(
+                (PlainValue(file=METASTORE_CA, secret=secret_name("metastore_ca")),)
+                if self.settings.metastore_ca
+                else ()
+            ),
         )
 
     def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
@@ -538,7 +576,11 @@ class Model:
         return {
             "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
             "core": {"dag_file_processor_timeout": FILE_SECONDS},
-            "scheduler": {"scheduler_zombie_task_threshold": 300, "standalone_dag_processor": True, "dag_dir_list_interval": 30},
+            "scheduler": {
+                "scheduler_zombie_task_threshold": 300,
+                "standalone_dag_processor": True,
+                "dag_dir_list_interval": 30,
+            },
             "webserver": {
                 "base_url": self.url(),
                 "web_server_port": host.webserver_port,

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import ETCD_CLIENT_PORT, ETCD_PEER_PORT, PATRONI_PORT
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Etcd, HostAddress, Keepalived, Patroni
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    ETCD_CLIENT_PORT,
+    ETCD_PEER_PORT,
+    PATRONI_PORT,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    Etcd,
+    HostAddress,
+    Keepalived,
+    Patroni,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import bracket

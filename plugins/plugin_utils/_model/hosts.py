@@ -38,7 +38,9 @@ class Host:
     @property
     def effective_queues(self) -> tuple[Queue, ...]:
         """The queues with the numbers that are configured for them; 0 is left where the host derives one."""
-        return tuple(Queue(name=queue.name, concurrency=queue.concurrency or self.worker_concurrency) for queue in self.queues)
+        return tuple(
+            Queue(name=queue.name, concurrency=queue.concurrency or self.worker_concurrency) for queue in self.queues
+        )
 
     @property
     def most_slots(self) -> int:
@@ -53,7 +55,9 @@ def queues_of(value: object) -> tuple[Queue, ...]:
     """
     entries = value if isinstance(value, list) else [value]
     given = (entry if isinstance(entry, Mapping) else {"name": entry} for entry in entries)
-    return tuple(Queue(name=str(entry.get("name", "")), concurrency=slots(entry.get("concurrency")) or 0) for entry in given)
+    return tuple(
+        Queue(name=str(entry.get("name", "")), concurrency=slots(entry.get("concurrency")) or 0) for entry in given
+    )
 
 
 def slots(value: object) -> int | None:

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, MAJORS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, unit_patterns
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import (
+    mode_files,
+    secrets_of,
+    unit_patterns,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node
 
 

@@ -37,7 +37,10 @@ def _added(first: object, second: object) -> object:
 def merge_config(*layers: Mapping[str, Mapping[str, object]]) -> Config:
     """``overlay`` without options that are None, so that Airflow's own default applies, and without empty sections."""
     merged = overlay(*layers)
-    kept = {section: {key: value for key, value in options.items() if value is not None} for section, options in merged.items()}
+    kept = {
+        section: {key: value for key, value in options.items() if value is not None}
+        for section, options in merged.items()
+    }
     return {section: options for section, options in kept.items() if options}
 
 

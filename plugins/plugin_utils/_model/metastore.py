@@ -14,7 +14,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versio
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterMetastore, GivenUrl
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, build_url, libpq_tls
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import (
+    LIBPQ_KEEPALIVE,
+    build_url,
+    libpq_tls,
+)
 
 CONNECT_ARGS = "flightdeck_metastore.connect_args"
 # For what a URL is: Airflow's engines, its migrations, Celery's results.
@@ -26,7 +30,12 @@ _SCHEMES: Mapping[str, Mapping[Use, str]] = {
         "async": "postgresql+asyncpg",
         "results": "db+postgresql+psycopg2",
     },
-    "mysql": {"sync": "mysql+mysqldb", "migrations": "mysql+mysqldb", "async": "mysql+aiomysql", "results": "db+mysql+mysqldb"},
+    "mysql": {
+        "sync": "mysql+mysqldb",
+        "migrations": "mysql+mysqldb",
+        "async": "mysql+aiomysql",
+        "results": "db+mysql+mysqldb",
+    },
 }
 # CLIENT_MULTI_STATEMENTS and CLIENT_MULTI_RESULTS: Airflow's migrations send several statements at once. Debian's driver would ask for
 # both, but takes the version of its client library (MariaDB's connector, 3.3) for that of an old MySQL.
@@ -141,7 +150,9 @@ def secret_files(settings: Settings, ca_file: str) -> tuple[GivenUrl, ...]:
 
 def owner(settings: Settings, ca_file: str) -> GivenUrl:
     """The URL that migrations connect with. ``ca_file`` is the path of the CA certificates of the server."""
-    return _given_url("owner", "metastore_owner_url" if settings.metastore_owner_url else "metastore_url", "migrations", ca_file)
+    return _given_url(
+        "owner", "metastore_owner_url" if settings.metastore_owner_url else "metastore_url", "migrations", ca_file
+    )
 
 
 def _given_url(file: str, secret: str, use: Use, ca_file: str) -> GivenUrl:

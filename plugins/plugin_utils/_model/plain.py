@@ -116,7 +116,12 @@ def _typed(hint: Any, data: object, where: str) -> object:
         return hint.from_vars(data, where)
     if origin is tuple and isinstance(data, (tuple, list)):
         return tuple(_typed(arguments[0], entry, f"{where}[{number}]") for number, entry in enumerate(data))
-    if origin is Mapping and isinstance(data, Mapping) and isinstance(arguments[1], type) and issubclass(arguments[1], Plain):
+    if (
+        origin is Mapping
+        and isinstance(data, Mapping)
+        and isinstance(arguments[1], type)
+        and issubclass(arguments[1], Plain)
+    ):
         return _Shares(arguments[1], data, where)
     if origin is Mapping and isinstance(data, Mapping):
         return {str(key): _typed(arguments[1], content, f"{where}.{key}") for key, content in data.items()}

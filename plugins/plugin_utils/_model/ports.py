@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES, VRRP, Condition, Service
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    SERVICES,
+    VRRP,
+    Condition,
+    Service,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings

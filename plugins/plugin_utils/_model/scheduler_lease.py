@@ -7,7 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import LEASE_ACCOUNT, LOGIN_PREFIX, SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import (
+    LEASE_ACCOUNT,
+    LOGIN_PREFIX,
+    SCHEDULER_LEASE,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import alternate_user
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import replaced_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
@@ -59,7 +63,14 @@ def share(schedulers: Iterable[Host], *, enabled: bool) -> SchedulerLease:
 def users(schedulers: Iterable[Host]) -> tuple[ExtraUser, ...]:
     """The extra users of PostgreSQL: the agents', and one of each host of ``schedulers``, which may log in while it holds the lease."""
     agent = ExtraUser(user=LEASE_ACCOUNT, database=DATABASE, secret=secret_name("scheduler_lease_password"))
-    own = ExtraUser(user="", database=DATABASE, secret=secret_name("scheduler_password"), derived=True, login=False, acts_as=COMMON_USER)
+    own = ExtraUser(
+        user="",
+        database=DATABASE,
+        secret=secret_name("scheduler_password"),
+        derived=True,
+        login=False,
+        acts_as=COMMON_USER,
+    )
     return (agent, *(replace(own, user=login(host.name)) for host in schedulers))
 
 

@@ -91,7 +91,11 @@ class TierSurvey(Plain):
 def needed_directories(cluster: Cluster, name: str) -> dict[str, int]:
     """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both follow from it."""
     paths = {"root": cluster.directories.root, "home": cluster.directories.home, "log_dir": cluster.directories.log_dir}
-    needs = ((paths.get(place, place), size) for service in node_services(cluster.nodes[name]) for place, size in service.disk_mb.items())
+    needs = (
+        (paths.get(place, place), size)
+        for service in node_services(cluster.nodes[name])
+        for place, size in service.disk_mb.items()
+    )
     return dict(needs)
 
 
@@ -128,7 +132,10 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
     if node.etcd or _runs_patroni(node):
         yield "a member of etcd", addresses["etcd"]
     if node.haproxy:
-        yield "a server behind HAProxy", [server.address for listener in node.haproxy.listeners for server in listener.servers]
+        yield (
+            "a server behind HAProxy",
+            [server.address for listener in node.haproxy.listeners for server in listener.servers],
+        )
     # A virtual IP takes the place of the first load balancer.
     elif node.airflow and not cluster.nodes[cluster.hosts_of["haproxy"][0].name].keepalived:
         yield "the load balancer", addresses["haproxy"][:1]
@@ -232,7 +239,9 @@ def _surveyed(tier: str, found: Mapping[str, HostData], cluster: Cluster) -> Tie
         # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
         lost = {name: own["name"] for name, entries in counted.items() for own in entries if own and own["started"]}
         # The first answer is that of the source.
-        joining = [name for name, own in counted.items() if own and name not in lost and not (own[0] and own[0]["name"])]
+        joining = [
+            name for name, own in counted.items() if own and name not in lost and not (own[0] and own[0]["name"])
+        ]
     # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of members:
     # Patroni makes a follower of a host without data.
     enough = len(answered) == len(origins) or 2 * len(answered) > len(members)
@@ -247,10 +256,16 @@ def _surveyed(tier: str, found: Mapping[str, HostData], cluster: Cluster) -> Tie
     )
 
 
-def members_unseen(tier: str, name: str, known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster) -> bool:
+def members_unseen(
+    tier: str, name: str, known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster
+) -> bool:
     """Whether host ``name`` has no data and most members of its ``tier``, which may be a cluster, did not answer.
 
     ``known`` is the survey, ``hosts`` are those that answered.
     """
     members = _members(tier, cluster)
-    return name in members and not known[tier].origins and 2 * len([each for each in members if each not in hosts]) > len(members)
+    return (
+        name in members
+        and not known[tier].origins
+        and 2 * len([each for each in members if each not in hosts]) > len(members)
+    )

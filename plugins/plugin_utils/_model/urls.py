@@ -26,7 +26,14 @@ def bracket(host: str) -> str:
 
 
 def build_url(
-    scheme: str, host: str, port: int, *, user: str = "", password: str = "", path: str = "", query: Mapping[str, str] | None = None
+    scheme: str,
+    host: str,
+    port: int,
+    *,
+    user: str = "",
+    password: str = "",
+    path: str = "",
+    query: Mapping[str, str] | None = None,
 ) -> str:
     """A URL of ``scheme``, whose ``user``, ``password`` and ``path`` are percent-encoded as UTF-8.
 

@@ -19,14 +19,20 @@ def digest(parts: Any) -> str:
 
 
 def component_digest(
-    component: str, major: int, config: Mapping[str, Mapping[str, Any]], secret_versions: Mapping[str, str], *others: Any
+    component: str,
+    major: int,
+    config: Mapping[str, Mapping[str, Any]],
+    secret_versions: Mapping[str, str],
+    *others: Any,
 ) -> str:
     """Digest of exactly what a process of ``component`` read at its start.
 
     ``secret_versions`` maps secret files to keyed fingerprints, never to anything derived from the value alone.
     """
     sections = {
-        name: options for name, options in config.items() if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
+        name: options
+        for name, options in config.items()
+        if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
     }
     optional = (BROKER_CA, METASTORE_CA)
     own = {

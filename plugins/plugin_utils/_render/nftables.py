@@ -21,7 +21,9 @@ def _match(addresses: Sequence[str]) -> list[str]:
     for version, family, protocol in ((4, "ipv4", "ip"), (6, "ipv6", "ip6")):
         own = [network for network in networks if network.version == version]
         # nft refuses a set whose entries overlap.
-        entries = [network for network in own if not any(other != network and _within(network, other) for other in wide)]
+        entries = [
+            network for network in own if not any(other != network and _within(network, other) for other in wide)
+        ]
         if any(network.prefixlen == 0 for network in entries):
             matches.append(f"meta nfproto {family} ")
         elif entries:

@@ -41,7 +41,9 @@ def definitions(node: RabbitMq, secrets: Secrets) -> str:
     ]
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     document = {
-        "vhosts": [{"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}],
+        "vhosts": [
+            {"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}
+        ],
         "users": [
             {
                 "name": user,

@@ -9,7 +9,13 @@ from typing import Any
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets, login, of_login
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, Document, GivenUrl, PlainValue, SecretFile
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    BuiltUrl,
+    Document,
+    GivenUrl,
+    PlainValue,
+    SecretFile,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import build_url
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests import fingerprint
 
@@ -59,12 +65,17 @@ def secret_contents(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 def secret_files(files: Iterable[SecretFile], secrets: Secrets, group: str) -> list[dict[str, str]]:
     """The secret ``files`` as the module ``config_files`` takes them, readable by root and ``group`` only."""
     contents = secret_contents(files, secrets)
-    return [{"path": f"{SECRETS_DIR}/{name}", "content": content, "group": group, "mode": "0640"} for name, content in contents.items()]
+    return [
+        {"path": f"{SECRETS_DIR}/{name}", "content": content, "group": group, "mode": "0640"}
+        for name, content in contents.items()
+    ]
 
 
 def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, str]:
     """Fingerprint of the content of each of the ``files`` by name."""
-    return {name: fingerprint(content, secrets["digest_key"]) for name, content in secret_contents(files, secrets).items()}
+    return {
+        name: fingerprint(content, secrets["digest_key"]) for name, content in secret_contents(files, secrets).items()
+    }
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
@@ -73,6 +84,12 @@ def certificate_files(certificates: Mapping[str, Any], host: str, directory: str
         return []
     values = with_certificates({}, certificates, host)
     return [
-        {"path": f"{directory}/{name}", "content": content, "owner": user, "group": user, "mode": "0600" if name == SERVER[1] else "0644"}
+        {
+            "path": f"{directory}/{name}",
+            "content": content,
+            "owner": user,
+            "group": user,
+            "mode": "0600" if name == SERVER[1] else "0644",
+        }
         for name, content in values.items()
     ]

@@ -27,7 +27,9 @@ def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
     return max(1, min(MOST_DERIVED_SLOTS, min(by_cpu, by_memory) // max(1, workers)))
 
 
-def worker_instances(queues: Iterable[Queue], major: int, address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+def worker_instances(
+    queues: Iterable[Queue], major: int, address: str, derived: int, remote_control: bool
+) -> list[dict[str, str]]:
     """Unit name and command of the worker service of each queue in Airflow ``major``.
 
     ``queues`` are those of the host's node; a concurrency of 0 stands for the ``derived`` one. Without ``remote_control`` a worker has no

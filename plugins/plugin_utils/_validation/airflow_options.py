@@ -12,7 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import Reference, reference, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import (
+    Reference,
+    reference,
+    versions,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -22,7 +26,9 @@ _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _ENVIRONMENT = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 # A URL with a user and a password, and names under which a password would stand.
 _CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|secret_id|secret_key|secret_access_key|token|api_key|private_key)$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|_)(password|passwd|secret|secret_id|secret_key|secret_access_key|token|api_key|private_key)$", re.IGNORECASE
+)
 _BOOLEANS = ("t", "true", "1", "f", "false", "0")
 # Options that follow from the cluster, and what to set instead.
 _URLS = "The collection makes this URL from the inventory: leave it out."
@@ -80,10 +86,19 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
     for section, options in config.items():
         where = f"airflow_config.{section}"
         if not isinstance(section, str) or not _SECTION_NAME.fullmatch(section):
-            problems.append(_form(where, repr(section), "a section's name in lower case", "Write the name as Airflow's reference does."))
+            problems.append(
+                _form(
+                    where,
+                    repr(section),
+                    "a section's name in lower case",
+                    "Write the name as Airflow's reference does.",
+                )
+            )
             continue
         if not isinstance(options, Mapping):
-            problems.append(_form(where, _kind(options), "a dictionary {option: value}", "Indent the options below their section."))
+            problems.append(
+                _form(where, _kind(options), "a dictionary {option: value}", "Indent the options below their section.")
+            )
             continue
         if _is_unknown(section, options, known) and section not in extra:
             problems.append(_unknown_section(section, known))
@@ -93,7 +108,9 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
     return problems
 
 
-def check_environment(environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()) -> list[Problem]:
+def check_environment(
+    environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()
+) -> list[Problem]:
     """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``airflow_environment``: they win over airflow.cfg."""
     known = reference(version)
     extra = {str(name) for name in extra_sections}
@@ -118,7 +135,9 @@ def environment_options(environment: Mapping[str, Any], version: str) -> Iterato
             yield str(name), sections.get(section, section), match[2].lower(), value
 
 
-def with_environment(config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str) -> dict[str, dict[str, Any]]:
+def with_environment(
+    config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str
+) -> dict[str, dict[str, Any]]:
     """The effective options: a value from the environment replaces that of airflow.cfg."""
     found = {section: dict(options) for section, options in config.items()}
     for _name, section, option, value in environment_options(environment, version):
@@ -176,11 +195,15 @@ def _unknown_section(section: str, known: Reference, where: str = "") -> Problem
 
 def _check_option(where: str, section: str, option: Any, value: Any, known: Reference, extra: bool) -> list[Problem]:
     if not isinstance(option, str) or not _OPTION_NAME.fullmatch(option):
-        return [_form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")]
+        return [
+            _form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")
+        ]
     if isinstance(value, str) and "\0" in value:
         return [_form(where, "a NUL character", "text without one", "Remove it.")]
     if owner := _owner(section, option):
-        return [Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)]
+        return [
+            Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)
+        ]
     words = known.words(section, option)
     if not words and not extra and section not in known.free_sections:
         return [_unknown_option(where, section, option, known)]
@@ -209,7 +232,13 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
             owner or f"Write it as {migration[1]}, and check what its value means there.",
         )
     if migration:
-        return Problem(Code.FD133, where, migration[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
+        return Problem(
+            Code.FD133,
+            where,
+            migration[1],
+            f"an option of Airflow {known.version}",
+            "Remove it: it would have no effect.",
+        )
     close = difflib.get_close_matches(option, known.sections[section], n=1)
     elsewhere = [other for other, options in known.sections.items() if option in options]
     if close:
@@ -232,7 +261,9 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
         remedy = f"Use {section}.{option}_cmd with a command that prints it."
     else:
         remedy = "Keep it in an Airflow connection or a secrets backend."
-    return Problem(Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy)
+    return Problem(
+        Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy
+    )
 
 
 def _holds_secret(value: Any) -> bool:
@@ -280,5 +311,15 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "a dictionary", list: "a list", str: "text", bool: "a truth value", int: "a number", float: "a number"}
-    return next((name for kind, name in names.items() if isinstance(value, kind)), "nothing" if value is None else type(value).__name__)
+    names = {
+        dict: "a dictionary",
+        list: "a list",
+        str: "text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return next(
+        (name for kind, name in names.items() if isinstance(value, kind)),
+        "nothing" if value is None else type(value).__name__,
+    )

@@ -37,7 +37,10 @@ def check(members: Mapping[str, Iterable[str]], settings: Settings, queues: Iter
             why = "airflow_broker_url is set" if group == broker.kind else f"airflow_broker is {broker.kind}"
             problems.append(
                 _contradiction(
-                    f"group airflow_{group}", f"{_hosts(names)}, and {why}", "no host", "A cluster has one broker: empty the group."
+                    f"group airflow_{group}",
+                    f"{_hosts(names)}, and {why}",
+                    "no host",
+                    "A cluster has one broker: empty the group.",
                 )
             )
     if broker.group == "redis" and len(list(members["redis"])) > 1:
@@ -81,7 +84,9 @@ def _check_ca(settings: Settings, broker: Broker) -> list[Problem]:
         return []
     if not (broker.external and broker.tls):
         remedy = "Leave it out: it is for an external broker with a URL of amqps:// or rediss://."
-        return [_contradiction("airflow_broker_ca", "a certificate, and no broker to verify with it", "nothing", remedy)]
+        return [
+            _contradiction("airflow_broker_ca", "a certificate, and no broker to verify with it", "nothing", remedy)
+        ]
     if not is_certificate(text):
         remedy = "Give the text of the CA's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
         return [Problem(Code.FD168, "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
@@ -114,11 +119,19 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
         where = f"airflow_sqs_queues.{name}"
         fault = url_fault(str(url), ("https", "http"), plain=True)
         if not _SQS_QUEUE.fullmatch(str(name)):
-            remedy = "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
+            remedy = (
+                "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
+            )
             problems.append(Problem(Code.FD168, where, repr(name), "letters, digits, '_' or '-'", remedy))
         if fault:
             problems.append(
-                Problem(Code.FD168, where, f"a URL with {fault}", "the queue's URL, https://...", "Copy it from the queue's details.")
+                Problem(
+                    Code.FD168,
+                    where,
+                    f"a URL with {fault}",
+                    "the queue's URL, https://...",
+                    "Copy it from the queue's details.",
+                )
             )
         elif str(url).endswith(".fifo"):
             remedy = "Tasks of a FIFO queue run one at a time: use a standard queue."
@@ -126,11 +139,19 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
     for name in sorted(set(queues) - {str(name) for name in given}):
         remedy = "Make the queue in SQS and add its URL: the collection makes none."
         problems.append(
-            Problem(Code.FD168, "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy)
+            Problem(
+                Code.FD168,
+                "airflow_sqs_queues",
+                f"no {name!r}, which workers serve",
+                f"{name}: the URL of a queue",
+                remedy,
+            )
         )
     if bool(settings.sqs_access_key_id) != bool(settings.sqs_secret_access_key):
         remedy = "Give both, or neither: then the hosts' role or the profile in their environment counts."
-        problems.append(_contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy))
+        problems.append(
+            _contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy)
+        )
     return problems
 
 
@@ -154,7 +175,10 @@ def check_options(config: Mapping[str, object], settings: Settings, drain_second
     # A host's environment alone can make them differ.
     queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings.config))
     if queued != known and broker.group == "rabbitmq":
-        where, remedy = "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "Set it there: it is RabbitMQ's message-ttl, too."
+        where, remedy = (
+            "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT",
+            "Set it there: it is RabbitMQ's message-ttl, too.",
+        )
         problems.append(Problem(Code.FD138, where, queued, "what airflow_config has", remedy))
     late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
     needed = hold_seconds(settings, drain_seconds)
@@ -178,7 +202,9 @@ def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def _rabbitmq_only(where: str, broker: Broker) -> Problem:
-    return Problem(Code.FD171, where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
+    return Problem(
+        Code.FD171, where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it."
+    )
 
 
 def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
@@ -198,7 +224,9 @@ def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
     tls = extra.get("broker_use_ssl")
     if broker.tls and not (isinstance(tls, Mapping) and _verifies(tls, tls_options(broker))):
         expected = "the default, to which you may add"
-        problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery does not verify the broker"))
+        problems.append(
+            _taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery does not verify the broker")
+        )
     return problems
 
 
@@ -217,4 +245,12 @@ def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]
     if broker.kind != "redis" or broker.external or "broker_password" not in names:
         return []
     remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
-    return [Problem(Code.FD172, "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]
+    return [
+        Problem(
+            Code.FD172,
+            "airflow_rotate",
+            "broker_password, and the broker is Redis",
+            "a secret that changes under work",
+            remedy,
+        )
+    ]

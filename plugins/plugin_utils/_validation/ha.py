@@ -21,10 +21,22 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
         problems.append(Problem(Code.FD103, "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
     if len(databases) > 2 and not etcd_hosts:
         remedy = "Patroni stores its leader lock in etcd. The metastore's own hosts are enough: put three of them into airflow_etcd, too."
-        problems.append(Problem(Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
+        problems.append(
+            Problem(
+                Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy
+            )
+        )
     if etcd_hosts and len(databases) < 2:
         remedy = "Remove the group, or add hosts to airflow_metastore."
-        problems.append(Problem(Code.FD155, "group airflow_etcd", f"{len(etcd_hosts)} hosts", "none, with a single metastore host", remedy))
+        problems.append(
+            Problem(
+                Code.FD155,
+                "group airflow_etcd",
+                f"{len(etcd_hosts)} hosts",
+                "none, with a single metastore host",
+                remedy,
+            )
+        )
     elif etcd_hosts and len(etcd_hosts) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
         problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(etcd_hosts)} hosts", "3, 5 or 7", remedy))
@@ -35,7 +47,10 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     given = settings.vip
     if not given:
         return []
-    expected, remedy = "an address with its network's prefix length, such as 192.0.2.100/24", "Correct it, or leave it empty."
+    expected, remedy = (
+        "an address with its network's prefix length, such as 192.0.2.100/24",
+        "Correct it, or leave it empty.",
+    )
     try:
         interface = ipaddress.ip_interface(given)
     except ValueError:

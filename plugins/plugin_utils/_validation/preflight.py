@@ -68,7 +68,11 @@ def check(
             problems += _check_host(name, facts, cluster)
             problems += _check_database(looked["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
-    problems = [*_check_answers({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
+    problems = [
+        *_check_answers({name: facts["preflight"] for name, facts in hosts.items()}),
+        *on_hosts(found),
+        *_check_identity(seen),
+    ]
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
@@ -87,7 +91,9 @@ def host_data(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, survey.HostDa
 
 def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
     said = facts["preflight"]["tiers"]
-    tiers = {tier for tier in said if said[tier]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
+    tiers = {tier for tier in said if said[tier]["data"]} | (
+        {"metastore"} if facts["flightdeck_postgresql_data"] else set()
+    )
     members = {tier: None if said[tier]["members"] is None else tuple(said[tier]["members"]) for tier in said}
     return survey.HostData(frozenset(tiers), members.get("etcd", ()), members.get("rabbitmq", ()))
 
@@ -98,7 +104,11 @@ def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
         remedy = "Start them, repair the network path, or exclude them with --limit."
-        problems.append(Problem(Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
+        problems.append(
+            Problem(
+                Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy
+            )
+        )
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
@@ -118,7 +128,9 @@ def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
     if distribution == "Debian" and release in DEBIAN_RELEASES:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
-    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+    return [
+        Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)
+    ]
 
 
 def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
@@ -167,7 +179,9 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
     if looked["root"]:
-        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account)
+        problems += _check_listeners(
+            looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account
+        )
     problems += _check_names(name, looked["names"], cluster)
     if looked["unmanaged"]:
         problems.append(
@@ -185,13 +199,23 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
         problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
     if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
-        problems.append(Problem(Code.FD217, "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
+        problems.append(
+            Problem(
+                Code.FD217,
+                "open files",
+                f"fs.nr_open {looked['nr_open']}",
+                f"at least {OPEN_FILES} for RabbitMQ",
+                remedy,
+            )
+        )
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
 def _unmanaged_remedy(node: Node) -> str:
     """What to do with an installation that is in the way."""
-    remedy = "Its configuration would be replaced: use another host, or remove it with its data when they are not needed."
+    remedy = (
+        "Its configuration would be replaced: use another host, or remove it with its data when they are not needed."
+    )
     if node.metastore and node.metastore.patroni:
         remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
     return remedy
@@ -205,7 +229,11 @@ def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Probl
     there = database.get("schema", "")
     if there in newer and not cluster.allow_downgrade:
         remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
-        problems.append(Problem(Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
+        problems.append(
+            Problem(
+                Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy
+            )
+        )
     if not database.get("decrypts", True):
         problems.append(Problem(Code.FD215, "airflow_fernet_key", *WRONG_KEY))
     return problems
@@ -216,8 +244,14 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]
     warnings = []
     drifting = [name for name, looked in looks.items() if looked["synchronised"] is False]
     if drifting:
-        warnings.append(f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
-    backing = {name for name, node in cluster.nodes.items() if not all(isinstance(service, Component) for service in node_services(node))}
+        warnings.append(
+            f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd."
+        )
+    backing = {
+        name
+        for name, node in cluster.nodes.items()
+        if not all(isinstance(service, Component) for service in node_services(node))
+    }
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
@@ -265,14 +299,28 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(
-                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Repair the file system.")
+                Problem(
+                    Code.FD205,
+                    f"disk of {path}",
+                    str(disk["error"]),
+                    "a directory that can be read",
+                    "Repair the file system.",
+                )
             )
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."
-            problems.append(Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+            problems.append(
+                Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy)
+            )
         elif 0 <= disk["free_inodes"] < INODES:
             problems.append(
-                Problem(Code.FD205, f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
+                Problem(
+                    Code.FD205,
+                    f"disk of {path}",
+                    f"{disk['free_inodes']} inodes free",
+                    f"at least {INODES}",
+                    "Remove small files.",
+                )
             )
     return problems
 
@@ -286,7 +334,9 @@ def _check_listeners(
     for port, purpose in ports.items():
         holder = taken.get(str(port))
         # systemd itself listens for the port mapper.
-        if not holder or (port == EPMD_PORT and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))):
+        if not holder or (
+            port == EPMD_PORT and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))
+        ):
             continue
         if holder["unit"]:
             ours = _any_match(holder["unit"], (pattern for service in services for pattern in service.units))
@@ -296,7 +346,11 @@ def _check_listeners(
             ours = holder["user"] in accounts
         if not ours:
             unit = f", {holder['unit']}" if holder["unit"] else ""
-            who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
+            who = (
+                f"{holder['process']} (pid {holder['pid']}{unit})"
+                if holder["pid"]
+                else f"a process of user {holder['user']}"
+            )
             remedy = "Stop it, or give the service another port."
             problems.append(Problem(Code.FD207, f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
     return problems
@@ -317,9 +371,15 @@ def _check_names(name: str, found: Mapping[str, list[str]], cluster: Cluster) ->
             continue
         found_text = f"the loopback address {loopback[0]}" if loopback else "no address"
         # What we write is the name of a host with its address.
-        cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
+        cure = (
+            "set airflow_manage_hosts_file: true"
+            if each in hosts
+            else "set airflow_address of that host to its IP address"
+        )
         remedy = f"Correct DNS or /etc/hosts, or {cure}."
-        problems.append(Problem(Code.FD209, f"name {each} of {purpose}", found_text, "the address of that host", remedy))
+        problems.append(
+            Problem(Code.FD209, f"name {each} of {purpose}", found_text, "the address of that host", remedy)
+        )
     return problems
 
 
@@ -378,7 +438,9 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
             if group in cluster.nodes[name].services:
                 by_release.setdefault(str(facts["flightdeck_system"]["distribution_major_version"]), []).append(name)
         if len(by_release) > 1:
-            shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
+            shown = " and ".join(
+                f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items())
+            )
             remedy = f"{reason}: use one release in the whole group."
             problems.append(Problem(Code.FD203, f"group airflow_{group}", shown, "one Debian release", remedy))
     return problems
@@ -409,11 +471,15 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
             remedy = "Run a time service (chrony or systemd-timesyncd): tokens and heartbeats would be refused."
             problems.append(Problem(Code.FD206, f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
         elif abs(skew) > SKEW_WARN:
-            warnings.append(f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
+            warnings.append(
+                f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused."
+            )
     return problems, warnings
 
 
-def check_members(known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
+def check_members(
+    known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster
+) -> list[tuple[str, Problem]]:
     """Hosts that cannot just be deployed, because others have, or may have, what they lost."""
     problems = []
     for name in hosts:
@@ -449,7 +515,9 @@ def check_members(known: Mapping[str, TierSurvey], hosts: Collection[str], clust
                 )
             )
         unseen = [
-            title for tier, title in MEMBER_TIERS.items() if tier != "metastore" and members_unseen(tier, name, known, hosts, cluster)
+            title
+            for tier, title in MEMBER_TIERS.items()
+            if tier != "metastore" and members_unseen(tier, name, known, hosts, cluster)
         ]
         if unseen:
             remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."

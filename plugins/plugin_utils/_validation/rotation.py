@@ -10,7 +10,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 
 
 def check(
-    names: Iterable[str], values: Mapping[str, str], given: Mapping[str, str], limit: str = "", external: Iterable[str] = ()
+    names: Iterable[str],
+    values: Mapping[str, str],
+    given: Mapping[str, str],
+    limit: str = "",
+    external: Iterable[str] = (),
 ) -> list[Problem]:
     """What speaks against rotating ``names``.
 
@@ -24,11 +28,19 @@ def check(
     for name in names:
         if name not in ROTATABLE:
             problems.append(
-                Problem(Code.FD160, "airflow_rotate", repr(name), ", ".join(ROTATABLE), "Name secrets without the prefix airflow_.")
+                Problem(
+                    Code.FD160,
+                    "airflow_rotate",
+                    repr(name),
+                    ", ".join(ROTATABLE),
+                    "Name secrets without the prefix airflow_.",
+                )
             )
         elif name in external:
             remedy = "Change the password on your server, then the URL in the inventory, and run site.yml."
-            problems.append(Problem(Code.FD179, "airflow_rotate", name, "a secret of a server that the collection runs", remedy))
+            problems.append(
+                Problem(Code.FD179, "airflow_rotate", name, "a secret of a server that the collection runs", remedy)
+            )
         elif name not in values or given.get(name, values[name]) != values[name]:
             problems.append(
                 Problem(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME, GENERATED, GIVEN, PUBLIC
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import (
+    BY_NAME,
+    GENERATED,
+    GIVEN,
+    PUBLIC,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
@@ -47,7 +52,15 @@ def _problem(code: Code, name: str, found: str, expected: str, remedy: str) -> P
 
 def _check_secret(name: str, value: str, account: str) -> list[Problem]:
     if _CONTROL.search(value):
-        return [_problem(Code.FD143, name, "a line break or another control character", "printable characters", "Choose another value.")]
+        return [
+            _problem(
+                Code.FD143,
+                name,
+                "a line break or another control character",
+                "printable characters",
+                "Choose another value.",
+            )
+        ]
     if name == "fernet_key":
         return _check_fernet(value)
     if name == "rabbitmq_cookie":
@@ -58,12 +71,34 @@ def _check_secret(name: str, value: str, account: str) -> list[Problem]:
         return []
     shortest, longest = BY_NAME[name].length
     if account and value.lower() == account.lower():
-        return [_problem(Code.FD146, name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
+        return [
+            _problem(
+                Code.FD146,
+                name,
+                "the name of its account",
+                "a password",
+                "Choose a random one, or leave it out: one is made.",
+            )
+        ]
     if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
-        return [_problem(Code.FD146, name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
+        return [
+            _problem(
+                Code.FD146,
+                name,
+                "a known or simple value",
+                "a random one",
+                "Choose another, or leave it out: one is made.",
+            )
+        ]
     if not shortest <= len(value.encode()) <= longest:
-        found = f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
-        return [_problem(Code.FD144, name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]
+        found = (
+            f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
+        )
+        return [
+            _problem(
+                Code.FD144, name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made."
+            )
+        ]
     return []
 
 
@@ -73,8 +108,14 @@ def _check_fernet(value: str) -> list[Problem]:
     wrong = [str(number) for number, key in enumerate(keys, start=1) if not _FERNET.fullmatch(key)]
     if not wrong:
         return []
-    which = "a value that is no Fernet key" if len(keys) == 1 else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
-    remedy = "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
+    which = (
+        "a value that is no Fernet key"
+        if len(keys) == 1
+        else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
+    )
+    remedy = (
+        "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
+    )
     return [_problem(Code.FD141, "fernet_key", which, "32 bytes as 44 characters of URL-safe base64", remedy)]
 
 
@@ -113,5 +154,7 @@ def cookie(value: str) -> str:
     if not re.fullmatch(r"[!-~]{20,255}", value):
         raise ValueError("rabbitmq_cookie must be 20 to 255 printable ASCII characters without spaces")
     if re.fullmatch(r"[A-Z]{20}", value):
-        raise ValueError("rabbitmq_cookie of exactly 20 capitals would be replaced by the Debian package; choose another")
+        raise ValueError(
+            "rabbitmq_cookie of exactly 20 capitals would be replaced by the Debian package; choose another"
+        )
     return value

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import BROKER_CONNECT, LONGEST_OUTAGE, budget, seconds_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import (
+    BROKER_CONNECT,
+    LONGEST_OUTAGE,
+    budget,
+    seconds_of,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 

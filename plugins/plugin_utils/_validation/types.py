@@ -109,7 +109,9 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
             good[name] = str(value) if option.get("type") == "path" else result.validated_parameters[name]
             continue
         expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
-        found = "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
+        found = (
+            "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
+        )
         detail = "" if option.get("no_log") else "; ".join(result.error_messages)
         problems.append(Problem(Code.FD121, f"variable {name}", found, expected, detail or f"Write it as {expected}."))
     return problems, good

@@ -45,7 +45,11 @@ SLOW_FACTOR = 6
 # A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
-JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
+JOBS = {
+    "airflow-scheduler": "SchedulerJob",
+    "airflow-dag-processor": "DagProcessorJob",
+    "airflow-triggerer": "TriggererJob",
+}
 
 
 class UnknownError(Exception):
@@ -65,7 +69,10 @@ class NoRoomError(UnhealthyError):
 def main_pid(unit: str) -> int:
     """Process of ``unit``. Raises UnhealthyError when it does not run, UnknownError when it is not meant to."""
     shown = subprocess.run(
-        ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"], capture_output=True, text=True, check=True
+        ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     state = dict(line.split("=", 1) for line in shown.splitlines())
     if state["ActiveState"] in ("inactive", "deactivating"):
@@ -107,7 +114,11 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     main_pid(unit)
     modern = unit == "airflow-api-server"
     port = config.get("api", "port") if modern else config.get("webserver", "web_server_port")
-    tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
+    tls = (
+        config.get("api", "ssl_cert", fallback="")
+        if modern
+        else config.get("webserver", "web_server_ssl_cert", fallback="")
+    )
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if tls:
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=CA_FILE)))
@@ -151,7 +162,9 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     from flightdeck_node import address
 
     started = started_at(pid)
-    query = text("SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1")
+    query = text(
+        "SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1"
+    )
     try:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             if connection.dialect.name == "mysql":
@@ -163,7 +176,9 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     return check_heartbeat(row, started, since)
 
 
-def check_heartbeat(job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None) -> str:
+def check_heartbeat(
+    job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None
+) -> str:
     """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is fresh."""
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
     if job is None or utc(job[0]) < started - datetime.timedelta(seconds=2):
@@ -209,9 +224,15 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     if url.startswith("sqs:"):
         return check_sqs(url, queue, config)
     # Redis knows none of its own.
-    timeouts = {"socket_connect_timeout": 4, "socket_timeout": ANSWER_SECONDS} if url.lower().startswith("redis") else {}
+    timeouts = (
+        {"socket_connect_timeout": 4, "socket_timeout": ANSWER_SECONDS} if url.lower().startswith("redis") else {}
+    )
     app = Celery(broker=url, set_as_current=False)
-    app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
+    app.conf.update(
+        broker_connection_timeout=4,
+        broker_connection_retry=False,
+        broker_transport_options={"max_retries": 1, **timeouts},
+    )
     app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")
     try:
         with app.connection_for_write() as connection:
@@ -243,14 +264,17 @@ def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str
         with Connection(url, transport_options=options) as connection:
             client = connection.default_channel.sqs(queue)
             answer = client.get_queue_attributes(
-                QueueUrl=options["predefined_queues"][queue]["url"], AttributeNames=["VisibilityTimeout", "ApproximateNumberOfMessages"]
+                QueueUrl=options["predefined_queues"][queue]["url"],
+                AttributeNames=["VisibilityTimeout", "ApproximateNumberOfMessages"],
             )["Attributes"]
     except (BotoCoreError, ClientError) as error:
         raise UnknownError(f"queue {queue} does not answer: {error}") from error
     held, wanted = int(answer["VisibilityTimeout"]), config.getint(section, "visibility_timeout")
     if held < wanted:
         # A restart would not help.
-        raise UnknownError(f"queue {queue} gives a message to a second worker after {held} s; set its visibility timeout to {wanted} s")
+        raise UnknownError(
+            f"queue {queue} gives a message to a second worker after {held} s; set its visibility timeout to {wanted} s"
+        )
     return f"runs; queue {queue} answers, {answer['ApproximateNumberOfMessages']} messages wait"
 
 
@@ -312,7 +336,10 @@ def record_of(unit: str) -> Record:
     """``unit`` now, as far as the kernel knows it: without a heartbeat and without failures."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     shown = subprocess.run(
-        ["systemctl", "show", "--property=MainPID", "--value", f"{unit}.service"], capture_output=True, text=True, check=False
+        ["systemctl", "show", "--property=MainPID", "--value", f"{unit}.service"],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout
     main = int(shown or 0)
     try:
@@ -353,7 +380,10 @@ def progress(before: Record, now: Record) -> str:
     if before.beat and now.beat and before.beat != now.beat:
         return "its heartbeat moves"
     seconds = max(now.at - before.at, 0.001)
-    grown = [[new - old for new, old in zip(after, before.shares.get(pid, (0.0, 0.0)), strict=True)] for pid, after in now.shares.items()]
+    grown = [
+        [new - old for new, old in zip(after, before.shares.get(pid, (0.0, 0.0)), strict=True)]
+        for pid, after in now.shares.items()
+    ]
     used, waited = (max(column) / seconds for column in zip(*grown, strict=True)) if grown else (0.0, 0.0)
     if waited >= WAITED:
         return f"it waited for a processor {min(waited, 1):.0%} of the time"
@@ -423,7 +453,9 @@ def watch(unit: str, failures: int) -> int:
     path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
     now, done = judge(kept(path), record_of(unit), failure)
     if failure:
-        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})")
+        print(
+            f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})"
+        )
     restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
     return int(restart)
@@ -451,14 +483,24 @@ def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None =
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("unit", nargs="+", help="name of a service, for example airflow-scheduler or airflow-worker@default")
+    parser = argparse.ArgumentParser(
+        prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "unit", nargs="+", help="name of a service, for example airflow-scheduler or airflow-worker@default"
+    )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
-    mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth bad check in a row without any progress")
-    mode.add_argument("--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts")
+    mode.add_argument(
+        "--watch", type=int, metavar="N", help="fail only at the Nth bad check in a row without any progress"
+    )
+    mode.add_argument(
+        "--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts"
+    )
     parser.add_argument(
-        "--heartbeat-since-now", action="store_true", help="count only heartbeats from now on, as after an outage of the metastore"
+        "--heartbeat-since-now",
+        action="store_true",
+        help="count only heartbeats from now on, as after an outage of the metastore",
     )
     arguments = parser.parse_args()
     if arguments.room:

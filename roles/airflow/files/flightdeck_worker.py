@@ -62,7 +62,11 @@ def too_old(message: Any) -> float:
         (text, *_others), _keywords, _embedded = message.decode()
         workload = json.loads(text)
         claims = workload["token"].split(".")[1]
-        return 0.0 if "ti" not in workload else max(0.0, time.time() - float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]))
+        return (
+            0.0
+            if "ti" not in workload
+            else max(0.0, time.time() - float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]))
+        )
     except Exception:
         # Whatever is wrong with it, Celery knows what to say.
         return 0.0

@@ -58,7 +58,10 @@ def answers(port: int) -> bool:
 def look(node: str, port: int) -> tuple[str, float]:
     """Why ``node``, whose clients use ``port``, should be restarted, and for how many seconds that must be so; empty when it should not."""
     # One that starts waits for the others for as long as it takes.
-    if subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False).stdout.strip() != "active":
+    if (
+        subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False).stdout.strip()
+        != "active"
+    ):
         return "", 0
     if said := ask("cluster_status", "--formatter", "json"):
         return problem(json.loads(said), node)
@@ -92,7 +95,11 @@ def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple
     since = state["since"] if state.get("reason") == reason else now
     pause = PAUSE_SECONDS if last["restarted_for"] == reason else OTHER_REASON_SECONDS
     restart = now - since >= limit and now - last["restarted"] >= pause
-    return restart, {"reason": reason, "since": since, **({"restarted": now, "restarted_for": reason} if restart else last)}
+    return restart, {
+        "reason": reason,
+        "since": since,
+        **({"restarted": now, "restarted_for": reason} if restart else last),
+    }
 
 
 def main() -> None:

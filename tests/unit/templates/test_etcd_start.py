@@ -16,7 +16,9 @@ ROLE = Path(__file__).parents[3] / "roles/etcd"
 EMPTY = {"origins": [], "joining": [], "source": ""}
 THREE = ("db1", "db2", "db3")
 DEFAULTS = sorted((Path(__file__).parents[3] / "roles/airflow/defaults/main").glob("*.yml"))
-SETTINGS = Settings.from_variables({name: value for path in DEFAULTS for name, value in yaml.safe_load(path.read_text()).items()})
+SETTINGS = Settings.from_variables(
+    {name: value for path in DEFAULTS for name, value in yaml.safe_load(path.read_text()).items()}
+)
 
 
 def rendered(name, names, member, tier):
@@ -29,7 +31,10 @@ def rendered(name, names, member, tier):
         "airflow_cluster": {"nodes": {member: {"etcd": share}}, "tls": {"enabled": True}},
         "inventory_hostname": member,
         "ansible_managed": "Managed",
-        "ansible_facts": {"flightdeck_system": {"distribution_major_version": "12"}, "flightdeck_survey": {"etcd": tier}},
+        "ansible_facts": {
+            "flightdeck_system": {"distribution_major_version": "12"},
+            "flightdeck_survey": {"etcd": tier},
+        },
         "__etcd_joined": {"initial_cluster": "db1=https://192.0.2.131:2380,db9=https://192.0.2.9:2380"},
     }
     text = Templar(DataLoader(), values).template(trust_as_template((ROLE / "templates/etc/etcd" / name).read_text()))

@@ -27,7 +27,9 @@ def test_a_default_that_works_is_the_setting():
 @pytest.mark.parametrize(("hosts", "count"), [((), 0), (("h1",), 1), (("h1", "h2"), 1)])
 def test_a_default_that_fails_is_one_problem_where_there_are_hosts(hosts, count):
     _found, problems = settings("{{ nowhere }}/ca.crt", *hosts)
-    assert [(problem.code, problem.where.split(" of ")[0]) for problem in problems] == [("FD125", "variable airflow_ca_file")] * count
+    assert [(problem.code, problem.where.split(" of ")[0]) for problem in problems] == [
+        ("FD125", "variable airflow_ca_file")
+    ] * count
     assert all("nowhere" in problem.found and "Set airflow_ca_file" in problem.remedy for problem in problems)
 
 

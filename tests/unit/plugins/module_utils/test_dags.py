@@ -60,7 +60,11 @@ def test_host_and_controller_agree_on_the_manifest(revisions: _dags.Revisions, s
 def test_only_the_owner_may_write(revisions: _dags.Revisions, source: Path) -> None:
     ship(revisions, source)
     root = Path(os.path.realpath(revisions.link))
-    modes = {str(path.relative_to(root)): path.stat().st_mode & 0o777 for path in [root, *root.rglob("*")] if not path.is_symlink()}
+    modes = {
+        str(path.relative_to(root)): path.stat().st_mode & 0o777
+        for path in [root, *root.rglob("*")]
+        if not path.is_symlink()
+    }
     assert modes == {".": 0o750, "team": 0o750, "a.py": 0o640, "team/b.py": 0o640, "run.sh": 0o750}
 
 
@@ -142,5 +146,7 @@ def test_a_link_that_leads_elsewhere_is_replaced(revisions: _dags.Revisions, sou
 
 
 def test_a_missing_account_is_named(tmp_path: Path, source: Path) -> None:
-    with pytest.raises(_dags.RevisionsError, match=r"nobody-here.*the role flightdeck.airflow.airflow makes the account"):
+    with pytest.raises(
+        _dags.RevisionsError, match=r"nobody-here.*the role flightdeck.airflow.airflow makes the account"
+    ):
         ship(_dags.Revisions(str(tmp_path / "x"), "nobody-here"), source)

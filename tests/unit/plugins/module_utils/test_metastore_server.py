@@ -61,7 +61,9 @@ def test_a_setting_that_the_server_does_not_know_any_more_is_no_reason():
     ],
 )
 def test_tables_of_airflow_2_on_a_server_that_refuses_functions(major, change, refused):
-    found = server_problem("airflow_metastore_url", "mysql", "8.0", major, {"version": "8.4.6", **GOOD, "airflow_2": "1", **change})
+    found = server_problem(
+        "airflow_metastore_url", "mysql", "8.0", major, {"version": "8.4.6", **GOOD, "airflow_2": "1", **change}
+    )
     assert (found is not None) == refused
     if refused:
         assert found.startswith("FD178")

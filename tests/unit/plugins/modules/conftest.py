@@ -106,8 +106,16 @@ class Host:
         path = self.system / unit
         drop_ins = sorted((self.system / f"{unit}.d").glob("*.conf"))
         loaded = "".join(each.read_text() for each in (path, *drop_ins) if each.exists())
-        state = {"ActiveState": "active" if active else "inactive", "UnitFileState": "enabled" if enabled else "disabled"}
-        self.save({**self.units(), unit: {**state, "LoadState": "loaded", "MainPID": "7" if active else "0", "loaded": loaded}})
+        state = {
+            "ActiveState": "active" if active else "inactive",
+            "UnitFileState": "enabled" if enabled else "disabled",
+        }
+        self.save(
+            {
+                **self.units(),
+                unit: {**state, "LoadState": "loaded", "MainPID": "7" if active else "0", "loaded": loaded},
+            }
+        )
 
     def write(self, name, text="one\n"):
         path = self.etc / name
@@ -137,7 +145,9 @@ class Host:
 @pytest.fixture
 def host(tmp_path, monkeypatch, capsys):
     write = _files.write_text
-    monkeypatch.setattr(_files, "write_text", lambda path, text, _uid, _gid, mode: write(path, text, os.getuid(), os.getgid(), mode))
+    monkeypatch.setattr(
+        _files, "write_text", lambda path, text, _uid, _gid, mode: write(path, text, os.getuid(), os.getgid(), mode)
+    )
     monkeypatch.setattr(_systemd, "UNIT_DIR", str(tmp_path / "system"))
     monkeypatch.setattr(_systemd, "RECORDS", str(tmp_path / "run"))
     return Host(tmp_path, monkeypatch, capsys)

@@ -29,7 +29,9 @@ def api():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             found = [answer for path, answer in server.says.items() if self.path.startswith(f"/api/{path}")]
-            status, body = found[0] if self.headers["Authorization"] == f"Basic {LOGIN}" else (401, {"error": "not_authorised"})
+            status, body = (
+                found[0] if self.headers["Authorization"] == f"Basic {LOGIN}" else (401, {"error": "not_authorised"})
+            )
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())

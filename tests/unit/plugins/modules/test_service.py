@@ -25,7 +25,13 @@ DEFAULT, GPU, SCHEDULER, API = (
 
 def backing(host, **more):
     """A service of a package."""
-    return host.run("service", name=REDIS, restart_on=[str(host.etc / "redis.conf")], reload_on=[str(host.etc / "server.crt")], **more)
+    return host.run(
+        "service",
+        name=REDIS,
+        restart_on=[str(host.etc / "redis.conf")],
+        reload_on=[str(host.etc / "server.crt")],
+        **more,
+    )
 
 
 @pytest.fixture
@@ -46,7 +52,11 @@ def test_a_service_is_enabled_and_started_once(host):
     assert (before["changed"], host.commands(), list(host.system.iterdir())) == (True, [], [])
     first = backing(host)
     assert host.commands() == ["daemon-reload", f"enable --quiet {REDIS}", f"start {REDIS}"]
-    assert (first["changed"], first["actions"], first["stale"]) == (True, ["daemon-reload", f"enable {REDIS}", f"start {REDIS}"], [])
+    assert (first["changed"], first["actions"], first["stale"]) == (
+        True,
+        ["daemon-reload", f"enable {REDIS}", f"start {REDIS}"],
+        [],
+    )
     assert before["actions"] == first["actions"]
     second = backing(host)
     assert (second["changed"], host.commands()) == (False, [])
@@ -143,7 +153,9 @@ def test_a_process_that_hangs_in_its_start_with_old_settings_is_restarted(redis)
     assert backing(redis)["actions"] == [f"start {REDIS}"]
 
 
-@pytest.mark.parametrize(("file", "verb", "hook"), [("redis.conf", "restart", "ExecStartPre"), ("server.crt", "reload", "ExecReload")])
+@pytest.mark.parametrize(
+    ("file", "verb", "hook"), [("redis.conf", "restart", "ExecStartPre"), ("server.crt", "reload", "ExecReload")]
+)
 def test_a_service_whose_settings_systemd_does_not_record_is_reported(redis, file, verb, hook):
     loaded = redis.units()[REDIS]["loaded"]
     redis.change(REDIS, loaded=loaded.replace(hook, "#"))
@@ -339,7 +351,9 @@ def test_what_needs_no_restart_is_only_waited_for(airflow):
 
 
 def test_what_runs_with_old_settings_is_restarted_and_waited_for(airflow):
-    assert airflow.run("service", check=True, units=[SCHEDULER], state="restarted")["actions"] == [f"restart {SCHEDULER}"]
+    assert airflow.run("service", check=True, units=[SCHEDULER], state="restarted")["actions"] == [
+        f"restart {SCHEDULER}"
+    ]
     found = airflow.run("service", units=[SCHEDULER, API], state="restarted")
     assert (found["changed"], found["stale"]) == (True, [])
     assert airflow.commands() == [f"restart {SCHEDULER}", f"health --wait=600 {SCHEDULER}"]

@@ -9,7 +9,9 @@ import threading
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import certificates as certificates_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    certificates as certificates_validation,
+)
 from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,7 +45,9 @@ def test_nothing_is_made_twice(keystore):
     ],
 )
 def test_what_is_renewed_and_why(keystore, change, reason):
-    again, made = certificates.renew(keystore, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
+    again, made = certificates.renew(
+        keystore, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60
+    )
     assert reason in made.values()
     assert again["ca"] == keystore["ca"]
     if "names" in change:
@@ -73,7 +77,10 @@ def test_the_ca_signs_hosts_only(keystore):
 @settings(max_examples=20, deadline=None)
 @given(
     st.sets(
-        st.one_of(st.ip_addresses().map(str), st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,8})?", fullmatch=True)), min_size=1
+        st.one_of(
+            st.ip_addresses().map(str), st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,8})?", fullmatch=True)
+        ),
+        min_size=1,
     )
 )
 def test_a_certificate_proves_just_its_names(names):
@@ -114,8 +121,15 @@ def test_openssl_is_convinced(tmp_path, name, convinced):
 
 def test_a_certificate_and_its_key_belong_together(keystore):
     pair, other = keystore["hosts"]["lb1"], keystore["hosts"]["db1"]
-    assert certificates_validation.mismatch(pair["certificate"] + keystore["ca"]["certificate"], pair["key"], NOW) is None
-    assert certificates_validation.mismatch(pair["certificate"], other["key"], NOW) == "the key belongs to another certificate"
+    assert (
+        certificates_validation.mismatch(pair["certificate"] + keystore["ca"]["certificate"], pair["key"], NOW) is None
+    )
+    assert (
+        certificates_validation.mismatch(pair["certificate"], other["key"], NOW)
+        == "the key belongs to another certificate"
+    )
     assert certificates_validation.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
     assert certificates_validation.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
-    assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith("the certificate is valid from")
+    assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith(
+        "the certificate is valid from"
+    )

@@ -17,14 +17,20 @@ def test_the_needed_collections_are_the_declared_ones():
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == controller.COLLECTIONS
 
 
-@pytest.mark.parametrize(("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)])
+@pytest.mark.parametrize(
+    ("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)]
+)
 def test_an_old_ansible_is_refused(version, good):
     assert [problem.code for problem in controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
 
 
 @pytest.mark.parametrize(
     ("name", "wanted", "found"),
-    [("unknown.nothing", ">=1", "nothing installed"), ("community.postgresql", ">=99", "."), ("community.postgresql", "<3", ".")],
+    [
+        ("unknown.nothing", ">=1", "nothing installed"),
+        ("community.postgresql", ">=99", "."),
+        ("community.postgresql", "<3", "."),
+    ],
 )
 def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch, name, wanted, found):
     monkeypatch.setattr(controller, "COLLECTIONS", {name: wanted})
@@ -36,7 +42,13 @@ def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch
 
 @pytest.mark.parametrize(
     ("wanted", "identities", "good"),
-    [("prod", ["dev", "prod"], True), ("prod", ["dev"], False), ("prod", [], True), (None, ["dev"], True), ("", [], True)],
+    [
+        ("prod", ["dev", "prod"], True),
+        ("prod", ["dev"], False),
+        ("prod", [], True),
+        (None, ["dev"], True),
+        ("", [], True),
+    ],
 )
 def test_secrets_are_encrypted_for_an_identity_with_a_password(wanted, identities, good):
     problems = controller.check_vault(wanted, identities)

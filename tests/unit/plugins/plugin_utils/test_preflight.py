@@ -48,7 +48,13 @@ def looked(model, name, **changes):
         "unattended_upgrades": False,
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
-    system = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4, "python": "3.11"}
+    system = {
+        "distribution": "Debian",
+        "distribution_major_version": "12",
+        "memtotal_mb": 16000,
+        "processor_nproc": 4,
+        "python": "3.11",
+    }
     facts = {"flightdeck_system": system | changes.pop("system", {})}
     facts |= {"flightdeck_postgresql_data": True, "flightdeck_unwrapped": [], "flightdeck_files": []}
     facts |= changes.pop("facts", {})
@@ -106,7 +112,11 @@ BROKER = cluster().nodes["node1"].rabbitmq.port
 
 
 def taken(port, **holder):
-    return {"listeners": {str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}}}
+    return {
+        "listeners": {
+            str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -201,10 +211,13 @@ def test_brokers_of_two_debians_form_no_cluster():
 
 
 @pytest.mark.parametrize(
-    ("addresses", "says"), [(["127.0.1.1"], "the loopback address 127.0.1.1"), ([], "no address"), (["::1"], "::1"), (["192.0.2.42"], None)]
+    ("addresses", "says"),
+    [(["127.0.1.1"], "the loopback address 127.0.1.1"), ([], "no address"), (["::1"], "::1"), (["192.0.2.42"], None)],
 )
 def test_names_of_peers(addresses, says):
-    problems = check(cluster(reference()), mq1={"names": {"mq1": ["127.0.1.1"], "mq2": addresses, "mq3": ["192.0.2.143"]}})
+    problems = check(
+        cluster(reference()), mq1={"names": {"mq1": ["127.0.1.1"], "mq2": addresses, "mq3": ["192.0.2.143"]}}
+    )
     assert [problem.code for problem in problems] == (["FD209"] if says else [])
     assert all(says in str(problem) and "name mq2" in problem.where for problem in problems)
 
@@ -258,7 +271,10 @@ def test_our_part_of_the_hosts_file_needs_addresses():
     model = cluster(named(reference()), airflow_manage_hosts_file=True)
     assert "mq2" in survey.wanted(model, "mq1").names
     (problem,) = check(model, worker1={"names": {"lb1.example.org": []}})
-    assert (problem.code, problem.remedy) == ("FD209", "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.")
+    assert (problem.code, problem.remedy) == (
+        "FD209",
+        "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.",
+    )
 
 
 @pytest.mark.parametrize(("name", "says"), [("db1", "the loopback address 127.0.1.1"), ("lb1", None)])
@@ -280,7 +296,14 @@ def test_every_port_that_the_model_gives_a_host_is_checked(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:
         node, wanted = model.nodes[host.name], set(survey.wanted(model, host.name).ports)
-        expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
+        expected = {
+            5432: "metastore",
+            15672: "rabbitmq",
+            15692: "rabbitmq",
+            25672: "rabbitmq",
+            4369: "rabbitmq",
+            1936: "haproxy",
+        }
         expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
         assert {port for port, group in expected.items() if group in host.groups} <= wanted
         assert {listener.port for listener in (node.haproxy.listeners if node.haproxy else ())} <= wanted
@@ -300,7 +323,10 @@ def test_hosts_that_cannot_be_checked_are_one_problem():
         found[name] = {"preflight": {"unreachable": True, "error": "timed out"}}
     found["db1"] = {"preflight": {"unreachable": False, "error": "no python"}}
     problems, _warnings = preflight.check(found, model, OWN)
-    assert [(problem.code, problem.where) for problem in sorted(problems)] == [("FD212", "hosts mq1, mq2"), ("FD213", "hosts db1")]
+    assert [(problem.code, problem.where) for problem in sorted(problems)] == [
+        ("FD212", "hosts mq1, mq2"),
+        ("FD213", "hosts db1"),
+    ]
     assert "mq1: timed out" in report(problems)
 
 
@@ -331,7 +357,10 @@ def test_the_controllers_clock_is_not_the_clusters():
     assert (problems, len(warnings)) == ([], 1)
 
 
-@given(st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.floats(-20, 20), st.floats(0, 10)), min_size=1), st.floats(-20, 20))
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.floats(-20, 20), st.floats(0, 10)), min_size=1),
+    st.floats(-20, 20),
+)
 def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
     clocks = {name: [offset - abs(early), offset + late] for name, (early, late) in answers.items()}
     skews = preflight.skews(clocks)

@@ -19,7 +19,13 @@ STEPS = {
     "drop": rotation_controller.drop_fernet_key,
 }
 DATABASES = [
-    Database(name="airflow", user="airflow", secret="metastore_password", owner="airflow_owner", owner_secret="metastore_owner_password"),
+    Database(
+        name="airflow",
+        user="airflow",
+        secret="metastore_password",
+        owner="airflow_owner",
+        owner_secret="metastore_owner_password",
+    ),
     Database(name="results", user="results", secret="result_backend_password"),
 ]
 ACCOUNTS = [Account(user=database.user, secret=database.secret) for database in DATABASES]
@@ -110,7 +116,9 @@ def test_a_key_of_the_tokens_is_on_its_way_until_all_webservers_have_it():
 def test_to_finish_one_key_leaves_the_others_where_they_are():
     begun = rotation_controller.begin(STORED, {}, ["fernet_key", "jwt_secret", "broker_password"])
     _values, rotation = rotation_controller.finish_jwt_secret(*begun)
-    assert rotation == {name: value for name, value in begun[1].items() if name in ("next_fernet_key", "alternate_users")}
+    assert rotation == {
+        name: value for name, value in begun[1].items() if name in ("next_fernet_key", "alternate_users")
+    }
 
 
 def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
@@ -140,7 +148,11 @@ def test_a_secret_that_was_never_kept_is_the_users_own():
 
 def test_the_first_run_makes_first_users_and_an_owner():
     users = accounts.database_users(DATABASES, accounts.effective(STORED, {}))
-    assert [(user["name"], "acts_as" in user) for user in users] == [("airflow_owner", False), ("airflow", False), ("results", False)]
+    assert [(user["name"], "acts_as" in user) for user in users] == [
+        ("airflow_owner", False),
+        ("airflow", False),
+        ("results", False),
+    ]
     assert all(user["flags"].startswith("LOGIN,") for user in users)
 
 
@@ -155,5 +167,7 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
 
 
 def test_accounts_of_an_external_server_are_not_rotated():
-    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, external=["metastore_password"])
+    problems = rotation_validation.check(
+        ["metastore_password", "broker_password"], STORED, {}, external=["metastore_password"]
+    )
     assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

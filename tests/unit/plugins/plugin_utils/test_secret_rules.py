@@ -31,7 +31,17 @@ def test_what_the_collection_makes_is_good():
 @pytest.mark.parametrize(
     "value",
     [
-        *("airflow", "guest", "admin", "changeme", "change-me-please", "Airflow123", "password1234!", "AdminAdmin2024", "123456789012"),
+        *(
+            "airflow",
+            "guest",
+            "admin",
+            "changeme",
+            "change-me-please",
+            "Airflow123",
+            "password1234!",
+            "AdminAdmin2024",
+            "123456789012",
+        ),
         *("aaaaaaaaaaaaaaaa", "abababababababab", "rep-pass", "airflow-postgres-password"),
     ],
 )

@@ -15,7 +15,12 @@ STORES = ("db1", "db2", "db3")
 
 
 def member(name, started=True, named=True):
-    return {"id": "a", "name": name if named else "", "peer_urls": [MODEL.nodes[name].etcd.peer_url], "started": started}
+    return {
+        "id": "a",
+        "name": name if named else "",
+        "peer_urls": [MODEL.nodes[name].etcd.peer_url],
+        "started": started,
+    }
 
 
 def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
@@ -33,7 +38,10 @@ def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
         facts[name]["flightdeck_postgresql_data"] = data
         facts[name]["preflight"]["tiers"] = {
             "etcd": {"data": data, "members": known(etcd) if data else []},
-            "rabbitmq": {"data": data, "members": known(nodes and [f"rabbit@{each}" for each in nodes]) if data else []},
+            "rabbitmq": {
+                "data": data,
+                "members": known(nodes and [f"rabbit@{each}" for each in nodes]) if data else [],
+            },
         }
     return facts
 
@@ -57,7 +65,11 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
     assert "etcd and RabbitMQ" in problem.found
     assert "replace_host.yml -e airflow_replaced_host=db3" in report([problem])
     known = surveyed(facts, MODEL)
-    assert {tier: known[tier]["lost"] for tier in known} == {"etcd": {"db3": "db3"}, "rabbitmq": {"db3": "rabbit@db3"}, "metastore": {}}
+    assert {tier: known[tier]["lost"] for tier in known} == {
+        "etcd": {"db3": "db3"},
+        "rabbitmq": {"db3": "rabbit@db3"},
+        "metastore": {},
+    }
     assert {tier: known[tier]["empty"] for tier in known} == {tier: ["db3"] for tier in known}
     assert known["etcd"]["joining"] == []
 
@@ -118,7 +130,10 @@ def test_an_empty_host_is_refused_when_it_is_unknown_whether_the_others_count_on
 )
 def test_an_answer_counts_when_most_members_give_it(silent, started, codes):
     model = cluster.build([*available(), *SILENT], defaults())
-    members = [{**member("db1"), "name": name, "peer_urls": [model.nodes[name].etcd.peer_url]} for name in (*STORES, "db4", "db5")]
+    members = [
+        {**member("db1"), "name": name, "peer_urls": [model.nodes[name].etcd.peer_url]}
+        for name in (*STORES, "db4", "db5")
+    ]
     members[-1]["started"] = started
     facts = found(empty=("db5",), etcd=members, model=model)
     for name in silent:
@@ -127,7 +142,9 @@ def test_an_answer_counts_when_most_members_give_it(silent, started, codes):
 
 
 def test_the_only_member_with_data_is_enough_of_an_interrupted_first_deployment():
-    facts = found(empty=("db2", "db3"), etcd=[ALL[0], *(member(name, started=False) for name in STORES[1:])], nodes=STORES[:1])
+    facts = found(
+        empty=("db2", "db3"), etcd=[ALL[0], *(member(name, started=False) for name in STORES[1:])], nodes=STORES[:1]
+    )
     assert problems(facts) == []
 
 
@@ -142,7 +159,13 @@ def test_a_first_deployment_may_leave_one_host_for_later():
 
 @pytest.mark.parametrize(
     ("empty", "without", "new"),
-    [(STORES, (), True), (STORES, ("db3",), True), (("db1", "db2"), (), False), (("db1",), ("db3",), False), ((), (), False)],
+    [
+        (STORES, (), True),
+        (STORES, ("db3",), True),
+        (("db1", "db2"), (), False),
+        (("db1",), ("db3",), False),
+        ((), (), False),
+    ],
 )
 def test_a_store_is_new_when_none_of_its_members_has_data(empty, without, new):
     known = surveyed(found(empty=empty, without=without), MODEL)
@@ -159,7 +182,15 @@ def test_two_more_members_of_etcd_join():
 def test_no_other_member_counts_on_a_single_one():
     model = cluster.build(reference(), defaults())
     known = surveyed({name: looked(model, name) for name in model.nodes}, model)
-    assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "unknown": [], "source": ""}
+    assert known["metastore"] == {
+        "new": False,
+        "origins": [],
+        "empty": [],
+        "lost": {},
+        "joining": [],
+        "unknown": [],
+        "source": "",
+    }
 
 
 def test_what_a_host_is_asked_for():

@@ -84,7 +84,10 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
     [
         # Airflow's defaults: one call bears 4 s.
         ({"workers": AIRFLOWS_OWN}, ["a call to the execution API"]),
-        ({"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}}, ["a call to the execution API", "kills its task after"]),
+        (
+            {"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}},
+            ["a call to the execution API", "kills its task after"],
+        ),
         ({"workers": {"execution_api_retries": 5}}, ["a call to the execution API"]),
         ({"workers": {"execution_api_retry_wait_min": 1}}, ["a call to the execution API"]),
         ({"workers": {"max_failed_heartbeats": 3}}, ["kills its task after"]),

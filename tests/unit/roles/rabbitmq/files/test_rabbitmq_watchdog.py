@@ -70,7 +70,9 @@ def test_another_reason_restarts_the_count():
 
 
 def test_what_a_restart_led_to_has_a_shorter_pause():
-    restart, state = watchdog.decide((watchdog.NO_BROKER, 60), {"reason": watchdog.NO_BROKER, "since": 1000, "restarted": 0.0}, 1060)
+    restart, state = watchdog.decide(
+        (watchdog.NO_BROKER, 60), {"reason": watchdog.NO_BROKER, "since": 1000, "restarted": 0.0}, 1060
+    )
     assert restart
     forgotten = ("the others have forgotten its listeners", 20)
     said = []
@@ -80,7 +82,9 @@ def test_what_a_restart_led_to_has_a_shorter_pause():
     assert said == [False, False, True]
 
 
-@pytest.mark.parametrize(("says", "alive"), [(b"AMQP", True), (b"", True), (None, False)], ids=["greets", "hangs up", "is frozen"])
+@pytest.mark.parametrize(
+    ("says", "alive"), [(b"AMQP", True), (b"", True), (None, False)], ids=["greets", "hangs up", "is frozen"]
+)
 def test_a_node_that_answers_its_clients_is_slow_and_not_frozen(monkeypatch, says, alive):
     """A frozen one accepts connections all the same: the kernel does that."""
     monkeypatch.setattr(watchdog, "COMMAND_SECONDS", 0.5 if says is None else 60)
