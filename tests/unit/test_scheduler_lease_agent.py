@@ -630,7 +630,7 @@ def cluster():
 REPLACED = [("go", 1, 40), ("connect", 1, 1), ("commit", 1, 1)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS)
 # A session of a replaced host commits late, and one that was being admitted when it was replaced.
 @example([*REPLACED, ("commit", 0, 1)])
@@ -644,7 +644,7 @@ def test_commits_come_in_the_order_of_epochs_whatever_happens(events):
     assert server.commits == sorted(server.commits)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(EVENTS)
 def test_the_leader_is_active_once_all_faults_are_over(events):
     clock, server, hosts = cluster()

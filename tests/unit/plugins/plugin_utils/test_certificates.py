@@ -74,7 +74,7 @@ def test_the_ca_signs_hosts_only(keystore):
     assert (host.not_valid_after_utc - host.not_valid_before_utc).days <= 398
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.sets(
         st.one_of(

@@ -199,7 +199,7 @@ def test_an_ipv6_address_stands_in_brackets():
 
 
 @given(st.integers(min_value=1, max_value=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_one_more_worker_changes_no_other_host(workers):
     before, after = (plain(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
     same_step = before["db1"]["metastore"]["max_connections"] == after["db1"]["metastore"]["max_connections"]

@@ -84,7 +84,7 @@ def test_values_are_written_as_airflow_reads_them(value, text):
         max_size=3,
     )
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_shell_reads_the_environment_file_back(variables):
     script = f"set -eu\n{environment_file(variables)}\n" + "\n".join(
         f'printf "%s\\n" "${name}"' for name in sorted(variables)
