@@ -1,4 +1,7 @@
-"""Write the reference of all variables, docs/variables.md, from the argument specs. `make docs` runs it, a unit test compares."""
+"""Write the reference of all variables, docs/variables.md, from the argument specs.
+
+`make docs` runs it, a unit test compares.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The services of a cluster: what each is, where it runs, and what it needs. Data only.
 
-A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules, port checks, checks
-of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the report follow from the entry.
+A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules,
+port checks, checks of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the
+report follow from the entry.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ MAJORS = (2, 3)
 class Port:
     """A port that a service listens on.
 
-    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``; without any only the
-    host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such as ``1000-1010``, or ``vrrp``, the
-    protocol. The port is there when all of ``when`` hold. ``log_option`` is the option of ``[logging]`` that names it to Airflow, where
-    webservers fetch the logs of tasks from it.
+    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``;
+    without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such
+    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold. ``log_option`` is the
+    option of ``[logging]`` that names it to Airflow, where webservers fetch the logs of tasks from it.
     """
 
     purpose: str
@@ -45,11 +46,12 @@ class Port:
 class Service:
     """One service.
 
-    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's. ``memory_mb`` and
-    ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a path or one of the model's directories.
-    ``packages`` are those by which the preflight sees whether apt can install it. A process that holds one of its ports is its own when
-    its unit matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to one of
-    ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
+    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's.
+    ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a
+    path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
+    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
+    ``processes``; a process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says
+    why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
     """
 
     name: str
@@ -76,7 +78,8 @@ class Service:
 class Heartbeat:
     """What a component writes to the metastore, as a job, to show that it is alive.
 
-    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every ``interval``.
+    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every
+    ``interval``.
     """
 
     threshold: str = ""
@@ -87,10 +90,11 @@ class Heartbeat:
 class Component(Service):
     """One of Airflow's own services.
 
-    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
-    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major. Airflow's health page
-    has the state of each that has a ``heartbeat``. ``sessions`` is how many each of its processes may have in the metastore at worst: a
-    pool of 5 and an overflow of 10 for each engine (Airflow's defaults). In the majors ``parses_dags`` its hosts need the DAGs.
+    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by
+    the others that name them; a section that no component names concerns all. ``secrets`` are the files that it reads,
+    by major. Airflow's health page has the state of each that has a ``heartbeat``. ``sessions`` is how many each of its
+    processes may have in the metastore at worst: a pool of 5 and an overflow of 10 for each engine (Airflow's
+    defaults). In the majors ``parses_dags`` its hosts need the DAGs.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
@@ -120,7 +124,8 @@ RELEASE_MB = 1280
 INODES = 10_000
 # Files that RabbitMQ's unit asks for.
 OPEN_FILES = 65536
-# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code runs.
+# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code
+# runs.
 MAIN_PROCESS_MB = 200
 POOL_PROCESS_MB = 160
 # Room for what a task itself needs.
@@ -173,7 +178,8 @@ def _component(
     )
 
 
-# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3, rounded up.
+# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3,
+# rounded up.
 SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
@@ -366,8 +372,8 @@ SERVICES: tuple[Service, ...] = (
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
-    # its tasks talk to the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL
+    # nor Fernet key: its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
@@ -413,5 +419,6 @@ LOG_PORTS: Mapping[str, Port] = MappingProxyType(
 )
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
-# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.
+# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest
+# stands on.
 ORDER = ("host", *(word for service in SERVICES for word in service.status), "health", "canary")

@@ -21,8 +21,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 class OpenPort:
     """A port that a service of one host listens on.
 
-    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts, ``users`` or ``admins``;
-    none means the host itself. ``variable`` is empty where no variable moves it.
+    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts,
+    ``users`` or ``admins``; none means the host itself. ``variable`` is empty where no variable moves it.
     """
 
     number: int | str
