@@ -51,7 +51,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
                 postgresql="15",
                 etcd="3.4",
                 rabbitmq="3.10",
-                # With etcd's present API, Patroni 3.0 takes the lead back without a look at who has it meanwhile: a
+                # With etcd's present API, Patroni 3.0 takes the lead back without checking its present holder: a
                 # leader that was frozen would overwrite all that was confirmed since (patroni/patroni#2693).
                 patroni_store="etcd",
                 etcd_v2=True,
