@@ -2,7 +2,8 @@
 
     python .config/audit.py
 
-Run by ``make audit``. Ends with 1 when something is known, with 3 when nothing could be looked up: that is not the same as nothing found.
+Run by ``make audit``. Ends with 1 when something is known, with 3 when nothing could be looked up: that is not the same
+as nothing found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Build the archive of the collection, the same to the byte for the same commit, and what is in it as CycloneDX documents.
+"""Build the archive of the collection, the same to the byte for the same commit, and what is in it as CycloneDX
+documents.
 
     python .config/build.py DIRECTORY
 

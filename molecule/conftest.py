@@ -30,7 +30,8 @@ def host_named(cluster: Access) -> Callable[[str], Host]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that take ``member`` run once per host of the group that they are marked with, or on its first ``hosts``."""
+    """Tests that take ``member`` run once per host of the group that they are marked with, or on its first
+    ``hosts``."""
     if "member" in metafunc.fixturenames:
         group = metafunc.definition.get_closest_marker("group")
         assert group, "a test that takes member names its group"

@@ -7,7 +7,8 @@
     lab.py check PORT         can a cluster be started here, with this port for its UI?
     lab.py remove LAB         remove the containers and the network of a lab
 
-Standard library only: it runs before the virtual environment exists. Mirrors, proxies and certificates are those of the machine.
+Standard library only: it runs before the virtual environment exists. Mirrors, proxies and certificates are those of the
+machine.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ ROOT = Path(__file__).parents[2]
 UV_LOCK = ROOT / "roles/airflow/files/locks/uv.txt"
 
 FREE_GB = 8
-# What the roles install. Downloaded into the image, not installed: that is the roles' job. What these packages depend on is installed,
-# once for all hosts.
+# What the roles install. Downloaded into the image, not installed: that is the roles' job. What these packages depend
+# on is installed, once for all hosts.
 PACKAGES = (
     "etcd-client",
     "etcd-server",
@@ -51,13 +52,18 @@ PACKAGES = (
 # Makes a database cluster when it is installed, with settings that the role has to write first.
 NOT_BEFORE_ITS_ROLE = "postgresql"
 # What an installed Debian has, and libfaketime for faults that set one service's clock wrong.
-BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,libfaketime"
+BASE = (
+    "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,"
+    "libfaketime"
+)
 PLATFORMS = runpy.run_path(str(Path(__file__).parents[2] / "plugins/plugin_utils/_catalog/platforms.py"))["PLATFORMS"]
 RELEASES = {platform.codename: release for release, platform in PLATFORMS.items()}
 # Units that make no sense in a container, or that run apt behind the tests' back.
 MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service systemd-udev-trigger.service "
-    "systemd-timesyncd.service systemd-logind.service dev-hugepages.mount sys-fs-fuse-connections.mount systemd-firstboot.service"
+    "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service "
+    "systemd-udev-trigger.service "
+    "systemd-timesyncd.service systemd-logind.service dev-hugepages.mount sys-fs-fuse-connections.mount "
+    "systemd-firstboot.service"
 )
 # Package lists of the machine that are younger need no update. Seconds.
 LISTS_AGE = 3600
@@ -121,12 +127,14 @@ def apt_install(*packages: str) -> None:
         for done in (apt("update"), apt(*install)):
             if done.returncode:
                 raise LabError(
-                    f"{' '.join(done.args[:2])} failed; is there a reachable mirror in the apt sources?\n{done.stderr[-800:]}"
+                    f"{' '.join(done.args[:2])} failed; is there a reachable mirror in the apt "
+                    f"sources?\n{done.stderr[-800:]}"
                 )
 
 
 def forget_dead(pid_file: Path, name: str) -> None:
-    """Remove ``pid_file`` when the process that it names is not a living ``name``: killed, and its number perhaps taken by another."""
+    """Remove ``pid_file`` when the process that it names is not a living ``name``: killed, and its number perhaps
+    taken by another."""
     try:
         stat = Path(f"/proc/{int(pid_file.read_text(encoding='ascii'))}/stat").read_text(
             encoding="ascii", errors="replace"
@@ -138,7 +146,8 @@ def forget_dead(pid_file: Path, name: str) -> None:
 
 
 def stale_rules(table: str, bridges: set[str]) -> list[tuple[str, list[str]]]:
-    """Bridge and rule of each masquerading rule of Docker's in ``table``, output of ``iptables-save``, for a bridge not in ``bridges``."""
+    """Bridge and rule of each masquerading rule of Docker's in ``table``, output of ``iptables-save``, for a bridge
+    not in ``bridges``."""
     rule = re.compile(r"^-A (POSTROUTING -s \S+ ! -o (br-[0-9a-f]{12}) -j MASQUERADE)$", re.MULTILINE)
     return [(bridge, text.split()) for text, bridge in rule.findall(table) if bridge not in bridges]
 
@@ -187,7 +196,8 @@ def engine() -> None:
     while not answers():
         if time.monotonic() > deadline:
             raise LabError(
-                "the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log or journalctl -u docker)"
+                "the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log "
+                "or journalctl -u docker)"
             )
         time.sleep(0.5)
     forget_bridges()
@@ -362,7 +372,8 @@ def image(codename: str) -> None:
 
 
 def index_environment() -> dict[str, str]:
-    """This process's environment with what pip's configuration says of the index, in uv's variables, which does not read it."""
+    """This process's environment with what pip's configuration says of the index, in uv's variables, which does not
+    read it."""
     found = dict(os.environ)
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False

@@ -34,7 +34,8 @@ FOLLOWING = 6
 
 @dataclass
 class Stage:
-    """A command that was run: when it began since the epoch, how long it and its parts took (seconds), and how it ended."""
+    """A command that was run: when it began since the epoch, how long it and its parts took (seconds), and how it
+    ended."""
 
     name: str
     began: float

@@ -1,4 +1,5 @@
-"""Start the deployment of this scenario and kill it, with everything that it started, after a random time: interrupt.py TIMES."""
+"""Start the deployment of this scenario and kill it, with everything that it started, after a random time:
+interrupt.py TIMES."""
 
 from __future__ import annotations
 

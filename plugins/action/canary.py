@@ -1,4 +1,5 @@
-"""Action of flightdeck.airflow.canary: works on the controller, through the load balancer, without a connection to any host."""
+"""Action of flightdeck.airflow.canary: works on the controller, through the load balancer, without a connection to
+any host."""
 
 from __future__ import annotations
 

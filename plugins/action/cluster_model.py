@@ -43,7 +43,8 @@ _RUNTIME = _ROOT / "meta" / "runtime.yml"
 
 @dataclass
 class _Given:
-    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the others."""
+    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the
+    others."""
 
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[tuple[str, Problem]] = field(default_factory=list)
@@ -116,7 +117,8 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _cluster_hosts(variables: dict[str, Any]) -> list[str]:
-        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit too."""
+        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit
+        too."""
         members = [variables["groups"].get(f"airflow_{group}", []) for group in services.GROUPS]
         return list(dict.fromkeys(host for group in members for host in group))
 

@@ -33,7 +33,8 @@ class ActionModule(ActionBase):
         rotation = variables.get("__airflow_rotation") or {}
         new = secrets.missing(given)
         if new:
-            # The variables may be older than the file: another run can have written it meanwhile, and nothing is made twice.
+            # The variables may be older than the file: another run can have written it meanwhile, and nothing is made
+            # twice.
             stored, rotation = self._write_missing(path, new)
             given = {**stored, **given}
             result["changed"] = any(stored[name] == value for name, value in new.items())

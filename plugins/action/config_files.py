@@ -32,7 +32,8 @@ class ActionModule(ActionBase):
         return result
 
     def _prepared(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """What the host gets of one entry: the same with the content, which is encoded so that a diff is not taken for it."""
+        """What the host gets of one entry: the same with the content, which is encoded so that a diff is not taken
+        for it."""
         content = file["content"]
         if content is not None and file["src"]:
             raise AnsibleActionFail(f"{file['path']}: parameters are mutually exclusive: src|content")

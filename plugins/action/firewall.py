@@ -40,7 +40,8 @@ class ActionModule(ActionBase):
             except AnsibleConnectionFailure as error:
                 # The host was reached before, so it is no host that is down, which tasks may ignore.
                 raise AnsibleActionFail(
-                    f"No new connection under the new firewall rules; the earlier ones come back {wanted['guard_seconds']} s after the "
+                    "No new connection under the new firewall rules; the earlier ones come back "
+                    f"{wanted['guard_seconds']} s after the "
                     f"change. Check airflow_firewall_ssh_ports and airflow_firewall_ssh_sources. {error}"
                 ) from error
         result.update(applied, diff=compared.get("diff", {}))

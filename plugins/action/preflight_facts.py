@@ -1,6 +1,7 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Action of flightdeck.airflow.preflight_facts: sets what to collect, and records a host without an answer for the report."""
+"""Action of flightdeck.airflow.preflight_facts: sets what to collect, and records a host without an answer for the
+report."""
 
 from __future__ import annotations
 

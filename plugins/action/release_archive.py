@@ -1,6 +1,7 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module release_archive: transfers a file that only root may read without becoming root for the transfer."""
+"""Controller side of the module release_archive: transfers a file that only root may read without becoming root for
+the transfer."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class ActionModule(ActionBase):
         return folder
 
     def _receive(self, path: str, dest: str, sha256: str, host: str) -> None:
-        """Under another name until it is whole: a run that is killed must not leave half an archive for the other hosts.
+        """Under another name until it is whole: a run that is killed must not leave half an archive for the other
+        hosts.
 
         Its workers may outlive it, so each process has a name of its own, and takes away what earlier ones have left.
         """

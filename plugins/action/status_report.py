@@ -1,4 +1,5 @@
-"""Action of flightdeck.airflow.status_report: prints what the hosts and the canary found, and fails when something is wrong."""
+"""Action of flightdeck.airflow.status_report: prints what the hosts and the canary found, and fails when something
+is wrong."""
 
 from __future__ import annotations
 

@@ -76,7 +76,9 @@ def firewall_ruleset(share: object) -> str:
 
 
 def platform(system: Mapping[str, Any]) -> dict[str, Any]:
-    """The release of Debian whose fact flightdeck_system is ``system``: see _catalog/platforms.py. Raises KeyError for others."""
+    """The release of Debian whose fact flightdeck_system is ``system``: see _catalog/platforms.py. Raises KeyError for
+    others.
+    """
     return dict(vars(PLATFORMS[str(system["distribution_major_version"])]))
 
 

@@ -54,7 +54,8 @@ class Revisions:
         return name if folder == REVISIONS and os.path.isdir(os.path.join(self.directory, name)) else ""
 
     def superfluous(self, digest: str, keep: int) -> list[str]:
-        """Revisions beyond the ``keep`` most recently current ones, ``digest`` being one of those; and half-unpacked remains."""
+        """Revisions beyond the ``keep`` most recently current ones, ``digest`` being one of those; and
+        half-unpacked remains."""
         if not os.path.isdir(self.directory):
             return []
         names = os.listdir(self.directory)
@@ -66,12 +67,13 @@ class Revisions:
     def apply(self, digest: str, *, archive: str | None, keep: int, check: bool, want_manifest: bool) -> dict[str, Any]:
         """Make ``digest`` the current revision.
 
-        Without ``archive`` a host that lacks the revision is left as it is and the result has ``missing: true``, so that the
-        controller can send it. Raises RevisionsError for a host that is not in the expected state.
+        Without ``archive`` a host that lacks the revision is left as it is and the result has ``missing: true``, so
+        that the controller can send it. Raises RevisionsError for a host that is not in the expected state.
         """
         if os.path.lexists(self.link) and not os.path.islink(self.link):
             raise RevisionsError(
-                f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind that name"
+                f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind "
+                "that name"
             )
         before = self.current()
         revision = os.path.join(self.directory, digest)
@@ -97,7 +99,8 @@ class Revisions:
         if archive and not present:
             self.unpack(archive, digest, before)
         if before != digest:
-            # The age of a revision is when it was last made current, so that going back and forth prunes neither of the two.
+            # The age of a revision is when it was last made current, so that going back and forth prunes neither of the
+            # two.
             os.utime(revision)
             temporary = f"{self.link}.new-{os.getpid()}"
             os.symlink(os.path.join(REVISIONS, digest), temporary)
@@ -107,7 +110,8 @@ class Revisions:
         return result
 
     def unpack(self, archive: str, digest: str, before: str) -> None:
-        """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not at all."""
+        """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not
+        at all."""
         uid, gid = os.geteuid(), self._group_id()
         for folder in (self.path, self.directory):
             os.makedirs(folder, exist_ok=True)
@@ -156,7 +160,8 @@ class Revisions:
 
 
 def _keep_time(path: str, previous: str) -> None:
-    """Give ``path`` the time stamp of the same file in the revision before: Airflow reads a file again when that changes."""
+    """Give ``path`` the time stamp of the same file in the revision before: Airflow reads a file again when that
+    changes."""
     if os.path.islink(path) or os.path.islink(previous) or not os.path.isfile(previous):
         return
     if filecmp.cmp(path, previous, shallow=False):

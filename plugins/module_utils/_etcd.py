@@ -42,7 +42,8 @@ def members(text: str) -> list[Member]:
 
 
 def seen_by_peer(peer_url: str, timeout: float = 5.0) -> list[Member] | None:
-    """The members as the one at ``peer_url`` tells its peers, on its own host; None when it does not answer within ``timeout`` seconds.
+    """The members as the one at ``peer_url`` tells its peers, on its own host; None when it does not answer within
+    ``timeout`` seconds.
 
     It answers them before it has reached the others, when it has no answer for clients yet.
     """

@@ -93,7 +93,8 @@ def parse_memory_mb(text: str) -> int:
 
 
 def parse_listeners(text: str) -> dict[int, dict[str, int]]:
-    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp or tcp6."""
+    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp
+    or tcp6."""
     ports: dict[int, dict[str, int]] = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -141,7 +142,8 @@ def user_name(uid: int) -> str:
 
 
 def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
-    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be seen (else empty, 0)."""
+    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be
+    seen (else empty, 0)."""
     open_ports: dict[int, dict[str, int]] = {}
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         for port, inodes in parse_listeners(read(name)).items():
@@ -161,7 +163,8 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are recognised."""
+    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are
+    recognised."""
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
@@ -222,7 +225,9 @@ def releases(root: str) -> dict[str, Any]:
 
 
 def unmanaged_files(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:
-    """Data and configurations of the services in ``groups`` that the roles did not make; ``component_units`` as in ``units``."""
+    """Data and configurations of the services in ``groups`` that the roles did not make; ``component_units`` as in
+    ``units``.
+    """
     found = []
     for group in groups:
         if group in _DROP_IN and glob.glob(_DROP_IN[group]):
@@ -258,7 +263,8 @@ def processors() -> int:
 
 
 def run(*command: str, codes: Iterable[int] = (0,)) -> str | None:
-    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the exit ``codes``.
+    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the
+    exit ``codes``.
 
     None is no answer, which is another thing than an empty one: the caller decides what follows from it.
     """
@@ -282,10 +288,11 @@ def postgresql_data(pattern: str = _POSTGRESQL_DATA) -> bool:
 
 
 def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, str] | None:
-    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that is encrypted in it.
+    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that
+    is encrypted in it.
 
-    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or before the first
-    migration. None when there are data and the server on ``port`` does not answer.
+    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or
+    before the first migration. None when there are data and the server on ``port`` does not answer.
     """
     if not postgresql_data(data):
         return {}
@@ -309,17 +316,19 @@ def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, st
 
 
 def _query(name: str, port: int, statement: str) -> list[str] | None:
-    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an answer."""
+    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an
+    answer."""
     command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--username=postgres"]
     said = run(*command, "--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", f"--command={statement}")
     return None if said is None else said.splitlines()
 
 
 def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
-    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it does not answer.
+    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it
+    does not answer.
 
-    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first start of all,
-    answers its peers only.
+    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first
+    start of all, answers its peers only.
     """
     if not glob.glob(wal):
         return {"data": False, "members": []}
@@ -332,7 +341,8 @@ def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]
 
 
 def rabbitmq(node: str, directory: str = _MNESIA) -> dict[str, Any]:
-    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it cannot be read.
+    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it
+    cannot be read.
 
     A node that was refused by the others has written no schema.
     """

@@ -28,7 +28,10 @@ def row(component: str, state: str, detail: str) -> Row:
 
 
 def unit_problem(values: Mapping[str, str]) -> str | None:
-    """The state of a unit in words; None when it is up. ``values`` are those of ``systemctl show``, none for an unknown unit."""
+    """The state of a unit in words; None when it is up.
+
+    ``values`` are those of ``systemctl show``, none for an unknown unit.
+    """
     if not values or values.get("LoadState") == "not-found":
         return "the unit does not exist"
     if values.get("ActiveState") == "active":
@@ -55,7 +58,8 @@ def rabbitmq_rows(
 ) -> list[Row]:
     """Membership, partitions, alarms and quorum queues as this node sees them.
 
-    ``nodes`` and ``queues`` are answers of the management API, ``alarms`` are those of this node, ``wanted`` the queues of the workers.
+    ``nodes`` and ``queues`` are answers of the management API, ``alarms`` are those of this node, ``wanted`` the queues
+    of the workers.
     """
     running = _rabbitmq_api.running(nodes)
     problems = []
@@ -106,7 +110,8 @@ def _shortened(texts: Sequence[str], limit: int = 5) -> str:
 
 
 def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """One row per listener from HAProxy's CSV statistics: how many servers are up, and what is wrong with the others."""
+    """One row per listener from HAProxy's CSV statistics: how many servers are up, and what is wrong with the
+    others."""
     lines = list(csv.DictReader(io.StringIO(text.lstrip("# "))))
     rows = []
     for listener in listeners:
@@ -166,10 +171,11 @@ def _read_all(connection: socket.socket) -> bytes:
 
 
 def postgresql_problem(address: str, port: int, user: str, database: str, timeout: float = 5.0) -> str | None:
-    """What happened instead of a PostgreSQL server asking ``user`` for a password; None when it does. Needs no password.
+    """What happened instead of a PostgreSQL server asking ``user`` for a password; None when it does. Needs no
+    password.
 
-    An authentication request is the first thing a server says that accepts connections of this user to this database; while it starts,
-    stops or has no room it says so in an error.
+    An authentication request is the first thing a server says that accepts connections of this user to this database;
+    while it starts, stops or has no room it says so in an error.
     """
     parameters = b"".join(
         part.encode() + b"\0" for part in ("user", user, "database", database, "application_name", "flightdeck_status")
@@ -191,7 +197,10 @@ def postgresql_problem(address: str, port: int, user: str, database: str, timeou
 
 
 def amqp_problem(address: str, port: int, timeout: float = 5.0, ca_file: str = "") -> str | None:
-    """What happened instead of an AMQP broker's greeting; None when it greets. Needs no password. ``ca_file`` as for ``_ask``."""
+    """What happened instead of an AMQP broker's greeting; None when it greets.
+
+    Needs no password. ``ca_file`` as for ``_ask``.
+    """
     try:
         answer = _ask(address, port, timeout, ca_file, b"AMQP\x00\x00\x09\x01", 11)
     except OSError as error:
@@ -203,7 +212,8 @@ def amqp_problem(address: str, port: int, timeout: float = 5.0, ca_file: str = "
 
 
 def redis_problem(address: str, port: int, timeout: float = 5.0, ca_file: str = "") -> str | None:
-    """What happened instead of a Redis server taking writes; None when it does. Needs no password. ``ca_file`` as for ``_ask``.
+    """What happened instead of a Redis server taking writes; None when it does. Needs no password. ``ca_file`` as for
+    ``_ask``.
 
     A server that reads its data, or that cannot write them, answers a PING with an error.
     """

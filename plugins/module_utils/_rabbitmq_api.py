@@ -64,7 +64,8 @@ class Api:
         return f"unknown, the management API answers {status}"
 
 
-# Without statistics, which are up to 5 s old. An answer with them says some fields twice, first as they are and then as they were.
+# Without statistics, which are up to 5 s old. An answer with them says some fields twice, first as they are and then as
+# they were.
 _QUEUES = "disable_stats=true&enable_queue_totals=true"
 
 

@@ -40,5 +40,6 @@ def _secrets(url: str) -> Iterator[str]:
     ]
     for password in filter(None, passwords):
         plain = unquote(password)
-        # As it is, decoded, as Python shows a text, and encoded again by a driver that leaves out other characters than we do.
+        # As it is, decoded, as Python shows a text, and encoded again by a driver that leaves out other characters than
+        # we do.
         yield from {password, plain, repr(plain)[1:-1], quote(plain, safe=""), quote(plain)}

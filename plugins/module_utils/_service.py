@@ -15,7 +15,8 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, 
 class Definition:
     """What the process of a unit reads.
 
-    ``known`` is a digest of what no file tells, ``pending`` are files that are about to change, which only matters in check mode.
+    ``known`` is a digest of what no file tells, ``pending`` are files that are about to change, which only matters in
+    check mode.
     """
 
     restart_on: Sequence[str] = ()
@@ -64,7 +65,8 @@ class Services:
             if kind and not self.module.check_mode and _systemd.recorded(unit, kind) != _systemd.wanted(unit, kind):
                 again = kind.partition(".")[0]
                 self.module.warn(
-                    f"After the {verb} of {unit}, systemd recorded no new settings in {_systemd.RECORDS}/{unit}/{kind}; "
+                    f"After the {verb} of {unit}, systemd recorded no new settings in "
+                    f"{_systemd.RECORDS}/{unit}/{kind}; "
                     f"the next run would {again} it again. See journalctl --unit={unit}."
                 )
 
@@ -109,8 +111,8 @@ class Services:
     def define(self, unit: str, definition: Definition, state: _systemd.State) -> tuple[_systemd.State, set[str]]:
         """Write what belongs to ``unit``; return its state afterwards, and the kinds of digests that its process lacks.
 
-        The drop-in comes first: it tells that the unit is ours. Digests come after systemd has read the unit, because a start
-        at this point has to be one with these settings. Raises OSError.
+        The drop-in comes first: it tells that the unit is ours. Digests come after systemd has read the unit, because a
+        start at this point has to be one with these settings. Raises OSError.
         """
         # Of timers and the like nothing runs: systemd applies their files when it reads them.
         is_service = unit.endswith(".service")
@@ -141,7 +143,8 @@ class Services:
         restart: bool = True,
         before_restart: Callable[[], None] | None = None,
     ) -> bool:
-        """Have ``unit`` run, now and at boot, with the settings on disk; whether it needs a restart that ``restart`` forbids.
+        """Have ``unit`` run, now and at boot, with the settings on disk; whether it needs a restart that ``restart``
+        forbids.
 
         ``before_restart`` returns when the running unit may restart. Raises OSError.
         """
@@ -202,6 +205,7 @@ def _triggered(unit: str) -> str:
 
 
 def present(patterns: Iterable[str]) -> list[str]:
-    """Names of the unit files of ours that match one of the shell ``patterns``; templates (``name@.service``) are none."""
+    """Names of the unit files of ours that match one of the shell ``patterns``; templates (``name@.service``) are
+    none."""
     names = [name for name in os.listdir(_systemd.UNIT_DIR) if "@." not in name and not name.endswith(".d")]
     return sorted({name for pattern in patterns for name in fnmatch.filter(names, pattern)})

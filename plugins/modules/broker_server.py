@@ -10,8 +10,8 @@ module: broker_server
 short_description: Check whether a broker can carry Airflow's tasks
 version_added: 0.1.0
 description:
-  - Logs in as Celery will, and asks for the queues that are there. A queue that is not there yet is none of its business where Celery
-    makes it. Writes nothing.
+  - Logs in as Celery will, and asks for the queues that are there. A queue that is not there yet is none of its
+    business where Celery makes it. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the clients.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
@@ -30,7 +30,8 @@ options:
     type: dict
     default: {}
   ca:
-    description: CA certificates in PEM to verify the broker with, in place of the file that O(tls) names. Empty means that file.
+    description: CA certificates in PEM to verify the broker with, in place of the file that O(tls) names. Empty means
+      that file.
     type: str
     default: ""
   options:
@@ -43,7 +44,8 @@ options:
     elements: str
     required: true
   user:
-    description: Account of the services, as which to ask. What it cannot read, such as a file with AWS credentials, they cannot either.
+    description: Account of the services, as which to ask. What it cannot read, such as a file with AWS credentials,
+      they cannot either.
     type: str
     required: true
 """
@@ -199,7 +201,8 @@ def main() -> None:
         expected = "a broker that accepts the login"
         remedy = "Check the broker, the variable and the network path"
         module.fail_json(
-            msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. {remedy}."
+            msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. "
+            f"{remedy}."
         )
     module.exit_json(changed=False, queues=found)
 

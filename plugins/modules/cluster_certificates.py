@@ -9,10 +9,11 @@ module: cluster_certificates
 short_description: Create the CA of a cluster and the certificates of its hosts
 version_added: 0.1.0
 description:
-  - Runs on the controller only. Creates a CA once and one certificate per host. Renews the certificate of a host before it
-    expires, when the host's names change, or when another CA signed it.
-  - Keys and certificates stay in O(path), encrypted when Ansible has a vault password, else with mode 0600 and a C(.gitignore) beside
-    it. One execution serves all hosts, which is why it signs by itself instead of running a module per host and step.
+  - Runs on the controller only. Creates a CA once and one certificate per host. Renews the certificate of a host before
+    it expires, when the host's names change, or when another CA signed it.
+  - Keys and certificates stay in O(path), encrypted when Ansible has a vault password, else with mode 0600 and a
+    C(.gitignore) beside it. One execution serves all hosts, which is why it signs by itself instead of running a module
+    per host and step.
   - Use C(no_log) on the task, because it returns the keys.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.secrets
@@ -41,7 +42,8 @@ options:
     type: int
     required: true
   web_certificate_file:
-    description: PEM file on the controller with the certificate that users see, and its chain. Empty means the load balancers' own.
+    description: PEM file on the controller with the certificate that users see, and its chain. Empty means the load
+      balancers' own.
     type: path
     default: ''
   web_key_file:
@@ -65,8 +67,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The CA's certificate as C(ca), C(hosts) with C(certificate) and C(key) of each, and the same as C(web) for the
-    user's own, else empty.
+  description: The CA's certificate as C(ca), C(hosts) with C(certificate) and C(key) of each, and the same as C(web)
+    for the user's own, else empty.
   type: dict
   returned: success
 made:

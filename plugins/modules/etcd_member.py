@@ -11,8 +11,8 @@ short_description: Let a running etcd cluster take in a member, or forget one
 version_added: 0.1.0
 description:
   - Runs on the host of a member that works, and asks that member. The data of no host are touched.
-  - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been connected for five seconds,
-    so that of several hosts one joins after the other has started.
+  - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been
+    connected for five seconds, so that of several hosts one joins after the other has started.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:

@@ -10,10 +10,10 @@ module: firewall
 short_description: Activate an nftables table without locking Ansible out
 version_added: 0.1.0
 description:
-  - Replaces one table of nftables as a whole, in one transaction, and changes no other table. Nothing is done when the kernel has
-    the rules already, as they were confirmed, and would have them after a reboot.
-  - New rules are on trial. A timer of systemd restores the earlier rules after O(guard_seconds), unless Ansible has reached the
-    host over a new connection until then. Only then the rules are kept for the next boot.
+  - Replaces one table of nftables as a whole, in one transaction, and changes no other table. Nothing is done when the
+    kernel has the rules already, as they were confirmed, and would have them after a reboot.
+  - New rules are on trial. A timer of systemd restores the earlier rules after O(guard_seconds), unless Ansible has
+    reached the host over a new connection until then. Only then the rules are kept for the next boot.
   - A host without the command C(nft) is not changed; see RV(installed).
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
@@ -31,7 +31,8 @@ options:
     type: int
     default: 60
   confirm:
-    description: V(false) leaves the rules on trial, to try them by hand. The earlier rules return after O(guard_seconds).
+    description: V(false) leaves the rules on trial, to try them by hand. The earlier rules return after
+      O(guard_seconds).
     type: bool
     default: true
   existing:
@@ -95,7 +96,7 @@ UNIT_TEXT = """# Managed by Ansible
 Description=Firewall of the Airflow cluster
 DefaultDependencies=no
 Wants=network-pre.target
-# Debian's own service removes all tables when it starts, reloads or stops: ours comes after it at boot, and back with it.
+# Debian's service removes all tables when it starts, reloads or stops: ours comes after it at boot, and back with it.
 After=nftables.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
@@ -191,8 +192,10 @@ class Firewall:
         found = self.active_digest()
         if found != self.module.params["active_digest"]:
             self.module.fail_json(
-                msg="The new rules are not active any more: their trial ended before Ansible reconnected, and the earlier rules "
-                "admitted it. Nothing was stored. Check airflow_firewall_ssh_ports and airflow_firewall_ssh_sources, or raise "
+                msg="The new rules are not active any more: their trial ended before Ansible reconnected, and the "
+                "earlier rules "
+                "admitted it. Nothing was stored. Check airflow_firewall_ssh_ports and "
+                "airflow_firewall_ssh_sources, or raise "
                 "airflow_firewall_guard_seconds."
             )
         _files.write_text(FILE, self.rules, 0, 0, 0o600)

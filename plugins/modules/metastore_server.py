@@ -10,7 +10,8 @@ module: metastore_server
 short_description: See whether a database server can be Airflow's metastore
 version_added: 0.1.0
 description:
-  - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration need. Writes nothing.
+  - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration
+    need. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the drivers.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
@@ -29,7 +30,8 @@ options:
     type: int
     required: true
   urls:
-    description: SQLAlchemy URLs of the accounts that have to be able to log in, each under the name of the variable that says it.
+    description: SQLAlchemy URLs of the accounts that have to be able to log in, each under the name of the variable
+      that says it.
     type: dict
     required: true
 """

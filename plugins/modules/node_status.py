@@ -10,10 +10,10 @@ module: node_status
 short_description: Look at every service that a host of the cluster should run
 version_added: 0.1.0
 description:
-  - Reads systemd, the services' own health checks, RabbitMQ's management API on the loopback address, HAProxy's statistics, and greets
-    PostgreSQL, Redis and the broker as a client would. One execution for all services of a host.
-  - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it cannot look;
-    findings are rows.
+  - Reads systemd, the services' own health checks, RabbitMQ's management API on the loopback address, HAProxy's
+    statistics, and greets PostgreSQL, Redis and the broker as a client would. One execution for all services of a host.
+  - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it
+    cannot look; findings are rows.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
@@ -22,7 +22,8 @@ options:
     type: dict
     required: true
   queues:
-    description: Names of the queues that workers of the cluster consume from; on a broker each has to be a quorum queue.
+    description: Names of the queues that workers of the cluster consume from; on a broker each has to be a quorum
+      queue.
     type: list
     elements: str
     default: []
@@ -74,7 +75,8 @@ class _Node:
         self.timeout: int = params["timeout_seconds"]
 
     def command(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, output and error output; 124 with a text when it took too long, 127 when there is no such command."""
+        """Exit code, output and error output; 124 with a text when it took too long, 127 when there is no such
+        command."""
         try:
             done = subprocess.run(arguments, capture_output=True, text=True, timeout=self.timeout, check=False)
         except subprocess.TimeoutExpired:
@@ -115,7 +117,10 @@ class _Node:
         try:
             return self.broker(part)
         except _rabbitmq_api.UnreachableError as error:
-            paused = f"unit is active, but {error}; it still starts, or has paused itself because most others are out of reach"
+            paused = (
+                f"unit is active, but {error}; it still starts, or has paused itself because most others are out "
+                "of reach"
+            )
             return [status.row("rabbitmq", status.FAILED, self.stopped("rabbitmq-server.service") or paused)]
 
     def broker(self, part: dict[str, Any]) -> list[status.Row]:
@@ -129,7 +134,10 @@ class _Node:
             if code != 200:
                 problem = f"the management API answers {code} to /api/{path.partition('?')[0]}"
                 if code == 401:
-                    problem = "the management API refuses rabbitmq_admin_password, which was changed and not deployed; run site.yml"
+                    problem = (
+                        "the management API refuses rabbitmq_admin_password, which was changed and not deployed; "
+                        "run site.yml"
+                    )
                 return [status.row("rabbitmq", status.FAILED, problem)]
             answers.append(answer)
         nodes, queues = answers

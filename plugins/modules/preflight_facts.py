@@ -10,15 +10,17 @@ module: preflight_facts
 short_description: Look at a host before anything changes
 version_added: 0.1.0
 description:
-  - Returns the few facts that roles of this collection use, and what the preflight checks, in one execution. It takes the place of
-    C(ansible.builtin.setup) and leaves Ansible's own facts alone.
-  - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module cannot run, is no
-    failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report with everything else.
+  - Returns the few facts that roles of this collection use, and what the preflight checks, in one execution. It takes
+    the place of C(ansible.builtin.setup) and leaves Ansible's own facts alone.
+  - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module
+    cannot run, is no failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report
+    with everything else.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   groups:
-    description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set by the action.
+    description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set
+      by the action.
     type: list
     elements: str
     default: []
@@ -103,8 +105,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description:
-    - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as Ansible's own facts
-      have them, and python, as major.minor.
+    - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as
+      Ansible's own facts have them, and python, as major.minor.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
@@ -120,7 +122,8 @@ preflight:
   contains:
     error: {description: Why the host could not be checked., type: str, returned: when it could not}
     unreachable: {description: Whether the connection failed., type: bool, returned: always}
-    clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list, elements: float}
+    clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list,
+    elements: float}
     root: {description: Whether the module ran as root., type: bool}
     systemd: {description: Whether systemd runs the host., type: bool}
     identity: {description: A text that no other host has., type: str}
@@ -131,12 +134,15 @@ preflight:
     unmanaged: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database:
-      description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it does not answer.
+      description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it
+        does not answer.
       type: dict
     tiers:
-      description: By tier, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
+      description: By tier, whether the host has data of it, and its members as this one knows them; null when it cannot
+        be asked.
       type: dict
-    without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements: str}
+    without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements:
+    str}
     nr_open: {description: Files that a process may be allowed to open., type: int}
     synchronised: {description: Whether a time service keeps the clock; null when the kernel does not say., type: bool}
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}

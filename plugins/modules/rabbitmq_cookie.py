@@ -44,7 +44,10 @@ COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
 
 
 def give(module: AnsibleModule, known: str, cookie: str, *, running: bool) -> None:
-    """Bring ``cookie`` into the running node and then to the file, which its tools read; ``known`` is the present one. Raises OSError."""
+    """Bring ``cookie`` into the running node and then to the file, which its tools read; ``known`` is the present one.
+
+    Raises OSError.
+    """
     following = f"{COOKIE}.next"
     write(following, cookie)
     refused = ""

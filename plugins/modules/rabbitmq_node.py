@@ -131,7 +131,10 @@ class Node:
             time.sleep(POLL_SECONDS)
 
     def started(self) -> bool:
-        """Have the node run as a member of the cluster; whether it needs a restart. Raises OSError and UnreachableError."""
+        """Have the node run as a member of the cluster; whether it needs a restart.
+
+        Raises OSError and UnreachableError.
+        """
         state = self.services.states([UNIT])[UNIT]
         if state.found and (problem := self.resolution_problem()):
             self.fail(problem)
@@ -161,12 +164,14 @@ class Node:
         return os.path.exists(os.path.join(DATA, self.p["node"], SCHEMA))
 
     def prepare_first_start(self) -> None:
-        """Let a node without data wait for the seed; fail when it is the seed of a new cluster and there is one already."""
+        """Let a node without data wait for the seed; fail when it is the seed of a new cluster and there is one
+        already."""
         if self.p["node"] != self.p["seed_node"]:
             self.wait(f"the seed {self.p['seed_node']} before the first start", self.seed_problem)
         elif others := self.others_serving():
             self.fail(
-                f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run without --limit"
+                f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run "
+                "without --limit"
             )
 
     def wait_for_member(self) -> None:
@@ -184,7 +189,10 @@ class Node:
             self.fail(f"rabbitmq-upgrade drain failed: {(err or out).strip()}")
 
     def delete_default_user(self) -> None:
-        """Delete the user that a node has which was started before its configuration was there. Raises UnreachableError."""
+        """Delete the user that a node has which was started before its configuration was there.
+
+        Raises UnreachableError.
+        """
         if self.api.call("users/guest")[0] != 200:
             return
         self.services.actions.append("delete user guest")
@@ -267,7 +275,10 @@ class Node:
             return f"the management API answers {status}"
         names = {member["name"] for member in members}
         if unknown := names - set(self.p["nodes"]):
-            return f"member but not in the inventory: {', '.join(sorted(unknown))}; remove with rabbitmqctl forget_cluster_node"
+            return (
+                f"member but not in the inventory: {', '.join(sorted(unknown))}; remove with rabbitmqctl "
+                "forget_cluster_node"
+            )
         if self.p["seed_node"] not in names:
             return (
                 f"it runs in a cluster of its own ({', '.join(sorted(names))}) without the seed {self.p['seed_node']}; "

@@ -57,7 +57,10 @@ WAIT_SECONDS = 600
 
 
 def lacking(api: _rabbitmq_api.Api, vhost: str, node: str) -> list[str]:
-    """Quorum queues without a copy on ``node``; none as long as there is no such virtual host. Raises UnreachableError."""
+    """Quorum queues without a copy on ``node``; none as long as there is no such virtual host.
+
+    Raises UnreachableError.
+    """
     status, queues = api.call(_rabbitmq_api.queues_path(vhost))
     return _rabbitmq_api.without_replica(queues, node) if status == 200 else []
 
@@ -68,7 +71,8 @@ def grow(module: AnsibleModule, api: _rabbitmq_api.Api, vhost: str, node: str) -
     while found := lacking(api, vhost, node):
         if time.monotonic() > deadline:
             module.fail_json(
-                msg=f"{node}: waited {WAIT_SECONDS} s; {len(found)} quorum queues have no copy here, the first is {found[0]}"
+                msg=f"{node}: waited {WAIT_SECONDS} s; {len(found)} quorum queues have no copy here, the first is "
+                f"{found[0]}"
             )
         # Two nodes that join at once disturb each other: what failed is found, and tried again, in the next round.
         module.run_command(["rabbitmq-queues", "--quiet", "grow", node, "all"])

@@ -10,8 +10,8 @@ module: release
 short_description: Activate an Airflow release
 version_added: 0.1.0
 description:
-  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first when
-    O(archive) is given; a release that was unpacked halfway is never seen.
+  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first
+    when O(archive) is given; a release that was unpacked halfway is never seen.
   - Without O(archive), a release that is not there is no error. RV(installed) tells.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes

@@ -260,7 +260,8 @@ class Cluster:
         self.run(host, "systemctl", "kill", f"--signal={signal}", f"--kill-whom={whom}", unit)
 
     def isolate(self, host: str, *others: str, ways: tuple[str, ...] = ("input", "output")) -> None:
-        """No packet passes between ``host`` and ``others``: neither its ``input`` nor its ``output``, or one of both."""
+        """No packet passes between ``host`` and ``others``: neither its ``input`` nor its ``output``, or one of
+        both."""
         moving = [self.vip] if set(self.hosts("haproxy")) <= set(others) else []
         addresses = ", ".join([self.nodes[other]["address"] for other in others] + moving)
         match = {"input": "saddr", "output": "daddr"}
@@ -275,7 +276,8 @@ class Cluster:
         self.run(host, "nft", "delete", "table", "inet", "nemesis")
 
     def skew(self, host: str, unit: str, seconds: int) -> None:
-        """A unit restarts with a clock of its own: containers have one clock for all, so only what its processes see can be changed."""
+        """A unit restarts with a clock of its own: containers have one clock for all, so only what its processes
+        see can be changed."""
         path = f"/run/systemd/system/{unit}.service.d"
         # The clock that measures how long something takes goes on as it is, as on a machine whose time was set wrongly.
         settings = {"LD_PRELOAD": self.run(host, "sh", "-c", "ls /usr/lib/*/faketime/libfaketime.so.1").strip()}

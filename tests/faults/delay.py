@@ -1,9 +1,10 @@
-"""Runs as root on a host: what it sends to the named addresses leaves 150 to 250 ms late, and in another order, until standard input ends.
+"""Runs as root on a host: what it sends to the named addresses leaves 150 to 250 ms late, and in another order, until
+standard input ends.
 
     python3 delay.py ADDRESS...
 
-Packets are led into a TUN device, kept here, and sent on by a raw socket whose mark leads them past the device. (Linux can do that by
-itself with netem, which many kernels for containers lack.)
+Packets are led into a TUN device, kept here, and sent on by a raw socket whose mark leads them past the device. (Linux
+can do that by itself with netem, which many kernels for containers lack.)
 """
 
 from __future__ import annotations

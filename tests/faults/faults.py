@@ -1,6 +1,7 @@
 """What may happen to a cluster, and what it has promised for that case.
 
-Numbers and targets follow the timing budget in docs/reliability.md: seconds without an answer per layer. ``None`` is no promise.
+Numbers and targets follow the timing budget in docs/reliability.md: seconds without an answer per layer. ``None`` is no
+promise.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Fault:
     stray: float | None = None
     # Seconds between two runs.
     every: float = 4
-    # Seconds that a body takes, how many a run has, of which DAG, the most runs that are asked for, and how long their retries may take.
+    # Seconds that a body takes, how many a run has, of which DAG, the most runs that are asked for, and how long their
+    # retries may take.
     body_seconds: float = 10
     bodies: int = 2
     dag: str = "flightdeck_ledger"
@@ -117,7 +119,10 @@ def freeze_process(find: Find, unit: str, whom: str = "all") -> Action:
 
 
 def stop(cluster: Cluster, undo: Undo, hosts: list[str], unit: str, *options: str) -> None:
-    """The unit ends on every host of ``hosts``, as an administrator stops it. Those that wait for each other start at the same time."""
+    """The unit ends on every host of ``hosts``, as an administrator stops it.
+
+    Those that wait for each other start at the same time.
+    """
     for host in hosts:
         cluster.run(host, "systemctl", "stop", *options, unit)
         undo.callback(cluster.run, host, "systemctl", "start", "--no-block", unit)
@@ -243,7 +248,8 @@ def cold_start(cluster: Cluster, undo: Undo) -> None:
 
 
 def bad_network(cluster: Cluster, undo: Undo) -> None:
-    """What the metastore's leader sends arrives late, and one packet of fifty is lost in each direction: no reason to change the leader."""
+    """What the metastore's leader sends arrives late, and one packet of fifty is lost in each direction: no reason
+    to change the leader."""
     host = cluster.leader()
 
     def leads() -> None:
@@ -293,7 +299,8 @@ def roll_brokers(_cluster: Cluster, undo: Undo) -> None:
 
 
 def kill_controller(_cluster: Cluster, undo: Undo) -> None:
-    """The play that restarts every broker is killed somewhere; the next one finishes its work, and the one after that finds none."""
+    """The play that restarts every broker is killed somewhere; the next one finishes its work, and the one after
+    that finds none."""
 
     def run_again() -> None:
         play()
@@ -308,7 +315,8 @@ def kill_controller(_cluster: Cluster, undo: Undo) -> None:
 
 
 def play_with_one_down(cluster: Cluster, undo: Undo) -> None:
-    """The play that restarts every broker is started while one is down: nothing may be changed, because the others are needed."""
+    """The play that restarts every broker is started while one is down: nothing may be changed, because the others
+    are needed."""
     kill_host(Cluster.standby)(cluster, undo)
     done = ""
     try:
@@ -333,7 +341,8 @@ def leader(cluster: Cluster) -> str:
 
 WORKER = "airflow-worker@default"
 LOSS = 45.0
-# A broker misses a silent peer after 1.25 times net_ticktime, 37.5 s; then the queues' leaders move, and clients come back.
+# A broker misses a silent peer after 1.25 times net_ticktime, 37.5 s; then the queues' leaders move, and clients come
+# back.
 SILENCE = 45.0
 FAULTS = [
     Fault(
@@ -391,7 +400,8 @@ FAULTS = [
     Fault("F9", "Patroni is killed where it leads", kill_process(leader, "patroni"), 0, metastore=1),
     Fault("F10", "Patroni is frozen where it leads", freeze_process(leader, "patroni", "main"), 60, metastore=30),
     Fault("F11", "the metastore is switched over", switch_over, 0, metastore=8),
-    # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it answers.
+    # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it
+    # answers.
     Fault(
         "F12",
         "the metastore's leader is cut off from its peers",

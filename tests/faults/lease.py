@@ -23,12 +23,13 @@ from faults import (
     together,
 )
 
-# A deferred constraint trigger fires at the end of its transaction. It waits there until all transactions that were recorded before have
-# committed, so that the numbers are in the order of commits.
+# A deferred constraint trigger fires at the end of its transaction. It waits there until all transactions that were
+# recorded before have committed, so that the numbers are in the order of commits.
 RECORD = """
 CREATE SCHEMA flightdeck_lease;
 CREATE TABLE flightdeck_lease.record (
-  n bigserial, kind text, transaction xid8 PRIMARY KEY DEFAULT pg_current_xact_id(), login text, epoch bigint, began timestamptz,
+  n bigserial, kind text, transaction xid8 PRIMARY KEY DEFAULT pg_current_xact_id(), login text, epoch bigint,
+  began timestamptz,
   at timestamptz DEFAULT clock_timestamp());
 CREATE FUNCTION flightdeck_lease.commits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -57,7 +58,8 @@ INSTALL = (
     """CREATE TRIGGER flightdeck_lease AFTER UPDATE OF epoch ON scheduler_lease.lease
       FOR EACH ROW EXECUTE FUNCTION flightdeck_lease.begins()""",
     *(
-        f"""CREATE CONSTRAINT TRIGGER flightdeck_lease AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED
+        f"""CREATE CONSTRAINT TRIGGER flightdeck_lease AFTER INSERT OR UPDATE OR DELETE ON {table}
+            DEFERRABLE INITIALLY DEFERRED
           FOR EACH ROW EXECUTE FUNCTION flightdeck_lease.commits()"""
         for table in TABLES
     ),
@@ -109,7 +111,8 @@ def standby(cluster: Cluster) -> str:
 
 @dataclass
 class LeaseFault(Fault):
-    """A fault, the longest time between two commits of schedulers that is allowed, and the least number of new epochs."""
+    """A fault, the longest time between two commits of schedulers that is allowed, and the least number of new
+    epochs."""
 
     gap: float = 60
     changes: int = 1
@@ -161,7 +164,8 @@ def schedulers(cluster: Cluster) -> list[str]:
     return cluster.hosts("scheduler")
 
 
-# What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the metastore.
+# What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the
+# metastore.
 _HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "heal": 240}
 # The metastore needs a leader before a host can acquire the lease. It is elected while the lease expires.
 _STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": SILENCE}

@@ -1,7 +1,8 @@
-"""Runs on a host of the cluster: writes to the metastore and to the broker as Airflow does, five times a second, and tells the answers.
+"""Runs on a host of the cluster: writes to the metastore and to the broker as Airflow does, five times a second, and
+tells the answers.
 
-One JSON object per line on standard output; ends when standard input ends. With ``again`` what was written before stays; with ``read``
-it prints what is there instead.
+One JSON object per line on standard output; ends when standard input ends. With ``again`` what was written before
+stays; with ``read`` it prints what is there instead.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Stores what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and docs/scheduler-failover.md.
+"""Stores what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and
+docs/scheduler-failover.md.
 
 python tests/faults/report.py artefacts/faults
 """
@@ -29,7 +30,8 @@ OF_LAYER = ("outage_seconds", "target_seconds", "acknowledged", "lost")
 # Columns of a line of Markdown that is no row of a table.
 COLUMNS = 100
 ABOUT = (
-    "Seconds are the worst of all runs: the longest time without an answer of the UI and API, of the metastore and of the "
+    "Seconds are the worst of all runs: the longest time without an answer of the UI and API, of the metastore and "
+    "of the "
     "broker, and the longest time without a new task. Two new tasks are due every four seconds."
 )
 ABOUT_LEASE = "Seconds are the worst of all runs."
@@ -95,7 +97,8 @@ def worst(measured: list[dict[str, Any]], what: str) -> str:
 def table(runs_of_all: list[dict[str, Any]]) -> str:
     """A row per fault: how often, and the worst of what was seen."""
     lines = [
-        "| fault | times | UI and API | metastore | broker | new tasks | writes lost of acknowledged | tries begun twice | tasks failed |",
+        "| fault | times | UI and API | metastore | broker | new tasks | writes lost of acknowledged | tries begun "
+        "twice | tasks failed |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for runs in by_fault(runs_of_all):

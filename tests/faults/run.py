@@ -1,6 +1,7 @@
 """Injects faults into a running cluster, one after the other, and records what probes and tasks see of it.
 
-    python tests/faults/run.py --inventory molecule/ha/inventory [--faults F6,F7] [--repeat 3] [--output artefacts/faults]
+    python tests/faults/run.py --inventory molecule/ha/inventory [--faults F6,F7] [--repeat 3] [--output
+    artefacts/faults]
 
 Ends with 1 when a promise was broken. Every run leaves a directory with its histories and ``verdict.json``.
 """
@@ -239,7 +240,8 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
 def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance: float = 1) -> dict[str, Any]:
     """One run of a fault, or so many in a row: the verdict, with everything that was measured, or the worst of it.
 
-    Every promise in seconds may take ``allowance`` times as long; what may not be lost or happen twice has no allowance.
+    Every promise in seconds may take ``allowance`` times as long; what may not be lost or happen twice has no
+    allowance.
     """
     if allowance != 1:
         names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "finish")
@@ -393,7 +395,8 @@ def main() -> int:
     if unknown := set(wanted) - {"guards", *(fault.name for fault in faults)}:
         names = ", ".join(fault.name for fault in faults)
         parser.error(
-            f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run"
+            f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for "
+            "those of every test run"
         )
     if given.in_a_row > 1 and faults is not lease.FAULTS:
         parser.error("--in-a-row is for schedulers with a lease: the other faults are measured from one begin")

@@ -471,7 +471,8 @@ def test_check_mode_stores_no_secret(inventory):
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory):
-    """An inventory, what a run wrote beside it, and what the second run printed, with everything that Ansible can say."""
+    """An inventory, what a run wrote beside it, and what the second run printed, with everything that Ansible can
+    say."""
     inventory = copied(tmp_path_factory.mktemp("twice"))
     change(inventory, airflow_admin_password="given: by/the user")
     arguments = ("--limit", "unknown,db1", "-vvv")

@@ -119,7 +119,8 @@ ONE_MACHINE = {name: looked(MODEL, name, identity="same") for name in MODEL.node
 GONE = {name: {"preflight": {"unreachable": True, "error": "timed out"}} for name in MODEL.nodes}
 OLD = cluster(airflow_version="2.11.2")
 
-# What makes a check report a code, at each stage at which it can. Codes of GROUPED come out of whole runs of validate.yml.
+# What makes a check report a code, at each stage at which it can. Codes of GROUPED come out of whole runs of
+# validate.yml.
 TRIGGERS = {
     Stage.INVENTORY: {
         Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),

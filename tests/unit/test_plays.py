@@ -100,7 +100,8 @@ def test_every_entry_point_of_the_role_airflow_is_in_its_readme():
 
 
 def test_nothing_is_one_at_a_time_where_hosts_do_not_wait_for_each_other():
-    """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
+    """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no
+    limit at all."""
     found, tasks = [], 0
     for path, play in plays():
         if play.get("strategy", "linear").split(".")[-1] in ("free", "host_pinned"):
@@ -128,7 +129,8 @@ def used_entry_points(tasks):
 
 
 def test_secrets_go_after_the_restarts_and_units_before():
-    """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old processes read old secrets."""
+    """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old
+    processes read old secrets."""
     found = 0
     for path, play in plays():
         restarts = any("airflow-*.service" in str(task) for task, _place in reached(play.get("tasks", ()), path.parent))
@@ -160,7 +162,8 @@ def test_one_airflow_host_of_those_that_run_builds_the_release_and_a_run_without
 
 
 def test_logins_of_package_indexes_stand_in_no_command_line():
-    """``environment`` of a task is part of the command that Ansible gives to a shell on the host: every account there can read it."""
+    """``environment`` of a task is part of the command that Ansible gives to a shell on the host: every account
+    there can read it."""
     found = []
     for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
         for task in nested(yaml.safe_load(path.read_text())):
@@ -194,7 +197,8 @@ def test_every_playbook_checks_its_tags_first():
 
 
 def test_private_names_stay_where_they_are_made():
-    """Playbooks have names of their own and give roles what their specs name; no role reads what a playbook keeps for itself."""
+    """Playbooks have names of their own and give roles what their specs name; no role reads what a playbook keeps
+    for itself."""
     found = set()
     for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
         found |= {
@@ -206,7 +210,10 @@ def test_private_names_stay_where_they_are_made():
 
 
 def test_no_play_lists_the_groups_of_the_cluster():
-    """A new service would have to be added to every list. Plays over the cluster run on the groups that the model phase makes."""
+    """A new service would have to be added to every list.
+
+    Plays over the cluster run on the groups that the model phase makes.
+    """
     longest = {f"{path.name}: {play['name']}": play["hosts"].count("airflow_") for path, play in plays()}
     assert {name for name, count in longest.items() if count > 3} == set()
 

@@ -1,4 +1,5 @@
-"""The agent against a metastore in memory that does what the functions in the real one do, by a clock that the tests set."""
+"""The agent against a metastore in memory that does what the functions in the real one do, by a clock that the
+tests set."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ class Time:
 
 
 class Server:
-    """What scheduler_lease.sql does, and the sessions of schedulers. Sessions are pid to (host, epoch of the process, admitted)."""
+    """What scheduler_lease.sql does, and the sessions of schedulers.
+
+    Sessions are pid to (host, epoch of the process, admitted).
+    """
 
     TTL, LIVENESS_WINDOW, REQUEST_TIMEOUT = 30, 15, 120
 
@@ -284,7 +288,8 @@ def test_agent_and_metastore_have_the_same_times_and_functions():
     assert Server.TTL == lease.TTL
     # A standby calls often enough to count as live, also when a call fails.
     assert 3 * lease.POLL_INTERVAL + lease.CALL_TIMEOUT < Server.LIVENESS_WINDOW
-    # The scheduler is dead, also by the kernel's hand, before the lease expires; and there were several attempts to renew it.
+    # The scheduler is dead, also by the kernel's hand, before the lease expires; and there were several attempts to
+    # renew it.
     assert lease.TTL - lease.MARGIN + 1 < lease.TTL
     assert lease.TTL - lease.MARGIN >= lease.RENEW_INTERVAL + 3 * lease.CALL_TIMEOUT
     assert {f"'{state}'" for state in (lease.FENCING, lease.ACTIVE)} <= set(
@@ -574,7 +579,8 @@ def test_a_host_that_was_not_deployed_may_not_hold_the_lease(clock, server):
     assert "deploy" in unknown.agent.status()["unhealthy"]
 
 
-# Anything that can happen to two hosts, as often and in the order that hypothesis likes. A host that does not go on is frozen.
+# Anything that can happen to two hosts, as often and in the order that hypothesis likes. A host that does not go on is
+# frozen.
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(

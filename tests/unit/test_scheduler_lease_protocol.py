@@ -1,7 +1,7 @@
 """Every order of the steps of two hosts, their schedulers' sessions and a lease that may expire at any moment.
 
-The claim: no commit of an epoch follows a commit of a later one. The design keeps it; each design that leaves one of its parts out
-breaks it, which shows that the search can find a violation.
+The claim: no commit of an epoch follows a commit of a later one. The design keeps it; each design that leaves one of
+its parts out breaks it, which shows that the search can find a violation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import pytest
 HOSTS = (0, 1)
 EPOCHS = 4
 
-# States of an agent: idle; leader; asked sessions to end; waits for that and asks no more; found none; its scheduler runs.
+# States of an agent: idle; leader; asked sessions to end; waits for that and asks no more; found none; its scheduler
+# runs.
 IDLE, LEADER, ASKED, WAITS, FENCED, ACTIVE = range(6)
-# A session: being admitted (it has passed the check of its login), admitted, and asked to end, when its last commit may still come.
+# A session: being admitted (it has passed the check of its login), admitted, and asked to end, when its last commit may
+# still come.
 STARTING, OPEN, ENDING = range(3)
 
 

@@ -1,4 +1,5 @@
-"""The tables of docs/security.md are those of the catalogue: which secrets a service has, and which ports the firewall opens.
+"""The tables of docs/security.md are those of the catalogue: which secrets a service has, and which ports the firewall
+opens.
 
 After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/test_security_page.py.
 """

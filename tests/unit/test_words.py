@@ -1,7 +1,8 @@
-"""The words of the project are the field's: private ones that went must not come back. Docs have the form that all share.
+"""The words of the project are the field's: private ones that went must not come back. Docs have the form that all
+share.
 
-Terms are in docs/glossary.md. In code, names count as well: an underscore separates words. Data of others is not read: locks,
-the reference of Airflow's options, measured results.
+Terms are in docs/glossary.md. In code, names count as well: an underscore separates words. Data of others is not read:
+locks, the reference of Airflow's options, measured results.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ CODE_DIRECTORIES = ("plugins", "roles", "playbooks", "inventories", "molecule", 
 CODE_SUFFIXES = {".py", ".yml", ".j2", ".sql", ".sh", ".cfg", ".service"}
 COLUMNS = 100
 
-# A pattern for a private word, and the terms that take its place. A space in a pattern is any white space. Case does not matter.
+# A pattern for a private word, and the terms that take its place. A space in a pattern is any white space. Case does
+# not matter.
 WORDS = {
     # Singleton mode.
     r"(?:take|takes|taking|took|taken) (?:no )?turns": "singleton mode",

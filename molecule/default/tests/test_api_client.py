@@ -106,7 +106,8 @@ def test_task_logs_of_all_workers_are_readable(client: airflow.ApiClient, run: a
 
 
 def test_the_run_can_be_awaited_over_the_asynchronous_database_engine(token: str, run: airflow.DAGRunResponse) -> None:
-    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without any other sign."""
+    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without any other
+    sign."""
     answer = requests.get(
         f"{access().url}/api/v2/dags/{CANARY}/dagRuns/{run.dag_run_id}/wait",
         params={"interval": 1},

@@ -120,7 +120,8 @@ def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
     play("playbooks/stop.yml", "--limit", "worker3")
     subprocess.run(["docker", "rm", "--force", "--volumes", "fd-default-worker3"], check=True, capture_output=True)
     without = recap(ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=600))
-    # The load balancer's firewall does not admit the worker any more; the components' units and secrets go; that is all.
+    # The load balancer's firewall does not admit the worker any more; the components' units and secrets go; that is
+    # all.
     assert {host: changed for host, (_ok, changed) in without.items() if changed} == {"lb1": 1, **dict.fromkeys(HAD, 2)}
     check_processes(before, cluster, host_named)
     for name, unit in HAD.items():

@@ -22,7 +22,8 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not path:
         pytest.fail(
-            "no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in CHROMIUM"
+            "no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in "
+            "CHROMIUM"
         )
     expect.set_options(timeout=TIMEOUT_MS)
     # Chromium's own sandbox needs rights that containers lack; it opens nothing here but our cluster.

@@ -1,4 +1,5 @@
-"""A setting of all metastore servers, and the one that leads, are changed by playbooks, while sessions go on elsewhere."""
+"""A setting of all metastore servers, and the one that leads, are changed by playbooks, while sessions go on
+elsewhere."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[3]
 LOST = "store1"
 REPLACE = ["playbooks/replace_host.yml", "-e", f"airflow_replaced_host={LOST}"]
 ETCDCTL = (
-    "etcdctl --endpoints https://{address}:2379 --cacert /etc/etcd/airflow-tls/ca.crt --cert /etc/etcd/airflow-tls/server.crt "
+    "etcdctl --endpoints https://{address}:2379 --cacert /etc/etcd/airflow-tls/ca.crt --cert "
+    "/etc/etcd/airflow-tls/server.crt "
     "--key /etc/etcd/airflow-tls/server.key --write-out=json"
 )
 

@@ -20,7 +20,8 @@ ENCRYPTION = {
 DENIED = {"postgresql": "permission denied", "mysql": "command denied"}
 
 
-# What a server says that has no encryption: to PostgreSQL's question, and MySQL's first packet, without the flag for TLS.
+# What a server says that has no encryption: to PostgreSQL's question, and MySQL's first packet, without the flag for
+# TLS.
 _MYSQL = (
     b"\x0a9.0.0\0"
     + bytes(4)
@@ -38,7 +39,8 @@ GREETINGS = {"postgresql": (b"", b"N"), "mysql": (len(_MYSQL).to_bytes(3, "littl
 
 @contextlib.contextmanager
 def plain_server(address, greeting):
-    """Port of a server on this machine, and what it received: it sends the first part of a greeting, then reads, then sends the other one."""
+    """Port of a server on this machine, and what it received: it sends the first part of a greeting, then reads,
+    then sends the other one."""
     said = []
 
     class Handler(socketserver.BaseRequestHandler):
@@ -97,7 +99,8 @@ def test_every_connection_is_encrypted(engine, host_named, host, file):
 
 @pytest.mark.parametrize("impostor", ["has another name", "has a certificate by another CA", "offers no encryption"])
 def test_no_impostor_passes_for_the_server(engine, cluster, host_named, server, impostor):
-    """Neither the server under a name that is not in its certificate, nor with a CA that did not sign it, nor in plain text."""
+    """Neither the server under a name that is not in its certificate, nor with a CA that did not sign it, nor in
+    plain text."""
     host = host_named("master1")
     if impostor == "has another name":
         # That of its container leads to it, and its certificate has only the address.

@@ -1,4 +1,5 @@
-"""From PostgreSQL to MySQL by inventory; MariaDB is refused by what the server says of itself, and nothing is restarted then."""
+"""From PostgreSQL to MySQL by inventory; MariaDB is refused by what the server says of itself, and nothing is
+restarted then."""
 
 from __future__ import annotations
 

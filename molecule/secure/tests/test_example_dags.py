@@ -1,7 +1,8 @@
 """Airflow's own example DAGs, as the installed release brings them, run on the cluster.
 
-They get there as a user's DAGs do: `airflow_dags_dir` names a directory on the controller, and `deploy_dags.yml` ships it. (Airflow's
-switch `load_examples` would have both dag processors parse all of them every half minute for as long as the scenario lives.)
+They get there as a user's DAGs do: `airflow_dags_dir` names a directory on the controller, and `deploy_dags.yml` ships
+it. (Airflow's switch `load_examples` would have both dag processors parse all of them every half minute for as long as
+the scenario lives.)
 
 RUN lists what is run, LEFT_OUT what is not and why; each example file of the release has to be in one of the two.
 """

@@ -15,13 +15,15 @@ import pytest
 import requests
 from cluster_access import CANARY, access
 
-# A client with the certificates of the host, and with the given options. Prints the error, or what the statement returned.
+# A client with the certificates of the host, and with the given options. Prints the error, or what the statement
+# returned.
 STATEMENT = """
 import json, psycopg2, sys
 from urllib.parse import urlsplit
 wanted = json.load(sys.stdin)
 url = urlsplit(open("/etc/airflow/secrets/" + wanted["file"]).read().strip())
-given = dict(host=url.hostname, port=url.port, user=url.username, dbname=url.path[1:], sslmode=wanted.get("sslmode", "require"))
+sslmode = wanted.get("sslmode", "require")
+given = dict(host=url.hostname, port=url.port, user=url.username, dbname=url.path[1:], sslmode=sslmode)
 from urllib.parse import unquote
 given["password"] = unquote(url.password)
 given.update({key: wanted[key] for key in ("user", "password", "dbname") if key in wanted})
@@ -168,7 +170,8 @@ def test_no_token_of_ones_own_making(cluster, token):
 
 
 def test_the_execution_api_wants_a_tasks_token(cluster, token):
-    """From a host of the cluster, which the firewall lets through: nothing without a token, and nothing with a user's."""
+    """From a host of the cluster, which the firewall lets through: nothing without a token, and nothing with a
+    user's."""
     listener = next(
         entry for entry in cluster.model["nodes"]["back1"]["haproxy"]["listeners"] if entry["name"] == "execution_api"
     )
@@ -282,5 +285,6 @@ def test_slow_clients_are_disconnected_and_delay_no_other(cluster):
         time.sleep(2)
     print(f"all gone after {time.monotonic() - started:.0f} s; others waited {max(waits):.2f} s at most")
     assert open_ones == []
-    # The limit for a request: what everybody would wait who waits for the slow ones. A busy machine may hold up one or the other.
+    # The limit for a request: what everybody would wait who waits for the slow ones. A busy machine may hold up one or
+    # the other.
     assert statistics.median(waits) < 10

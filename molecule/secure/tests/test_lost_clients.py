@@ -22,7 +22,8 @@ if sys.argv[1] == "metastore":
 else:
     from kombu import Connection
     url = (secrets / "broker_url").read_text()
-    tls = {"ca_certs": str(secrets / "ca.crt"), "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": urlsplit(url).hostname}
+    host = urlsplit(url).hostname
+    tls = {"ca_certs": str(secrets / "ca.crt"), "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": host}
     session = Connection(url, ssl=tls)
     number = session.connection.sock.fileno()
 print(socket.socket(fileno=os.dup(number)).getsockname()[1], flush=True)

@@ -42,7 +42,10 @@ def test_no_secret_is_in_another_file(cluster, host_named):
     for name in cluster.model["nodes"]:
         host = host_named(name)
         # By standard input: what is searched for must not show up in a process list.
-        search = f"grep --recursive --files-with-matches --fixed-strings --devices=skip --exclude-dir=uv --no-messages --file=- {SEARCHED}"
+        search = (
+            "grep --recursive --files-with-matches --fixed-strings --devices=skip --exclude-dir=uv --no-messages "
+            f"--file=- {SEARCHED}"
+        )
         command = ["docker", "exec", "--interactive", cluster.containers[name], "sh", "-c", search]
         done = subprocess.run(command, input=patterns, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode in (0, 1, 2), done.stderr

@@ -86,7 +86,10 @@ def query(host_named, text):
 
 def log_in(host, url):
     """What PostgreSQL answers to a login with ``url``; empty when it accepts it."""
-    code = "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: print(error)"
+    code = (
+        "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: "
+        "print(error)"
+    )
     command = [
         "docker",
         "exec",
@@ -137,7 +140,8 @@ def check_connection(host_named, connection, old_keys):
 
 
 def killed(secrets, *more):
-    """What the playbook said until it was killed, when the new secrets were on the controller and on none or some of the hosts."""
+    """What the playbook said until it was killed, when the new secrets were on the controller and on none or some
+    of the hosts."""
     command = ["ansible-playbook", "-i", inventory(), PLAYBOOK, *names(secrets), *more]
     said = ""
     plain = {
@@ -226,7 +230,10 @@ def test_nothing_is_left_to_do():
 @contextlib.contextmanager
 def logged_in(host, url):
     """A session in the metastore from ``host`` with ``url``, which stays open."""
-    stay = "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', flush=True)\nsys.stdin.read()"
+    stay = (
+        "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', "
+        "flush=True)\nsys.stdin.read()"
+    )
     command = [
         "docker",
         "exec",
@@ -275,7 +282,10 @@ def test_the_key_of_the_tokens_is_the_webservers_before_a_scheduler_starts(host_
 
 @pytest.mark.thorough
 def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
-    """Tokens that are out would be refused, so scheduling pauses until no task holds one. The pair goes back to its first user."""
+    """Tokens that are out would be refused, so scheduling pauses until no task holds one.
+
+    The pair goes back to its first user.
+    """
     before = now()
     url = url_of(host_named, "master1", "sql_alchemy_conn")
     with Load(before, seconds=15) as load:

@@ -1,7 +1,7 @@
 """How the tests with real clients reach the cluster under test: its URL and account, and commands on its hosts.
 
-Everything comes from the cluster model, so that no test repeats what the inventory says. The inventory is that of the running Molecule
-scenario; set FLIGHTDECK_INVENTORY to test any other cluster.
+Everything comes from the cluster model, so that no test repeats what the inventory says. The inventory is that of the
+running Molecule scenario; set FLIGHTDECK_INVENTORY to test any other cluster.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 CANARY = "flightdeck_canary"
-# Bounds are those of a machine that has nothing else to do; one that is half as fast, and busy, has this many times as long.
+# Bounds are those of a machine that has nothing else to do; one that is half as fast, and busy, has this many times as
+# long.
 BUSY = 3
 
 
@@ -66,7 +67,8 @@ def inventory() -> str:
 
 
 def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
-    """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too long."""
+    """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too
+    long."""
     command = [program, "-i", inventory(), *arguments]
     # Molecule forces colours, which would hide in what tests search, and has the details elsewhere.
     plain = {
@@ -109,7 +111,8 @@ def service(host: str, unit: str, state: str) -> None:
 
 
 def recap(output: str) -> dict[str, tuple[int, int]]:
-    """Tasks that were executed and tasks that changed something, by host, from the end of what ansible-playbook printed."""
+    """Tasks that were executed and tasks that changed something, by host, from the end of what ansible-playbook
+    printed."""
     found = re.findall(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)", output, re.MULTILINE)
     return {host: (int(ok), int(changed)) for host, ok, changed in found}
 
@@ -119,8 +122,8 @@ def wait_until(
 ) -> None:
     """Wait for ``check`` to be true; fails with ``what`` was waited for.
 
-    What comes back may refuse connections, or answer with half of what it knows, for a while. A machine that is busy has more than
-    ``seconds``, unless these are what users are ``promised``.
+    What comes back may refuse connections, or answer with half of what it knows, for a while. A machine that is busy
+    has more than ``seconds``, unless these are what users are ``promised``.
     """
     seconds *= 1 if promised else BUSY
     end = time.monotonic() + seconds

@@ -1,5 +1,5 @@
-"""Services outside of the cluster under test: commands where they run, certificates that prove them, and runs of the playbooks with another
-inventory of the same hosts.
+"""Services outside of the cluster under test: commands where they run, certificates that prove them, and runs of the
+playbooks with another inventory of the same hosts.
 """
 
 from __future__ import annotations

@@ -109,7 +109,8 @@ def psql(host, address, port, user, password, database, query="SELECT current_us
     url = f"postgresql://{user}:{quote(password, safe='')}@{address}:{port}/{database}?connect_timeout=5"
     script = (
         "import sys, psycopg2\n"
-        "connection = psycopg2.connect(sys.argv[1]); cursor = connection.cursor(); cursor.execute(sys.argv[2]); print(cursor.fetchone()[0])"
+        "connection = psycopg2.connect(sys.argv[1]); cursor = connection.cursor(); cursor.execute(sys.argv[2]); "
+        "print(cursor.fetchone()[0])"
     )
     return host.run("/opt/airflow/current/bin/python -c %s %s %s", script, url, query)
 

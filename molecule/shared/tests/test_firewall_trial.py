@@ -1,4 +1,5 @@
-"""Unconfirmed rules are replaced by the earlier ones, rules that were removed by hand return, other tables do not change."""
+"""Unconfirmed rules are replaced by the earlier ones, rules that were removed by hand return, other tables do not
+change."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ def test_rules_that_were_removed_by_hand_return(name, host_named, firewall, dama
     assert host.service("flightdeck-firewall").is_running
 
 
-# In the place of Debian's commands, which take away all tables: with them, the container's name resolution would be gone for good.
+# In the place of Debian's commands, which take away all tables: with them, the container's name resolution would be
+# gone for good.
 FLUSH = "-/usr/sbin/nft delete table inet flightdeck"
 DROP_IN = (
     f"[Service]\\nExecStart=\\nExecStart={FLUSH}\\nExecReload=\\nExecReload={FLUSH}\\nExecStop=\\nExecStop={FLUSH}\\n"
@@ -81,7 +83,8 @@ def flusher(name, host_named):
     host = host_named(name)
     folder = "/run/systemd/system/nftables.service.d"
     host.check_output(
-        f"mkdir -p {folder} && printf '{DROP_IN}' > {folder}/test.conf && systemctl daemon-reload && systemctl start nftables"
+        f"mkdir -p {folder} && printf '{DROP_IN}' > {folder}/test.conf && systemctl daemon-reload && systemctl "
+        "start nftables"
     )
     yield host
     host.check_output(

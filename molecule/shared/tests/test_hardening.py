@@ -13,7 +13,8 @@ from test_services import properties, units_of
 ROLES = Path(__file__).parents[3] / "roles"
 SECRETS = Path(paths.SECRETS_DIR)
 
-# By sandbox, systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any protection.
+# By sandbox, systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any
+# protection.
 EXPOSURE = {"strict": 14, "core": 16, "worker": 48}
 
 

@@ -31,7 +31,8 @@ def test_every_service_is_healthy_and_starts_at_boot(cluster, host_named):
 def lost_races(host, unit):
     """How often the service ended because another DAG processor wrote the same new DAG at the same moment.
 
-    Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds the DAG written.
+    Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds
+    the DAG written.
     """
     if unit != "airflow-dag-processor":
         return 0
@@ -62,7 +63,10 @@ def test_a_worker_drains_and_outlives_a_greedy_task(member, cluster, host_named)
 
 
 def test_every_process_runs_with_the_settings_on_disk(cluster, host_named):
-    """What systemd recorded when a process was started, or reloaded, is what the last run has written. So for services of packages."""
+    """What systemd recorded when a process was started, or reloaded, is what the last run has written.
+
+    So for services of packages.
+    """
     units = set()
     for name in cluster.model["nodes"]:
         host = host_named(name)

@@ -54,12 +54,14 @@ class Seen:
 
 
 def node_of(hostname: str, hosts: Mapping[str, str]) -> str:
-    """Name of the node that a task instance's host name means; the host name itself when it is none of the cluster's."""
+    """Name of the node that a task instance's host name means; the host name itself when it is none of the
+    cluster's."""
     return hosts.get(hostname) or hosts.get(hostname.split(".", maxsplit=1)[0]) or hostname
 
 
 def instances(queues: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[str]], attempt: int) -> dict[str, int]:
-    """How many probes to start on each queue: two per worker, twice as many each further time, none where all is seen."""
+    """How many probes to start on each queue: two per worker, twice as many each further time, none where all is
+    seen."""
     return {queue: 2 * len(names) * 2**attempt if queue in wanted else 0 for queue, names in queues.items()}
 
 

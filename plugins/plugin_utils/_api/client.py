@@ -1,4 +1,5 @@
-"""A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic authentication).
+"""A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic
+authentication).
 
 Standard library only; runs on the controller. No message contains the password or the token.
 """
@@ -63,7 +64,8 @@ class WebRequest(urllib.request.Request):
 
 
 def trusting(ca: str) -> urllib.request.OpenerDirector:
-    """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in PEM)."""
+    """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in
+    PEM)."""
     context = ssl.create_default_context()
     if ca:
         context.load_verify_locations(cadata=ca)
@@ -131,7 +133,10 @@ class Api:
             offset += PAGE
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Post ``body`` and return the answer. A request that is repeated after a lost answer may come back with status 409."""
+        """Post ``body`` and return the answer.
+
+        A request that is repeated after a lost answer may come back with status 409.
+        """
         return json.loads(self.send("POST", self.base + path, body))
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:

@@ -1,4 +1,5 @@
-"""The table of verify and status: collects rows, sorts them as the tiers depend on each other, renders them, and says what is wrong."""
+"""The table of verify and status: collects rows, sorts them as the tiers depend on each other, renders them, and
+says what is wrong."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def host_rows(host: str, found: Mapping[str, Any] | None) -> list[Row]:
 
 
 def health_rows(url: str, answer: Mapping[str, Any] | str, groups: Iterable[str]) -> list[Row]:
-    """Rows of Airflow's own health page, which knows one live instance of each kind at best; a text says why there is none."""
+    """Rows of Airflow's own health page, which knows one live instance of each kind at best; a text says why there
+    is none."""
     if isinstance(answer, str):
         return [row("health", "-", "failed", f"{url}: {answer}")]
     rows = []

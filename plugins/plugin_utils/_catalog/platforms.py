@@ -1,6 +1,7 @@
 """The releases of Debian that hosts may run, and how they differ for the services. Data only.
 
-A new release is an entry of ``PLATFORMS``, locks for its Python (``make lock``), ``platforms`` in the meta of the roles, and a scenario.
+A new release is an entry of ``PLATFORMS``, locks for its Python (``make lock``), ``platforms`` in the meta of the
+roles, and a scenario.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Literal
 class Platform:
     """A release of Debian, with the versions of its packages that matter.
 
-    ``python`` is its patch release. Patroni keeps its state by ``patroni_store``, etcd's second or third API; ``etcd_v2`` is whether etcd
-    offers the second. With ``synchronous_mode`` a write is confirmed by the one synchronous follower, or by a quorum of them.
-    ``rabbitmq_settings`` are keys of rabbitmq.conf that other releases do not know: RabbitMQ starts with none that is unknown.
+    ``python`` is its patch release. Patroni keeps its state by ``patroni_store``, etcd's second or third API;
+    ``etcd_v2`` is whether etcd offers the second. With ``synchronous_mode`` a write is confirmed by the one synchronous
+    follower, or by a quorum of them. ``rabbitmq_settings`` are keys of rabbitmq.conf that other releases do not know:
+    RabbitMQ starts with none that is unknown.
     """
 
     release: str
@@ -49,8 +51,8 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
                 postgresql="15",
                 etcd="3.4",
                 rabbitmq="3.10",
-                # With etcd's present API, Patroni 3.0 takes the lead back without a look at who has it meanwhile: a leader that was
-                # frozen would overwrite all that was confirmed since (patroni/patroni#2693).
+                # With etcd's present API, Patroni 3.0 takes the lead back without checking its present holder: a
+                # leader that was frozen would overwrite all that was confirmed since (patroni/patroni#2693).
                 patroni_store="etcd",
                 etcd_v2=True,
                 synchronous_mode=True,

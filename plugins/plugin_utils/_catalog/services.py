@@ -1,7 +1,8 @@
 """The services of a cluster: what each is, where it runs, and what it needs. Data only.
 
-A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules, port checks, checks
-of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the report follow from the entry.
+A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules,
+port checks, checks of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the
+report follow from the entry.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from types import MappingProxyType
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 
-# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The name of an optional
-# service is one, too: the service has a host.
+# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The
+# name of an optional service is one, too: the service has a host.
 CONDITIONS = (
     "tls",
     "no_tls",
@@ -35,10 +36,10 @@ MAJORS = (2, 3)
 class Port:
     """A port that a service listens on.
 
-    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``; without any only the
-    host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such as ``1000-1010``, or ``vrrp``, the
-    protocol. The port is there when all of ``when`` hold. ``log_option`` is the option of ``[logging]`` that names it to Airflow, where
-    webservers fetch the logs of tasks from it.
+    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``;
+    without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such
+    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold. ``log_option`` is the
+    option of ``[logging]`` that names it to Airflow, where webservers fetch the logs of tasks from it.
     """
 
     purpose: str
@@ -55,8 +56,8 @@ class Port:
 class Password:
     """A password that the collection makes, in the secret ``name``.
 
-    It belongs to ``account``, or to the one that the user names in ``variable``. A value of the user's has none of the characters in
-    ``without``.
+    It belongs to ``account``, or to the one that the user names in ``variable``. A value of the user's has none of the
+    characters in ``without``.
     """
 
     name: str
@@ -69,12 +70,13 @@ class Password:
 class Service:
     """One service.
 
-    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's. ``passwords`` are
-    those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of
-    ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
-    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name ``processes``; a
-    process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says why its hosts must have the same
-    Debian. ``status`` are the first words of its rows in the report.
+    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's.
+    ``passwords`` are those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start
+    and do a little; a key of ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which
+    the preflight sees whether apt can install it. A process that holds one of its ports is its own when its unit
+    matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to
+    one of ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of
+    its rows in the report.
     """
 
     name: str
@@ -106,9 +108,10 @@ class Service:
 class Front:
     """What the load balancers serve of a component by HTTP, under ``name``, on the port of ``variable``.
 
-    With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path`` answers with status 200
-    when the component works, by major of Airflow; in another major there is no such front. ``allow_paths`` are the only ones that are
-    passed on, ``deny_paths`` are not. People use it when ``users`` is true: with the certificate that the user may give.
+    With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path``
+    answers with status 200 when the component works, by major of Airflow; in another major there is no such front.
+    ``allow_paths`` are the only ones that are passed on, ``deny_paths`` are not. People use it when ``users`` is true:
+    with the certificate that the user may give.
     """
 
     name: str
@@ -124,9 +127,9 @@ class Front:
 class BrokerAccount:
     """A component's own account of a managed RabbitMQ, with fewer rights than that of schedulers and workers.
 
-    ``secret`` is its password and ``file`` the secret file with its URL. Its rights are regular expressions, anchored at both ends, of
-    names of queues and exchanges: what it may declare, what it may bind and publish to, what it may bind to and consume from. Of another
-    broker the file has the URL that schedulers and workers use.
+    ``secret`` is its password and ``file`` the secret file with its URL. Its rights are regular expressions, anchored
+    at both ends, of names of queues and exchanges: what it may declare, what it may bind and publish to, what it may
+    bind to and consume from. Of another broker the file has the URL that schedulers and workers use.
     """
 
     user: str
@@ -141,7 +144,8 @@ class BrokerAccount:
 class Heartbeat:
     """What a component writes to the metastore, as a job, to show that it is alive.
 
-    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every ``interval``.
+    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every
+    ``interval``.
     """
 
     threshold: str = ""
@@ -152,11 +156,12 @@ class Heartbeat:
 class Component(Service):
     """One of Airflow's own services.
 
-    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
-    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major. The load balancers serve
-    its first port as ``fronts``; the first of these also shows whether its unit works. Airflow's health page has the state of each that
-    has a ``heartbeat``. ``sessions`` is how many each of its processes may have in the metastore at worst: a pool of 5 and an overflow of
-    10 for each engine (Airflow's defaults). In the majors ``parses_dags`` its hosts need the DAGs.
+    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by
+    the others that name them; a section that no component names concerns all. ``secrets`` are the files that it reads,
+    by major. The load balancers serve its first port as ``fronts``; the first of these also shows whether its unit
+    works. Airflow's health page has the state of each that has a ``heartbeat``. ``sessions`` is how many each of its
+    processes may have in the metastore at worst: a pool of 5 and an overflow of 10 for each engine (Airflow's
+    defaults). In the majors ``parses_dags`` its hosts need the DAGs.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
@@ -188,7 +193,8 @@ RELEASE_MB = 1280
 INODES = 10_000
 # Files that RabbitMQ's unit asks for.
 OPEN_FILES = 65536
-# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code runs.
+# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code
+# runs.
 MAIN_PROCESS_MB = 200
 POOL_PROCESS_MB = 160
 # Room for what a task itself needs.
@@ -253,7 +259,8 @@ def _component(
     )
 
 
-# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3, rounded up.
+# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3,
+# rounded up.
 SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
@@ -472,8 +479,8 @@ SERVICES: tuple[Service, ...] = (
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
-    # its tasks talk to the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL
+    # nor Fernet key: its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
@@ -510,7 +517,8 @@ SERVICES: tuple[Service, ...] = (
                 "airflow_haproxy_flower_port",
                 dict.fromkeys(MAJORS, "/healthcheck"),
                 users=True,
-                # The first has no login. For the others Flower sends the password of the broker to RabbitMQ, without TLS.
+                # The first has no login. For the others Flower sends the password of the broker to RabbitMQ, without
+                # TLS.
                 deny_paths=("/metrics", "/broker", "/api/queues"),
             ),
         ),
@@ -570,5 +578,6 @@ LOG_PORTS: Mapping[str, Port] = MappingProxyType(
 )
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
-# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.
+# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest
+# stands on.
 ORDER = ("host", *(word for service in SERVICES for word in service.status), "health", "canary")

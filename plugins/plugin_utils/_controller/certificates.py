@@ -91,7 +91,8 @@ def _alternative(name: str) -> x509.GeneralName:
 
 
 def issue(ca: Pair, host: str, names: Iterable[str], now: datetime.datetime, days: int) -> Pair:
-    """A certificate for ``host``, valid for ``days``, for all ``names`` (host names and addresses), signed by ``ca``."""
+    """A certificate for ``host``, valid for ``days``, for all ``names`` (host names and addresses), signed by
+    ``ca``."""
     signer = x509.load_pem_x509_certificate(ca["certificate"].encode())
     signing_key = serialization.load_pem_private_key(ca["key"].encode(), password=None)
     if not isinstance(signing_key, ec.EllipticCurvePrivateKey):

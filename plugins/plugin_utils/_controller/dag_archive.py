@@ -1,6 +1,8 @@
-"""The tree of DAG files on the controller: what belongs to it, its digest, its archive, and everything that can be wrong with it.
+"""The tree of DAG files on the controller: what belongs to it, its digest, its archive, and everything that can be
+wrong with it.
 
-No Ansible here: plain functions over a directory, used by the ``dags_tree`` action and by the validation of the inventory.
+No Ansible here: plain functions over a directory, used by the ``dags_tree`` action and by the validation of the
+inventory.
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ def ignored(name: str) -> bool:
 
 
 def root_problem(source: str) -> str | None:
-    """What is wrong with the value of ``airflow_dags_dir`` itself, or None. An empty value is right: there is nothing to ship.
+    """What is wrong with the value of ``airflow_dags_dir`` itself, or None. An empty value is right: there is nothing
+    to ship.
 
     Reads the file system, never a file in the directory: cheap enough for the validation of every run.
     """
@@ -110,7 +113,8 @@ def _link(root: str, path: str, relative: str) -> Entry:
     inside = target == root or target.startswith(root + os.sep)
     if not inside:
         raise _error(
-            f"{relative} is a symbolic link to {target}, outside of {root}. Copy what it points to into the tree, or remove it"
+            f"{relative} is a symbolic link to {target}, outside of {root}. Copy what it points to into the tree, "
+            "or remove it"
         )
     parts = os.path.relpath(target, root).split(os.sep)
     if any(ignored(part) for part in parts):
@@ -167,8 +171,8 @@ def _entry(root: str, path: str, relative: str) -> Entry:
 def syntax_findings(tree: Tree, target_python: str = "") -> tuple[list[str], list[str]]:
     """Errors and warnings about Python files that do not compile, each with file and line.
 
-    ``target_python`` is the ``major.minor`` that runs the DAGs. What this interpreter cannot read is an error when it is at least
-    as new as that one, and a warning when it is older or the target is unknown: newer syntax is no mistake.
+    ``target_python`` is the ``major.minor`` that runs the DAGs. What this interpreter cannot read is an error when it
+    is at least as new as that one, and a warning when it is older or the target is unknown: newer syntax is no mistake.
     """
     target = tuple(int(part) for part in target_python.split(".")[:2]) if target_python else None
     certain = target is not None and sys.version_info[:2] >= target

@@ -1,6 +1,8 @@
-"""Rotation of the secrets: new values, the next of two users, the three steps of a Fernet key, the two of the tokens' key.
+"""Rotation of the secrets: new values, the next of two users, the three steps of a Fernet key, the two of the tokens'
+key.
 
-Pure functions over the content of the secrets file: ``values`` by name, and ``rotation``, the state that outlives a run.
+Pure functions over the content of the secrets file: ``values`` by name, and ``rotation``, the state that outlives a
+run.
 """
 
 from __future__ import annotations

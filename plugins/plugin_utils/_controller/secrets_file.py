@@ -18,7 +18,10 @@ _ROTATION = "__airflow_rotation"
 
 
 def read(loader: Any, path: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """Secrets by name without the prefix, and the state of their rotation. Raises AnsibleActionFail for another kind of file."""
+    """Secrets by name without the prefix, and the state of their rotation.
+
+    Raises AnsibleActionFail for another kind of file.
+    """
     document = vault_file.read(loader, path) or {}
     if not isinstance(document, dict) or not all(
         str(name).startswith(_PREFIX) or name == _ROTATION for name in document

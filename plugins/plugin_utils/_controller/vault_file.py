@@ -1,4 +1,5 @@
-"""Secret files on the controller: read, locked against other runs, written whole, encrypted when a vault password is configured."""
+"""Secret files on the controller: read, locked against other runs, written whole, encrypted when a vault password
+is configured."""
 
 from __future__ import annotations
 
@@ -63,14 +64,15 @@ def identities(loader: Any) -> list[str]:
 def _secrets(loader: Any) -> list[tuple[str, Any]]:
     """Vault ids with their secrets.
 
-    The loader has a method that sets them and none that gets them: this is the only place that reads the attribute behind it, which is the
-    same in ansible-core 2.17 to 2.20.
+    The loader has a method that sets them and none that gets them: this is the only place that reads the attribute
+    behind it, which is the same in ansible-core 2.17 to 2.20.
     """
     return list(loader._vault.secrets or ())
 
 
 def _encrypted(text: str, secrets: list[tuple[str, Any]], present: str) -> str:
-    """``text`` encrypted as ansible-vault does it: with ``vault_encrypt_identity``, else with ``present``, the file's own, else the first.
+    """``text`` encrypted as ansible-vault does it: with ``vault_encrypt_identity``, else with ``present``, the file's
+    own, else the first.
 
     Raises AnsibleVaultError when ``vault_encrypt_identity`` names one without a password.
     """

@@ -51,7 +51,8 @@ def units(component: str, host: Host, major: int, probe: str | None) -> tuple[Un
 
 
 def replaced_files(mode: Mode, major: int) -> dict[str, str]:
-    """The common secret files that ``mode`` replaces for its component in Airflow ``major``, with those in their place."""
+    """The common secret files that ``mode`` replaces for its component in Airflow ``major``, with those in their
+    place."""
     return {
         name: mode.replaced_files[name] for name in secrets_of(mode.component, major) if name in mode.replaced_files
     }
@@ -63,7 +64,8 @@ def mode_files(mode: Mode, major: int) -> tuple[str, ...]:
 
 
 def secret_sources(component: str, major: int, files: Collection[str]) -> dict[str, str]:
-    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in Airflow ``major``."""
+    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in
+    Airflow ``major``."""
     own = {name: name for name in secrets_of(component, major)}
     for mode in MODES:
         if mode.component == component and set(mode.secret_files) <= set(files):
@@ -74,8 +76,8 @@ def secret_sources(component: str, major: int, files: Collection[str]) -> dict[s
 def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
     """What systemd mounts over ``directory`` for a process of ``component`` in Airflow ``major``.
 
-    Its own secret ``files``, and an empty one for the others, because Airflow refuses to list its options when a ``*_cmd`` of
-    any of them fails.
+    Its own secret ``files``, and an empty one for the others, because Airflow refuses to list its options when a
+    ``*_cmd`` of any of them fails.
     """
     files = set(files)
     # A certificate is public, and every process on the host may be configured to read it.

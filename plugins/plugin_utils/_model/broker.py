@@ -1,4 +1,5 @@
-"""The broker that carries tasks from schedulers to workers: RabbitMQ, Redis or Amazon SQS, managed by the collection or external."""
+"""The broker that carries tasks from schedulers to workers: RabbitMQ, Redis or Amazon SQS, managed by the
+collection or external."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge im
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 USER = "airflow"
-# A new connection and a publication are retried until Airflow's operation_timeout: a single broker is unavailable while it restarts.
+# A new connection and a publication are retried until Airflow's operation_timeout: a single broker is unavailable while
+# it restarts.
 _RETRIES = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
 # Options of Celery that RabbitMQ alone knows.
 RABBITMQ_ONLY = (
@@ -71,7 +73,8 @@ def broker_of(settings: Settings) -> Broker:
 
 
 def hold_seconds(settings: Settings, drain_seconds: int) -> int:
-    """Seconds that a worker may hold a message at most: the longest task, and ``drain_seconds`` until a stopped worker is gone."""
+    """Seconds that a worker may hold a message at most: the longest task, and ``drain_seconds`` until a stopped
+    worker is gone."""
     return settings.max_task_seconds + drain_seconds
 
 
@@ -86,7 +89,8 @@ def config(settings: Settings, drain_seconds: int) -> Config:
         "broker_connection_max_retries": None,
         # A worker that reconnects with running tasks would never raise its prefetch again.
         "worker_enable_prefetch_count_reduction": False,
-        # A process of the worker's pool that has not begun within Celery's own 4 s is killed, on a busy host again and again.
+        # A process of the worker's pool that has not begun within Celery's own 4 s is killed, on a busy host again and
+        # again.
         "worker_proc_alive_timeout": 60,
         "worker_consumer": "flightdeck_worker:Consumer",
     }
@@ -204,7 +208,8 @@ def redis(settings: Settings) -> Redis:
 
 
 def listeners(settings: Settings, servers: Mapping[str, tuple[Server, ...]]) -> tuple[Listener, ...]:
-    """The load balancers' listener for a managed broker, if the cluster has one; ``servers`` are those of each group."""
+    """The load balancers' listener for a managed broker, if the cluster has one; ``servers`` are those of each
+    group."""
     broker = broker_of(settings)
     if broker.external or broker.kind == "sqs":
         return ()

@@ -71,10 +71,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
 DAGS_DIR = "dags"
-# Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy host: its DAGs
-# would be taken for gone, and tasks fail.
+# Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy
+# host: its DAGs would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
-# This user does not exist. PostgreSQL asks it for a password all the same, and that answer is all that a health check needs.
+# This user does not exist. PostgreSQL asks it for a password all the same, and that answer is all that a health check
+# needs.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
 POOLER = "pgbouncer"
@@ -307,7 +308,8 @@ class Model:
         )
 
     def pools(self) -> dict[str, int]:
-        """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
+        """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through
+        one of them."""
         return {database: _doubled_to(50, needed) for database, needed in self.sessions().items()}
 
     def connections_needed(self) -> int:
@@ -320,8 +322,8 @@ class Model:
     def sessions(self) -> dict[str, int]:
         """Sessions that Airflow may have at worst, by database.
 
-        Those of each process, which the catalogue has; a worker one connection per task slot for its results, and on 2.x three per slot
-        for the tasks themselves.
+        Those of each process, which the catalogue has; a worker one connection per task slot for its results, and on
+        2.x three per slot for the tasks themselves.
         """
         processes = {"webserver": self.settings.webserver_workers}
         slots = sum(host.most_slots for host in self.members("worker"))
@@ -385,7 +387,8 @@ class Model:
                 secret=secret_name("haproxy_stats_password"),
             ),
             metrics_port=self.settings.ports["airflow_haproxy_metrics_port"],
-            # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query ends its service.
+            # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query
+            # ends its service.
             hard_stop_after="45m",
             listeners=(
                 *self.web_listeners(),
@@ -480,7 +483,8 @@ class Model:
         return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
     def metastore_url(self, host: Host, file: str, user: str, secret: str) -> BuiltUrl:
-        """The ``file`` with the URL by which processes of ``host`` reach the metastore as ``user``, whose password is ``secret``."""
+        """The ``file`` with the URL by which processes of ``host`` reach the metastore as ``user``, whose password
+        is ``secret``."""
         return BuiltUrl(
             file=file,
             scheme="postgresql+psycopg2",
@@ -578,7 +582,8 @@ class Model:
                 "execution_api_server_url": self.execution_url(host),
             },
             "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
-            # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every task.
+            # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every
+            # task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,

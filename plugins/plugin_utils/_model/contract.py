@@ -51,7 +51,7 @@ class BuiltUrl(Plain):
     secret: str
     """Name of the secret in airflow_secrets that is the password; empty for none."""
     derived: bool = False
-    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    """Whether the password is derived from the secret and the name of the account, so that no two are the same."""
     path: str
     """Database or virtual host, one segment without slashes at its ends."""
     query: Mapping[str, str]
@@ -190,7 +190,7 @@ class ExtraUser(Plain):
     secret: str
     """Name of the secret in airflow_secrets that is its password."""
     derived: bool = False
-    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    """Whether the password is derived from the secret and the name of the account, so that no two are the same."""
     login: bool = True
     """Whether it may log in; otherwise that right is granted and revoked at run time."""
     acts_as: str = ""
@@ -237,7 +237,9 @@ class RabbitMqSeed(Plain):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerRights(Plain):
-    """An account of RabbitMQ that one component of Airflow has, and what it may do: regular expressions of queues and exchanges."""
+    """An account of RabbitMQ that one component of Airflow has, and what it may do: regular expressions of queues and
+    exchanges.
+    """
 
     user: str
     """Name of the account."""
@@ -436,7 +438,9 @@ class Unit(Plain):
     unit: str
     """Name of the unit without its suffix."""
     probe: str | None = None
-    """URL on the host itself that answers with status 200 when the service works; for those that the load balancers serve."""
+    """URL on the host itself that answers with status 200 when the service works; for those that the load balancers
+    serve.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 def sources(
     peers: Iterable[str], members: Mapping[str, Iterable[str]], given: Mapping[str, Iterable[str]]
 ) -> list[str]:
-    """Addresses and networks of ``peers``; empty for all. ``members`` are addresses by group, ``given`` those of users and admins."""
+    """Addresses and networks of ``peers``; empty for all.
+
+    ``members`` are addresses by group, ``given`` those of users and admins.
+    """
     found: set[str] = set()
     for peer in peers:
         if peer not in given:

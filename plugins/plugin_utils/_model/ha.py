@@ -19,9 +19,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts im
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import bracket
 
-# Seconds. A leader that is lost is replaced within ttl, the race for its place and the load balancer's next check: 17 to 26 s, less than
-# the shortest time for which a task's call is repeated (see _timing). loop_wait + 2 * retry_timeout must not exceed ttl, and Patroni
-# takes no ttl below 20.
+# Seconds. A leader that is lost is replaced within ttl, the race for its place and the load balancer's next check: 17
+# to 26 s, less than the shortest time for which a task's call is repeated (see _timing). loop_wait + 2 * retry_timeout
+# must not exceed ttl, and Patroni takes no ttl below 20.
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 5, 5
 # A crashed PostgreSQL has this long to start again before another takes its place.
 PRIMARY_START_TIMEOUT = 60
@@ -80,7 +80,8 @@ def keepalived(host: Host, members: Sequence[Host], settings: Settings) -> Keepa
 def patroni_change(current: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:
     """What to send to Patroni so that its ``current`` settings become ``wanted``; empty when they are.
 
-    A parameter of PostgreSQL that is not wanted any more is reset with None. Other settings of Patroni stay as they are.
+    A parameter of PostgreSQL that is not wanted any more is reset with None. Other settings of Patroni stay as they
+    are.
     """
     change: dict[str, object] = {}
     for name, value in wanted.items():

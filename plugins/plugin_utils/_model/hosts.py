@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 
-# Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every queue, so that
-# neither another concurrency below nor a new worker restarts a small cluster's metastore.
+# Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every
+# queue, so that neither another concurrency below nor a new worker restarts a small cluster's metastore.
 MOST_DERIVED_SLOTS = 16
 
 

@@ -27,7 +27,10 @@ def overlay(*layers: Mapping[str, Mapping[str, object]]) -> Config:
 
 
 def _added(first: object, second: object) -> object:
-    """Both dictionaries and those in them; each may be JSON text. What is no dictionary takes the place of the other."""
+    """Both dictionaries and those in them; each may be JSON text.
+
+    What is no dictionary takes the place of the other.
+    """
     below, above = data(first), data(second)
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
         return second

@@ -37,8 +37,9 @@ _SCHEMES: Mapping[str, Mapping[Use, str]] = {
         "results": "db+mysql+mysqldb",
     },
 }
-# CLIENT_MULTI_STATEMENTS and CLIENT_MULTI_RESULTS: Airflow's migrations send several statements at once. Debian's driver would ask for
-# both, but takes the version of its client library (MariaDB's connector, 3.3) for that of an old MySQL.
+# CLIENT_MULTI_STATEMENTS and CLIENT_MULTI_RESULTS: Airflow's migrations send several statements at once. Debian's
+# driver would ask for both, but takes the version of its client library (MariaDB's connector, 3.3) for that of an old
+# MySQL.
 _SEVERAL_STATEMENTS = str((1 << 16) | (1 << 17))
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 # libpq's options that asyncpg understands in a DSN; it takes any other one for a setting of the session.
@@ -72,8 +73,8 @@ def is_external(settings: Settings) -> bool:
 def driver_url(url: str, use: Use, ca_file: str) -> str:
     """``url`` as the driver for ``use`` takes it.
 
-    ``ca_file`` is the path of the CA certificates that the server is verified by. Options in the URL go over those that are
-    set here. Raises KeyError for a scheme that is no engine.
+    ``ca_file`` is the path of the CA certificates that the server is verified by. Options in the URL go over those that
+    are set here. Raises KeyError for a scheme that is no engine.
     """
     parts = urlsplit(url)
     own = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -114,7 +115,10 @@ def _mysql_options(own: Mapping[str, str], use: Use, _ca_file: str) -> dict[str,
 
 
 def share(settings: Settings, own_ca_file: str) -> ClusterMetastore:
-    """The metastore as its clients know it. ``own_ca_file`` is the path under which ``airflow_metastore_ca`` stands on a host."""
+    """The metastore as its clients know it.
+
+    ``own_ca_file`` is the path under which ``airflow_metastore_ca`` stands on a host.
+    """
     external = is_external(settings)
     return ClusterMetastore(
         engine="mysql" if settings.metastore_engine == "mysql" else "postgresql",
@@ -129,7 +133,8 @@ def share(settings: Settings, own_ca_file: str) -> ClusterMetastore:
 def logins(settings: Settings, ca_file: str, results: bool) -> tuple[GivenUrl, ...]:
     """The URLs that are given, as a client of the server takes them.
 
-    ``ca_file`` is the path of the CA certificates of the server; the URL of ``results`` is among them only where it is used.
+    ``ca_file`` is the path of the CA certificates of the server; the URL of ``results`` is among them only where it is
+    used.
     """
     uses: dict[str, Use] = {"metastore_owner_url": "migrations", "metastore_url": "sync"}
     if results:

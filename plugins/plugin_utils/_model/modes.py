@@ -34,7 +34,7 @@ class Hooks(Protocol):
         """Its accounts of ``hosts`` in the metastore."""
 
     def secret_files(self, host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:
-        """Its secret files on ``host``, where ``common`` are the URLs that a component has without it, by ``settings``."""
+        """Its secret files on ``host``; ``common`` are the URLs that a component has without it, by ``settings``."""
 
 
 HOOKS: Mapping[str, Hooks] = MappingProxyType({SCHEDULER_LEASE.name: scheduler_lease})
@@ -46,7 +46,10 @@ def active_modes(settings: Settings) -> list[Mode]:
 
 
 def wrapper(mode: Mode) -> Wrapper:
-    """How the unit of a component in ``mode`` runs its wrapper. A process of a program with another digest is outdated."""
+    """How the unit of a component in ``mode`` runs its wrapper.
+
+    A process of a program with another digest is outdated.
+    """
     return Wrapper(
         name=mode.name,
         setting=mode.setting,

@@ -21,8 +21,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 class OpenPort:
     """A port that a service of one host listens on.
 
-    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts, ``users`` or ``admins``;
-    none means the host itself. ``variable`` is empty where no variable moves it.
+    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts,
+    ``users`` or ``admins``; none means the host itself. ``variable`` is empty where no variable moves it.
     """
 
     number: int | str
@@ -38,7 +38,9 @@ class OpenPort:
 
 
 def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
-    """What holds of a cluster with these ``hosts`` and ``settings``: CONDITIONS, and the names of optional services with a host."""
+    """What holds of a cluster with these ``hosts`` and ``settings``: CONDITIONS, and the names of optional services
+    with a host.
+    """
     hosts = list(hosts)
     own_broker = broker.broker_of(settings).group
     known = {

@@ -1,4 +1,7 @@
-"""Singleton mode of the schedulers: accounts in the metastore and secret files. How it works is in docs/scheduler-failover.md."""
+"""Singleton mode of the schedulers: accounts in the metastore and secret files.
+
+How it works is in docs/scheduler-failover.md.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ _AGENT_SECRETS = {
 
 
 def login(host: str) -> str:
-    """The user of PostgreSQL of ``host``'s scheduler: the prefix and its name, with a digest where that is no plain or short name."""
+    """The user of PostgreSQL of ``host``'s scheduler: the prefix and its name, with a digest where that is no plain
+    or short name."""
     plain = re.sub(r"[^a-z0-9_]", "_", host.lower())
     if plain == host and len(LOGIN_PREFIX + plain) <= _LONGEST:
         return LOGIN_PREFIX + plain
@@ -48,7 +52,7 @@ def login(host: str) -> str:
 
 
 def share(hosts: Iterable[Host], *, enabled: bool) -> ComponentMode:
-    """What the role scheduler_lease has to know; ``hosts`` are those that may hold the lease when it is ``enabled``."""
+    """What the role scheduler_lease has to know; ``hosts`` may hold the lease when it is ``enabled``."""
     return ComponentMode(
         name=SCHEDULER_LEASE.name,
         enabled=enabled,
@@ -64,7 +68,7 @@ def share(hosts: Iterable[Host], *, enabled: bool) -> ComponentMode:
 
 
 def users(hosts: Iterable[Host]) -> tuple[ExtraUser, ...]:
-    """The extra users of PostgreSQL: the agents', and one of each of ``hosts``, which may log in while it holds the lease."""
+    """The extra users of PostgreSQL: the agents', and one of each of ``hosts``, for while it holds the lease."""
     agent = ExtraUser(user=LEASE_ACCOUNT, database=DATABASE, secret=secret_name("scheduler_lease_password"))
     own = ExtraUser(
         user="",
@@ -78,7 +82,8 @@ def users(hosts: Iterable[Host]) -> tuple[ExtraUser, ...]:
 
 
 def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:
-    """The secret files of a scheduler's ``host``: its own logins in the place of the ``common`` ones, and the agent's."""
+    """The secret files of a scheduler's ``host``: its own logins in the place of the ``common`` ones, and the
+    agent's."""
     by_name = {url.file: url for url in common}
     conn, document = SCHEDULER_LEASE.secret_files
     own = (

@@ -1,4 +1,7 @@
-"""The second input of a deployment beside the inventory: what the hosts hold. Which facts are asked for, and what they say together."""
+"""The second input of a deployment beside the inventory: what the hosts hold.
+
+Which facts are asked for, and what they say together.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,8 @@ class Request(Plain):
 
 @dataclass(frozen=True)
 class HostData:
-    """What one host said: ``tiers`` of which it has data, and their members as it knows them; None where a tier did not answer."""
+    """What one host said: ``tiers`` of which it has data, and their members as it knows them; None where a tier did
+    not answer."""
 
     tiers: frozenset[str]
     etcd: tuple[_etcd.Member, ...] | None = ()
@@ -77,9 +81,9 @@ class HostData:
 class TierSurvey(Plain):
     """What the hosts of a tier said together; roles read it in the fact ``flightdeck_survey``.
 
-    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the
-    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those to
-    announce to a running etcd before they start; ``source`` is a host to ask, or empty.
+    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as
+    what the others still count some of these; of ``unknown`` ones the others that answer are too few to say;
+    ``joining`` are those to announce to a running etcd before they start; ``source`` is a host to ask, or empty.
     """
 
     new: bool
@@ -92,7 +96,8 @@ class TierSurvey(Plain):
 
 
 def needed_directories(cluster: Cluster, name: str) -> dict[str, int]:
-    """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both follow from it."""
+    """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both
+    follow from it."""
     paths = {"root": cluster.directories.root, "home": cluster.directories.home, "log_dir": cluster.directories.log_dir}
     needs = (
         (paths.get(place, place), size)
@@ -148,7 +153,10 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
 
 
 def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
-    """Names that host ``name`` must resolve, its own among them, with what for. What will stand in /etc/hosts needs no look-up."""
+    """Names that host ``name`` must resolve, its own among them, with what for.
+
+    What will stand in /etc/hosts needs no look-up.
+    """
     known = {entry.name for entry in cluster.hosts_entries if cluster.manage_hosts_file and is_address(entry.address)}
     names: dict[str, str] = {}
     for purpose, needed in _named(cluster, cluster.nodes[name]):
@@ -159,13 +167,15 @@ def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
 
 
 def own_names(node: Node) -> set[str]:
-    """Names for which a host itself may have a loopback address. etcd and Patroni listen on theirs, and tell it to the others."""
+    """Names for which a host itself may have a loopback address. etcd and Patroni listen on theirs, and tell it to
+    the others."""
     own = {_node_host(node.rabbitmq.nodename)} if node.rabbitmq else set()
     return own - {node.address} if node.etcd or _runs_patroni(node) else own | {node.address}
 
 
 def _installations(node: Node) -> list[str]:
-    """Services whose installation by others would be in the way: Airflow as one, and Patroni apart from a single PostgreSQL."""
+    """Services whose installation by others would be in the way: Airflow as one, and Patroni apart from a single
+    PostgreSQL."""
     names = ("airflow" if isinstance(service, Component) else service.name for service in node_services(node))
     return list(dict.fromkeys("patroni" if _runs_patroni(node) and name == "metastore" else name for name in names))
 
@@ -243,14 +253,15 @@ def _surveyed(tier: str, found: Mapping[str, HostData], cluster: Cluster) -> Tie
         answered = list(lists)
         urls = {name: member.peer_url for name in empty if (member := cluster.nodes[name].etcd)}
         counted = {name: [_etcd.find(listed, name, url) for listed in lists.values()] for name, url in urls.items()}
-        # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
+        # Of the members that a cluster began with, one that has never started may still do so: an interrupted first
+        # deployment.
         lost = {name: own["name"] for name, entries in counted.items() for own in entries if own and own["started"]}
         # The first answer is that of the source.
         joining = [
             name for name, own in counted.items() if own and name not in lost and not (own[0] and own[0]["name"])
         ]
-    # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of members:
-    # Patroni makes a follower of a host without data.
+    # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of
+    # members: Patroni makes a follower of a host without data.
     enough = len(answered) == len(origins) or 2 * len(answered) > len(members)
     return TierSurvey(
         new=bool(members) and not origins,

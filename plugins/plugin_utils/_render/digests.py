@@ -49,19 +49,22 @@ _FORMAT = "2"
 
 
 def release_id(version: str, python: str, *inputs: str | Iterable[str]) -> str:
-    """``<version>-<digest>-py<minor>``, where the digest changes with every one of ``inputs`` (the lock's text, extra packages)."""
+    """``<version>-<digest>-py<minor>``, where the digest changes with every one of ``inputs`` (the lock's text,
+    extra packages)."""
     parts = [text if isinstance(text, str) else "\n".join(text) for text in inputs]
     digest = hashlib.sha256("\0".join([_FORMAT, python, *parts]).encode()).hexdigest()[:8]
     return f"{version}-{digest}-py{'.'.join(python.split('.')[:2])}"
 
 
 def fingerprint(value: str, key: str) -> str:
-    """A version of ``value`` that says nothing about it without ``key``: units and digests are readable by everybody."""
+    """A version of ``value`` that says nothing about it without ``key``: units and digests are readable by
+    everybody."""
     return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def cluster_mark(name: str, key: str) -> str:
-    """What stands in /etc/airflow/cluster: the name for people, and an identity that survives renaming and follows from no address.
+    """What stands in /etc/airflow/cluster: the name for people, and an identity that survives renaming and follows from
+    no address.
 
     Clusters often have the same name; ``key`` is the digest key, which every cluster has of its own.
     """

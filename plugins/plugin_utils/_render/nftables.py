@@ -12,7 +12,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
 
 
 def _match(addresses: Sequence[str]) -> list[str]:
-    """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for any address."""
+    """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for any
+    address."""
     if not addresses:
         return [""]
     networks = list(dict.fromkeys(ipaddress.ip_network(address, strict=False) for address in addresses))

@@ -21,7 +21,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests
 
 
 def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any], host: str) -> dict[str, str]:
-    """``values`` and, under the names of their files, the CA and the certificate of ``host``; a mere client has none."""
+    """``values`` and, under the names of their files, the CA and the certificate of ``host``; a mere client has
+    none."""
     own = certificates.get("hosts", {}).get(host, {})
     return {
         **values,
@@ -79,7 +80,8 @@ def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
-    """CA certificate, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
+    """CA certificate, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that
+    runs as ``user``."""
     if not certificates:
         return []
     values = with_certificates({}, certificates, host)

@@ -1,7 +1,8 @@
 """Checks of airflow.cfg options against what the very Airflow that is deployed knows.
 
-The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them from the installed
-packages. Airflow itself accepts every name in silence, so a misspelt or moved option would be without effect.
+The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them
+from the installed packages. Airflow itself accepts every name in silence, so a misspelt or moved option would be
+without effect.
 """
 
 from __future__ import annotations
@@ -48,12 +49,18 @@ OWNED = {
         ("celery.ssl_active", "celery.ssl_cacert", "celery.ssl_cert", "celery.ssl_key", "celery.ssl_mutual_tls"),
         "Set airflow_tls, or airflow_broker_ca for an external broker.",
     ),
-    "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
+    "celery.worker_concurrency": (
+        "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues."
+    ),
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
     "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",
     "celery_broker_transport_options.region": "Set airflow_sqs_region.",
-    "celery_broker_transport_options.visibility_timeout": "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds.",
-    "celery.worker_enable_remote_control": "The health check asks the worker which queues it consumes from: leave it out.",
+    "celery_broker_transport_options.visibility_timeout": (
+        "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds."
+    ),
+    "celery.worker_enable_remote_control": (
+        "The health check asks the worker which queues it consumes from: leave it out."
+    ),
     "api.base_url": "Set airflow_url.",
     "api.host": "The load balancers reach the server under the host's address: leave it out.",
     "api.port": "Set airflow_webserver_port.",
@@ -127,7 +134,10 @@ def check_environment(
 
 
 def environment_options(environment: Mapping[str, Any], version: str) -> Iterator[tuple[str, str, str, Any]]:
-    """(name, section, option, value) of every variable that stands for an option. A dot of a section is an underscore in its variable."""
+    """(name, section, option, value) of every variable that stands for an option.
+
+    A dot of a section is an underscore in its variable.
+    """
     sections = {section.replace(".", "_"): section for section in reference(version).sections}
     for name, value in environment.items():
         if match := _ENVIRONMENT.fullmatch(str(name)):
@@ -157,7 +167,8 @@ def _is_unknown(section: str, options: Mapping[Any, Any], known: Reference) -> b
 
 
 def _migration(name: str, known: Reference) -> tuple[str, str] | None:
-    """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no version has it."""
+    """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no
+    version has it."""
     if new := known.renamed.get(name):
         return "moved", new
     if name in known.removed:
@@ -251,7 +262,10 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
 
 
 def _plain_secret(where: str, section: str, option: str, value: Any, words: list[str]) -> Problem | None:
-    """A problem when ``value`` is a secret in clear. A dictionary of arguments is one only when it holds something like a password."""
+    """A problem when ``value`` is a secret in clear.
+
+    A dictionary of arguments is one only when it holds something like a password.
+    """
     sensitive = "sensitive" in words
     structured = "json" in words
     by_name = bool(SECRET_NAME.search(option)) and not isinstance(value, bool)

@@ -74,7 +74,10 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
     if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
         fault = "a database that is no number"
     expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
-    remedy = f"Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is {broker.kind}."
+    remedy = (
+        "Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is "
+        f"{broker.kind}."
+    )
     return [Problem(Code.FD168, "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
 
 
@@ -158,8 +161,8 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
 def check_options(config: Mapping[str, object], settings: Settings, drain_seconds: int) -> list[Problem]:
     """Options that the broker does not support, and times that do not fit it.
 
-    ``config`` is what is effective: this module's options, the user's in airflow.cfg, and those of the environment. ``drain_seconds`` is the
-    longest time that a stopped worker waits for its tasks.
+    ``config`` is what is effective: this module's options, the user's in airflow.cfg, and those of the environment.
+    ``drain_seconds`` is the longest time that a stopped worker waits for its tasks.
     """
     broker = broker_of(settings)
     celery, transport = _section(config, "celery"), _section(config, "celery_broker_transport_options")
@@ -189,7 +192,8 @@ def check_options(config: Mapping[str, object], settings: Settings, drain_second
                 "airflow_sqs_visibility_timeout_seconds",
                 f"{settings.sqs_visibility_timeout_seconds} s",
                 f"at least {needed} s, airflow_max_task_seconds and airflow_worker_drain_timeout_seconds",
-                "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message for over 43200 s.",
+                "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message "
+                "for over 43200 s.",
             )
         )
     return problems
@@ -244,7 +248,10 @@ def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]
     """Problems of new values for the secrets ``names`` with the ``broker``."""
     if broker.kind != "redis" or broker.external or "broker_password" not in names:
         return []
-    remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
+    remedy = (
+        "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has "
+        "one user at a time."
+    )
     return [
         Problem(
             Code.FD172,

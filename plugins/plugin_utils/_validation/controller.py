@@ -25,7 +25,8 @@ _CLUSTER_NAME = re.compile(r"^\s*[\"']?airflow_cluster_name[\"']?\s*[:=]\s*[\"']
 
 
 def check_ansible(version: str, requires: str) -> list[Problem]:
-    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each collection like that."""
+    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each
+    collection like that."""
     problems = []
     if not SpecifierSet(requires).contains(version, prereleases=True):
         problems.append(
@@ -62,7 +63,8 @@ def _collection_version(name: str) -> str | None:
 
 
 def check_vault(wanted: str | None, identities: Iterable[str]) -> list[Problem]:
-    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other ``identities``."""
+    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other
+    ``identities``."""
     known = list(identities)
     if not wanted or not known or wanted in known:
         return []

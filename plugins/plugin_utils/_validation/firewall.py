@@ -20,8 +20,8 @@ def check(
 ) -> list[Problem]:
     """What a firewall could not be made of, or would lock Ansible out.
 
-    ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible reaches over SSH on a
-    port that the inventory names.
+    ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible
+    reaches over SSH on a port that the inventory names.
     """
     problems = []
     for name, address in addresses.items():

@@ -17,10 +17,16 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     etcd_hosts = [host for host in hosts if "etcd" in host.groups]
     problems = []
     if len(databases) == 2:
-        remedy = "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or remove one."
+        remedy = (
+            "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or "
+            "remove one."
+        )
         problems.append(Problem(Code.FD103, "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
     if len(databases) > 2 and not etcd_hosts:
-        remedy = "Patroni stores its leader lock in etcd. The metastore's own hosts are enough: put three of them into airflow_etcd, too."
+        remedy = (
+            "Patroni stores its leader lock in etcd. The metastore's own hosts are enough: put three of them into "
+            "airflow_etcd, too."
+        )
         problems.append(
             Problem(
                 Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy
@@ -65,7 +71,8 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
                     "airflow_vip",
                     f"{given}, and host {host.name} has the address {host.address}",
                     "load balancers in the network of the virtual IP",
-                    "Correct airflow_vip; where there is no common network, put every Airflow host into airflow_haproxy instead.",
+                    "Correct airflow_vip; where there is no common network, put every Airflow host into "
+                    "airflow_haproxy instead.",
                 )
             )
     return problems

@@ -58,7 +58,10 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
-    """Problems with names and addresses. ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts."""
+    """Problems with names and addresses.
+
+    ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts.
+    """
     problems = []
     for name, address in hosts.items():
         if not (_NAME.fullmatch(name) or is_address(name)):
@@ -149,13 +152,17 @@ def check_default_queue(queues: Mapping[str, Iterable[str]], default: str) -> li
             "airflow_worker_queues",
             f"no worker for {default!r}, the queue of all tasks that name none",
             f"a worker of it, or another default than {', '.join(sorted(queues))} lack",
-            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker serves.",
+            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker "
+            "serves.",
         )
     ]
 
 
 def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
-    """A problem when one run reads the inventories of several clusters. ``clusters`` maps an inventory to the name of its cluster."""
+    """A problem when one run reads the inventories of several clusters.
+
+    ``clusters`` maps an inventory to the name of its cluster.
+    """
     if len(set(clusters.values())) < 2:
         return []
     shown = ", ".join(f"{name} in {path}" for path, name in sorted(clusters.items()))

@@ -14,7 +14,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 
 
 def check(members: int, settings: Settings) -> list[Problem]:
-    """Problems of the choice of a metastore. ``members`` is the number of hosts in its group; an empty group alone is another check's."""
+    """Problems of the choice of a metastore.
+
+    ``members`` is the number of hosts in its group; an empty group alone is another check's.
+    """
     engine = settings.metastore_engine
     if engine == "mariadb":
         remedy = "Its row locks and migrations are not those of MySQL. Use postgresql, or a server of MySQL itself."
@@ -31,8 +34,14 @@ def check(members: int, settings: Settings) -> list[Problem]:
         return []
     given = [name for name, value in metastore.given(settings).items() if value]
     if members:
-        found = f"{', '.join(given) or f'airflow_metastore_engine {engine}'}, and {members} host{'s' if members > 1 else ''} in the group"
-        remedy = "Empty the group to use the other server, or remove the variable: data do not move from one to the other by themselves."
+        found = (
+            f"{', '.join(given) or f'airflow_metastore_engine {engine}'}, and {members} "
+            f"host{'s' if members > 1 else ''} in the group"
+        )
+        remedy = (
+            "Empty the group to use the other server, or remove the variable: data do not move from one to the "
+            "other by themselves."
+        )
         return [
             Problem(
                 Code.FD175,

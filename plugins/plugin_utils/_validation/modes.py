@@ -58,7 +58,8 @@ def _check_alerts(settings: Settings) -> list[Problem]:
 
 
 def check_survey(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, limit: str) -> list[Problem]:
-    """Problems of a run with ``limit`` that would change the mode of a component on some hosts; ``hosts`` maps names to facts."""
+    """Problems of a run with ``limit`` that would change the mode of a component on some hosts; ``hosts`` maps
+    names to facts."""
     if not limit:
         return []
     problems = []

@@ -39,7 +39,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
-# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is a warning, one beyond the second a problem.
+# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is a warning, one
+# beyond the second a problem.
 SKEW_WARN = 1.0
 SKEW_FAIL = 5.0
 
@@ -47,7 +48,8 @@ SKEW_FAIL = 5.0
 def check(
     hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, own_mark: str, limit: str = "", deploy: bool = True
 ) -> tuple[list[Problem], list[str]]:
-    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit`` is that of the run.
+    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit``
+    is that of the run.
 
     Without ``deploy`` only what makes every playbook wrong counts.
     """
@@ -99,7 +101,8 @@ def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
 
 
 def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """One problem for all hosts that do not answer, one for all where the module could not run, each with the first reason."""
+    """One problem for all hosts that do not answer, one for all where the module could not run, each with the first
+    reason."""
     problems = []
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
@@ -152,7 +155,8 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
             "cluster",
             f"{there[0]!r} with identity {there[-1]}, written by an earlier deployment",
             f"this cluster, {own_mark.strip()!r}, or none",
-            "It belongs to another inventory, or this one has lost its secrets file. If neither, remove /etc/airflow/cluster.",
+            "It belongs to another inventory, or this one has lost its secrets file. If neither, remove "
+            "/etc/airflow/cluster.",
         )
     ]
 
@@ -220,7 +224,10 @@ def _unmanaged_remedy(node: Node) -> str:
         "Its configuration would be replaced: use another host, or remove it with its data when they are not needed."
     )
     if node.metastore and node.metastore.patroni:
-        remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
+        remedy = (
+            "A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: "
+            f"{remedy[0].lower()}{remedy[1:]}"
+        )
     return remedy
 
 
@@ -231,7 +238,10 @@ def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Probl
     newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
     there = database.get("schema", "")
     if there in newer and not cluster.allow_downgrade:
-        remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
+        remedy = (
+            f"Set airflow_version: {newer[there]}; or bring the schema back first, and set "
+            "airflow_allow_downgrade: true for one run."
+        )
         problems.append(
             Problem(
                 Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy
@@ -258,7 +268,8 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
-            f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy "
+            f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, "
+            "Redis or HAProxy "
             "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
         )
     return warnings + _warn_unknown(looks, cluster)
@@ -278,8 +289,10 @@ def _warn_unknown(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> l
     # All servers have the same data: one answer is enough.
     if servers and all(looks[name]["database"] is None for name in servers):
         warnings.append(
-            f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in it, because PostgreSQL on "
-            f"{', '.join(servers)} has data and does not answer. This run starts it, and checks both before it migrates."
+            f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in "
+            "it, because PostgreSQL on "
+            f"{', '.join(servers)} has data and does not answer. This run starts it, and checks both before it "
+            "migrates."
         )
     return warnings
 
@@ -408,7 +421,8 @@ def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Prob
             "release",
             f"Airflow {current} in use",
             f"{version} or older",
-            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema back first, by a backup "
+            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema "
+            "back first, by a backup "
             "or by airflow db downgrade of the newer release, and set airflow_allow_downgrade: true for one run.",
         )
     ]
@@ -452,8 +466,9 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Seconds by which each clock surely differs from the others', negative when it is behind; 0 when that is not sure.
 
-    ``clocks`` holds the lowest and highest difference to the controller's clock that fit the measurement. Three and more hosts are compared
-    with the middle of all, two with the one that is closer to the controller, one with the controller.
+    ``clocks`` holds the lowest and highest difference to the controller's clock that fit the measurement. Three and
+    more hosts are compared with the middle of all, two with the one that is closer to the controller, one with the
+    controller.
     """
     if len(clocks) >= 3:
         low, high = (median(clock[end] for clock in clocks.values()) for end in (0, 1))
@@ -475,7 +490,8 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
             problems.append(Problem(Code.FD206, f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
         elif abs(skew) > SKEW_WARN:
             warnings.append(
-                f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused."
+                f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster "
+                "is refused."
             )
     return problems, warnings
 
@@ -496,7 +512,8 @@ def check_members(
                         "data",
                         f"none of {' and '.join(lost)}, whose other members still count on it",
                         "the data of a member",
-                        "Mount them where they are missing. When they are lost for good, the empty host takes their place by "
+                        "Mount them where they are missing. When they are lost for good, the empty host takes "
+                        "their place by "
                         f"playbooks/replace_host.yml -e airflow_replaced_host={name}",
                     ),
                 )
@@ -510,10 +527,12 @@ def check_members(
                     Problem(
                         Code.FD223,
                         "data",
-                        f"none of {' and '.join(MEMBER_TIERS[tier] for tier in unknown)}, and too few answers of the members that have "
+                        f"none of {' and '.join(MEMBER_TIERS[tier] for tier in unknown)}, and too few answers of "
+                        "the members that have "
                         f"data ({', '.join(silent)}) to know whether they count on it",
                         "members that answer, or the data of a member",
-                        "Start the service on those hosts and run again. A host that starts empty in the place of a member can cost data.",
+                        "Start the service on those hosts and run again. A host that starts empty in the place of "
+                        "a member can cost data.",
                     ),
                 )
             )

@@ -18,8 +18,8 @@ def check(
 ) -> list[Problem]:
     """What speaks against rotating ``names``.
 
-    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``external`` secrets belong to accounts
-    on external servers.
+    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``external`` secrets
+    belong to accounts on external servers.
     """
     problems = []
     if limit:
@@ -48,7 +48,8 @@ def check(
                     f"airflow_{name}",
                     "a value of your own in the inventory",
                     "the one that the collection made and keeps",
-                    "Remove yours from the inventory and run again; before that, put it into the file that airflow_secrets_file names.",
+                    "Remove yours from the inventory and run again; before that, put it into the file that "
+                    "airflow_secrets_file names.",
                 )
             )
     return problems

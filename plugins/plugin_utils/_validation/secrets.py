@@ -15,8 +15,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.cod
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 # Words that default and example passwords are made of.
-_WORDS = "airflow|admin|administrator|guest|user|root|test|demo|example|default|password|passwort|passwd|pass|secret|changeme|change|me|" \
-    "please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"  # fmt: skip
+_WORDS = (
+    "airflow|admin|administrator|guest|user|root|test|demo|example|default|password|passwort|passwd|pass|secret|changeme|"
+    "change|me|please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"
+)
 _WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
@@ -26,7 +28,9 @@ _GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\
 
 
 def check_secrets(given: Mapping[str, str], accounts: Mapping[str, str]) -> list[Problem]:
-    """Problems of the secrets in ``given`` (names without ``airflow_``). ``accounts`` are those that the user names, by secret."""
+    """Problems of the secrets in ``given`` (names without ``airflow_``). ``accounts`` are those that the user names, by
+    secret.
+    """
     problems: list[Problem] = []
     for name, value in given.items():
         problems += _check_secret(name, value, accounts.get(name, BY_NAME[name].account))
@@ -127,7 +131,8 @@ def _check_fernet(value: str) -> list[Problem]:
 def plain_secrets(text: str) -> list[str]:
     """Names of the variables of secrets that stand in clear in the ``text`` of an inventory file.
 
-    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an encrypted file.
+    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an
+    encrypted file.
     """
     if text.startswith("$ANSIBLE_VAULT;"):
         return []
@@ -155,7 +160,10 @@ def plain_warning(places: Mapping[str, Iterable[str]]) -> str | None:
 
 
 def cookie(value: str) -> str:
-    """``value`` as an Erlang cookie. Raises ValueError for what Erlang refuses, and for what Debian's package would replace."""
+    """``value`` as an Erlang cookie.
+
+    Raises ValueError for what Erlang refuses, and for what Debian's package would replace.
+    """
     if not re.fullmatch(r"[!-~]{20,255}", value):
         raise ValueError("rabbitmq_cookie must be 20 to 255 printable ASCII characters without spaces")
     if re.fullmatch(r"[A-Z]{20}", value):

@@ -376,7 +376,8 @@ def _check_recipients(name: str, value: Any, _version: str) -> list[Problem]:
 
 
 def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
-    """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with the options."""
+    """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with
+    the options."""
     problems = []
     for variable, content in value.items():
         where = f"{name}.{variable}"
@@ -404,11 +405,17 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
         elif re.match(r"AIRFLOW_CONN_", str(variable)) and (
             re.search(r"://[^/\s:@]*:[^/\s@]+@", text) or re.search(r'"(password|secret|token)\w*"\s*:\s*"[^"]', text)
         ):
-            remedy = "Every user of the host can read the environment of a process: store the connection in Airflow or a secrets backend."
+            remedy = (
+                "Every user of the host can read the environment of a process: store the connection in Airflow or "
+                "a secrets backend."
+            )
             problems.append(_environment(where, "a connection with a password", "no secret", remedy))
         # Names of Airflow's options are checked with all others of Airflow.
         elif text and SECRET_NAME.search(str(variable)) and not str(variable).startswith("AIRFLOW__"):
-            remedy = "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose path stands here."
+            remedy = (
+                "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose "
+                "path stands here."
+            )
             if str(variable).startswith("AWS_"):
                 remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
             problems.append(_environment(where, "a secret in clear", "no secret", remedy))

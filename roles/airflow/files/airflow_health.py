@@ -1,7 +1,7 @@
 """Whether Airflow services of this host do their work: exit code 0 or 1 and a line of text for each.
 
-Checks what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
-importing Airflow, so that a check costs a fraction of a second.
+Checks what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and
+without importing Airflow, so that a check costs a fraction of a second.
 """
 
 from __future__ import annotations
@@ -35,22 +35,26 @@ HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
 # How long a webserver, and a worker by way of the broker, may take to answer.
 ANSWER_SECONDS = 10.0
-# A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all others.
+# A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all
+# others.
 LOG_ROOM = 16 << 20
-# How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy for all of them.
+# How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy
+# for all of them.
 WATCH_SECONDS = 60
-# A service is slow, not broken, when it waited for a processor for this part of the time since the check before. In its start it may also
-# have used one for that part: it has nothing else to show yet.
+# A service is slow, not broken, when it waited for a processor for this part of the time since the check before. In its
+# start it may also have used one for that part: it has nothing else to show yet.
 WAITED, STARTED = 0.25, 0.1
 # A service that is slow has this many times as long as one that gets nothing done.
 SLOW_FACTOR = 6
-# A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
+# A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left
+# that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
 
 
 class UnknownError(Exception):
-    """What the check needs does not answer, the service is being stopped, or the check itself fails: no reason to restart."""
+    """What the check needs does not answer, the service is being stopped, or the check itself fails: no reason to
+    restart."""
 
 
 class UnhealthyError(Exception):
@@ -89,7 +93,8 @@ def about(pid: int, what: str) -> str:
 
 
 def stat(pid: int) -> list[str]:
-    """What the kernel counts for process ``pid``, after its name, which may hold spaces: its parent is [1], its start [19].
+    """What the kernel counts for process ``pid``, after its name, which may hold spaces: its parent is [1], its start
+    [19].
 
     Raises UnhealthyError when it has just ended.
     """
@@ -99,7 +104,8 @@ def stat(pid: int) -> list[str]:
 def started_at(pid: int) -> datetime.datetime:
     """When process ``pid`` started.
 
-    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does again after a lack of memory.
+    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does again
+    after a lack of memory.
     """
     # In clock ticks since the machine started.
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
@@ -157,7 +163,8 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
 
     started = started_at(pid)
     query = text(
-        "SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1"
+        "SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC "
+        "LIMIT 1"
     )
     try:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
@@ -173,7 +180,8 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
 def check_heartbeat(
     job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None
 ) -> str:
-    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is fresh."""
+    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is
+    fresh."""
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
     if job is None or utc(job[0]) < started - datetime.timedelta(seconds=2):
         raise UnhealthyError("no heartbeat yet since its start")
@@ -203,7 +211,8 @@ def data(config: configparser.RawConfigParser, section: str, option: str) -> Any
 
 
 def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
-    """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its consumer."""
+    """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its
+    consumer."""
     from celery import Celery
     from kombu.exceptions import OperationalError
 
@@ -286,7 +295,10 @@ def read_config() -> configparser.RawConfigParser:
 
 
 def check(unit: str, since: datetime.datetime | None = None) -> str:
-    """One line about a healthy ``unit``, whose heartbeat, if it has one, is later than ``since``. Raises UnhealthyError or UnknownError."""
+    """One line about a healthy ``unit``, whose heartbeat, if it has one, is later than ``since``.
+
+    Raises UnhealthyError or UnknownError.
+    """
     try:
         return look(unit, since)
     except (UnhealthyError, UnknownError):
@@ -321,7 +333,8 @@ class Record:
     # What each of its processes used of a processor and waited for one, since its start.
     shares: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     beat: str = ""
-    # Whether this process has ever been healthy, and its failed checks in a row: all, and those since it last got something done.
+    # Whether this process has ever been healthy, and its failed checks in a row: all, and those since it last got
+    # something done.
     well: bool = False
     failed: int = 0
     stuck: int = 0
@@ -361,7 +374,10 @@ def family(main: int) -> list[int]:
 
 
 def share(pid: int) -> tuple[float, float]:
-    """Seconds for which the main thread of process ``pid`` had a processor, and for which it waited for one. Stopped is not waiting."""
+    """Seconds for which the main thread of process ``pid`` had a processor, and for which it waited for one.
+
+    Stopped is not waiting.
+    """
     try:
         used, waited, _slices = map(int, about(pid, "schedstat").split())
     except UnhealthyError:
@@ -408,7 +424,8 @@ def kept(path: Path) -> Record:
 
 
 def check_in_time(unit: str) -> str:
-    """``check``, or UnknownError when there is no result in time: a busy machine is no reason to restart what runs on it."""
+    """``check``, or UnknownError when there is no result in time: a busy machine is no reason to restart what runs
+    on it."""
     said: list[str] = []
     problems: list[Exception] = []
 
@@ -431,8 +448,8 @@ def check_in_time(unit: str) -> str:
 def watch(unit: str, failures: int) -> int:
     """Exit code for the watchdog: 1 when ``unit`` is to be restarted.
 
-    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``SLOW_FACTOR`` times
-    as many.
+    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after
+    ``SLOW_FACTOR`` times as many.
     """
     failure: UnhealthyError | None = None
     try:
@@ -449,7 +466,8 @@ def watch(unit: str, failures: int) -> int:
     now, done = judge(kept(path), record_of(unit), failure)
     if failure:
         print(
-            f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})"
+            f"{unit}: {failure} "
+            f"({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})"
         )
     restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
@@ -457,7 +475,10 @@ def watch(unit: str, failures: int) -> int:
 
 
 def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
-    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not checked again."""
+    """Check ``units`` until all are healthy or the time is over; 1 when one is not.
+
+    What is healthy is not checked again.
+    """
     deadline = time.monotonic() + seconds
     said: dict[str, str] = {}
     waiting = list(units)

@@ -2,9 +2,9 @@
 
     build_release.py DIRECTORY VERSION
 
-Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without release.json,
-which is written last, is incomplete and built again. Leaves DIRECTORY.tar.zst. What is in the release is written into it as
-sbom.cdx.json (CycloneDX).
+Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without
+release.json, which is written last, is incomplete and built again. Leaves DIRECTORY.tar.zst. What is in the release is
+written into it as sbom.cdx.json (CycloneDX).
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def heads(python: Path, version: str) -> dict[str, str]:
 
 
 def build(target: Path, version: str) -> None:
-    """Install the lock and the extra packages into ``target``, byte-compiled: its owner is root, so no process could do that later."""
+    """Install the lock and the extra packages into ``target``, byte-compiled: its owner is root, so no process
+    could do that later."""
     tools = HERE / "tools"
     run(sys.executable, "-m", "venv", "--clear", tools)
     run(
@@ -145,7 +146,10 @@ def pack(target: Path, archive: Path) -> None:
 
 
 def take_environment() -> None:
-    """Where packages come from. It may hold a login, which must neither stand in a command line nor stay on the disk."""
+    """Where packages come from.
+
+    It may hold a login, which must neither stand in a command line nor stay on the disk.
+    """
     file = HERE / "environment.json"
     os.environ.update(json.loads(file.read_text(encoding="utf-8")))
     file.unlink()

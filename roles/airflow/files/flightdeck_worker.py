@@ -19,8 +19,9 @@ log = get_logger(__name__)
 class Consumer(consumer.Consumer):
     """Gives its control queue a new name in each session with RabbitMQ, and drops messages that are too old.
 
-    When a node of RabbitMQ ends, every other one deletes the transient queues it had, by name and at its own pace. One that a worker has
-    declared again meanwhile goes with them, without a message to the worker: it goes on, but no health check reaches it any more.
+    When a node of RabbitMQ ends, every other one deletes the transient queues it had, by name and at its own pace. One
+    that a worker has declared again meanwhile goes with them, without a message to the worker: it goes on, but no
+    health check reaches it any more.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -40,9 +41,9 @@ class Consumer(consumer.Consumer):
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
         """What is done with a message.
 
-        A broker gives the messages of running tasks to another worker when a session ends. Airflow refuses those, unless the token in them
-        has expired by then: that counts as a failure of the task, which goes on. A task that still waits is sent again with another token;
-        a callback is not, so it is not dropped.
+        A broker gives the messages of running tasks to another worker when a session ends. Airflow refuses those,
+        unless the token in them has expired by then: that counts as a failure of the task, which goes on. A task that
+        still waits is sent again with another token; a callback is not, so it is not dropped.
         """
         handle: Callable[[Any], Any] = super().create_task_handler(*arguments, **options)
 

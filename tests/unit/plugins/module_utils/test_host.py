@@ -40,10 +40,13 @@ HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrn
 
 def test_only_listening_sockets_count():
     text = (
-        HEAD
-        + "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 100 0 0 10 0\n"
+        HEAD + "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 "
+        "100 0 0 10 0\n"
     )
-    text += "   1: 0100007F:1538 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 20 4 30 10 -1\n"
+    text += (
+        "   1: 0100007F:1538 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 20 4 "
+        "30 10 -1\n"
+    )
     text += "   2: 00000000000000000000000000000000:1F90 0:0 0A 0:0 00:0 00000000 0 0 4713 1 0 100 0 0 10 0\n"
     assert _host.parse_listeners(text) == {5432: {"4711": 106}, 8080: {"4713": 0}}
 
@@ -171,7 +174,8 @@ def test_a_command_that_fails_does_not_exist_or_takes_too_long_has_no_answer(mon
     assert _host.run("sleep", "5") is None
 
 
-# psql as it answers _host: databases, tables, and rows of two of them; RC is its exit code where the server is asked for what WHERE says.
+# psql as it answers _host: databases, tables, and rows of two of them; RC is its exit code where the server is asked
+# for what WHERE says.
 PSQL = """
 case "$*" in *{where}*) exit {rc} ;; esac
 case "$*" in

@@ -33,7 +33,8 @@ def run(kind, name):
 
 if verb == "show":
     for name in names:
-        unit = units.get(name, {"ActiveState": "inactive", "UnitFileState": "", "LoadState": "not-found", "loaded": on_disk(name)})
+        missing = {"ActiveState": "inactive", "UnitFileState": "", "LoadState": "not-found"}
+        unit = units.get(name, {**missing, "loaded": on_disk(name)})
         shown = {key: value for key, value in unit.items() if key != "loaded"}
         print(f"Id={name}", *(f"{key}={value}" for key, value in shown.items()), sep="\n")
         stale = unit["loaded"] != on_disk(name) and "FAKE_UNNOTICED" not in os.environ
@@ -43,7 +44,8 @@ with (home / "commands").open("a") as stream:
     stream.write(" ".join([verb, *rest]) + "\n")
 if verb == "daemon-reload":
     for path in (home / "system").glob("*.service"):
-        units.setdefault(path.name, {"ActiveState": "inactive", "UnitFileState": "disabled", "LoadState": "loaded", "MainPID": "0"})
+        found = {"ActiveState": "inactive", "UnitFileState": "disabled", "LoadState": "loaded", "MainPID": "0"}
+        units.setdefault(path.name, found)
     for name in units:
         units[name]["loaded"] = on_disk(name)
 for name in names:

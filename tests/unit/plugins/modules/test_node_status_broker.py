@@ -1,6 +1,7 @@
 """How a broker is checked.
 
-The answers are those of RabbitMQ 3.10 and 4.0 with three nodes: all well, just after the third was stopped, and with an alarm of the first.
+The answers are those of RabbitMQ 3.10 and 4.0 with three nodes: all well, just after the third was stopped, and with an
+alarm of the first.
 """
 
 from __future__ import annotations

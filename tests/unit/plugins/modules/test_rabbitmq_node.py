@@ -1,4 +1,5 @@
-"""How a node starts, joins, gets its copies of queues and restarts: with a systemd and a management API of these tests."""
+"""How a node starts, joins, gets its copies of queues and restarts: with a systemd and a management API of these
+tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The model: from an inventory to every URL, listener, secret and number, and everything that can be wrong with an inventory."""
+"""The model: from an inventory to every URL, listener, secret and number, and everything that can be wrong with an
+inventory."""
 
 from __future__ import annotations
 

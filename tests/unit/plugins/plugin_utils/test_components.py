@@ -1,4 +1,5 @@
-"""Digests change exactly when a component's process must restart; sizes follow from the host; releases are named by content."""
+"""Digests change exactly when a component's process must restart; sizes follow from the host; releases are named by
+content."""
 
 from __future__ import annotations
 

@@ -271,7 +271,8 @@ def test_the_port_that_ansible_uses_stays_open():
     hosts = [dataclasses.replace(one, ssh_port=2222) for one in reference()]
     (problem,) = inventory.check(hosts, defaults(airflow_firewall=True))
     assert str(problem) == (
-        "FD153 airflow_firewall_ssh_ports: found 22; expected 2222 among them, the ansible_port of lb1, master1, master2 and 6 more. "
+        "FD153 airflow_firewall_ssh_ports: found 22; expected 2222 among them, the ansible_port of lb1, master1, "
+        "master2 and 6 more. "
         "Add it, also where it is only forwarded to sshd's own port: nothing listens there then."
     )
     assert inventory.check(hosts, defaults(airflow_firewall=True, airflow_firewall_ssh_ports=[22, 2222])) == []

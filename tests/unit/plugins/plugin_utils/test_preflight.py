@@ -225,7 +225,8 @@ def test_names_of_peers(addresses, says):
 @pytest.mark.parametrize("hosts", [single(), reference()])
 @pytest.mark.parametrize(("addresses", "says"), [([], "no address"), (["127.0.1.1"], None), (["192.0.2.42"], None)])
 def test_a_broker_resolves_its_own_name(hosts, addresses, says):
-    """Debian gives a host's own name a loopback address, with which Erlang can work; without any, RabbitMQ does not start."""
+    """Debian gives a host's own name a loopback address, with which Erlang can work; without any, RabbitMQ does not
+    start."""
     broker = next(host.name for host in hosts if "rabbitmq" in host.groups)
     model = cluster(hosts)
     names = {**looked(model, broker)["preflight"]["names"], broker: addresses}
@@ -279,7 +280,8 @@ def test_our_part_of_the_hosts_file_needs_addresses():
 
 @pytest.mark.parametrize(("name", "says"), [("db1", "the loopback address 127.0.1.1"), ("lb1", None)])
 def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, says):
-    """HAProxy reaches a server on its own host by any address; etcd and Patroni listen on the one that they tell the others."""
+    """HAProxy reaches a server on its own host by any address; etcd and Patroni listen on the one that they tell
+    the others."""
     hosts = [
         hosts_model.Host(host.name, host.groups | {"webserver"} if host.name == "lb1" else host.groups, host.address)
         for host in available()

@@ -70,7 +70,8 @@ def test_a_fernet_key_takes_three_steps():
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
 def test_a_host_one_step_behind_can_read_what_the_others_write(steps):
-    """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one before."""
+    """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one
+    before."""
     state = (dict(STORED), {})
     for step in steps:
         following = STEPS[step](*state)

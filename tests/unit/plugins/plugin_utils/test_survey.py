@@ -24,7 +24,8 @@ def member(name, started=True, named=True):
 
 
 def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
-    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that others name, or None."""
+    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that others name,
+    or None."""
 
     def known(members):
         return None if members is None else list(members)

@@ -25,7 +25,8 @@ def call(retries, low, high, cost, draw):
 
 
 def self_kill(budget, cost, draw, lead):
-    """Seconds from the last good heartbeat to the kill: the supervisor's loop, with its ``lead`` before the first failing heartbeat."""
+    """Seconds from the last good heartbeat to the kill: the supervisor's loop, with its ``lead`` before the first
+    failing heartbeat."""
     clock, failed = lead, 0
     while True:
         started = clock
