@@ -1,4 +1,4 @@
-"""Write the reference of the inventory, docs/variables.md: groups from the catalogue, variables from the argument specs.
+"""Write the reference of the inventory, docs/variables.md: groups from the catalogue, variables from the specs.
 
 `make docs` runs it, a unit test compares.
 """
@@ -54,7 +54,9 @@ def cell(text: str) -> str:
 
 def row(name: str, option: dict[str, Any]) -> str:
     """A line of the table."""
-    default = f"`{json.dumps(option['default'])}`" if "default" in option else ("made once" if option.get("no_log") else "")
+    default = (
+        f"`{json.dumps(option['default'])}`" if "default" in option else ("made once" if option.get("no_log") else "")
+    )
     choices = f" One of {', '.join(option['choices'])}." if "choices" in option else ""
     return f"| `{name}` | {option['type']} | {cell(default)} | {cell(option['description'])}{choices} |\n"
 
@@ -64,7 +66,9 @@ def groups() -> str:
     # Data only: it imports nothing of Ansible's.
     catalogue = runpy.run_path(str(CATALOGUE), run_name="flightdeck_catalogue")
     return "".join(
-        f"| `airflow_{service.name}` | {service.title} | {service.hosts} |\n" for service in catalogue["SERVICES"] if not service.host_group
+        f"| `airflow_{service.name}` | {service.title} | {service.hosts} |\n"
+        for service in catalogue["SERVICES"]
+        if not service.host_group
     )
 
 

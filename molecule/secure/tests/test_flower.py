@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from amqp.exceptions import AccessRefused
 from kombu import Connection
 url = Path("/etc/airflow/secrets/flower_broker_url").read_text()
-tls = {"ca_certs": "/etc/airflow/secrets/ca.crt", "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": urlsplit(url).hostname}
+tls = {"ca_certs": "/etc/airflow/secrets/ca.crt", "cert_reqs": ssl.CERT_REQUIRED}
+tls["server_hostname"] = urlsplit(url).hostname
 with Connection(url, ssl=tls, transport_options={"confirm_publish": True}) as connection:
     try:
         channel = connection.channel()
@@ -67,7 +68,11 @@ def test_it_shows_all_workers_to_who_logs_in():
         return {name for name, worker in found.items() if worker.get("active_queues")} == workers()
 
     wait_until("Flower knows all workers", shown, 60)
-    wait_until("Flower gets the events of all", lambda: set(json.loads(ask("/api/workers?status=1", password)[1])) == workers(), 60)
+    wait_until(
+        "Flower gets the events of all",
+        lambda: set(json.loads(ask("/api/workers?status=1", password)[1])) == workers(),
+        60,
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/workers", "/tasks", "/api/workers", "/api/tasks"])

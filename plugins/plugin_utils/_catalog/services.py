@@ -1,7 +1,8 @@
 """The services of a cluster: what each is, where it runs, and what it needs. Data only.
 
-A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules, port checks, checks
-of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the report follow from the entry.
+A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules,
+port checks, checks of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the
+report follow from the entry.
 """
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The name of an optional
-# service is one, too: the service has a host.
-CONDITIONS = ("tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis", "remote_control")
+# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The
+# name of an optional service is one, too: the service has a host.
+CONDITIONS = (
+    "tls",
+    "no_tls",
+    "airflow_3",
+    "patroni",
+    "pgbouncer",
+    "vip",
+    "managed_metastore",
+    "rabbitmq",
+    "redis",
+    "remote_control",
+)
 MANY = "1 or more"
 # Majors of Airflow.
 MAJORS = (2, 3)
@@ -22,9 +34,9 @@ MAJORS = (2, 3)
 class Port:
     """A port that a service listens on.
 
-    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``; without any only the
-    host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such as ``1000-1010``, or ``vrrp``, the
-    protocol. The port is there when all of ``when`` hold.
+    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``;
+    without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such
+    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold.
     """
 
     purpose: str
@@ -40,8 +52,8 @@ class Port:
 class Password:
     """A password that the collection makes, in the secret ``name``.
 
-    It belongs to ``account``, or to the one that the user names in ``variable``. A value of the user's has none of the characters in
-    ``without``.
+    It belongs to ``account``, or to the one that the user names in ``variable``. A value of the user's has none of the
+    characters in ``without``.
     """
 
     name: str
@@ -54,12 +66,13 @@ class Password:
 class Service:
     """One service.
 
-    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's. ``passwords`` are
-    those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of
-    ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
-    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name ``processes``; a
-    process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says why its hosts must have the same
-    Debian. ``status`` are the first words of its rows in the report.
+    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's.
+    ``passwords`` are those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start
+    and do a little; a key of ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which
+    the preflight sees whether apt can install it. A process that holds one of its ports is its own when its unit
+    matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to
+    one of ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of
+    its rows in the report.
     """
 
     name: str
@@ -91,9 +104,10 @@ class Service:
 class Front:
     """What the load balancers serve of a component by HTTP, under ``name``, on the port of ``variable``.
 
-    With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path`` answers with status 200
-    when the component works, by major of Airflow; in another major there is no such front. ``allow_paths`` are the only ones that are
-    passed on, ``deny_paths`` are not. People use it when ``users`` is true: with the certificate that the user may give.
+    With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path``
+    answers with status 200 when the component works, by major of Airflow; in another major there is no such front.
+    ``allow_paths`` are the only ones that are passed on, ``deny_paths`` are not. People use it when ``users`` is true:
+    with the certificate that the user may give.
     """
 
     name: str
@@ -109,9 +123,9 @@ class Front:
 class BrokerAccount:
     """A component's own account of a managed RabbitMQ, with fewer rights than that of schedulers and workers.
 
-    ``secret`` is its password and ``file`` the secret file with its URL. Its rights are regular expressions, anchored at both ends, of
-    names of queues and exchanges: what it may declare, what it may bind and publish to, what it may bind to and consume from. Of another
-    broker the file has the URL that schedulers and workers use.
+    ``secret`` is its password and ``file`` the secret file with its URL. Its rights are regular expressions, anchored
+    at both ends, of names of queues and exchanges: what it may declare, what it may bind and publish to, what it may
+    bind to and consume from. Of another broker the file has the URL that schedulers and workers use.
     """
 
     user: str
@@ -126,9 +140,10 @@ class BrokerAccount:
 class Component(Service):
     """One of Airflow's own services.
 
-    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
-    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major. The load balancers serve
-    its first port as ``fronts``; the first of these also shows whether its unit works.
+    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by
+    the others that name them; a section that no component names concerns all. ``secrets`` are the files that it reads,
+    by major. The load balancers serve its first port as ``fronts``; the first of these also shows whether its unit
+    works.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
@@ -157,7 +172,8 @@ RELEASE_MB = 1280
 INODES = 10_000
 # Files that RabbitMQ's unit asks for.
 OPEN_FILES = 65536
-# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code runs.
+# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code
+# runs.
 MAIN_PROCESS_MB = 200
 POOL_PROCESS_MB = 160
 # Room for what a task itself needs.
@@ -211,7 +227,8 @@ def _component(
     )
 
 
-# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3, rounded up.
+# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3,
+# rounded up.
 SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
@@ -303,8 +320,12 @@ SERVICES: tuple[Service, ...] = (
             Port("UI and API", ("users",), variable="airflow_haproxy_web_port", when=("no_tls",)),
             Port("UI and API", ("users",), variable="airflow_haproxy_https_port", when=("tls",)),
             Port("redirect to the UI", ("users",), variable="airflow_haproxy_web_port", when=("tls",)),
-            Port("execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)),
-            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("own_metastore",)),
+            Port(
+                "execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)
+            ),
+            Port(
+                "PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("managed_metastore",)
+            ),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
             Port("Flower", ("users",), variable="airflow_haproxy_flower_port", when=("flower",)),
@@ -354,7 +375,12 @@ SERVICES: tuple[Service, ...] = (
                 users=True,
                 deny_paths=("/execution",),
             ),
-            Front("execution_api", "airflow_haproxy_execution_api_port", {3: "/execution/health"}, allow_paths=("/execution",)),
+            Front(
+                "execution_api",
+                "airflow_haproxy_execution_api_port",
+                {3: "/execution/health"},
+                allow_paths=("/execution",),
+            ),
         ),
         memory_mb=300,
         certificate=True,
@@ -372,7 +398,14 @@ SERVICES: tuple[Service, ...] = (
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
-            3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"),
+            3: (
+                "sql_alchemy_conn",
+                "sql_alchemy_conn_async",
+                "fernet_key",
+                "jwt_secret",
+                "broker_url",
+                "result_backend",
+            ),
         },
     ),
     _component(
@@ -398,8 +431,8 @@ SERVICES: tuple[Service, ...] = (
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key: its tasks talk to
-    # the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
+    # its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
@@ -418,7 +451,7 @@ SERVICES: tuple[Service, ...] = (
         "airflow-flower",
         hosts="none, or 1 and more",
         optional=True,
-        needs={"remote_control": "Workers cannot be asked anything over Amazon SQS: empty the group, or choose another broker."},
+        needs={"remote_control": "Nothing asks workers over Amazon SQS: empty the group, or choose another broker."},
         ports=(Port("Flower", ("haproxy",), variable="airflow_flower_port"),),
         fronts=(
             Front(
@@ -426,7 +459,7 @@ SERVICES: tuple[Service, ...] = (
                 "airflow_haproxy_flower_port",
                 dict.fromkeys(MAJORS, "/healthcheck"),
                 users=True,
-                # The first has no login. For the others Flower sends the password of the broker to RabbitMQ, without TLS.
+                # The first has no login. For the others Flower sends its broker password to RabbitMQ without TLS.
                 deny_paths=("/metrics", "/broker", "/api/queues"),
             ),
         ),
@@ -452,7 +485,9 @@ SERVICES: tuple[Service, ...] = (
 )
 
 BY_NAME: Mapping[str, Service] = MappingProxyType({service.name: service for service in SERVICES})
-COMPONENT: Mapping[str, Component] = MappingProxyType({each.name: each for each in SERVICES if isinstance(each, Component)})
+COMPONENT: Mapping[str, Component] = MappingProxyType(
+    {each.name: each for each in SERVICES if isinstance(each, Component)}
+)
 # In the order in which they start.
 COMPONENTS = tuple(COMPONENT)
 # Groups of the inventory, without their prefix.
@@ -463,15 +498,20 @@ BROKER_ACCOUNTS: Mapping[str, BrokerAccount] = MappingProxyType(
     {each.name: each.broker_account for each in COMPONENT.values() if each.broker_account}
 )
 SERVERS = tuple(service.name for service in SERVICES if service.certificate)
-MEMBER_TIERS: Mapping[str, str] = MappingProxyType({service.name: service.title for service in SERVICES if service.members})
+MEMBER_TIERS: Mapping[str, str] = MappingProxyType(
+    {service.name: service.title for service in SERVICES if service.members}
+)
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
 # Variables of ports that hosts may have for themselves, and those that are the same on all.
 HOST_PORT_VARIABLES = ("airflow_webserver_port", "airflow_worker_log_port")
 PORT_VARIABLES = tuple(
-    sorted({port.variable for service in SERVICES for port in service.ports if port.variable} - set(HOST_PORT_VARIABLES))
+    sorted(
+        {port.variable for service in SERVICES for port in service.ports if port.variable} - set(HOST_PORT_VARIABLES)
+    )
 )
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
-# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.
+# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest
+# stands on.
 ORDER = ("host", *(word for service in SERVICES for word in service.status), "health", "canary")

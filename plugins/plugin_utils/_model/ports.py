@@ -21,8 +21,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 class OpenPort:
     """A port that a service of one host listens on.
 
-    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts, ``users`` or ``admins``;
-    none means the host itself. ``variable`` is empty where no variable moves it.
+    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts,
+    ``users`` or ``admins``; none means the host itself. ``variable`` is empty where no variable moves it.
     """
 
     number: int | str
@@ -38,7 +38,7 @@ class OpenPort:
 
 
 def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
-    """What holds of a cluster with these ``hosts`` and ``settings``: CONDITIONS, and the names of optional services with a host."""
+    """Which CONDITIONS hold of a cluster of ``hosts`` with ``settings``, and which optional services have a host."""
     hosts = list(hosts)
     own_broker = broker.broker_of(settings).group
     known = {
@@ -49,7 +49,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
         "patroni": sum("metastore" in host.groups for host in hosts) > 1,
         "pgbouncer": settings.pgbouncer,
         "vip": bool(settings.vip),
-        "own_metastore": not metastore.is_external(settings),
+        "managed_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
         "remote_control": broker.broker_of(settings).remote_control,

@@ -15,8 +15,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain im
 class Settings(Plain):
     """The cluster-wide variables ``airflow_<field>`` that the model and the checks of the inventory read.
 
-    What each means, its unit and its default are in the argument specs of the role airflow; a test compares the types. A value
-    has its documented type; whether it makes sense is for the checks. Fields that hold a secret are not shown.
+    What each means, its unit and its default are in the argument specs of the role airflow; a test compares the types.
+    A value has its documented type; whether it makes sense is for the checks. Fields that hold a secret are not shown.
     """
 
     admin_user: str
@@ -93,5 +93,6 @@ class Settings(Plain):
 
     @property
     def options(self) -> dict[str, dict[str, object]]:
-        """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports those."""
+        """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports
+        those."""
         return {section: dict(options) for section, options in self.config.items() if isinstance(options, Mapping)}

@@ -31,7 +31,17 @@ def test_what_the_collection_makes_is_good():
 @pytest.mark.parametrize(
     "value",
     [
-        *("airflow", "guest", "admin", "changeme", "change-me-please", "Airflow123", "password1234!", "AdminAdmin2024", "123456789012"),
+        *(
+            "airflow",
+            "guest",
+            "admin",
+            "changeme",
+            "change-me-please",
+            "Airflow123",
+            "password1234!",
+            "AdminAdmin2024",
+            "123456789012",
+        ),
         *("aaaaaaaaaaaaaaaa", "abababababababab", "rep-pass", "airflow-postgres-password"),
     ],
 )
@@ -80,7 +90,7 @@ def test_what_would_end_a_password_where_it_is_used_is_refused():
             assert codes(**{secret.name: f"correct{character}horse battery staple"}) == ["FD143"]
 
 
-def test_the_place_of_a_bad_fernet_key_is_told():
+def test_the_place_of_a_bad_fernet_key_is_reported():
     (problem,) = secrets.check_secrets({"fernet_key": f"{KEY},bad,{KEY}"}, {"admin_password": "admin"})
     assert "in place 2 of 3" in problem.found
 
