@@ -1,5 +1,4 @@
-"""Write the reference of the inventory, docs/variables.md: groups from the catalogue, variables from the argument
-specs.
+"""Write the reference of the inventory, docs/variables.md: groups from the catalogue, variables from the specs.
 
 `make docs` runs it, a unit test compares.
 """

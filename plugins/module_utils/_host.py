@@ -225,8 +225,9 @@ def releases(root: str) -> dict[str, Any]:
 
 
 def unmanaged_files(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:
-    """Data and configurations of the services in ``groups`` that the roles did not make; ``component_units`` as in
-    ``units``.
+    """Data and configurations of the services in ``groups`` that the roles did not make.
+
+    ``component_units`` is what ``units`` returned.
     """
     found = []
     for group in groups:

@@ -11,11 +11,17 @@ import urllib.request
 import pytest
 from cluster_access import access, wait_until
 
-# What is tried with Flower's URL of the broker, and what it says. TRY = """ import ssl, sys from pathlib import Path
-from urllib.parse import urlsplit from amqp.exceptions import AccessRefused from kombu import Connection url =
-Path("/etc/airflow/secrets/flower_broker_url").read_text() tls = {"ca_certs": "/etc/airflow/secrets/ca.crt",
-"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": urlsplit(url).hostname} with Connection(url, ssl=tls,
-transport_options={"confirm_publish": True}) as connection:
+# What is tried with Flower's URL of the broker, and what it says.
+TRY = """
+import ssl, sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from amqp.exceptions import AccessRefused
+from kombu import Connection
+url = Path("/etc/airflow/secrets/flower_broker_url").read_text()
+tls = {"ca_certs": "/etc/airflow/secrets/ca.crt", "cert_reqs": ssl.CERT_REQUIRED}
+tls["server_hostname"] = urlsplit(url).hostname
+with Connection(url, ssl=tls, transport_options={"confirm_publish": True}) as connection:
     try:
         channel = connection.channel()
         if sys.argv[1] == "send a task":

@@ -18,9 +18,9 @@ class Secret:
 
     ``account`` is the login that it belongs to, which must not be its own password, or ``variable`` the one that names
     it. A value of the user's has none of the characters in ``without``. ``server`` is the service whose managed server
-    has that account: with an external server there is none. ``paired`` accounts exist twice, so that a rotation has the
-    next one ready before the last one goes. ``length`` bounds a value of the user's, in bytes; a password of 12 random
-    characters outlives the cluster.
+    has that account: with an external server there is none. ``paired`` accounts exist twice, so that a rotation has
+    the next one ready before the last one goes. ``length`` bounds a value of the user's, in bytes; a password of 12
+    random characters outlives the cluster.
     """
 
     name: str

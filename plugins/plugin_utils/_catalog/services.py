@@ -507,9 +507,7 @@ SERVICES: tuple[Service, ...] = (
         "airflow-flower",
         hosts="none, or 1 and more",
         optional=True,
-        needs={
-            "remote_control": "Workers cannot be asked anything over Amazon SQS: empty the group, or choose another broker."
-        },
+        needs={"remote_control": "Nothing asks workers over Amazon SQS: empty the group, or choose another broker."},
         ports=(Port("Flower", ("haproxy",), variable="airflow_flower_port"),),
         fronts=(
             Front(
@@ -517,8 +515,7 @@ SERVICES: tuple[Service, ...] = (
                 "airflow_haproxy_flower_port",
                 dict.fromkeys(MAJORS, "/healthcheck"),
                 users=True,
-                # The first has no login. For the others Flower sends the password of the broker to RabbitMQ, without
-                # TLS.
+                # The first has no login. For the others Flower sends its broker password to RabbitMQ without TLS.
                 deny_paths=("/metrics", "/broker", "/api/queues"),
             ),
         ),

@@ -237,9 +237,7 @@ class RabbitMqSeed(Plain):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerRights(Plain):
-    """An account of RabbitMQ that one component of Airflow has, and what it may do: regular expressions of queues and
-    exchanges.
-    """
+    """An account of RabbitMQ that one component of Airflow has. Its rights are regular expressions of names."""
 
     user: str
     """Name of the account."""
@@ -438,9 +436,7 @@ class Unit(Plain):
     unit: str
     """Name of the unit without its suffix."""
     probe: str | None = None
-    """URL on the host itself that answers with status 200 when the service works; for those that the load balancers
-    serve.
-    """
+    """URL on the host itself that answers with status 200 when the service works; for those behind load balancers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,9 +38,7 @@ class OpenPort:
 
 
 def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
-    """What holds of a cluster with these ``hosts`` and ``settings``: CONDITIONS, and the names of optional services
-    with a host.
-    """
+    """Which CONDITIONS hold of a cluster of ``hosts`` with ``settings``, and which optional services have a host."""
     hosts = list(hosts)
     own_broker = broker.broker_of(settings).group
     known = {

@@ -28,8 +28,9 @@ _GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\
 
 
 def check_secrets(given: Mapping[str, str], accounts: Mapping[str, str]) -> list[Problem]:
-    """Problems of the secrets in ``given`` (names without ``airflow_``). ``accounts`` are those that the user names, by
-    secret.
+    """Problems of the secrets in ``given`` (names without ``airflow_``).
+
+    ``accounts`` are those that the user names, by secret.
     """
     problems: list[Problem] = []
     for name, value in given.items():
