@@ -162,7 +162,6 @@ class Firewall:
 
     def apply(self) -> None:
         """Put the rules into force, with a timer that takes them back."""
-        os.makedirs(os.path.dirname(FILE), exist_ok=True)
         _files.write_text(TRIAL, self.rules, 0, 0, 0o600)
         self.run(NFT, "--check", "--file", TRIAL)
         # What is in force now is what the timer brings back. While it runs, that is a trial of an interrupted run, which nobody confirmed.

@@ -208,6 +208,8 @@ def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", e
         user=user,
         group=user,
         extra_groups=[],
+        # As the services' UMask.
+        umask=0o027,
         cwd="/",
         env={**os.environ, **(environment or {})},
     )
