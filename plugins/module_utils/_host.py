@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import glob
+import grp
 import json
 import os
 import pwd
@@ -39,6 +41,8 @@ _POSTGRESQL_DATA = "/var/lib/postgresql/*/main/PG_VERSION"
 # Of Airflow's database: the tables that a statement needs, and the statement.
 _CONTENTS = {"schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"), "token": (_metadata.TABLES, _metadata.ENCRYPTED)}
 _TABLES = sorted({table for tables, _statement in _CONTENTS.values() for table in tables})
+# Names of hosts; from the second one, cloud-init may write the first one at every boot.
+HOSTS_FILES = ("/etc/hosts", "/etc/cloud/templates/hosts.debian.tmpl")
 # Seconds that a command may take.
 _COMMAND_SECONDS = 60
 # Seconds that all look-ups of names together may take.
@@ -138,6 +142,45 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+def account(name: str, uid: int, gid: int) -> dict[str, Any]:
+    """Numbers of the account ``name`` and of the group of that name, None for what does not exist, in a directory service either.
+
+    ``uid_holder`` and ``gid_holder`` are who has the numbers ``uid`` and ``gid``; empty for nobody, and for the number 0, which is any.
+    """
+    found: dict[str, Any] = {"uid": None, "gid": None, "uid_holder": "", "gid_holder": ""}
+    with contextlib.suppress(KeyError):
+        found["uid"] = pwd.getpwnam(name).pw_uid
+    with contextlib.suppress(KeyError):
+        found["gid"] = grp.getgrnam(name).gr_gid
+    with contextlib.suppress(KeyError):
+        found["uid_holder"] = pwd.getpwuid(uid).pw_name if uid else ""
+    with contextlib.suppress(KeyError):
+        found["gid_holder"] = grp.getgrgid(gid).gr_name if gid else ""
+    return found
+
+
+def hidden_processes(name: str, mounts: str) -> str:
+    """The option of /proc in ``mounts``, text of /proc/mounts, that hides other accounts' processes from the account ``name``.
+
+    Empty when there is none, or when the account is in the group that the option ``gid`` excepts.
+    """
+    lines = [line.split() for line in mounts.splitlines()]
+    options = next((fields[3] for fields in reversed(lines) if len(fields) > 3 and fields[1] == "/proc"), "").split(",")
+    given = dict(option.partition("=")[::2] for option in options)
+    if given.get("hidepid", "0") in ("0", "off"):
+        return ""
+    with contextlib.suppress(KeyError, ValueError):
+        group = grp.getgrgid(int(given.get("gid", "0")))
+        if name in group.gr_mem or pwd.getpwnam(name).pw_gid == group.gr_gid:
+            return ""
+    return f"hidepid={given['hidepid']}"
+
+
+def hosts_files(paths: Iterable[str] = HOSTS_FILES) -> dict[str, bool]:
+    """Those of ``paths`` that exist, and whether the roles have written the cluster's hosts into them."""
+    return {path: "# BEGIN flightdeck" in read(path).splitlines() for path in paths if os.path.exists(path)}
+
+
 def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
     """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be seen (else empty, 0)."""
     open_ports: dict[int, dict[str, int]] = {}
@@ -159,18 +202,19 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and the file system, so that two paths on one can be told."""
+    """Free MiB and inodes where ``path`` is or will be, the file system, so that two paths on one can be told, and whether programs run."""
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
     try:
         stat = os.statvfs(existing)
+        noexec = bool(stat.f_flag & os.ST_NOEXEC)
         device = os.stat(existing).st_dev
     except OSError as error:
         return {"error": error.strerror or "cannot be read"}
     # A file system without a fixed number of inodes says 0.
     inodes = stat.f_favail if stat.f_files else -1
-    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device}
+    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device, "noexec": noexec}
 
 
 def resolve(names: Iterable[str]) -> dict[str, list[str]]:

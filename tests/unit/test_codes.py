@@ -33,7 +33,7 @@ from cryptography.fernet import Fernet
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
-from test_preflight import OWN, cluster, looked, taken
+from test_preflight import OWN, PLENTY, cluster, looked, taken
 from test_stores import ALL, MODEL, found
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +153,11 @@ TRIGGERS = {
         Code.FD221: lambda _: preflight.check(found(etcd=ALL), MODEL, OWN)[0],
         Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
         Code.FD224: lambda _: warnings(cluster(), database=None),
+        Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
+        Code.FD238: lambda _: problems(
+            cluster(), disks={path: {**PLENTY, "noexec": True} for path in looked(cluster(), "node1")["preflight"]["disks"]}
+        ),
+        Code.FD237: lambda _: problems(cluster(), hidden_processes="hidepid=2"),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },
     Stage.RUN: {
@@ -175,11 +180,12 @@ REFUSED = {
         },
     },
     "airflow_replaced_host": "db9",
+    "__airflow_extra_groups": ["root", "no-such-group"],
     "__airflow_empty_hosts": [],
     "__metastore_node": {"patroni": {}},
     "__metastore_candidate": "",
 }
-IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188)
+IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD196)
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
     Code.FD163: "molecule/secure/tests/test_secret_rotation.py",

@@ -41,6 +41,7 @@ class Settings(Plain):
     firewall_ssh_ports: tuple[int, ...]
     firewall_ssh_sources: tuple[str, ...]
     firewall_user_sources: tuple[str, ...]
+    gid: int
     haproxy_broker_port: int
     haproxy_execution_api_port: int
     haproxy_https_port: int
@@ -79,6 +80,7 @@ class Settings(Plain):
     sqs_visibility_timeout_seconds: int
     tls: bool
     triggerer_log_port: int
+    uid: int
     url: str
     user: str
     verify_timeout_seconds: int

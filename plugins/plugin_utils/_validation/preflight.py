@@ -102,6 +102,9 @@ def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
+        if any("tty" in error for error in barred.values()):
+            # sudo's requiretty, which Ansible's pipelining does not get on with.
+            remedy = "Add 'Defaults:<account> !requiretty' to sudoers on the hosts, or set ansible_pipelining: false."
         found = f"no look at the host possible ({_first(barred)})"
         problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
@@ -180,13 +183,31 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
             )
         )
     if looked["without_candidate"]:
-        remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
+        remedy = "Correct the name in airflow_system_packages, or add Debian's main archive or a mirror to the apt sources; apt-get update."
         found = f"no candidate for {', '.join(looked['without_candidate'])}"
         problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
     if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
         problems.append(Problem(Code.FD217, "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
-    return problems + _check_downgrade(looked["releases"], cluster)
+    return problems + _check_account(looked, cluster) + _check_downgrade(looked["releases"], cluster)
+
+
+def _check_account(looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+    """The account of Airflow has the numbers that it shall have, nobody else has them, and it sees the processes of its services."""
+    there, problems = looked["account"], []
+    kinds = (("airflow_uid", "account", cluster.uid, "uid"), ("airflow_gid", "group", cluster.gid, "gid"))
+    for variable, kind, number, key in kinds if there else ():
+        where, expected = f"{kind} {cluster.account}", f"number {number} ({variable})"
+        if number and there[key] not in (None, number):
+            remedy = f"Set {variable}: {there[key]}; or stop Airflow, change the number of the {kind} and the owner of its files."
+            problems.append(Problem(Code.FD236, where, f"number {there[key]}", expected, remedy))
+        elif number and there[key] is None and there[f"{key}_holder"]:
+            remedy = f"Set {variable} to a number that is free on all hosts."
+            problems.append(Problem(Code.FD236, where, f"{number} taken by {there[f'{key}_holder']}", expected, remedy))
+    if looked["hidden_processes"]:
+        remedy = f"Mount it without, or with gid= of a group that has the account {cluster.account}: its health checks see no process else."
+        problems.append(Problem(Code.FD237, "mount of /proc", looked["hidden_processes"], "processes that the account sees", remedy))
+    return problems
 
 
 def _foreign_remedy(node: Node) -> str:
@@ -270,6 +291,9 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."
             problems.append(Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+        elif path == root and disk["noexec"]:
+            remedy = "Mount it without noexec, or set airflow_root to a directory elsewhere. /tmp, /var/tmp and homes may have noexec."
+            problems.append(Problem(Code.FD238, f"file system of {path}", "noexec", "one that runs the programs of the release", remedy))
         elif 0 <= disk["free_inodes"] < INODES:
             problems.append(
                 Problem(Code.FD205, f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")

@@ -150,10 +150,16 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if archive.exists():
             return
+        # A package that is built may run programs of its own there, and /tmp is often mounted with noexec.
+        scratch = HERE / "tmp"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
         if not (target / "release.json").exists():
             shutil.rmtree(target, ignore_errors=True)
             build(target, version)
         pack(target, archive)
+        shutil.rmtree(scratch)
 
 
 if __name__ == "__main__":
