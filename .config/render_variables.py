@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ Made from the roles' `meta/argument_specs.yml` by `make docs`. Which variables m
 hosts: [inventory](inventory.md). The others belong into `group_vars/all`. Secrets without a default
 are made on the first run.
 
+The column *change* says what another value does to a cluster that runs, in one word or in a
+sentence:
+
 """
 ARGUMENTS = """
 ## Arguments of playbooks
@@ -25,6 +29,8 @@ inventory.
 
 """
 COLUMNS = "| variable | type | default | meaning |\n|---|---|---|---|\n"
+SETTINGS = "| variable | type | default | meaning | change |\n|---|---|---|---|---|\n"
+EFFECTS = ROOT / ".config" / "effects.yml"
 
 
 def cell(text: str) -> str:
@@ -53,8 +59,12 @@ def render() -> str:
     for entry_points in specs:
         for entry_point in entry_points.values():
             every = {**entry_point["options"], **every}
-    settings = "".join(row(name, option) for name, option in specs[0]["cluster"]["options"].items())
-    return HEAD + COLUMNS + settings + ARGUMENTS + COLUMNS + "".join(row(name, every[name]) for name in names)
+    effects = yaml.safe_load(EFFECTS.read_text(encoding="utf-8"))
+    legend = "".join(f"{textwrap.fill(f'- *{word}*: {text}.', 100, subsequent_indent='  ')}\n" for word, text in effects["effects"].items())
+    settings = "".join(
+        f"{row(name, option).rstrip()} {effects['variables'][name]} |\n" for name, option in specs[0]["cluster"]["options"].items()
+    )
+    return HEAD + legend + "\n" + SETTINGS + settings + ARGUMENTS + COLUMNS + "".join(row(name, every[name]) for name in names)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ _DROP_IN = {
     "redis": "/etc/systemd/system/redis-server.service.d/airflow.conf",
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
+# Services that a setting switches on and off.
+_SWITCHED = ("keepalived", "pgbouncer")
 _UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
 _SECRETS_DIR = "/etc/airflow/secrets"
 # Data of members; those of Debian's own etcd are elsewhere.
@@ -176,6 +178,11 @@ def hidden_processes(name: str, mounts: str) -> str:
     return f"hidepid={given['hidepid']}"
 
 
+def switched_services(directory: str = _systemd.UNIT_DIR) -> list[str]:
+    """Those services of this host that a setting switches on and off, as the roles left them."""
+    return [name for name in _SWITCHED if os.path.exists(f"{directory}/{name}.service.d/airflow.conf")]
+
+
 def hosts_files(paths: Iterable[str] = HOSTS_FILES) -> dict[str, bool]:
     """Those of ``paths`` that exist, and whether the roles have written the cluster's hosts into them."""
     return {path: "# BEGIN flightdeck" in read(path).splitlines() for path in paths if os.path.exists(path)}
@@ -202,19 +209,23 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, the file system, so that two paths on one can be told, and whether programs run."""
+    """Free MiB and inodes where ``path`` is or will be, the file system, so that two paths on one can be told, and whether programs run.
+
+    ``owner`` is that of ``path`` itself; empty when it does not exist.
+    """
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
     try:
         stat = os.statvfs(existing)
+        owner = user_name(os.stat(existing).st_uid) if existing == path else ""
         noexec = bool(stat.f_flag & os.ST_NOEXEC)
         device = os.stat(existing).st_dev
     except OSError as error:
         return {"error": error.strerror or "cannot be read"}
     # A file system without a fixed number of inodes says 0.
     inodes = stat.f_favail if stat.f_files else -1
-    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device, "noexec": noexec}
+    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device, "noexec": noexec, "owner": owner}
 
 
 def resolve(names: Iterable[str]) -> dict[str, list[str]]:

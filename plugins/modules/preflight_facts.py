@@ -123,6 +123,7 @@ ansible_facts:
     - flightdeck_files, the paths of the components' secrets and of the programs of their modes.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
+    - flightdeck_switched_services, which of keepalived and pgbouncer the roles have set up on the host.
     - flightdeck_hosts_files, by file with names of hosts, whether the roles have written the cluster's into it.
   type: dict
   returned: when the module ran
@@ -137,7 +138,7 @@ preflight:
     root: {description: Whether the module ran as root., type: bool}
     systemd: {description: Whether systemd runs the host., type: bool}
     identity: {description: A text that no other host has., type: str}
-    disks: {description: "By directory, free MiB and inodes, the file system, and whether it runs no programs (noexec).", type: dict}
+    disks: {description: "By directory, free MiB and inodes, the file system, its owner, and noexec.", type: dict}
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
@@ -229,6 +230,7 @@ def main() -> None:
         "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "flightdeck_account": {"user": account.get("uid") is not None, "group": account.get("gid") is not None},
+        "flightdeck_switched_services": _host.switched_services(),
         "flightdeck_hosts_files": _host.hosts_files(),
     }
     preflight = {

@@ -44,6 +44,11 @@ def sources(*patterns):
     return {path: path.read_text() for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.is_file()}
 
 
+def everywhere(**changes):
+    """What is found of every directory of a host that has nothing wrong but ``changes``."""
+    return {path: {**PLENTY, **changes} for path in looked(cluster(), "node1")["preflight"]["disks"]}
+
+
 def test_the_table_in_the_docs_is_the_enumeration():
     command = [sys.executable, "-c", "import runpy; print(runpy.run_path('.config/render_codes.py')['render'](), end='')"]
     rendered = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
@@ -154,9 +159,8 @@ TRIGGERS = {
         Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
         Code.FD224: lambda _: warnings(cluster(), database=None),
         Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
-        Code.FD238: lambda _: problems(
-            cluster(), disks={path: {**PLENTY, "noexec": True} for path in looked(cluster(), "node1")["preflight"]["disks"]}
-        ),
+        Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
+        Code.FD238: lambda _: problems(cluster(), disks=everywhere(noexec=True)),
         Code.FD237: lambda _: problems(cluster(), hidden_processes="hidepid=2"),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },

@@ -507,3 +507,9 @@ class Code(StrEnum):
         "without it, or another `airflow_root`",
         Stage.PREFLIGHT,
     )
+    FD239 = (
+        auto(),
+        "`airflow_home` or `airflow_log_dir` belongs to another account than `airflow_user`",
+        "the former `airflow_user`, or another owner: [hosts](hosts.md#the-account-of-airflow)",
+        Stage.PREFLIGHT,
+    )

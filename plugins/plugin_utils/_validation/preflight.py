@@ -204,6 +204,13 @@ def _check_account(looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]
         elif number and there[key] is None and there[f"{key}_holder"]:
             remedy = f"Set {variable} to a number that is free on all hosts."
             problems.append(Problem(Code.FD236, where, f"{number} taken by {there[f'{key}_holder']}", expected, remedy))
+    for path in (cluster.directories.home, cluster.directories.log_dir) if there else ():
+        owner = looked["disks"].get(path, {}).get("owner", "")
+        if owner not in ("", "root", cluster.account, str(cluster.uid)):
+            remedy = (
+                "Set airflow_user to the account that had Airflow before; or stop Airflow, and give the directory and all in it to the new."
+            )
+            problems.append(Problem(Code.FD239, f"owner of {path}", owner, f"{cluster.account} (airflow_user), or root", remedy))
     if looked["hidden_processes"]:
         remedy = f"Mount it without, or with gid= of a group that has the account {cluster.account}: its health checks see no process else."
         problems.append(Problem(Code.FD237, "mount of /proc", looked["hidden_processes"], "processes that the account sees", remedy))

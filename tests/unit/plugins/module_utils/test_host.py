@@ -284,3 +284,10 @@ def test_files_with_names_of_hosts(tmp_path):
     (tmp_path / "template").write_text("## template:jinja\n")
     paths = [str(tmp_path / name) for name in ("hosts", "template", "missing")]
     assert _host.hosts_files(paths) == {paths[0]: True, paths[1]: False}
+
+
+def test_services_that_a_setting_switches_on_and_off(tmp_path):
+    for name in ("pgbouncer", "haproxy"):
+        (tmp_path / f"{name}.service.d").mkdir()
+        (tmp_path / f"{name}.service.d/airflow.conf").write_text("")
+    assert _host.switched_services(str(tmp_path)) == ["pgbouncer"]

@@ -20,7 +20,7 @@ from test_cluster import VIP, available, defaults, reference, single
 
 MODE = MODES[0]
 OWN = digests.cluster_mark("airflow", "a key")
-PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1, "noexec": False}
+PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1, "noexec": False, "owner": ""}
 
 
 def cluster(hosts=None, **changes):
@@ -200,6 +200,25 @@ def test_only_the_releases_need_a_file_system_that_runs_programs():
     changed["/opt/airflow"]["noexec"] = True
     (problem,) = check(cluster(), node1={"disks": changed})
     assert (problem.code, problem.where) == ("FD238", "file system of /opt/airflow of host node1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "owner", "good"),
+    [
+        ({}, "airflow", True),
+        ({}, "root", True),
+        ({"airflow_uid": 20001}, "20001", True),
+        ({}, "20001", False),
+        ({"airflow_user": "svc-airflow"}, "airflow", False),
+    ],
+)
+def test_the_directories_of_another_account_are_not_taken_over(settings, owner, good):
+    disks = looked(cluster(), "node1")["preflight"]["disks"]
+    changed = {path: {**disk, "owner": owner if path == "/var/lib/airflow" else ""} for path, disk in disks.items()}
+    problems = check(cluster(**settings), node1={"disks": changed})
+    assert [(problem.code, problem.where) for problem in problems] == (
+        [] if good else [("FD239", "owner of /var/lib/airflow of host node1")]
+    )
 
 
 @pytest.mark.parametrize(
