@@ -1,4 +1,7 @@
-"""Write the reference of all variables, docs/variables.md, from the argument specs. `make docs` runs it, a unit test compares."""
+"""Write the reference of all variables, docs/variables.md, from the argument specs.
+
+`make docs` runs it, a unit test compares.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ def cell(text: str) -> str:
 
 def row(name: str, option: dict[str, Any]) -> str:
     """A line of the table."""
-    default = f"`{json.dumps(option['default'])}`" if "default" in option else ("made once" if option.get("no_log") else "")
+    default = (
+        f"`{json.dumps(option['default'])}`" if "default" in option else ("made once" if option.get("no_log") else "")
+    )
     choices = f" One of {', '.join(option['choices'])}." if "choices" in option else ""
     return f"| `{name}` | {option['type']} | {cell(default)} | {cell(option['description'])}{choices} |\n"
 
@@ -60,11 +65,24 @@ def render() -> str:
         for entry_point in entry_points.values():
             every = {**entry_point["options"], **every}
     effects = yaml.safe_load(EFFECTS.read_text(encoding="utf-8"))
-    legend = "".join(f"{textwrap.fill(f'- *{word}*: {text}.', 100, subsequent_indent='  ')}\n" for word, text in effects["effects"].items())
-    settings = "".join(
-        f"{row(name, option).rstrip()} {effects['variables'][name]} |\n" for name, option in specs[0]["cluster"]["options"].items()
+    legend = "".join(
+        f"{textwrap.fill(f'- *{word}*: {text}.', 100, subsequent_indent='  ')}\n"
+        for word, text in effects["effects"].items()
     )
-    return HEAD + legend + "\n" + SETTINGS + settings + ARGUMENTS + COLUMNS + "".join(row(name, every[name]) for name in names)
+    settings = "".join(
+        f"{row(name, option).rstrip()} {effects['variables'][name]} |\n"
+        for name, option in specs[0]["cluster"]["options"].items()
+    )
+    return (
+        HEAD
+        + legend
+        + "\n"
+        + SETTINGS
+        + settings
+        + ARGUMENTS
+        + COLUMNS
+        + "".join(row(name, every[name]) for name in names)
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,10 @@ _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
 _POSTGRESQL_DATA = "/var/lib/postgresql/*/main/PG_VERSION"
 # Of Airflow's database: the tables that a statement needs, and the statement.
-_CONTENTS = {"schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"), "token": (_metadata.TABLES, _metadata.ENCRYPTED)}
+_CONTENTS = {
+    "schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"),
+    "token": (_metadata.TABLES, _metadata.ENCRYPTED),
+}
 _TABLES = sorted({table for tables, _statement in _CONTENTS.values() for table in tables})
 # Names of hosts; from the second one, cloud-init may write the first one at every boot.
 HOSTS_FILES = ("/etc/hosts", "/etc/cloud/templates/hosts.debian.tmpl")
@@ -97,7 +100,8 @@ def parse_memory_mb(text: str) -> int:
 
 
 def parse_listeners(text: str) -> dict[int, dict[str, int]]:
-    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp or tcp6."""
+    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp
+    or tcp6."""
     ports: dict[int, dict[str, int]] = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -145,9 +149,9 @@ def user_name(uid: int) -> str:
 
 
 def account(name: str, uid: int, gid: int) -> dict[str, Any]:
-    """Numbers of the account ``name`` and of the group of that name, None for what does not exist, in a directory service either.
+    """Numbers of the account ``name`` and of the group of that name, local or of a directory service; None without one.
 
-    ``uid_holder`` and ``gid_holder`` are who has the numbers ``uid`` and ``gid``; empty for nobody, and for the number 0, which is any.
+    ``uid_holder`` and ``gid_holder`` are who has the numbers ``uid`` and ``gid``; empty when a number is free or 0.
     """
     found: dict[str, Any] = {"uid": None, "gid": None, "uid_holder": "", "gid_holder": ""}
     with contextlib.suppress(KeyError):
@@ -162,7 +166,7 @@ def account(name: str, uid: int, gid: int) -> dict[str, Any]:
 
 
 def hidden_processes(name: str, mounts: str) -> str:
-    """The option of /proc in ``mounts``, text of /proc/mounts, that hides other accounts' processes from the account ``name``.
+    """The option of /proc in ``mounts``, text of /proc/mounts, that hides processes from the account ``name``.
 
     Empty when there is none, or when the account is in the group that the option ``gid`` excepts.
     """
@@ -189,7 +193,8 @@ def hosts_files(paths: Iterable[str] = HOSTS_FILES) -> dict[str, bool]:
 
 
 def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
-    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be seen (else empty, 0)."""
+    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be
+    seen (else empty, 0)."""
     open_ports: dict[int, dict[str, int]] = {}
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         for port, inodes in parse_listeners(read(name)).items():
@@ -209,7 +214,8 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, the file system, so that two paths on one can be told, and whether programs run.
+    """Free MiB and inodes where ``path`` is or will be, its file system, so that two paths on one are recognised, and
+    whether it runs no programs.
 
     ``owner`` is that of ``path`` itself; empty when it does not exist.
     """
@@ -225,7 +231,13 @@ def space(path: str) -> dict[str, Any]:
         return {"error": error.strerror or "cannot be read"}
     # A file system without a fixed number of inodes says 0.
     inodes = stat.f_favail if stat.f_files else -1
-    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device, "noexec": noexec, "owner": owner}
+    return {
+        "free_mb": stat.f_bavail * stat.f_frsize // 1024**2,
+        "free_inodes": inodes,
+        "device": device,
+        "noexec": noexec,
+        "owner": owner,
+    }
 
 
 def resolve(names: Iterable[str]) -> dict[str, list[str]]:
@@ -234,7 +246,9 @@ def resolve(names: Iterable[str]) -> dict[str, list[str]]:
 
     def ask(name: str) -> None:
         try:
-            found[name] = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+            found[name] = sorted(
+                {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+            )
         except OSError:
             found[name] = []
 
@@ -272,7 +286,7 @@ def releases(root: str) -> dict[str, Any]:
     }
 
 
-def foreign(groups: Iterable[str]) -> list[str]:
+def unmanaged_files(groups: Iterable[str]) -> list[str]:
     """Data and configurations of the services in ``groups`` that the roles did not make."""
     found = []
     for group in groups:
@@ -288,7 +302,9 @@ def foreign(groups: Iterable[str]) -> list[str]:
             found += [path for path in glob.glob(f"{_MNESIA}/*") if os.path.isdir(path)]
         elif group == "redis":
             found += glob.glob("/var/lib/redis/*")
-        elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
+        elif group == "haproxy" and re.search(
+            r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE
+        ):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
         found += [path for path, ours in units().items() if not ours]
@@ -307,13 +323,19 @@ def processors() -> int:
 
 
 def run(*command: str, codes: Iterable[int] = (0,)) -> str | None:
-    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the exit ``codes``.
+    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the
+    exit ``codes``.
 
     None is no answer, which is another thing than an empty one: the caller decides what follows from it.
     """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_COMMAND_SECONDS, env={**os.environ, "LC_ALL": "C"}
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_SECONDS,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -326,17 +348,20 @@ def postgresql_data(pattern: str = _POSTGRESQL_DATA) -> bool:
 
 
 def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, str] | None:
-    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that is encrypted in it.
+    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that
+    is encrypted in it.
 
-    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or before the first
-    migration. None when there are data and the server on ``port`` does not answer.
+    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or
+    before the first migration. None when there are data and the server on ``port`` does not answer.
     """
     if not postgresql_data(data):
         return {}
     databases = _query("postgres", port, "SELECT datname FROM pg_database")
     if databases is None or name not in databases:
         return None if databases is None else {}
-    tables = _query(name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL")
+    tables = _query(
+        name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL"
+    )
     if tables is None:
         return None
     found: dict[str, str] = {}
@@ -351,17 +376,19 @@ def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, st
 
 
 def _query(name: str, port: int, statement: str) -> list[str] | None:
-    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an answer."""
+    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an
+    answer."""
     command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--username=postgres"]
     said = run(*command, "--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", f"--command={statement}")
     return None if said is None else said.splitlines()
 
 
 def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
-    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it does not answer.
+    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it
+    does not answer.
 
-    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first start of all,
-    answers its peers only.
+    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first
+    start of all, answers its peers only.
     """
     if not glob.glob(wal):
         return {"data": False, "members": []}
@@ -374,7 +401,8 @@ def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]
 
 
 def rabbitmq(node: str, directory: str = _MNESIA) -> dict[str, Any]:
-    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it cannot be read.
+    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it
+    cannot be read.
 
     A node that was refused by the others has written no schema.
     """

@@ -10,8 +10,8 @@ module: release
 short_description: Activate an Airflow release
 version_added: 0.1.0
 description:
-  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first when
-    O(archive) is given; a release that was unpacked halfway is never seen.
+  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first
+    when O(archive) is given; a release that was unpacked halfway is never seen.
   - Without O(archive), a release that is not there is no error. RV(installed) tells.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
@@ -88,7 +88,9 @@ def superfluous(releases: str, keep: int, stay: set[str]) -> list[str]:
         present,
         key=lambda name: (
             name in stay,
-            os.stat(os.path.join(releases, name, MARK)).st_mtime if os.path.exists(os.path.join(releases, name, MARK)) else 0.0,
+            os.stat(os.path.join(releases, name, MARK)).st_mtime
+            if os.path.exists(os.path.join(releases, name, MARK))
+            else 0.0,
         ),
         reverse=True,
     )

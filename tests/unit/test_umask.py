@@ -1,4 +1,4 @@
-"""What the collection creates has the modes that it decides, whatever the umask of the login, of sudo or of the controller is."""
+"""What the collection creates has the modes that it decides, under every umask of login, sudo and controller."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def umask(request):
 
 def modes(root: Path) -> dict[str, int]:
     """Modes by path of what lies below ``root``, without the links."""
-    return {str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*") if not path.is_symlink()}
+    return {
+        str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode)
+        for path in root.rglob("*")
+        if not path.is_symlink()
+    }
 
 
 def installed(folder: Path) -> Path:
@@ -49,7 +53,14 @@ def installed(folder: Path) -> Path:
     return target
 
 
-RELEASE = {"bin": 0o755, "bin/airflow": 0o755, "lib": 0o755, "lib/airflow": 0o755, "lib/airflow/__init__.py": 0o644, "release.json": 0o644}
+RELEASE = {
+    "bin": 0o755,
+    "bin/airflow": 0o755,
+    "lib": 0o755,
+    "lib/airflow": 0o755,
+    "lib/airflow/__init__.py": 0o644,
+    "release.json": 0o644,
+}
 
 
 def build(folder: Path) -> Path:
@@ -75,17 +86,28 @@ def test_every_account_runs_a_release_and_root_alone_writes_it(tmp_path, capsys)
         release.main()
     assert json.loads(capsys.readouterr().out)["installed"]
     assert modes(other / "releases" / NAME) == RELEASE
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (other, other / "releases", other / "releases" / NAME)] == [0o755] * 3
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (other, other / "releases", other / "releases" / NAME)] == [
+        0o755
+    ] * 3
 
 
 def test_the_directories_above_a_file_are_open_to_all(tmp_path):
     owner, group = _files.attributes("/proc/self").split()[0].split(":")
     change = _files.Change()
     _files.ensure_directory(
-        {"path": str(tmp_path / "srv/data/airflow"), "mode": "0750", "owner": owner, "group": group}, change, check=False
+        {"path": str(tmp_path / "srv/data/airflow"), "mode": "0750", "owner": owner, "group": group},
+        change,
+        check=False,
     )
     _files.write_text(str(tmp_path / "etc/a/b.conf"), "one\n", os.geteuid(), os.getegid(), 0o640)
-    wanted = {"srv": 0o755, "srv/data": 0o755, "srv/data/airflow": 0o750, "etc": 0o755, "etc/a": 0o755, "etc/a/b.conf": 0o640}
+    wanted = {
+        "srv": 0o755,
+        "srv/data": 0o755,
+        "srv/data/airflow": 0o750,
+        "etc": 0o755,
+        "etc/a": 0o755,
+        "etc/a/b.conf": 0o640,
+    }
     assert modes(tmp_path) == wanted
 
 
@@ -137,7 +159,9 @@ def test_secrets_are_for_the_user_and_the_certificate_is_for_all(tmp_path):
         ".airflow_authority.crt": 0o644,
         "keys/of/the/cluster/certificates.yml": 0o600,
     }
-    assert {path: mode for path, mode in made.items() if path.endswith((".gitignore", "keys", "of", "the", "cluster"))} == {
+    assert {
+        path: mode for path, mode in made.items() if path.endswith((".gitignore", "keys", "of", "the", "cluster"))
+    } == {
         "group_vars/all/.gitignore": 0o644,
         "keys": 0o755,
         "keys/of": 0o755,

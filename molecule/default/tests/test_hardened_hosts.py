@@ -1,4 +1,4 @@
-"""What the collection creates on hardened hosts has the modes that it decides, and services find each other without DNS."""
+"""On hardened hosts, modes are those that the collection decides, and services find each other without DNS."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def test_cloud_init_would_keep_the_names(cluster, host_named):
         host = host_named(name)
         for path in ("/etc/hosts", "/etc/cloud/templates/hosts.debian.tmpl"):
             lines = host.check_output("cat %s", path).splitlines()
-            assert {f"{each['address']} {each['name']}" for each in cluster.model["hosts_entries"]} <= set(lines), (name, path)
+            assert {f"{each['address']} {each['name']}" for each in cluster.model["hosts_entries"]} <= set(lines), (
+                name,
+                path,
+            )
         assert stat.S_IMODE(host.file("/etc/hosts").mode) == 0o644
 
 

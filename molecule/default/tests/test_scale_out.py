@@ -35,7 +35,8 @@ def play(playbook, *arguments):
 def processes(cluster, host_named):
     """Main process of every service of ours on every host."""
     units = (
-        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy rabbitmq-server postgresql@*"
+        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy "
+        "rabbitmq-server postgresql@*"
     )
     show = "systemctl show --property=Id,MainPID " + " ".join(f"'{unit}.service'" for unit in units.split())
     return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
@@ -47,8 +48,16 @@ def check_processes(before, cluster, host_named):
     ended = {}
     for name in before:
         if before[name] != after[name]:
-            restarts = host_named(name).run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'").stdout
-            services = host_named(name).run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'").stdout
+            restarts = (
+                host_named(name)
+                .run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'")
+                .stdout
+            )
+            services = (
+                host_named(name)
+                .run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'")
+                .stdout
+            )
             ended[name] = f"{before[name]}\n{after[name]}\n{restarts}\n{services}"
     assert not ended, "\n".join(ended.values())
 
@@ -81,9 +90,15 @@ def test_the_others_learn_the_name_and_no_more(cluster, host_named):
     # The task about the hosts file leaves an empty line.
     assert len(lines) - len(everything) <= MOST_LINES + 1, output
     end = "\n".join(lines[-12 - len(everything) :])
-    assert f"UI        {cluster.url}\n" in end and f"login     {cluster.user}\n" in end and "password  airflow_admin_password, in " in end
+    assert (
+        f"UI        {cluster.url}\n" in end
+        and f"login     {cluster.user}\n" in end
+        and "password  airflow_admin_password, in " in end
+    )
     assert cluster.password not in output
-    assert {host: changed for host, (_ok, changed) in everything.items() if changed} == dict.fromkeys(cluster.model["nodes"], 1)
+    assert {host: changed for host, (_ok, changed) in everything.items() if changed} == dict.fromkeys(
+        cluster.model["nodes"], 1
+    )
     check_processes(before, cluster, host_named)
 
 
@@ -110,7 +125,8 @@ def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
     play("playbooks/stop.yml", "--limit", "worker3")
     subprocess.run(["docker", "rm", "--force", "--volumes", "fd-default-worker3"], check=True, capture_output=True)
     without = recap(ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=600))
-    # All forget its name, the load balancer's firewall does not admit it any more, the components' units and secrets go; that is all.
+    # All forget its name, the load balancer's firewall does not admit it any more, the components' units and secrets
+    # go; that is all.
     expected = {host: 1 + {"lb1": 1, **dict.fromkeys(HAD, 2)}.get(host, 0) for host in cluster.model["nodes"]}
     assert {host: changed for host, (_ok, changed) in without.items() if changed} == expected
     check_processes(before, cluster, host_named)

@@ -18,12 +18,23 @@ ROOT = Path(__file__).parents[3]
 DOCUMENT = yaml.safe_load((ROOT / ".config/effects.yml").read_text())
 EFFECTS: dict[str, str] = DOCUMENT["variables"]
 OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
-GROUPS = {"lb1": ("haproxy",), "master1": MASTER, "worker1": ("worker",), "db1": ("metastore",), "mq1": ("rabbitmq",), "redis1": ("redis",)}
+GROUPS = {
+    "lb1": ("haproxy",),
+    "master1": MASTER,
+    "worker1": ("worker",),
+    "db1": ("metastore",),
+    "mq1": ("rabbitmq",),
+    "redis1": ("redis",),
+}
 
 # Another value than the default, and what the variable needs besides to be read at all.
 SINGLETON = {"airflow_scheduler_mode": "singleton"}
 REDIS = {"airflow_broker": "redis"}
-SQS = {"airflow_broker": "sqs", "airflow_sqs_region": "eu-west-1", "airflow_sqs_queues": {"default": "https://sqs.example.org/1/a"}}
+SQS = {
+    "airflow_broker": "sqs",
+    "airflow_sqs_region": "eu-west-1",
+    "airflow_sqs_queues": {"default": "https://sqs.example.org/1/a"},
+}
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db.example.org:5432/airflow"}
 URL = "amqps://a:b@mq.example.org:5671/x"
 CHANGES: dict[str, tuple[object, dict[str, object]]] = {
@@ -61,7 +72,8 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_pgbouncer_port": (6433, {"airflow_pgbouncer": True}),
     "airflow_worker_queues": (["gpu"], {}),
 }
-# What reads them is no part of a process's settings: the digest of the release, a secret file, or the certificate of the web.
+# What reads them is no part of a process's settings: the digest of the release, a secret file, or the certificate of
+# the web.
 ELSEWHERE = {"airflow_extra_packages", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
 # Secrets of external services, which the user gives.
 GIVEN = {"airflow_metastore_url", "airflow_metastore_owner_url", "airflow_result_backend_url", "airflow_metastore_ca"}
@@ -113,13 +125,17 @@ def processes(values):
     for component in services.COMPONENTS:
         name = "worker1" if component == "worker" else "master1"
         known = {**variables(values["airflow_version"], name, component), **values, "airflow_cluster": built}
-        known["airflow_secrets"] |= {name.removeprefix("airflow_"): value for name, value in values.items() if name in GIVEN and value}
+        known["airflow_secrets"] |= {
+            name.removeprefix("airflow_"): value for name, value in values.items() if name in GIVEN and value
+        }
         described = render(f"{{{{ __{component}_component }}}}", known)
         texts = []
         for instance in described["instances"]:
             own = {**known, "airflow_component": described, "__airflow_unit": instance}
             text = render(UNIT_TEMPLATE, own)
-            texts.append((_systemd.process_settings(text, ["BindReadOnlyPaths=/etc/airflow/nothing:"]), render(digest, own)))
+            texts.append(
+                (_systemd.process_settings(text, ["BindReadOnlyPaths=/etc/airflow/nothing:"]), render(digest, own))
+            )
         found[component] = texts
     return built, found
 
@@ -129,7 +145,9 @@ def interface(**changes):
     values = {}
     for path in sorted((ROLE / "defaults/main").glob("*.yml")):
         values.update(load(path))
-    files = dict.fromkeys(("airflow_secrets_file", "airflow_certificates_file", "airflow_authority_file"), "/inventory/file")
+    files = dict.fromkeys(
+        ("airflow_secrets_file", "airflow_certificates_file", "airflow_authority_file"), "/inventory/file"
+    )
     return {**values, **files, "airflow_release_cache": "/cache", **changes}
 
 
@@ -147,7 +165,9 @@ def test_every_variable_says_what_its_change_does():
 
 
 SHOWN = sorted(
-    name for name, effect in EFFECTS.items() if effect in ("restart", "service", "apply", "run", "build") and name not in SECRET_FILES
+    name
+    for name, effect in EFFECTS.items()
+    if effect in ("restart", "service", "apply", "run", "build") and name not in SECRET_FILES
 )
 
 
