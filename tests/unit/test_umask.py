@@ -117,7 +117,7 @@ def test_the_dags_are_for_their_group_alone(tmp_path):
     (source / "team/a.py").write_text("a = 1\n")
     tree = dag_archive.scan(str(source))
     dag_archive.pack(tree, str(tmp_path / "archive"))
-    store = _dags.Store(str(tmp_path / "srv/dags"), grp.getgrgid(os.getegid()).gr_name)
+    store = _dags.Revisions(str(tmp_path / "srv/dags"), grp.getgrgid(os.getegid()).gr_name)
     store.apply(tree.digest(), archive=str(tmp_path / "archive"), keep=3, check=False, want_manifest=False)
     assert modes(tmp_path / "srv") == {
         "dags": 0o750,
@@ -156,7 +156,7 @@ def test_secrets_are_for_the_user_and_the_certificate_is_for_all(tmp_path):
     made = {path: mode for path, mode in modes(inventory).items() if path not in before}
     assert {path: mode for path, mode in made.items() if "airflow_" in path or "certificates" in path} == {
         "group_vars/all/airflow_secrets.yml": 0o600,
-        ".airflow_authority.crt": 0o644,
+        ".airflow_ca.crt": 0o644,
         "keys/of/the/cluster/certificates.yml": 0o600,
     }
     assert {
@@ -170,6 +170,6 @@ def test_secrets_are_for_the_user_and_the_certificate_is_for_all(tmp_path):
         "keys/of/the/cluster/.gitignore": 0o644,
     }
     # One that an earlier run left open to all.
-    (inventory / ".airflow_authority.crt").chmod(0o666)
+    (inventory / ".airflow_ca.crt").chmod(0o666)
     model(inventory)
-    assert stat.S_IMODE((inventory / ".airflow_authority.crt").stat().st_mode) == 0o644
+    assert stat.S_IMODE((inventory / ".airflow_ca.crt").stat().st_mode) == 0o644

@@ -26,7 +26,7 @@ def test_every_account_reads_a_release_and_root_alone_writes_it(member, host_nam
     host = host_named(member)
     for place in PLACES:
         assert host.check_output(f"find {place} -xdev '!' -type l {WRONG} -print -quit") == "", place
-    host.check_output("runuser -u nobody -- /opt/airflow/current/bin/python -c 'import celery, sqlalchemy'")
+    host.check_output("runuser -u daemon -- /opt/airflow/current/bin/python -c 'import celery, sqlalchemy'")
 
 
 def test_directories_above_what_the_roles_write_are_open(cluster, host_named):

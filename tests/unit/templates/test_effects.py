@@ -145,9 +145,7 @@ def interface(**changes):
     values = {}
     for path in sorted((ROLE / "defaults/main").glob("*.yml")):
         values.update(load(path))
-    files = dict.fromkeys(
-        ("airflow_secrets_file", "airflow_certificates_file", "airflow_authority_file"), "/inventory/file"
-    )
+    files = dict.fromkeys(("airflow_secrets_file", "airflow_certificates_file", "airflow_ca_file"), "/inventory/file")
     return {**values, **files, "airflow_release_cache": "/cache", **changes}
 
 

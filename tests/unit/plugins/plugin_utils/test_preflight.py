@@ -237,7 +237,7 @@ def test_only_the_releases_need_a_file_system_that_runs_programs():
 def test_the_directories_of_another_account_are_not_taken_over(settings, owner, good):
     disks = looked(cluster(), "node1")["preflight"]["disks"]
     changed = {path: {**disk, "owner": owner if path == "/var/lib/airflow" else ""} for path, disk in disks.items()}
-    problems = check(cluster(**settings), node1={"disks": changed})
+    problems = check(cluster(**settings), node1={"disks": changed, "account": NONE})
     assert [(problem.code, problem.where) for problem in problems] == (
         [] if good else [("FD239", "owner of /var/lib/airflow of host node1")]
     )
@@ -250,7 +250,7 @@ def test_the_directories_of_another_account_are_not_taken_over(settings, owner, 
         ("sudo: a password is required", "ansible_become"),
     ],
 )
-def test_a_host_where_ansible_is_not_root_is_told_what_helps(error, remedy):
+def test_the_remedy_fits_the_reason_why_ansible_is_not_root(error, remedy):
     facts = {name: looked(cluster(), name) for name in cluster().nodes}
     facts["node1"]["preflight"] = {"unreachable": False, "error": error}
     (problem,) = preflight.check(facts, cluster(), OWN)[0]
