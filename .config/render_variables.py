@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import json
-import runpy
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 
 ROOT = Path(__file__).parents[1]
-CATALOGUE = ROOT / "plugins/plugin_utils/_catalog/services.py"
+
+_AnsibleCollectionFinder(paths=[str(ROOT / ".collections")])._install()
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES
+
 TARGET = ROOT / "docs" / "variables.md"
 HEAD = """# Groups and variables
 
@@ -31,6 +36,9 @@ VARIABLES = """
 Which variables may differ between hosts: [inventory](inventory.md). The others belong into
 `group_vars/all`. Secrets without a default are made on the first run.
 
+The column *change* says what another value does to a cluster that runs, in one word or in a
+sentence:
+
 """
 ARGUMENTS = """
 ## Arguments of playbooks
@@ -40,6 +48,8 @@ inventory.
 
 """
 COLUMNS = "| variable | type | default | meaning |\n|---|---|---|---|\n"
+SETTINGS = "| variable | type | default | meaning | change |\n|---|---|---|---|---|\n"
+EFFECTS = ROOT / ".config" / "effects.yml"
 
 
 def cell(text: str) -> str:
@@ -63,11 +73,9 @@ def row(name: str, option: dict[str, Any]) -> str:
 
 def groups() -> str:
     """The lines of the table of groups."""
-    # Data only: it imports nothing of Ansible's.
-    catalogue = runpy.run_path(str(CATALOGUE), run_name="flightdeck_catalogue")
     return "".join(
         f"| `airflow_{service.name}` | {service.title} | {service.hosts} |\n"
-        for service in catalogue["SERVICES"]
+        for service in SERVICES
         if not service.host_group
     )
 
@@ -81,13 +89,23 @@ def render() -> str:
     for entry_points in specs:
         for entry_point in entry_points.values():
             every = {**entry_point["options"], **every}
-    settings = "".join(row(name, option) for name, option in specs[0]["cluster"]["options"].items())
+    effects = yaml.safe_load(EFFECTS.read_text(encoding="utf-8"))
+    legend = "".join(
+        f"{textwrap.fill(f'- *{word}*: {text}.', 100, subsequent_indent='  ')}\n"
+        for word, text in effects["effects"].items()
+    )
+    settings = "".join(
+        f"{row(name, option).rstrip()} {effects['variables'][name]} |\n"
+        for name, option in specs[0]["cluster"]["options"].items()
+    )
     return (
         HEAD
         + GROUP_COLUMNS
         + groups()
         + VARIABLES
-        + COLUMNS
+        + legend
+        + "\n"
+        + SETTINGS
         + settings
         + ARGUMENTS
         + COLUMNS

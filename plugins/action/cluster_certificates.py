@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 import datetime
+import stat
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
 _HEADER = "# Private keys of the cluster's CA and hosts. Store a copy with your backups.\n"
+_PUBLIC = 0o644
 
 
 def plain(value: Any) -> Any:
@@ -82,5 +85,11 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _publish(path: Path, certificate: str) -> None:
-        if not path.exists() or path.read_text(encoding="utf-8") != certificate:
-            path.write_text(certificate, encoding="utf-8")
+        """Write the certificate for all to read and the user alone to write: who imports it trusts its content."""
+        right = (
+            path.exists()
+            and path.read_text(encoding="utf-8") == certificate
+            and stat.S_IMODE(path.stat().st_mode) == _PUBLIC
+        )
+        if not right:
+            _files.write_text(str(path.resolve()), certificate, -1, -1, _PUBLIC)

@@ -249,4 +249,6 @@ class ActionModule(ActionBase):
             ssh_port=int(port) if port.isdecimal() else 22,
             firewall_extra_rules=tuple(own["airflow_firewall_extra_rules"]),
             vip_interface=str(own["airflow_vip_interface"]),
+            system_packages=tuple(own["airflow_system_packages"]),
+            extra_groups=tuple(own["airflow_extra_groups"]),
         )

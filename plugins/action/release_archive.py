@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 from ansible_collections.flightdeck.airflow.plugins.modules.release_archive import DOCUMENTATION, digest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
@@ -68,7 +69,7 @@ class ActionModule(ActionBase):
 
         Its workers may outlive it, so each process has a name of its own, and takes away what earlier ones have left.
         """
-        os.makedirs(os.path.dirname(dest), exist_ok=True)
+        _files.ensure_parents(dest)
         for left in glob.glob(f"{glob.escape(dest)}.{glob.escape(host)}.*"):
             os.unlink(left)
         half = f"{dest}.{host}.{os.getpid()}"
@@ -76,8 +77,7 @@ class ActionModule(ActionBase):
         if digest(half) != sha256:
             os.unlink(half)
             raise AnsibleActionFail(f"{path}: what came to the controller is not what the host sent. Run again.")
-        # As any file that the user makes; it has come with the mode of the copy, or with none.
-        mask = os.umask(0o077)
-        os.umask(mask)
-        os.chmod(half, 0o666 & ~mask)
+        # It has the mode of the copy, or of the umask. A cache may be shared, but who can write an archive is root on
+        # every host.
+        os.chmod(half, 0o644)
         os.replace(half, dest)

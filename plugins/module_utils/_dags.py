@@ -1,4 +1,4 @@
-"""Revisions of the DAG files on a host: unpack, switch, prune. Standard library only."""
+"""Revisions of the DAG files on a host: unpack, switch, prune."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import shutil
 import stat
 import tarfile
 from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 
 LINK = "current"
 REVISIONS = "revisions"
@@ -113,8 +115,9 @@ class Revisions:
         """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not
         at all."""
         uid, gid = os.geteuid(), self._group_id()
+        _files.ensure_parents(self.path)
         for folder in (self.path, self.directory):
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
             os.chown(folder, uid, gid)
             os.chmod(folder, 0o750)
         temporary = os.path.join(self.directory, f".new-{digest}")

@@ -65,11 +65,15 @@ def uid_gid(spec: Mapping[str, Any]) -> tuple[int, int]:
 
 def ensure_parents(path: str) -> None:
     """Create the missing directories above ``path``, which everybody may read whatever the umask is. Raises OSError."""
-    parent = os.path.dirname(path)
+    parent = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(parent):
         return
     ensure_parents(parent)
-    os.mkdir(parent)
+    try:
+        os.mkdir(parent)
+    except FileExistsError:
+        # Another process was quicker, and sets the mode.
+        return
     os.chmod(parent, 0o755)
 
 

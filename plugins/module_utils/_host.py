@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import glob
+import grp
 import json
 import os
 import pwd
@@ -30,6 +32,8 @@ _DROP_IN = {
     "redis": "/etc/systemd/system/redis-server.service.d/airflow.conf",
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
+# Services that a setting switches on and off.
+_SWITCHED = ("keepalived", "pgbouncer")
 _SECRETS_DIR = "/etc/airflow/secrets"
 # Data of members; those of Debian's own etcd are elsewhere.
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
@@ -41,6 +45,8 @@ _CONTENTS = {
     "token": (_metadata.TABLES, _metadata.ENCRYPTED),
 }
 _TABLES = sorted({table for tables, _statement in _CONTENTS.values() for table in tables})
+# Names of hosts; from the second one, cloud-init may write the first one at every boot.
+HOSTS_FILES = ("/etc/hosts", "/etc/cloud/templates/hosts.debian.tmpl")
 # Seconds that a command may take.
 _COMMAND_SECONDS = 60
 # Seconds that all look-ups of names together may take.
@@ -141,6 +147,50 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+def account(name: str, uid: int, gid: int) -> dict[str, Any]:
+    """Numbers of the account ``name`` and of the group of that name, local or of a directory service; None without one.
+
+    ``uid_holder`` and ``gid_holder`` are who has the numbers ``uid`` and ``gid``; empty when a number is free or 0.
+    """
+    found: dict[str, Any] = {"uid": None, "gid": None, "uid_holder": "", "gid_holder": ""}
+    with contextlib.suppress(KeyError):
+        found["uid"] = pwd.getpwnam(name).pw_uid
+    with contextlib.suppress(KeyError):
+        found["gid"] = grp.getgrnam(name).gr_gid
+    with contextlib.suppress(KeyError):
+        found["uid_holder"] = pwd.getpwuid(uid).pw_name if uid else ""
+    with contextlib.suppress(KeyError):
+        found["gid_holder"] = grp.getgrgid(gid).gr_name if gid else ""
+    return found
+
+
+def hidden_processes(name: str, mounts: str) -> str:
+    """The option of /proc in ``mounts``, text of /proc/mounts, that hides processes from the account ``name``.
+
+    Empty when there is none, or when the account is in the group that the option ``gid`` excepts.
+    """
+    lines = [line.split() for line in mounts.splitlines()]
+    options = next((fields[3] for fields in reversed(lines) if len(fields) > 3 and fields[1] == "/proc"), "").split(",")
+    given = dict(option.partition("=")[::2] for option in options)
+    if given.get("hidepid", "0") in ("0", "off"):
+        return ""
+    with contextlib.suppress(KeyError, ValueError):
+        group = grp.getgrgid(int(given.get("gid", "0")))
+        if name in group.gr_mem or pwd.getpwnam(name).pw_gid == group.gr_gid:
+            return ""
+    return f"hidepid={given['hidepid']}"
+
+
+def switched_services(directory: str = _systemd.UNIT_DIR) -> list[str]:
+    """Those services of this host that a setting switches on and off, as the roles left them."""
+    return [name for name in _SWITCHED if os.path.exists(f"{directory}/{name}.service.d/airflow.conf")]
+
+
+def hosts_files(paths: Iterable[str] = HOSTS_FILES) -> dict[str, bool]:
+    """Those of ``paths`` that exist, and whether the roles have written the cluster's hosts into them."""
+    return {path: "# BEGIN flightdeck" in read(path).splitlines() for path in paths if os.path.exists(path)}
+
+
 def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
     """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be
     seen (else empty, 0)."""
@@ -163,19 +213,30 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are
-    recognised."""
+    """Free MiB and inodes where ``path`` is or will be, its file system, so that two paths on one are recognised, and
+    whether it runs no programs.
+
+    ``owner`` is that of ``path`` itself; empty when it does not exist.
+    """
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
     try:
         stat = os.statvfs(existing)
+        owner = user_name(os.stat(existing).st_uid) if existing == path else ""
+        noexec = bool(stat.f_flag & os.ST_NOEXEC)
         device = os.stat(existing).st_dev
     except OSError as error:
         return {"error": error.strerror or "cannot be read"}
     # A file system without a fixed number of inodes says 0.
     inodes = stat.f_favail if stat.f_files else -1
-    return {"free_mb": stat.f_bavail * stat.f_frsize // 1024**2, "free_inodes": inodes, "device": device}
+    return {
+        "free_mb": stat.f_bavail * stat.f_frsize // 1024**2,
+        "free_inodes": inodes,
+        "device": device,
+        "noexec": noexec,
+        "owner": owner,
+    }
 
 
 def resolve(names: Iterable[str]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, _systemd
@@ -17,6 +17,7 @@ class Definition:
 
     ``known`` is a digest of what no file tells, ``pending`` are files that are about to change, which only matters in
     check mode.
+    ``companions`` are units that work for this one, such as the timer of its health check.
     """
 
     restart_on: Sequence[str] = ()
@@ -25,6 +26,7 @@ class Definition:
     unit_file: str | None = None
     ignored_lines: Sequence[str] = ()
     pending: Sequence[str] = ()
+    companions: Sequence[str] = ()
 
     def digests(self, unit: str) -> dict[str, str]:
         """The digest of each kind. Raises OSError."""
@@ -148,7 +150,10 @@ class Services:
 
         ``before_restart`` returns when the running unit may restart. Raises OSError.
         """
-        state, lacking = self.define(unit, definition, self.states([unit])[unit])
+        states = self.states([unit, *definition.companions])
+        # Nothing else has systemd read the files of the companions.
+        before = replace(states[unit], outdated=any(state.outdated for state in states.values()))
+        state, lacking = self.define(unit, definition, before)
         if not state.found and not self.module.check_mode:
             self.fail(f"systemd does not know {unit}; is its package installed?")
         if not state.enabled:

@@ -168,7 +168,6 @@ class Firewall:
 
     def apply(self) -> None:
         """Activate the rules, with a timer that restores the earlier ones."""
-        os.makedirs(os.path.dirname(FILE), exist_ok=True)
         _files.write_text(TRIAL, self.rules, 0, 0, 0o600)
         self.run(NFT, "--check", "--file", TRIAL)
         # The timer restores the active rules. While it runs, these are the unconfirmed rules of an interrupted run.

@@ -223,6 +223,8 @@ def run(
         user=user,
         group=user,
         extra_groups=[],
+        # As the services' UMask.
+        umask=0o027,
         cwd="/",
         env={**os.environ, **(environment or {})},
     )

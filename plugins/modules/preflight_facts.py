@@ -89,6 +89,22 @@ options:
       rabbitmq:
         description: Name of the host's RabbitMQ node.
         type: str
+  account:
+    description: The account of Airflow, when the host has a component. Set by the action.
+    type: dict
+    suboptions:
+      name:
+        description: Name of the account and of its group.
+        type: str
+        required: true
+      uid:
+        description: Number of the account; 0 for any.
+        type: int
+        required: true
+      gid:
+        description: Number of the group; 0 for any.
+        type: int
+        required: true
 """
 
 EXAMPLES = r"""
@@ -113,6 +129,9 @@ ansible_facts:
     - flightdeck_units, the unit files of components that the roles have written.
     - flightdeck_files, the paths of the components' secrets and of the programs of their modes.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
+    - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
+    - flightdeck_switched_services, which of keepalived and pgbouncer the roles have set up on the host.
+    - flightdeck_hosts_files, by file with names of hosts, whether the roles have written the cluster's into it.
   type: dict
   returned: when the module ran
 preflight:
@@ -127,7 +146,7 @@ preflight:
     root: {description: Whether the module ran as root., type: bool}
     systemd: {description: Whether systemd runs the host., type: bool}
     identity: {description: A text that no other host has., type: str}
-    disks: {description: Free MiB and inodes by directory., type: dict}
+    disks: {description: "By directory, free MiB and inodes, the file system, its owner, and noexec.", type: dict}
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
@@ -146,6 +165,8 @@ preflight:
     nr_open: {description: Files that a process may be allowed to open., type: int}
     synchronised: {description: Whether a time service keeps the clock; null when the kernel does not say., type: bool}
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
+    account: {description: Numbers of the account of Airflow and of its group, and who has the wanted ones., type: dict}
+    hidden_processes: {description: The option of /proc that hides processes from the account of Airflow., type: str}
 """
 
 import os
@@ -199,11 +220,20 @@ def main() -> None:
                     "rabbitmq": {"type": "str"},
                 },
             },
+            "account": {
+                "type": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "uid": {"type": "int", "required": True},
+                    "gid": {"type": "int", "required": True},
+                },
+            },
         },
         supports_check_mode=True,
     )
     wanted = module.params
     units = _host.units(wanted["units"])
+    account = _host.account(**wanted["account"]) if wanted["account"] else {}
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -218,6 +248,9 @@ def main() -> None:
         "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
         "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
+        "flightdeck_account": {"user": account.get("uid") is not None, "group": account.get("gid") is not None},
+        "flightdeck_switched_services": _host.switched_services(),
+        "flightdeck_hosts_files": _host.hosts_files(),
     }
     preflight = {
         "unreachable": False,
@@ -236,6 +269,10 @@ def main() -> None:
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),
         "unattended_upgrades": _host.unattended_upgrades(),
+        "account": account,
+        "hidden_processes": _host.hidden_processes(wanted["account"]["name"], _host.read("/proc/mounts"))
+        if account
+        else "",
         # Last, so that little time passes until the controller reads its own clock.
         "now": time.time(),
     }

@@ -67,18 +67,11 @@ def unpack(module: AnsibleModule, releases: str, name: str, archive: str) -> Non
     half = os.path.join(releases, f".{name}.half")
     shutil.rmtree(half, ignore_errors=True)
     shutil.rmtree(os.path.join(releases, name), ignore_errors=True)
-    os.makedirs(half, mode=0o755)
-    command = [
-        "tar",
-        "--extract",
-        "--use-compress-program",
-        "zstd -d",
-        "--no-same-owner",
-        "--file",
-        archive,
-        "--directory",
-        half,
-    ]
+    _files.ensure_parents(half)
+    os.mkdir(half, mode=0o700)
+    # The modes of the archive: the umask of the account that became root counts for nothing.
+    command = ["tar", "--extract", "--use-compress-program", "zstd -d", "--no-same-owner", "--same-permissions"]
+    command += ["--file", archive, "--directory", half]
     code, _out, err = module.run_command(command)
     if code:
         shutil.rmtree(half, ignore_errors=True)

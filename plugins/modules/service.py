@@ -57,6 +57,13 @@ options:
     type: list
     elements: str
     default: []
+  companions:
+    description:
+      - Units that work for O(name), such as the timer of its health check. When their files changed, systemd reads them
+        again.
+    type: list
+    elements: str
+    default: []
   pending:
     description: In check mode, files that tasks before would have changed.
     type: list
@@ -188,6 +195,7 @@ class Run:
             unit_file=None if content is None else base64.b64decode(content).decode(),
             ignored_lines=self.p["ignored_lines"],
             pending=self.p["pending"],
+            companions=self.p["companions"],
         )
 
     def run(self) -> None:
@@ -304,6 +312,7 @@ def main() -> None:
             "reload_on": {"type": "list", "elements": "path", "default": []},
             "digest": {"type": "str", "default": ""},
             "ignored_lines": {"type": "list", "elements": "str", "default": []},
+            "companions": {"type": "list", "elements": "str", "default": []},
             "pending": {"type": "list", "elements": "path", "default": []},
             "restart": {"type": "bool", "default": True},
             "restart_when": {"type": "list", "elements": "str", "default": []},

@@ -33,7 +33,7 @@ from cryptography.fernet import Fernet
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
-from test_preflight import OWN, cluster, looked, taken
+from test_preflight import OWN, PLENTY, cluster, looked, taken
 from test_survey import ALL, MODEL, found
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,11 @@ CODE = re.compile(r"\bFD\d{3}\b")
 
 def sources(*patterns):
     return {path: path.read_text() for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.is_file()}
+
+
+def everywhere(**changes):
+    """What is found of every directory of a host that has nothing wrong but ``changes``."""
+    return {path: {**PLENTY, **changes} for path in looked(cluster(), "node1")["preflight"]["disks"]}
 
 
 def test_the_table_in_the_docs_is_the_enumeration():
@@ -174,6 +179,10 @@ TRIGGERS = {
         Code.FD221: lambda _: preflight.check(found(etcd=ALL), MODEL, OWN)[0],
         Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
         Code.FD224: lambda _: warnings(cluster(), database=None),
+        Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
+        Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
+        Code.FD238: lambda _: problems(cluster(), disks=everywhere(noexec=True)),
+        Code.FD237: lambda _: problems(cluster(), hidden_processes="hidepid=2"),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },
     Stage.RUN: {
@@ -208,11 +217,12 @@ REFUSED = {
         },
     },
     "airflow_replaced_host": "db9",
+    "__airflow_extra_groups": ["root", "no-such-group"],
     "__airflow_empty_hosts": [],
     "__metastore_node": {"patroni": {}},
     "__metastore_candidate": "",
 }
-IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188)
+IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD196)
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
     Code.FD163: "molecule/secure/tests/test_secret_rotation.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 import yaml
 from ansible import constants as C
 from ansible.parsing.vault import VaultLib, match_encrypt_secret
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock for writing ``path``, and creates its directory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _files.ensure_parents(str(path))
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
@@ -93,4 +95,5 @@ def _ignore(path: Path) -> None:
     ignored = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
     if path.name not in ignored.splitlines():
         gap = "" if not ignored or ignored.endswith("\n") else "\n"
-        ignore.write_text(f"{ignored}{gap}{path.name}\n", encoding="utf-8")
+        mode = stat.S_IMODE(ignore.stat().st_mode) if ignore.exists() else 0o644
+        _files.write_text(str(ignore.resolve()), f"{ignored}{gap}{path.name}\n", -1, -1, mode)

@@ -184,6 +184,8 @@ class Model:
             manage_hosts_file=self.settings.manage_hosts_file,
             allow_downgrade=self.settings.allow_downgrade,
             account=self.settings.user,
+            uid=self.settings.uid,
+            gid=self.settings.gid,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
             queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
             modes={
@@ -451,6 +453,8 @@ class Model:
             secrets=secrets,
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             queues=host.effective_queues,
+            extra_groups=host.extra_groups,
+            system_packages=host.system_packages,
             units=tuple(self.units(host)),
             ports=self.ports(host),
             up_urls=tuple(self.up_urls(host)),

@@ -475,6 +475,10 @@ class AirflowNode(Plain):
     """Programs that units run in the place of Airflow, by component; for components in an active mode."""
     queues: tuple[Queue, ...]
     """Queues of the worker; of no meaning without one."""
+    extra_groups: tuple[str, ...]
+    """Groups that the worker's processes belong to besides the account's own."""
+    system_packages: tuple[str, ...]
+    """Debian packages that the user's packages and tasks need."""
     units: tuple[Unit, ...]
     """The units of the host's components; a worker has one for each queue."""
     ports: Mapping[str, int]
@@ -709,6 +713,10 @@ class Cluster(Plain):
     """Whether an older Airflow than the installed one may be deployed."""
     account: str
     """Account that runs Airflow on the hosts, and its group."""
+    uid: int
+    """Number of the account; 0 when Debian chooses."""
+    gid: int
+    """Number of the group; 0 when Debian chooses."""
     directories: Directories
     """Directories of Airflow on its hosts."""
     queues: Mapping[str, tuple[str, ...]]

@@ -29,6 +29,8 @@ class Host:
     ssh_port: int = 22
     firewall_extra_rules: tuple[str, ...] = ()
     vip_interface: str = ""
+    system_packages: tuple[str, ...] = ()
+    extra_groups: tuple[str, ...] = ()
 
     @property
     def components(self) -> list[str]:

@@ -42,6 +42,7 @@ class Settings(Plain):
     firewall_ssh_ports: tuple[int, ...]
     firewall_ssh_sources: tuple[str, ...]
     firewall_user_sources: tuple[str, ...]
+    gid: int
     home: str
     log_dir: str
     manage_hosts_file: bool
@@ -66,6 +67,7 @@ class Settings(Plain):
     sqs_secret_access_key: str = field(repr=False)
     sqs_visibility_timeout_seconds: int
     tls: bool
+    uid: int
     url: str
     user: str
     verify_timeout_seconds: int

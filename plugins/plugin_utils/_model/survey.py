@@ -5,6 +5,7 @@ Which facts are asked for, and what they say together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -52,6 +53,15 @@ class TierPlaces(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountPlace(Plain):
+    """The account of Airflow on a host with one of its components; a number of 0 is any."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request(Plain):
     """Arguments of the module ``preflight_facts`` for one host; its documentation says what each is."""
 
@@ -65,6 +75,7 @@ class Request(Plain):
     wrappers: Mapping[str, str]
     packages: tuple[str, ...]
     tiers: TierPlaces
+    account: AccountPlace | None
 
 
 @dataclass(frozen=True)
@@ -200,12 +211,17 @@ def wanted(cluster: Cluster, name: str) -> Request:
             etcd=EtcdPlace(client_url=node.etcd.client_url, peer_url=node.etcd.peer_url) if node.etcd else None,
             rabbitmq=node.rabbitmq.nodename if node.rabbitmq else None,
         ),
+        account=AccountPlace(name=cluster.account, uid=cluster.uid, gid=cluster.gid) if node.airflow else None,
     )
 
 
 def _packages(cluster: Cluster, node: Node) -> list[str]:
     driver = ["python3-mysqldb"] if node.components and cluster.metastore.engine == "mysql" else []
-    return [*dict.fromkeys(package for service in node_services(node) for package in service.packages), *driver]
+    # Without the version and the architecture.
+    own = [re.split("[:=]", package)[0] for package in (node.airflow.system_packages if node.airflow else ())]
+    return [
+        *dict.fromkeys([*(package for service in node_services(node) for package in service.packages), *driver, *own])
+    ]
 
 
 def _database(node: Node) -> DatabasePlace | None:

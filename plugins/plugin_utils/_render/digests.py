@@ -44,8 +44,9 @@ def component_digest(
     return digest([component, sections, secrets, others])
 
 
-# To be raised when the same inputs make other releases than before. 2: with an SBOM.
-_FORMAT = "2"
+# To be raised when the same inputs make other releases than before. 2: with an SBOM. 3: with modes that no umask
+# changes.
+_FORMAT = "3"
 
 
 def release_id(version: str, python: str, *inputs: str | Iterable[str]) -> str:

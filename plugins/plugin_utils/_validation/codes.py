@@ -385,6 +385,12 @@ class Code(StrEnum):
         "see [operations](operations.md#deploy-change-repeat)",
         Stage.RUN,
     )
+    FD196 = (
+        auto(),
+        "a group of `airflow_extra_groups` does not exist on a host with workers",
+        "create it, or name the package that does in `airflow_system_packages`",
+        Stage.RUN,
+    )
     FD201 = auto(), "a host is not Debian 12 or 13", "another machine", Stage.PREFLIGHT
     FD202 = auto(), "the host's Python has no lock for this Airflow", "Airflow 2.11 needs Debian 12", Stage.PREFLIGHT
     FD203 = (
@@ -490,5 +496,29 @@ class Code(StrEnum):
         auto(),
         "a warning: a service or the system does not answer, so a check was not made",
         "see the message; start the service and run again to be sure",
+        Stage.PREFLIGHT,
+    )
+    FD236 = (
+        auto(),
+        "Airflow's account or group has another number than `airflow_uid` or `airflow_gid`, or that one is taken",
+        "see the message and [hosts](hosts.md#the-account-of-airflow)",
+        Stage.PREFLIGHT,
+    )
+    FD237 = (
+        auto(),
+        "/proc is mounted with `hidepid`, so that health checks see no process of the services",
+        "without it, or with `gid=`: [hosts](hosts.md#hardened-hosts)",
+        Stage.PREFLIGHT,
+    )
+    FD238 = (
+        auto(),
+        "the file system of `airflow_root` is mounted with `noexec`",
+        "without it, or another `airflow_root`",
+        Stage.PREFLIGHT,
+    )
+    FD239 = (
+        auto(),
+        "`airflow_home` or `airflow_log_dir` belongs to another account than `airflow_user`",
+        "the former `airflow_user`, or another owner: [hosts](hosts.md#the-account-of-airflow)",
         Stage.PREFLIGHT,
     )

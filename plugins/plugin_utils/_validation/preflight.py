@@ -115,6 +115,9 @@ def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
+        if any("tty" in error for error in barred.values()):
+            # sudo's requiretty, which Ansible's pipelining does not get on with.
+            remedy = "Add 'Defaults:<account> !requiretty' to sudoers on the hosts, or set ansible_pipelining: false."
         found = f"no check of the host possible ({_first(barred)})"
         problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
@@ -201,7 +204,9 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
             )
         )
     if looked["without_candidate"]:
-        remedy = "Add Debian's main archive to the host's apt sources, or a mirror of it, and run apt-get update."
+        remedy = (
+            "Correct airflow_system_packages, or add Debian's archive or a mirror to the apt sources; apt-get update."
+        )
         found = f"no candidate for {', '.join(looked['without_candidate'])}"
         problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
     if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
@@ -215,7 +220,36 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
                 remedy,
             )
         )
-    return problems + _check_downgrade(looked["releases"], cluster)
+    return problems + _check_account(looked, cluster) + _check_downgrade(looked["releases"], cluster)
+
+
+def _check_account(looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+    """The account of Airflow has its numbers, owns its directories, and sees the processes of its services."""
+    there, problems = looked["account"], []
+    kinds = (("airflow_uid", "account", cluster.uid, "uid"), ("airflow_gid", "group", cluster.gid, "gid"))
+    for variable, kind, number, key in kinds if there else ():
+        where, expected = f"{kind} {cluster.account}", f"number {number} ({variable})"
+        if number and there[key] not in (None, number):
+            remedy = f"Set {variable}: {there[key]}; or stop Airflow, change the {kind} and the owner of its files."
+            problems.append(Problem(Code.FD236, where, f"number {there[key]}", expected, remedy))
+        elif number and there[key] is None and there[f"{key}_holder"]:
+            remedy = f"Set {variable} to a number that is free on all hosts."
+            problems.append(Problem(Code.FD236, where, f"{number} taken by {there[f'{key}_holder']}", expected, remedy))
+    for path in (cluster.directories.home, cluster.directories.log_dir) if there else ():
+        owner = looked["disks"].get(path, {}).get("owner", "")
+        if owner not in ("", "root", cluster.account, str(cluster.uid)):
+            remedy = "Set airflow_user to that account; or stop Airflow, and change the owner of all in the directory."
+            problems.append(
+                Problem(Code.FD239, f"owner of {path}", owner, f"{cluster.account} (airflow_user), or root", remedy)
+            )
+    if looked["hidden_processes"]:
+        remedy = (
+            f"Mount it without, or with gid= of a group that has the account {cluster.account}, for its health checks."
+        )
+        problems.append(
+            Problem(Code.FD237, "mount of /proc", looked["hidden_processes"], "processes that the account sees", remedy)
+        )
+    return problems
 
 
 def _unmanaged_remedy(node: Node) -> str:
@@ -327,6 +361,13 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
             remedy = "Make room, or mount a larger file system there."
             problems.append(
                 Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy)
+            )
+        elif path == root and disk["noexec"]:
+            remedy = "Mount it without noexec, or set airflow_root to a directory on another file system."
+            problems.append(
+                Problem(
+                    Code.FD238, f"file system of {path}", "noexec", "one that runs the programs of the release", remedy
+                )
             )
         elif 0 <= disk["free_inodes"] < INODES:
             problems.append(

@@ -33,6 +33,7 @@ PER_HOST = frozenset(
     for name in (
         "address",
         "environment",
+        "extra_groups",
         "extra_packages",
         "firewall_extra_rules",
         "keep_releases",

@@ -35,6 +35,8 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
+    "airflow_uid": (0, 60_000_000, "0 leaves the choice to Debian."),
+    "airflow_gid": (0, 60_000_000, "0 leaves the choice to Debian."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
@@ -347,6 +349,17 @@ def _check_packages(name: str, value: Any, _version: str) -> list[Problem]:
     ]
 
 
+def _check_groups(name: str, value: Any, _version: str) -> list[Problem]:
+    remedy = (
+        "Name a group of the host that is for users, such as docker; those of services and of root open what is theirs."
+    )
+    return [
+        Problem(Code.FD117, f"variable {name}", repr(text), "names of groups in lower case, none of a service", remedy)
+        for text in _elements(value)
+        if not re.fullmatch(_FORMS["airflow_user"][0], text) or text in _SYSTEM_ACCOUNTS
+    ]
+
+
 def _check_indexes(name: str, value: Any, _version: str) -> list[Problem]:
     schemes = _URLS["airflow_package_index_url"]
     faults = [url_fault(text, schemes) for text in _elements(value)]
@@ -465,6 +478,7 @@ def _check_postgresql(name: str, value: Mapping[str, Any], _version: str) -> lis
 _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_extra_packages": _check_requirements,
     "airflow_system_packages": _check_packages,
+    "airflow_extra_groups": _check_groups,
     "airflow_package_extra_index_urls": _check_indexes,
     "airflow_config_extra_sections": _check_sections,
     "airflow_environment": _check_environment,

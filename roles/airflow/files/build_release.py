@@ -125,8 +125,17 @@ def build(target: Path, version: str) -> None:
     (target / "release.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
+def set_modes(target: Path) -> None:
+    """Let every account read ``target`` and its owner alone write it.
+
+    The umask is not enough: uv copies the modes of its cache, which an earlier run may have filled under another umask.
+    """
+    run("chmod", "--recursive", "u=rwX,go=rX", target)
+
+
 def pack(target: Path, archive: Path) -> None:
-    """Leave ``archive`` of the directory ``target``, for root alone."""
+    """Leave ``archive`` of the directory ``target``, for root alone. Every host gets the modes that the archive has."""
+    set_modes(target)
     half = archive.with_suffix(".part")
     half.unlink(missing_ok=True)
     # tar keeps the mode of a file that is there.
@@ -157,7 +166,8 @@ def take_environment() -> None:
 
 def main() -> None:
     """Command line."""
-    # Others run what is built, whatever the account that became root is used to.
+    # What the tools write here is as closed or open on every host, whatever the umask of the account that became root
+    # is.
     os.umask(0o022)
     take_environment()
     target, version = Path(sys.argv[1]), sys.argv[2]
@@ -167,10 +177,16 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if archive.exists():
             return
+        # A package that is built may run programs of its own there, and /tmp is often mounted with noexec.
+        scratch = HERE / "tmp"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
         if not (target / "release.json").exists():
             shutil.rmtree(target, ignore_errors=True)
             build(target, version)
         pack(target, archive)
+        shutil.rmtree(scratch)
 
 
 if __name__ == "__main__":

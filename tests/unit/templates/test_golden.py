@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets, services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
@@ -138,6 +139,21 @@ def test_rendered_files_are_the_golden_ones(version):
             (folder / name).write_text(text)
     golden = {path.name: path.read_text() for path in folder.iterdir()}
     assert rendered == golden
+
+
+@pytest.mark.parametrize("component", services.COMPONENTS)
+def test_only_tasks_have_the_groups_of_the_user(component):
+    """Group docker is as good as root, so that no process has it that needs it not. The line restarts those that do."""
+    host = "worker1" if component == "worker" else "master1"
+    values = variables("3.3.2", host, component)
+    values["airflow_cluster"]["nodes"][host]["airflow"]["extra_groups"] = ["docker", "video"]
+    described = render(f"{{{{ __{component}_component }}}}", values)
+    text = render(
+        UNIT_TEMPLATE, {**values, "airflow_component": described, "__airflow_unit": described["instances"][0]}
+    )
+    assert ("SupplementaryGroups=docker video" in text.splitlines()) == (component == "worker")
+    settings = _systemd.process_settings(text, [])
+    assert any("SupplementaryGroups" in line for line in settings) == (component == "worker")
 
 
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import grp
 import os
+import pwd
 import shutil
 import socket
 
@@ -287,3 +289,49 @@ def test_a_rabbitmq_whose_cluster_cannot_be_read_has_unknown_members(tmp_path, t
     if text is not None:
         (tmp_path / "rabbit@mq1/cluster_nodes.config").write_text(text)
     assert _host.rabbitmq("rabbit@mq1", str(tmp_path)) == {"data": True, "members": None}
+
+
+def test_an_account_and_who_has_its_numbers():
+    own, group = pwd.getpwuid(os.getuid()), grp.getgrgid(os.getgid())
+    found = _host.account("no-such-account", own.pw_uid or 1, group.gr_gid or 1)
+    holders = {
+        "uid_holder": pwd.getpwuid(own.pw_uid or 1).pw_name,
+        "gid_holder": grp.getgrgid(group.gr_gid or 1).gr_name,
+    }
+    assert found == {"uid": None, "gid": None, **holders}
+    assert _host.account("root", 0, 0) == {"uid": 0, "gid": 0, "uid_holder": "", "gid_holder": ""}
+
+
+MOUNTS = "proc /proc proc rw,nosuid,nodev,noexec,relatime{} 0 0\ntmpfs /tmp tmpfs rw,hidepid=2 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ("", ""),
+        (",hidepid=0", ""),
+        (",hidepid=off", ""),
+        (",hidepid=2", "hidepid=2"),
+        (",hidepid=invisible", "hidepid=invisible"),
+        (",hidepid=noaccess,gid=4294967", "hidepid=noaccess"),
+        # The account's own group is one in which it is.
+        (f",hidepid=2,gid={pwd.getpwnam('daemon').pw_gid}", ""),
+    ],
+)
+def test_processes_that_an_account_does_not_see(options, found):
+    assert _host.hidden_processes("daemon", MOUNTS.format(options)) == found
+    assert _host.hidden_processes("daemon", "") == ""
+
+
+def test_files_with_names_of_hosts(tmp_path):
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n# BEGIN flightdeck\n# END flightdeck\n")
+    (tmp_path / "template").write_text("## template:jinja\n")
+    paths = [str(tmp_path / name) for name in ("hosts", "template", "missing")]
+    assert _host.hosts_files(paths) == {paths[0]: True, paths[1]: False}
+
+
+def test_services_that_a_setting_switches_on_and_off(tmp_path):
+    for name in ("pgbouncer", "haproxy"):
+        (tmp_path / f"{name}.service.d").mkdir()
+        (tmp_path / f"{name}.service.d/airflow.conf").write_text("")
+    assert _host.switched_services(str(tmp_path)) == ["pgbouncer"]

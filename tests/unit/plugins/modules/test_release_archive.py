@@ -71,7 +71,7 @@ def test_half_a_copy_does_not_stay(archive, tmp_path):
     assert not (tmp_path / archive.name).exists()
 
 
-def fetch(archive, dest, *flags):
+def fetch(archive, dest, *flags, umask=-1):
     """What the task returns, over a local connection, and whether it succeeded."""
     kept = dest.parents[1] / "results"
     environment = {
@@ -85,21 +85,21 @@ def fetch(archive, dest, *flags):
     command = [Path(sys.executable).parent / "ansible", "localhost", "-i", "localhost,", "-c", "local"]
     command += ["-e", f"ansible_python_interpreter={sys.executable}", "-m", "flightdeck.airflow.release_archive"]
     command += ["-a", json.dumps({"path": str(archive), "dest": str(dest)}), *flags]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, umask=umask)
     path = kept / "localhost"
     assert path.exists(), done.stdout + done.stderr
     return {**json.loads(path.read_text()), "failed": done.returncode != 0}
 
 
-def test_the_archive_comes_whole(archive, tmp_path):
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0])
+def test_the_archive_comes_whole_whatever_the_umask_is(archive, tmp_path, umask):
     dest = tmp_path / "cache/below/release-bookworm.tar.zst"
-    found = fetch(archive, dest)
+    found = fetch(archive, dest, umask=umask)
     assert (found["failed"], found["sha256"]) == (False, hashlib.sha256(CONTENT).hexdigest())
     assert dest.read_bytes() == CONTENT
     assert list(dest.parent.iterdir()) == [dest]
-    # A cache may be shared: the user's umask decides.
-    (plain := tmp_path / "plain").touch()
-    assert stat.S_IMODE(dest.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+    # A cache may be shared, but who can write an archive is root on every host.
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (dest, dest.parent)] == [0o644, 0o755]
 
 
 def test_what_a_killed_run_left_is_no_obstacle(archive, tmp_path):

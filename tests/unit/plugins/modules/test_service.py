@@ -77,6 +77,16 @@ def test_only_a_digest_that_differs_restarts(redis):
     assert backing(redis)["actions"] == [f"restart {REDIS}"]
 
 
+def test_systemd_reads_the_timer_of_a_health_check_again(redis):
+    (redis.system / "watchdog.timer").write_text("[Timer]\nOnActiveSec=1\n")
+    redis.add("watchdog.timer")
+    assert not backing(redis, companions=["watchdog.timer"])["changed"]
+    (redis.system / "watchdog.timer").write_text("[Timer]\nOnActiveSec=2\n")
+    assert not backing(redis)["changed"]
+    assert backing(redis, companions=["watchdog.timer"])["actions"] == ["daemon-reload"]
+    assert not backing(redis, companions=["watchdog.timer"])["changed"]
+
+
 def test_what_a_reload_reads_restarts_nothing(redis):
     redis.write("server.crt", "two\n")
     assert backing(redis)["actions"] == [f"reload {REDIS}"]

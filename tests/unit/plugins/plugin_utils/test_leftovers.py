@@ -49,6 +49,8 @@ def node(*files, mode=None):
         config={},
         secrets=tuple(PlainValue(file=name, secret="") for name in files),
         wrappers={mode.component: modes.wrapper(mode)} if mode else {},
+        extra_groups=(),
+        system_packages=(),
         queues=(),
         units=(),
         ports={},

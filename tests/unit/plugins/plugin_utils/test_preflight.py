@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
@@ -19,7 +20,7 @@ from test_cluster import VIP, available, defaults, reference, single
 
 MODE = MODES[0]
 OWN = digests.cluster_mark("airflow", "a key")
-PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1}
+PLENTY = {"free_mb": 100_000, "free_inodes": 1_000_000, "device": 1, "noexec": False, "owner": ""}
 
 
 def cluster(hosts=None, **changes):
@@ -46,6 +47,8 @@ def looked(model, name, **changes):
         "nr_open": 1_048_576,
         "synchronised": True,
         "unattended_upgrades": False,
+        "account": {"uid": 998, "gid": 997, "uid_holder": "", "gid_holder": ""} if wanted.get("account") else {},
+        "hidden_processes": "",
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
     system = {
@@ -167,6 +170,107 @@ def test_each_fault_of_a_host_has_its_code(changes, code, says):
     assert {problem.code for problem in problems} == ({code} if code else set())
     assert all("node1" in problem.where for problem in problems)
     assert says in report(problems)
+
+
+THERE = {"uid": 998, "gid": 997, "uid_holder": "", "gid_holder": ""}
+NONE = {**THERE, "uid": None, "gid": None}
+
+
+@pytest.mark.parametrize(
+    ("settings", "there", "says"),
+    [
+        ({"airflow_uid": 998, "airflow_gid": 997}, {**THERE, "uid_holder": "airflow", "gid_holder": "airflow"}, []),
+        ({"airflow_uid": 20001, "airflow_gid": 20001}, NONE, []),
+        (
+            {"airflow_uid": 20001},
+            THERE,
+            ["account airflow of host node1: found number 998; expected number 20001 (airflow_uid)"],
+        ),
+        (
+            {"airflow_gid": 20001},
+            THERE,
+            ["group airflow of host node1: found number 997; expected number 20001 (airflow_gid)"],
+        ),
+        (
+            {"airflow_uid": 20001, "airflow_gid": 20002},
+            {**NONE, "uid_holder": "jane"},
+            ["account airflow of host node1: found 20001 taken by jane"],
+        ),
+        (
+            {"airflow_gid": 20002},
+            {**NONE, "gid_holder": "staff"},
+            ["group airflow of host node1: found 20002 taken by staff"],
+        ),
+    ],
+)
+def test_the_account_has_one_number_on_all_hosts(settings, there, says):
+    problems = check(cluster(**settings), node1={"account": there})
+    assert [problem.code for problem in problems] == ["FD236"] * len(says)
+    assert all(text in report(problems) for text in says)
+
+
+def test_the_health_checks_see_the_processes_of_the_services():
+    (problem,) = check(cluster(), node1={"hidden_processes": "hidepid=invisible"})
+    assert (problem.code, problem.where) == ("FD237", "mount of /proc of host node1")
+    assert "gid=" in problem.remedy
+
+
+def test_only_the_releases_need_a_file_system_that_runs_programs():
+    disks = looked(cluster(), "node1")["preflight"]["disks"]
+    changed = {path: {**disk, "noexec": path != "/opt/airflow"} for path, disk in disks.items()}
+    assert check(cluster(), node1={"disks": changed}) == []
+    changed["/opt/airflow"]["noexec"] = True
+    (problem,) = check(cluster(), node1={"disks": changed})
+    assert (problem.code, problem.where) == ("FD238", "file system of /opt/airflow of host node1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "owner", "good"),
+    [
+        ({}, "airflow", True),
+        ({}, "root", True),
+        ({"airflow_uid": 20001}, "20001", True),
+        ({}, "20001", False),
+        ({"airflow_user": "svc-airflow"}, "airflow", False),
+    ],
+)
+def test_the_directories_of_another_account_are_not_taken_over(settings, owner, good):
+    disks = looked(cluster(), "node1")["preflight"]["disks"]
+    changed = {path: {**disk, "owner": owner if path == "/var/lib/airflow" else ""} for path, disk in disks.items()}
+    problems = check(cluster(**settings), node1={"disks": changed, "account": NONE})
+    assert [(problem.code, problem.where) for problem in problems] == (
+        [] if good else [("FD239", "owner of /var/lib/airflow of host node1")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        ("sudo: sorry, you must have a tty to run sudo", "requiretty"),
+        ("sudo: a password is required", "ansible_become"),
+    ],
+)
+def test_the_remedy_fits_the_reason_why_ansible_is_not_root(error, remedy):
+    facts = {name: looked(cluster(), name) for name in cluster().nodes}
+    facts["node1"]["preflight"] = {"unreachable": False, "error": error}
+    (problem,) = preflight.check(facts, cluster(), OWN)[0]
+    assert problem.code == "FD213"
+    assert remedy in problem.remedy
+
+
+def test_a_host_without_airflow_needs_no_account():
+    assert survey.wanted(cluster(reference()), "db1").account is None
+    assert survey.wanted(cluster(reference(), airflow_uid=20001), "worker1").account.uid == 20001
+
+
+def test_packages_of_the_user_are_asked_for_without_version_and_architecture():
+    hosts = [
+        dataclasses.replace(each, system_packages=("git", "libc6:amd64", "curl=7.88.1-10+deb12u8"))
+        for each in reference()
+    ]
+    model = cluster(hosts)
+    assert set(survey.wanted(model, "worker1").packages) == {"zstd", "git", "libc6", "curl"}
+    assert "git" not in survey.wanted(model, "db1").packages
 
 
 def test_a_downgrade_can_be_allowed():

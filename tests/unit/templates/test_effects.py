@@ -1,0 +1,184 @@
+"""What the reference of the variables says about their changes is what the code makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.action.cluster_model import ActionModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from test_golden import ROLE, UNIT_TEMPLATE, load, render, variables
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = yaml.safe_load((ROOT / ".config/effects.yml").read_text())
+EFFECTS: dict[str, str] = DOCUMENT["variables"]
+OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
+GROUPS = {
+    "lb1": ("haproxy",),
+    "master1": tuple(component for component in services.COMPONENTS if component != "worker"),
+    "worker1": ("worker",),
+    "db1": ("metastore",),
+    "mq1": ("rabbitmq",),
+    "redis1": ("redis",),
+}
+
+# Another value than the default, and what the variable needs besides to be read at all.
+SINGLETON = {"airflow_scheduler_mode": "singleton"}
+REDIS = {"airflow_broker": "redis"}
+SQS = {
+    "airflow_broker": "sqs",
+    "airflow_sqs_region": "eu-west-1",
+    "airflow_sqs_queues": {"default": "https://sqs.example.org/1/a"},
+}
+EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db.example.org:5432/airflow"}
+URL = "amqps://a:b@mq.example.org:5671/x"
+CHANGES: dict[str, tuple[object, dict[str, object]]] = {
+    "airflow_broker": ("redis", {}),
+    "airflow_broker_ca": ("PEM", {"airflow_broker_url": URL}),
+    "airflow_broker_url": (URL, {}),
+    "airflow_config": ({"core": {"parallelism": 7}}, {}),
+    "airflow_dags_dir": ("/srv/dags", {}),
+    "airflow_environment": ({"A": "b"}, {}),
+    "airflow_extra_groups": (["docker"], {}),
+    "airflow_failover_email_to": (["a@example.org"], SINGLETON),
+    "airflow_home": ("/srv/airflow", {}),
+    "airflow_log_dir": ("/srv/log", {}),
+    "airflow_metastore_ca": ("PEM", EXTERNAL),
+    "airflow_metastore_engine": ("mysql", {"airflow_metastore_url": "mysql://a:b@db.example.org:3306/airflow"}),
+    "airflow_metastore_owner_url": ("postgresql://o:b@db.example.org:5432/airflow", EXTERNAL),
+    "airflow_metastore_url": (EXTERNAL["airflow_metastore_url"], {}),
+    "airflow_postgresql_config": ({"work_mem": "8MB"}, {}),
+    "airflow_rabbitmq_port": (5673, {"airflow_tls": False}),
+    "airflow_redis_port": (6380, REDIS),
+    "airflow_result_backend_url": ("postgresql://r:b@db.example.org:5432/results", EXTERNAL),
+    "airflow_root": ("/srv/releases", {}),
+    "airflow_scheduler_mode": ("singleton", {}),
+    "airflow_sqs_endpoint_url": ("https://sqs.example.org", SQS),
+    "airflow_sqs_queues": ({"default": "https://sqs.example.org/1/b"}, SQS),
+    "airflow_sqs_region": ("eu-central-1", SQS),
+    "airflow_sqs_visibility_timeout_seconds": (43_100, SQS),
+    "airflow_system_packages": (["git"], {}),
+    "airflow_url": ("https://airflow.example.org", {}),
+    "airflow_user": ("svc", {}),
+    "airflow_version": ("2.11.2", {}),
+    "airflow_vip": ("192.0.2.100/24", {}),
+    "airflow_vip_interface": ("eth1", {"airflow_vip": "192.0.2.100/24"}),
+    "airflow_vip_router_id": (52, {"airflow_vip": "192.0.2.100/24"}),
+    "airflow_pgbouncer_port": (6433, {"airflow_pgbouncer": True}),
+    "airflow_worker_queues": (["gpu"], {}),
+}
+# What reads them is no part of a process's settings: the digest of the release, a secret file, or the certificate of
+# the web.
+ELSEWHERE = {"airflow_extra_packages", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
+# Secrets of external services, which the user gives.
+GIVEN = {"airflow_metastore_url", "airflow_metastore_owner_url", "airflow_result_backend_url", "airflow_metastore_ca"}
+GIVEN |= {"airflow_broker_url", "airflow_broker_ca"}
+SECRET_FILES = {
+    "airflow_sqs_access_key_id",
+    "airflow_sqs_secret_access_key",
+    "airflow_failover_email_password",
+    "airflow_failover_webhook_url",
+}
+SECRET_FILES |= {name for name in OPTIONS if name.startswith("airflow_failover_email_")}
+
+
+def changed(name):
+    """A value of the variable that is not its default, and the other variables that it needs."""
+    if name in CHANGES:
+        return CHANGES[name]
+    default = OPTIONS[name].get("default")
+    if isinstance(default, bool):
+        return not default, {}
+    if isinstance(default, int):
+        return default + 1, {}
+    if isinstance(default, list):
+        return [2222] if OPTIONS[name]["elements"] == "int" else ["192.0.2.0/24"], {}
+    return "2" if OPTIONS[name]["type"] == "str" else "/srv/other", {}
+
+
+def model(values):
+    """The model, by the way that the inventory's values go."""
+    members = {group: [host for host, groups in GROUPS.items() if group in groups] for group in services.GROUPS}
+    unused = {"redis": "rabbitmq", "sqs": None}.get(str(values["airflow_broker"]), "redis")
+    inventory = {f"airflow_{group}": hosts for group, hosts in members.items() if group != unused}
+    if values["airflow_broker"] == "sqs" or values["airflow_broker_url"]:
+        inventory |= {"airflow_rabbitmq": [], "airflow_redis": []}
+    if values["airflow_metastore_url"]:
+        inventory["airflow_metastore"] = []
+    names = [name for name in GROUPS if any(name in hosts for hosts in inventory.values())]
+    hostvars = {name: {"ansible_host": f"192.0.2.{10 + number}"} for number, name in enumerate(names)}
+    hosts = [ActionModule._host(name, values, {"hostvars": hostvars, "groups": inventory}) for name in names]
+    return cluster.build(hosts, Settings.from_variables(values)).to_vars()
+
+
+def processes(values):
+    """By component of Airflow, what its processes are started with."""
+    built = model(values)
+    (task,) = (task for task in load(ROLE / "tasks/component.yml") if "loop" in task)
+    digest = task["flightdeck.airflow.service"]["digest"]
+    found = {}
+    for component in services.COMPONENTS:
+        name = "worker1" if component == "worker" else "master1"
+        known = {**variables(values["airflow_version"], name, component), **values, "airflow_cluster": built}
+        known["airflow_secrets"] |= {
+            name.removeprefix("airflow_"): value for name, value in values.items() if name in GIVEN and value
+        }
+        described = render(f"{{{{ __{component}_component }}}}", known)
+        texts = []
+        for instance in described["instances"]:
+            own = {**known, "airflow_component": described, "__airflow_unit": instance}
+            text = render(UNIT_TEMPLATE, own)
+            texts.append(
+                (_systemd.process_settings(text, ["BindReadOnlyPaths=/etc/airflow/nothing:"]), render(digest, own))
+            )
+        found[component] = texts
+    return built, found
+
+
+def interface(**changes):
+    """The variables at their defaults but for ``changes``."""
+    values = {}
+    for path in sorted((ROLE / "defaults/main").glob("*.yml")):
+        values.update(load(path))
+    files = dict.fromkeys(("airflow_secrets_file", "airflow_certificates_file", "airflow_ca_file"), "/inventory/file")
+    return {**values, **files, "airflow_release_cache": "/cache", **changes}
+
+
+@pytest.fixture(scope="module")
+def unchanged():
+    """The model and the processes at the defaults."""
+    return processes(interface())
+
+
+def test_every_variable_says_what_its_change_does():
+    assert set(EFFECTS) == set(OPTIONS)
+    assert list(EFFECTS) == sorted(EFFECTS)
+    assert {effect for effect in EFFECTS.values() if not effect.endswith(".")} == set(DOCUMENT["effects"])
+    assert {name for name in EFFECTS if EFFECTS[name] == "rotate"} <= {f"airflow_{name}" for name in GENERATED}
+
+
+SHOWN = sorted(
+    name
+    for name, effect in EFFECTS.items()
+    if effect in ("restart", "service", "apply", "run", "build") and name not in SECRET_FILES
+)
+
+
+@pytest.mark.parametrize("name", sorted(set(SHOWN) - ELSEWHERE))
+def test_a_change_restarts_what_the_reference_says(unchanged, name):
+    value, needed = changed(name)
+    before, was = processes(interface(**needed)) if needed else unchanged
+    after, now = processes(interface(**{**needed, name: value}))
+    restarted = {component for component in was if was[component] != now[component]}
+    match EFFECTS[name]:
+        case "restart":
+            assert restarted
+        case "service":
+            assert before != after
+        case _:
+            assert not restarted
