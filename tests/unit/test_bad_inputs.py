@@ -435,7 +435,7 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
     )
     returncode, output = run(inventory, playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
-    assert "FD213 hosts node1: found no look at the host possible" in output
+    assert "FD213 hosts node1: found no check of the host possible" in output
     (inventory / "group_vars/all/ansible.yml").write_text(
         f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n"
     )
