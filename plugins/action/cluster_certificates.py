@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
 
@@ -29,6 +30,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return authority and certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)

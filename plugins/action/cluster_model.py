@@ -20,8 +20,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
@@ -65,6 +67,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -192,7 +195,7 @@ class ActionModule(ActionBase):
             for name, values in given.values.items():
                 environment = values.get("airflow_environment", {})
                 if (key := repr(environment)) not in faults:
-                    there = airflow_options_validation.with_environment(effective, environment, version)
+                    there = options_model.with_environment(effective, environment, version)
                     faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, settings.major)]
                 found += [(name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
@@ -225,4 +228,6 @@ class ActionModule(ActionBase):
             ssh_port=int(port) if port.isdecimal() else 22,
             firewall_extra_rules=tuple(own["airflow_firewall_extra_rules"]),
             vip_interface=str(own["airflow_vip_interface"]),
+            restart_timeout_seconds=int(own["airflow_restart_timeout_seconds"]),
+            environment=own["airflow_environment"],
         )

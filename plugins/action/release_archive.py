@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.release_archive import DOCUMENTATION, digest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _MODULE = "flightdeck.airflow.release_archive"
 
@@ -22,6 +23,7 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Have the archive on the controller. Raises AnsibleActionFail when something else came than was sent."""
         result: dict[str, Any] = super().run(tmp, task_vars)
