@@ -40,7 +40,7 @@ def environment_options(environment: Mapping[str, object], version: str) -> Iter
 
 
 def given_options(config: Mapping[str, object], environment: Mapping[str, object], version: str) -> list[GivenOption]:
-    """The user's effective options on a host with ``environment``: of ``config``, then of the environment, each name once.
+    """The user's effective options of Airflow ``version`` on a host with ``environment``: of ``config``, then of that, each once.
 
     An option that is null is not among them: Airflow's default applies. Raises FileNotFoundError for a version that is not supported.
     """
@@ -54,7 +54,7 @@ def given_options(config: Mapping[str, object], environment: Mapping[str, object
 
 
 def with_environment(config: Mapping[str, Mapping[str, object]], environment: Mapping[str, object], version: str) -> Config:
-    """The effective options: what stands in ``environment`` wins over ``config``, and is added to nothing there.
+    """The effective options of Airflow ``version``: what stands in ``environment`` wins over ``config``, and is added to nothing there.
 
     Raises FileNotFoundError for a version that is not supported.
     """

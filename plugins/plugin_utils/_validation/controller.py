@@ -86,6 +86,15 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
     return []
 
 
+def locks(lock_file: str, directory: Path, version: str) -> list[str]:
+    """Texts of the locks that the release of Airflow ``version`` may be made of.
+
+    The user's ``lock_file`` is the only one; without it they are those in ``directory``, one for each Python.
+    """
+    paths = [Path(lock_file).expanduser()] if lock_file else sorted(directory.glob(f"airflow-{version}-py*.txt"))
+    return [path.read_text(encoding="utf-8") for path in paths]
+
+
 def check_web_certificate(certificate_file: str, key_file: str, now: datetime.datetime) -> list[Problem]:
     """Problems of the certificate that users see and its key, when the user brings one."""
     if not certificate_file and not key_file:

@@ -56,7 +56,15 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
     ("name", "value", "good"),
     [
         ("airflow_version", "3.3.2", True),
-        ("airflow_version", 3.3, True),
+        ("airflow_version", 3.3, False),
+        ("airflow_version", False, False),
+        ("airflow_version", 3, True),
+        ("airflow_worker_concurrency", "010", False),
+        ("airflow_worker_concurrency", "1_000", False),
+        ("airflow_worker_concurrency", "1e3", False),
+        ("airflow_admin_password", 123456789012, False),
+        ("airflow_package_extra_index_urls", [None], False),
+        ("airflow_package_extra_index_urls", [1.5], False),
         ("airflow_version", {"full": "3.3.2"}, False),
         ("airflow_worker_concurrency", "4", True),
         ("airflow_worker_concurrency", "many", False),
@@ -86,8 +94,8 @@ def test_values_have_the_type_of_their_option(name, value, good):
 
 
 def test_text_from_the_command_line_gets_its_type():
-    problems, typed = types.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3.3}, OPTIONS)
-    assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3.3"})
+    problems, typed = types.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3}, OPTIONS)
+    assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3"})
 
 
 def test_an_empty_secret_counts_as_not_given():
