@@ -227,7 +227,9 @@ class ActionModule(ActionBase):
             problems += on_hosts(found, everybody=len(given.values))
         problems += controller.check_places(settings.dags_dir, settings.release_cache, settings.secrets_file)
         now = datetime.datetime.now(datetime.UTC)
-        return problems + controller.check_web_certificate(settings.web_certificate_file, settings.web_key_file, now)
+        return problems + controller.check_web_certificate(
+            settings.web_certificate_file, settings.web_key_file, now, cluster.Model(hosts, settings).url_host()
+        )
 
     @staticmethod
     def _check_releases(releases: dict[str, _Release], settings: Settings, hosts: list[hosts_model.Host]) -> list[Problem]:

@@ -81,7 +81,7 @@ def test_other_pages_and_tests_name_codes_that_exist():
 
 def certificate_of_nobody(folder):
     (folder / "web").write_text("no certificate")
-    return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC))
+    return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC), "")
 
 
 def warnings(model, **changes):

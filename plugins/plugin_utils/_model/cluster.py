@@ -116,7 +116,20 @@ class Model:
         """URL of Airflow's UI and API."""
         if self.settings.url:
             return self.settings.url.rstrip("/")
-        return f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
+        scheme, port = ("https", 443) if self.settings.tls else ("http", 80)
+        return f"{scheme}://{bracket(self.entry())}" + ("" if self.web_port() == port else f":{self.web_port()}")
+
+    def redirect_port(self) -> int:
+        """The port that clients without TLS are sent to: that of the URL, which may be mapped to the load balancers' own."""
+        parts = urlsplit(self.url())
+        port = parts.port or 443
+        # A mapped one that is here the port without TLS, or a URL without TLS, would send clients in a circle.
+        return self.web_port() if port == self.settings.haproxy_web_port or parts.scheme != "https" else port
+
+    def url_host(self) -> str:
+        """The host of that URL; empty in an inventory that has none."""
+        known = self.settings.url or self.vip() or self.members("haproxy")
+        return str(urlsplit(self.url()).hostname or "") if known else ""
 
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
@@ -365,6 +378,7 @@ class Model:
             mode="http",
             port=self.web_port(),
             redirect_from=self.settings.haproxy_web_port if self.settings.tls else None,
+            redirect_to=self.redirect_port() if self.settings.tls else None,
             check_path="/api/v2/version" if self.major >= 3 else "/api/v1/version",
             deny_paths=("/execution",),
             servers=servers,

@@ -319,6 +319,8 @@ class Listener(Plain):
     """Port that clients connect to."""
     redirect_from: int | None = None
     """Port without TLS whose requests are redirected here; only with TLS."""
+    redirect_to: int | None = None
+    """Port that they are redirected to, which users reach this listener by; only with TLS."""
     check: Literal["postgresql", "patroni", "amqp", "redis"] | None = None
     """Protocol of the health check in mode tcp."""
     check_path: str | None = None

@@ -538,6 +538,14 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
                 "Raise it: the broker takes back the message of every task that runs longer, and the task runs twice.",
             )
         )
+    if settings.tls and settings.url.lower().startswith("http:"):
+        found = "an http URL, and airflow_tls is true"
+        remedy = "Write https://: users would be redirected there, and Airflow makes its links from this URL. Or set airflow_tls: false."
+        problems.append(Problem(Code.FD129, "airflow_url", found, "an https URL", remedy))
+    if not settings.tls and (settings.web_certificate_file or settings.web_key_file):
+        remedy = "Set airflow_tls: true, or remove the files: without TLS no server shows a certificate."
+        where = "airflow_web_certificate_file" if settings.web_certificate_file else "airflow_web_key_file"
+        problems.append(Problem(Code.FD129, where, "a file, and airflow_tls is false", "nothing", remedy))
     root, home, logs = (path.rstrip("/") for path in (settings.root, settings.home, settings.log_dir))
     for name, path in (("airflow_home", home), ("airflow_log_dir", logs)):
         if f"{root}/".startswith(f"{path}/") or f"{path}/".startswith(f"{root}/"):
