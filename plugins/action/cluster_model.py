@@ -27,9 +27,18 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import b
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    airflow_options as airflow_options_validation,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, effects, inventory, packages, timing, types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    controller,
+    effects,
+    inventory,
+    packages,
+    timing,
+    types,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -46,7 +55,8 @@ _RUNTIME = _ROOT / "meta" / "runtime.yml"
 
 @dataclass
 class _Given:
-    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the others."""
+    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the
+    others."""
 
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[tuple[str, Problem]] = field(default_factory=list)
@@ -77,7 +87,13 @@ def _failing(place: str, option: dict[str, Any], error: AnsibleError, what: str)
 
 
 def _deleted(place: str) -> Problem:
-    return Problem(Code.FD125, f"variable {place}", "text with {#, which a template deletes with what follows", "all of the text", _UNSAFE)
+    return Problem(
+        Code.FD125,
+        f"variable {place}",
+        "text with {#, which a template deletes with what follows",
+        "all of the text",
+        _UNSAFE,
+    )
 
 
 class ActionModule(ActionBase):
@@ -92,7 +108,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         arguments(self, DOCUMENTATION)
-        self._fail_with(controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]))
+        self._fail_with(
+            controller.check_ansible(
+                ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]
+            )
+        )
         specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _SPECS]
         options = specs[0]["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
@@ -101,9 +121,11 @@ class ActionModule(ActionBase):
         settings = Settings.from_variables(values)
         own = {name: {**values, **given.values[name]} for name in names}
         hosts = [self._host(name, own[name], variables) for name in names]
-        releases = {name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"]) for name in names}
+        releases = {
+            name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"]) for name in names
+        }
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-        warning, clusters = controller.look_at_inventories(sources, settings.secrets_file)
+        warning, clusters = controller.check_inventories(sources, settings.secrets_file)
         problems = [
             *self._check_variables(given, settings),
             *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
@@ -117,7 +139,7 @@ class ActionModule(ActionBase):
         ]
         warnings = sorted({str(problem) for problem in problems if problem.code.is_warning})
         for text in [*([warning] if warning else []), *warnings]:
-            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {text}", color=C.COLOR_WARN, stderr=True)
         self._fail_with([problem for problem in problems if not problem.code.is_warning])
         result["cluster"] = cluster.build(hosts, settings).to_vars()
@@ -133,7 +155,8 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _cluster_hosts(variables: dict[str, Any]) -> list[str]:
-        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit too."""
+        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit
+        too."""
         members = [variables["groups"].get(f"airflow_{group}", []) for group in services.GROUPS]
         return list(dict.fromkeys(host for group in members for host in group))
 
@@ -148,9 +171,14 @@ class ActionModule(ActionBase):
             raw = {}
             for name in (name for name in present if name in options):
                 value, failures = variables_controller.read(name, own[name], template)
-                given.problems += [(host, _failing(place, options[name], error, "template or vault")) for place, error in failures]
+                given.problems += [
+                    (host, _failing(place, options[name], error, "template or vault")) for place, error in failures
+                ]
                 secret = bool(options[name].get("no_log"))
-                given.problems += [(host, _deleted(place)) for place in variables_controller.comments(name, own[name], own, secret=secret)]
+                given.problems += [
+                    (host, _deleted(place))
+                    for place in variables_controller.comments(name, own[name], own, secret=secret)
+                ]
                 if failures:
                     given.bad.add(name)
                 if value is not None or not failures:
@@ -191,12 +219,19 @@ class ActionModule(ActionBase):
         found = list(given.problems)
         for host, values in given.values.items():
             problems = values_validation.check_values(values, version)
-            problems += values_validation.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
+            problems += values_validation.check_queue_entries(
+                "airflow_worker_queues", values.get("airflow_worker_queues")
+            )
             if version in airflow_options.versions():
                 environment = values.get("airflow_environment", {})
-                problems += airflow_options_validation.check_environment(environment, version, settings.config_extra_sections)
+                problems += airflow_options_validation.check_environment(
+                    environment, version, settings.config_extra_sections
+                )
             found += [(host, problem) for problem in problems]
-        common = {host: {name: value for name, value in values.items() if name not in given.bad} for host, values in given.values.items()}
+        common = {
+            host: {name: value for name, value in values.items() if name not in given.bad}
+            for host, values in given.values.items()
+        }
         return on_hosts(found, everybody=len(given.values)) + types.check_same(common)
 
     @staticmethod
@@ -209,7 +244,9 @@ class ActionModule(ActionBase):
         secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
         problems += secrets_validation.check_secrets(secrets, settings.admin_user)
         if version in airflow_options.versions():
-            problems += airflow_options_validation.check_config(settings.config, version, settings.config_extra_sections)
+            problems += airflow_options_validation.check_config(
+                settings.config, version, settings.config_extra_sections
+            )
             drain_seconds = hosts_model.longest_drain_seconds(hosts)
             effective = merge.overlay(broker.config(settings, drain_seconds), settings.options)
             # Most hosts have the same environment.
@@ -232,7 +269,9 @@ class ActionModule(ActionBase):
         )
 
     @staticmethod
-    def _check_releases(releases: dict[str, _Release], settings: Settings, hosts: list[hosts_model.Host]) -> list[Problem]:
+    def _check_releases(
+        releases: dict[str, _Release], settings: Settings, hosts: list[hosts_model.Host]
+    ) -> list[Problem]:
         """The lock of every release, once, and each host's options that need a package of its release."""
         version = settings.version
         owners: dict[str, str] = {}
@@ -260,7 +299,9 @@ class ActionModule(ActionBase):
         port = str(connection.get("ansible_port") or 22)
         return hosts_model.Host(
             name=name,
-            groups=frozenset(group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
+            groups=frozenset(
+                group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])
+            ),
             address=str(own.get("airflow_address", connection.get("ansible_host", name))),
             queues=hosts_model.queues_of(own["airflow_worker_queues"]),
             worker_concurrency=int(own["airflow_worker_concurrency"]),

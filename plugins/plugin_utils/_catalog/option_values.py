@@ -70,7 +70,7 @@ FILE_MODES = (
 UNUSABLE: Mapping[str, str] = MappingProxyType(
     {
         "core.default_impersonation": (
-            "Workers have NoNewPrivileges, so sudo fails and every task with it. Run such tasks by another way, for example over SSH."
+            "Workers have NoNewPrivileges, so sudo fails and every task with it. Run such tasks over SSH, for example."
         ),
         "core.internal_api_url": "The collection deploys no internal API: its components use the metastore.",
         "database.sql_alchemy_schema": "The accounts have rights in the schema public only: leave it out.",

@@ -29,7 +29,7 @@ def guarded(run: Callable[Concatenate[_A, _P], dict[str, Any]]) -> Callable[Conc
     """
 
     @functools.wraps(run)
-    def guard(action: _A, *arguments: _P.args, **named: _P.kwargs) -> dict[str, Any]:
+    def guard(action: _A, /, *arguments: _P.args, **named: _P.kwargs) -> dict[str, Any]:
         try:
             return run(action, *arguments, **named)
         except AnsibleError:
@@ -47,7 +47,13 @@ def _problem(error: Exception) -> Problem:
     place = _place(error)
     if isinstance(error, OSError) and error.filename:
         remedy = "Correct its path, owner or mode, or make room for it."
-        return Problem(Code.FD199, f"file {error.filename} on the controller", str(error.strerror), "a file that can be used", remedy)
+        return Problem(
+            Code.FD199,
+            f"file {error.filename} on the controller",
+            str(error.strerror),
+            "a file that can be used",
+            remedy,
+        )
     remedy = (
         "It is not your fault: report it to the maintainers with this line, the playbook and the variables it needs, "
         "without secrets. -vvv shows the calls that led to it."

@@ -1,4 +1,4 @@
-"""The values of variables that are templates, leaf by leaf: one that fails is reported with its place and hides no other."""
+"""The values of variables that are templates, leaf by leaf: one that fails has its place and hides no other."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Failure(NamedTuple):
 def read(name: str, raw: Any, template: Callable[[Any], Any]) -> tuple[Any, list[Failure]]:
     """The value of the variable ``name``, and what fails in it.
 
-    ``raw`` is the value as the inventory has it, ``template`` renders it. What fails is left out of a dictionary or list. A
-    value that fails as a whole is None.
+    ``raw`` is the value as the inventory has it, ``template`` renders it. What fails is left out of a dictionary or
+    list. A value that fails as a whole is None.
     """
     try:
         return template(raw), []
@@ -45,7 +45,7 @@ def read(name: str, raw: Any, template: Callable[[Any], Any]) -> tuple[Any, list
 
 
 def comments(name: str, raw: Any, variables: Mapping[str, Any], *, secret: bool) -> Iterator[str]:
-    """Places in ``raw``, the value of the variable ``name``, where a template deletes what stands between ``{#`` and ``#}``.
+    """Places in ``raw``, the value of the variable ``name``, where a template deletes text from ``{#`` on.
 
     A comment beside a template is meant, but not in a ``secret``. ``variables`` are those that a template may refer to.
     """

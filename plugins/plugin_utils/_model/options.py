@@ -40,9 +40,10 @@ def environment_options(environment: Mapping[str, object], version: str) -> Iter
 
 
 def given_options(config: Mapping[str, object], environment: Mapping[str, object], version: str) -> list[GivenOption]:
-    """The user's effective options of Airflow ``version`` on a host with ``environment``: of ``config``, then of that, each once.
+    """The user's effective options of Airflow ``version`` on a host: of ``config``, or of its ``environment``.
 
-    An option that is null is not among them: Airflow's default applies. Raises FileNotFoundError for a version that is not supported.
+    An option that is null is not among them: Airflow's default applies. Raises FileNotFoundError for a version that
+    is not supported.
     """
     found = {}
     for section, options in config.items():
@@ -53,8 +54,10 @@ def given_options(config: Mapping[str, object], environment: Mapping[str, object
     return [one for one in found.values() if one.value is not None]
 
 
-def with_environment(config: Mapping[str, Mapping[str, object]], environment: Mapping[str, object], version: str) -> Config:
-    """The effective options of Airflow ``version``: what stands in ``environment`` wins over ``config``, and is added to nothing there.
+def with_environment(
+    config: Mapping[str, Mapping[str, object]], environment: Mapping[str, object], version: str
+) -> Config:
+    """The effective options of Airflow ``version``: a value in ``environment`` replaces that in ``config``.
 
     Raises FileNotFoundError for a version that is not supported.
     """

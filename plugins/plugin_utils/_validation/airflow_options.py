@@ -1,7 +1,8 @@
 """Checks of airflow.cfg options against what the very Airflow that is deployed knows.
 
-The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them from the installed
-packages. Airflow itself accepts every name in silence, so a misspelt or moved option would be without effect.
+The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them
+from the installed packages. Airflow itself accepts every name in silence, so a misspelt or moved option would be
+without effect.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import Reference, reference, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import (
+    Reference,
+    reference,
+    versions,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.option_values import (
     ENUMERATIONS,
     ENUMERATIONS_OF_ANY_CASE,
@@ -27,7 +32,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.option
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.options import environment_options
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.credentials import holds_secret, is_secret_name
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.credentials import (
+    holds_secret,
+    is_secret_name,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.types import WHOLE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest, kind_of, plain
@@ -61,14 +69,20 @@ OWNED = {
     "celery.result_backend": _URLS,
     **dict.fromkeys(
         ("celery.ssl_active", "celery.ssl_cacert", "celery.ssl_cert", "celery.ssl_key", "celery.ssl_mutual_tls"),
-        "Set airflow_tls, or airflow_broker_ca for the broker of somebody else.",
+        "Set airflow_tls, or airflow_broker_ca for an external broker.",
     ),
-    "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
+    "celery.worker_concurrency": (
+        "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues."
+    ),
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
     "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",
     "celery_broker_transport_options.region": "Set airflow_sqs_region.",
-    "celery_broker_transport_options.visibility_timeout": "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds.",
-    "celery.worker_enable_remote_control": "The health check asks the worker which queues it consumes from: leave it out.",
+    "celery_broker_transport_options.visibility_timeout": (
+        "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds."
+    ),
+    "celery.worker_enable_remote_control": (
+        "The health check asks the worker which queues it consumes from: leave it out."
+    ),
     "api.base_url": "Set airflow_url.",
     "api.host": "The load balancers reach the server under the host's address: leave it out.",
     "api.port": "Set airflow_webserver_port.",
@@ -102,12 +116,23 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
     for section, options in config.items():
         where = f"airflow_config.{section}"
         if not isinstance(section, str) or not _SECTION_NAME.fullmatch(section):
-            problems.append(_form(where, repr(section), "a section's name in lower case", "Write the name as Airflow's reference does."))
+            problems.append(
+                _form(
+                    where,
+                    repr(section),
+                    "a section's name in lower case",
+                    "Write the name as Airflow's reference does.",
+                )
+            )
             continue
         if not isinstance(options, Mapping):
-            problems.append(_form(where, kind_of(options), "a dictionary {option: value}", "Indent the options below their section."))
+            problems.append(
+                _form(
+                    where, kind_of(options), "a dictionary {option: value}", "Indent the options below their section."
+                )
+            )
             continue
-        if _foreign(section, options, known) and section not in extra:
+        if _is_unknown(section, options, known) and section not in extra:
             problems.append(_unknown_section(section, known))
             continue
         for option, value in options.items():
@@ -115,13 +140,15 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
     return problems
 
 
-def check_environment(environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()) -> list[Problem]:
+def check_environment(
+    environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()
+) -> list[Problem]:
     """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``airflow_environment``: they win over airflow.cfg."""
     known = reference(version)
     extra = {str(name) for name in extra_sections}
     problems: list[Problem] = []
     for one in environment_options(environment, version):
-        if _foreign(one.section, {one.option: one.value}, known) and one.section not in extra:
+        if _is_unknown(one.section, {one.option: one.value}, known) and one.section not in extra:
             problems.append(_unknown_section(one.section, known, one.where))
         else:
             problems += _check_option(one.where, one.section, one.option, one.value, known, one.section in extra)
@@ -132,15 +159,16 @@ def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem(Code.FD130, where, found, expected, remedy)
 
 
-def _foreign(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
+def _is_unknown(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
     """Whether no version knows ``section``, not even as the former place of one of ``options``."""
     if any(section in each.sections for each in (known, *map(reference, versions()))):
         return False
-    return not any(_fate(f"{section}.{option}", known) for option in options)
+    return not any(_migration(f"{section}.{option}", known) for option in options)
 
 
-def _fate(name: str, known: Reference) -> tuple[str, str] | None:
-    """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no version has it."""
+def _migration(name: str, known: Reference) -> tuple[str, str] | None:
+    """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no
+    version has it."""
     if new := known.renamed.get(name):
         return "moved", new
     if name in known.removed:
@@ -178,9 +206,13 @@ def _unknown_section(section: str, known: Reference, where: str = "") -> Problem
 
 def _check_option(where: str, section: str, option: Any, value: Any, known: Reference, extra: bool) -> list[Problem]:
     if not isinstance(option, str) or not _OPTION_NAME.fullmatch(option):
-        return [_form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")]
+        return [
+            _form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")
+        ]
     if owner := _owner(section, option):
-        return [Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)]
+        return [
+            Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)
+        ]
     words = known.words(section, option)
     if not words and not extra and section not in known.free_sections:
         return [_unknown_option(where, section, option, known)]
@@ -215,12 +247,16 @@ def _lost_in_a_file(where: str, value: str) -> Problem | None:
     lines = value.rstrip("\n").split("\n")
     if any(line.startswith(("#", ";")) for line in lines[1:]):
         remedy = "airflow.cfg takes it for a comment: write the text in another way, or in one line."
-        return Problem(Code.FD135, where, "a line that begins with '#' or ';'", "lines that begin with other characters", remedy)
+        return Problem(
+            Code.FD135, where, "a line that begins with '#' or ';'", "lines that begin with other characters", remedy
+        )
     if any(line != line.strip() for line in lines):
         remedy = "airflow.cfg would lose it. Set the option by its variable in airflow_environment where it matters."
         return Problem(Code.FD135, where, "white space at the beginning or end of a line", "text without it", remedy)
     if re.search(r"%%[(A-Za-z]", value):
-        remedy = "Write each % once: the collection doubles it in airflow.cfg, as Airflow's reference does in its examples."
+        remedy = (
+            "Write each % once: the collection doubles it in airflow.cfg, as Airflow's reference does in its examples."
+        )
         return Problem(Code.FD135, where, "a doubled percent sign", "a single one", remedy)
     return None
 
@@ -250,18 +286,24 @@ def _owner(section: str, option: str) -> str:
 
 def _unknown_option(where: str, section: str, option: str, known: Reference) -> Problem:
     name = f"{section}.{option}"
-    fate = _fate(name, known)
-    if fate and fate[0] == "moved":
-        owner = _owner(*_split(fate[1]))
+    migration = _migration(name, known)
+    if migration and migration[0] == "moved":
+        owner = _owner(*_split(migration[1]))
         return Problem(
             Code.FD132,
             where,
             f"a name that Airflow {known.version} does not read",
-            fate[1],
-            owner or f"Write it as {fate[1]}, and check what its value means there.",
+            migration[1],
+            owner or f"Write it as {migration[1]}, and check what its value means there.",
         )
-    if fate:
-        return Problem(Code.FD133, where, fate[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
+    if migration:
+        return Problem(
+            Code.FD133,
+            where,
+            migration[1],
+            f"an option of Airflow {known.version}",
+            "Remove it: it would have no effect.",
+        )
     close = closest(option, known.sections.get(section, ()))
     elsewhere = [other for other, options in known.sections.items() if option in options]
     if close:
@@ -274,7 +316,10 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
 
 
 def _plain_secret(where: str, section: str, option: str, value: Any, words: list[str]) -> Problem | None:
-    """A problem when ``value`` is a secret in clear. A dictionary of arguments is one only when it holds something like a password."""
+    """A problem when ``value`` is a secret in clear.
+
+    A dictionary of arguments is one only when it holds something like a password.
+    """
     sensitive = "sensitive" in words
     structured = "json" in words
     by_name = is_secret_name(option) and not isinstance(value, bool)
@@ -284,7 +329,9 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
         remedy = f"Use {section}.{option}_cmd with a command that prints it."
     else:
         remedy = "Keep it in an Airflow connection or a secrets backend."
-    return Problem(Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy)
+    return Problem(
+        Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy
+    )
 
 
 def _check_value(where: str, name: str, value: Any, words: list[str], known: Reference) -> list[Problem]:
@@ -292,7 +339,11 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
     if str(value) == known.invalid.get(name):
         return [Problem(Code.FD135, where, repr(value), "another value", f"Airflow {known.version} refuses this one.")]
     if name in UNUSABLE and str(value) != "":
-        return [Problem(Code.FD147, where, "an option that cannot work in this deployment", "no such option", UNUSABLE[name])]
+        return [
+            Problem(
+                Code.FD147, where, "an option that cannot work in this deployment", "no such option", UNUSABLE[name]
+            )
+        ]
     if empty and value == "":
         return []
     if kind == "any" or _fits(kind, value):
@@ -319,7 +370,9 @@ def _check_choice(where: str, name: str, value: Any, known: Reference) -> list[P
     elif name in ENUMERATIONS_OF_ANY_CASE and text.lower() not in ENUMERATIONS_OF_ANY_CASE[name]:
         expected = _choices(ENUMERATIONS_OF_ANY_CASE[name])
     elif name in LEVELS_BY_LOGGER and not all(
-        re.fullmatch(rf"[\w.]+\s*=\s*({'|'.join(LEVELS)})", pair) for pair in re.split(r"[\s,]+(?=[\w.]+\s*=)", text.strip(" ,")) if pair
+        re.fullmatch(rf"[\w.]+\s*=\s*({'|'.join(LEVELS)})", pair)
+        for pair in re.split(r"[\s,]+(?=[\w.]+\s*=)", text.strip(" ,"))
+        if pair
     ):
         expected = f"logger=LEVEL, with one of {_choices(LEVELS)}"
     elif name in TIME_ZONES and not _is_time_zone(text):

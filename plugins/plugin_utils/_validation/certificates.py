@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 
 def names(certificate: str) -> list[str]:
-    """The DNS names and addresses that ``certificate`` (PEM, the first one of a chain) is valid for. Raises ValueError for no PEM."""
+    """The DNS names and addresses of ``certificate`` (PEM, the first of a chain). Raises ValueError for no PEM."""
     loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
     try:
         found = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -30,7 +30,8 @@ def covers(valid: list[str], host: str) -> bool:
 
 
 def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
-    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None when it could."""
+    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None
+    when it could."""
     try:
         loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
@@ -42,5 +43,8 @@ def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
     if public != loaded.public_key():
         return "the key belongs to another certificate"
     if not loaded.not_valid_before_utc <= now <= loaded.not_valid_after_utc:
-        return f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to {loaded.not_valid_after_utc:%Y-%m-%d}"
+        return (
+            f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to "
+            f"{loaded.not_valid_after_utc:%Y-%m-%d}"
+        )
     return None

@@ -104,7 +104,12 @@ class Code(StrEnum):
     )
     FD118 = auto(), "a host's name or address cannot be used", "rename it, set `airflow_address`", Stage.INVENTORY
     FD119 = auto(), "a URL is malformed, or contains a login where none is allowed", "correct it", Stage.INVENTORY
-    FD120 = auto(), "an unknown `airflow_*` variable", "the message names a known one that resembles it", Stage.INVENTORY
+    FD120 = (
+        auto(),
+        "an unknown `airflow_*` variable",
+        "the message names a known one that resembles it",
+        Stage.INVENTORY,
+    )
     FD121 = (
         auto(),
         "a variable has the wrong type or choice, or no value",
@@ -256,7 +261,12 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD156 = auto(), "an even number of etcd hosts", "3, 5 or 7", Stage.INVENTORY
-    FD157 = auto(), "`airflow_vip` is no address of a host with a prefix length", "such as 192.0.2.100/24", Stage.INVENTORY
+    FD157 = (
+        auto(),
+        "`airflow_vip` is no address of a host with a prefix length",
+        "such as 192.0.2.100/24",
+        Stage.INVENTORY,
+    )
     FD158 = (
         auto(),
         "`airflow_vip` belongs to a host, or is in another network than the load balancers",
@@ -279,7 +289,8 @@ class Code(StrEnum):
     FD162 = auto(), "a rotation with `--limit`", "run it without", Stage.ROTATION
     FD163 = (
         auto(),
-        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing was rotated",
+        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing "
+        "was rotated",
         "run again later",
         Stage.RUN,
     )
@@ -363,7 +374,8 @@ class Code(StrEnum):
     )
     FD181 = (
         auto(),
-        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL has a login",
+        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL "
+        "has a login",
         "the message says what to set",
         Stage.INVENTORY,
     )
@@ -436,7 +448,8 @@ class Code(StrEnum):
     )
     FD209 = (
         auto(),
-        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name resolves to loopback",
+        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name "
+        "resolves to loopback",
         "DNS, or `airflow_manage_hosts_file: true`; for an `airflow_address`: its IP address",
         Stage.PREFLIGHT,
     )

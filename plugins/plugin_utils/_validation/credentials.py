@@ -11,7 +11,7 @@ _NAME = re.compile(
     r"(pass(word|wd|phrase)?|pwd|secret|secret_?(id|key)|access_?key|api_?key|private_?key|encryption_?key|signing_?key|token|credentials?)$",
     re.IGNORECASE,
 )
-# A name that ends so can be that of a key of a table, a cache or a map as well; a variable of the environment is rather a secret.
+# Elsewhere a name that ends so may be that of a key of a table or map; in the environment it is rather a secret.
 _KEY = re.compile(r"(^|_)key$", re.IGNORECASE)
 # scheme://account:password@host
 _LOGIN = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
@@ -41,7 +41,9 @@ def is_secret_text(text: str) -> bool:
 def holds_secret(value: Any) -> bool:
     """Whether there is a secret in ``value``, by its form or by the key of a dictionary."""
     if isinstance(value, Mapping):
-        return any((is_secret_name(str(key)) and _is_text(entry)) or holds_secret(entry) for key, entry in value.items())
+        return any(
+            (is_secret_name(str(key)) and _is_text(entry)) or holds_secret(entry) for key, entry in value.items()
+        )
     if isinstance(value, (list, tuple)):
         return any(holds_secret(entry) for entry in value)
     return isinstance(value, str) and is_secret_text(value)

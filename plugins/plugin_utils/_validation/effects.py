@@ -14,7 +14,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 
 
 def check_balancers(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
-    """Load balancers that no host of the cluster uses: without a virtual IP, all hosts without one of their own use the first."""
+    """Load balancers that no host of the cluster uses: without a virtual IP, hosts without their own use the first."""
     hosts = list(hosts)
     balancers = [host for host in hosts if "haproxy" in host.groups]
     idle = [host.name for host in balancers[1:] if not host.components]
@@ -27,20 +27,24 @@ def check_balancers(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
 
 def check_options(options: Iterable[GivenOption]) -> list[Problem]:
     """Options of one host that do nothing in this deployment."""
-    options = {one.name: one for one in options}
+    given = {one.name: one for one in options}
     problems = []
     for section in WITHOUT_EFFECT:
-        given = [one for one in options.values() if one.section == section]
-        if given:
+        unused = [one for one in given.values() if one.section == section]
+        if unused:
             remedy = "Remove them: the collection runs Celery workers."
-            where = given[0].where.rpartition(".")[0] if given[0].where.startswith("airflow_config.") else given[0].where
+            where = (
+                unused[0].where.rpartition(".")[0] if unused[0].where.startswith("airflow_config.") else unused[0].where
+            )
             problems.append(Problem(Code.FD148, where, "options of an executor that is not used", "none", remedy))
-    local, remote = (options.get(f"logging.{name}") for name in ("delete_local_logs", "remote_logging"))
+    local, remote = (given.get(f"logging.{name}") for name in ("delete_local_logs", "remote_logging"))
     if local and is_on(local.value) and not (remote and is_on(remote.value)):
         remedy = "Set logging.remote_logging, too: logs are deleted here only after they were copied."
         problems.append(Problem(Code.FD148, local.where, "true, without remote_logging", "both or none", remedy))
-    security = options.get("core.security")
+    security = given.get("core.security")
     if security and str(security.value) == "kerberos":
         remedy = "Run 'airflow kerberos' in a unit of your own, with a ccache that workers see."
-        problems.append(Problem(Code.FD148, security.where, "kerberos, and nothing that renews tickets", "a renewer", remedy))
+        problems.append(
+            Problem(Code.FD148, security.where, "kerberos, and nothing that renews tickets", "a renewer", remedy)
+        )
     return problems

@@ -11,7 +11,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, options, ports
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address, is_host, normal_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
+    is_address,
+    is_host,
+    normal_address,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -23,7 +27,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest
 
 PREFIX = "airflow_"
-# Name of a host where it is not an address: it becomes part of names in HAProxy, RabbitMQ and /etc/hosts. Labels as in DNS.
+# Name of a host where it is not an address: it becomes part of names in HAProxy, RabbitMQ and /etc/hosts.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 # Other words for our groups, without "_" and the "s" of the plural.
@@ -42,7 +46,7 @@ _SYNONYMS = {
 
 
 def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> list[Problem]:
-    """A problem for every group that is meant for ours by its name, and a warning for one with hosts that are in none of ours.
+    """A problem for every group whose name means one of ours, a warning for one with hosts that are in none of ours.
 
     ``known`` are the names of our groups; any other ``airflow_*`` group may hold variables for hosts of ours.
     """
@@ -58,7 +62,9 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
         meant = _meant(plain.removeprefix(PREFIX), short, synonyms=bool(lost))
         if meant:
             remedy = f"Did you mean {PREFIX}{meant}?"
-            problems.append(Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy))
+            problems.append(
+                Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy)
+            )
         elif lost:
             found = f"hosts that are in no group of the collection: {', '.join(lost[:3])}"
             remedy = "Nothing is deployed on them: ignore this when they are not of the cluster."
@@ -67,16 +73,26 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
 
 
 def _meant(name: str, known: Iterable[str], *, synonyms: bool) -> str:
-    """The one of the ``known`` groups that ``name`` is a misspelling of or, with ``synonyms``, another word for; empty for none."""
+    """The one of the ``known`` groups that ``name`` misspells or, with ``synonyms``, means; empty for none."""
     known = sorted(known)
     if close := closest(name, known):
         return close
     joined = name.replace("_", "")
-    return next((group for group in known if synonyms and (joined in _SYNONYMS[group] or joined.rstrip("s") in _SYNONYMS[group])), "")
+    return next(
+        (
+            group
+            for group in known
+            if synonyms and (joined in _SYNONYMS[group] or joined.rstrip("s") in _SYNONYMS[group])
+        ),
+        "",
+    )
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
-    """Problems with names and addresses. ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts."""
+    """Problems with names and addresses.
+
+    ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts.
+    """
     problems = []
     for name, address in hosts.items():
         if not (_NAME.fullmatch(name) or is_address(name)):
@@ -104,7 +120,11 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
         elif len(brokers) > 1 and name.partition(".")[0] == "localhost":
             problems.append(
                 Problem(
-                    Code.FD118, f"host {name} of airflow_rabbitmq", "a name that is another host on each", "a name of its own", "Rename it."
+                    Code.FD118,
+                    f"host {name} of airflow_rabbitmq",
+                    "a name that is another host on each",
+                    "a name of its own",
+                    "Rename it.",
                 )
             )
     if 0 < sum("." in name for name in brokers) < len(brokers):
@@ -130,12 +150,26 @@ def _check_address(name: str, address: str, alone: bool) -> list[Problem]:
         if alone:
             return []
         return [
-            Problem(Code.FD118, where, address, "an address that the other hosts reach", "Set airflow_address to the host's own address.")
+            Problem(
+                Code.FD118,
+                where,
+                address,
+                "an address that the other hosts reach",
+                "Set airflow_address to the host's own address.",
+            )
         ]
     if is_address(address):
         parsed = ipaddress.ip_address(address)
         if parsed.is_unspecified or parsed.is_multicast or address == "255.255.255.255":
-            return [Problem(Code.FD118, where, address, "the address of one host", "Set airflow_address to the host's own address.")]
+            return [
+                Problem(
+                    Code.FD118,
+                    where,
+                    address,
+                    "the address of one host",
+                    "Set airflow_address to the host's own address.",
+                )
+            ]
     return []
 
 
@@ -149,13 +183,17 @@ def check_default_queue(queues: Mapping[str, Iterable[str]], default: str) -> li
             "airflow_worker_queues",
             f"no worker for {default!r}, the queue of all tasks that name none",
             f"a worker of it, or another default than {', '.join(sorted(queues))} lack",
-            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker serves.",
+            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker "
+            "serves.",
         )
     ]
 
 
 def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
-    """A problem when one run reads the inventories of several clusters. ``clusters`` maps an inventory to the name of its cluster."""
+    """A problem when one run reads the inventories of several clusters.
+
+    ``clusters`` maps an inventory to the name of its cluster.
+    """
     if len(set(clusters.values())) < 2:
         return []
     shown = ", ".join(f"{name} in {path}" for path, name in sorted(clusters.items()))
@@ -241,7 +279,11 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
         where = f"airflow_worker_queues of host {host.name}"
         names = [queue.name for queue in host.queues]
         if not names:
-            problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
+            problems.append(
+                Problem(
+                    Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."
+                )
+            )
         for name in names:
             if not _QUEUE_NAME.fullmatch(name):
                 problems.append(
@@ -254,7 +296,9 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
+            problems.append(
+                Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
+            )
     return problems
 
 
@@ -318,7 +362,10 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
     for host in hosts:
         found = [port for port in ports.open_ports(host, settings, holds) if port.numbers]
         # What no variable moves comes first: the other one has to be changed.
-        used = {host.ssh_port: "the SSH server", **{number: port.purpose for port in found if not port.variable for number in port.numbers}}
+        used = {
+            host.ssh_port: "the SSH server",
+            **{number: port.purpose for port in found if not port.variable for number in port.numbers},
+        }
         for name, number in ((port.variable, port.first) for port in found if port.variable):
             least = 1 if name in _PUBLIC_PORTS else 1024
             if not least <= number <= 65535:
@@ -327,5 +374,7 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"
-                problems.append(Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two."))
+                problems.append(
+                    Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two.")
+                )
     return problems

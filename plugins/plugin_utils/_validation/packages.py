@@ -1,4 +1,4 @@
-"""Options that need a Python package: it has to be in the release, which means in its lock or in airflow_extra_packages."""
+"""Options that need a Python package: it has to be in the release, by its lock or by airflow_extra_packages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_on(value: object) -> bool:
 
 
 def installed(locks: Iterable[str], extra: Iterable[object]) -> frozenset[str]:
-    """Normal names of the packages of a release: those in the texts of its ``locks``, and the ``extra`` requirements."""
+    """Normal names of the packages of a release: those in the texts of its ``locks``, and ``extra`` requirements."""
     locked = (name for text in locks for name in _LOCKED.findall(text))
     added = (match[1] for match in map(_NAME.match, map(str, extra)) if match)
     return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in (*locked, *added))
@@ -74,7 +74,7 @@ def _missing(where: str, package: str) -> Problem:
 
 
 def _check_remote_logs(options: Mapping[str, GivenOption], packages: Collection[str]) -> list[Problem]:
-    """Where task logs go is decided by the beginning of one option, unless a search engine holds them or the user's own class does it."""
+    """The beginning of one option decides where task logs go, unless a search engine or the user's own class does."""
     switch = options.get("logging.remote_logging")
     others = ("logging.logging_config_class", *OPTIONS)
     if not switch or not is_on(switch.value) or any(name in options and str(options[name].value) for name in others):
@@ -86,5 +86,7 @@ def _check_remote_logs(options: Mapping[str, GivenOption], packages: Collection[
     if not package:
         expected = f"remote_base_log_folder with one of {', '.join(REMOTE_LOGS)} at its beginning"
         found = "another beginning" if text else "remote_logging without remote_base_log_folder"
-        return [Problem(Code.FD135, where, found, expected, "Airflow would fail to start, or keep the logs on the workers.")]
+        return [
+            Problem(Code.FD135, where, found, expected, "Airflow would fail to start, or keep the logs on the workers.")
+        ]
     return [] if package in packages else [_missing(where, package)]

@@ -24,7 +24,14 @@ KINDS = {
     "dict": "a dictionary",
     "raw": "a value",
 }
-_ELEMENTS = {"str": "texts", "path": "paths", "int": "whole numbers", "float": "numbers", "dict": "dictionaries", "raw": "values"}
+_ELEMENTS = {
+    "str": "texts",
+    "path": "paths",
+    "int": "whole numbers",
+    "float": "numbers",
+    "dict": "dictionaries",
+    "raw": "values",
+}
 # A whole number as text. One with a leading zero is read as octal in one place and as decimal in the other.
 WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 # What playbooks and roles of the collection give each other; not the user's.
@@ -41,7 +48,8 @@ INTERNAL = frozenset(
     }
 )
 
-# What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole cluster.
+# What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole
+# cluster.
 PER_HOST = frozenset(
     f"airflow_{name}"
     for name in (
@@ -109,7 +117,8 @@ def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]
 def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
     """A problem for every value that is not of its documented type or choice, and the good values in their types.
 
-    ``-e`` and INI files give text where numbers are meant, which Ansible's own rules convert. Values of secrets are not shown.
+    ``-e`` and INI files give text where numbers are meant, which Ansible's own rules convert. Values of secrets are not
+    shown.
     """
     problems = []
     good: dict[str, Any] = {}
@@ -149,7 +158,7 @@ def _remedy(value: Any, option: Mapping[str, Any]) -> str:
 
 
 def _loose(value: Any, option: Mapping[str, Any]) -> bool:
-    """Whether Ansible would quietly convert ``value``, such as text for a list (split at commas) or a truth value for text."""
+    """Whether Ansible would quietly convert ``value``, such as text for a list (split at commas)."""
     kind = option.get("type", "str")
     if value is None:
         return True
@@ -161,12 +170,15 @@ def _loose(value: Any, option: Mapping[str, Any]) -> bool:
     if kind == "list":
         elements = option.get("elements", "raw")
         # What an entry of no declared type may be is for the check of that variable.
-        return not isinstance(value, list) or (elements != "raw" and any(_loose(entry, {"type": elements}) for entry in value))
+        return not isinstance(value, list) or (
+            elements != "raw" and any(_loose(entry, {"type": elements}) for entry in value)
+        )
     return kind == "dict" and not isinstance(value, dict)
 
 
 def check_same(values: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """A problem for every cluster-wide variable that not all hosts agree on; ``values`` maps hosts to their variables."""
+    """A problem for every cluster-wide variable that not all hosts agree on; ``values`` maps hosts to their
+    variables."""
     problems = []
     missing = object()
     for name in sorted({name for given in values.values() for name in given} - PER_HOST):

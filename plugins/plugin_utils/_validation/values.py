@@ -13,7 +13,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.credentials import is_secret_text, is_secret_variable
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.credentials import (
+    is_secret_text,
+    is_secret_variable,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import kind_of, plain
 
@@ -22,7 +25,7 @@ _MOST_SLOTS = 1000
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
 RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_restart_timeout_seconds": (30, 7200, "An api-server alone takes 20 s to start."),
-    "airflow_restart_at_once": (1, 1000, "At least one host has to restart at a time."),
+    "airflow_restart_parallel_hosts": (1, 1000, "At least one host has to restart at a time."),
     "airflow_watchdog_interval_seconds": (10, 86400, "A health check itself takes seconds."),
     "airflow_watchdog_failures": (1, 1000, "A service is restarted after that many failures."),
     "airflow_verify_timeout_seconds": (30, 86400, "The canary's tasks take 20 s on an idle cluster."),
@@ -31,9 +34,9 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
     "airflow_sqs_visibility_timeout_seconds": (60, 43_200, "SQS keeps no message back for longer."),
     "airflow_webserver_workers": (1, 64, "Each is a server process of about 300 MB."),
-    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
-    "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
-    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
+    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the CA itself lives ten years."),
+    "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
+    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
@@ -46,8 +49,16 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "1 to 63 letters, digits or '-', no '-' at the ends",
         "It becomes part of names of files and services: choose a plain one.",
     ),
-    "airflow_user": (r"[a-z_][a-z0-9_-]{0,30}", "a Debian account name in lower case", "Choose a plain name of up to 31 characters."),
-    "airflow_admin_user": (r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "1 to 64 letters, digits, '.', '_', '@', '+' or '-'", "Choose another."),
+    "airflow_user": (
+        r"[a-z_][a-z0-9_-]{0,30}",
+        "a Debian account name in lower case",
+        "Choose a plain name of up to 31 characters.",
+    ),
+    "airflow_admin_user": (
+        r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}",
+        "1 to 64 letters, digits, '.', '_', '@', '+' or '-'",
+        "Choose another.",
+    ),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
     # One colon would be that of a port.
@@ -66,7 +77,7 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     },
 }
 # The other accounts of the cluster, and those that own files of the system.
-_FOREIGN_ACCOUNTS = frozenset(
+_SYSTEM_ACCOUNTS = frozenset(
     {"root", "postgres", "rabbitmq", "redis", "haproxy", "daemon", "nobody", "www-data", "sys", "bin", "mail", "backup"}
 )
 # Below 256 MiB no Airflow process comes up.
@@ -83,7 +94,7 @@ _URLS = {
 _PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url")
 _PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
 _PATHS_ON_CONTROLLER = (
-    "airflow_authority_file",
+    "airflow_ca_file",
     "airflow_certificates_file",
     "airflow_dags_dir",
     "airflow_lock_file",
@@ -93,15 +104,23 @@ _PATHS_ON_CONTROLLER = (
     "airflow_web_key_file",
 )
 _PATHS_OR_NOTHING = frozenset(
-    {"airflow_package_ca_file", "airflow_dags_dir", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
+    {
+        "airflow_package_ca_file",
+        "airflow_dags_dir",
+        "airflow_lock_file",
+        "airflow_web_certificate_file",
+        "airflow_web_key_file",
+    }
 )
-# Not for data: made anew at boot, not writable, or the system's own.
+# Not for data: emptied at boot, not writable, or the system's own.
 _SYSTEM_DIR = re.compile(
     r"/((bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|tmp|usr/(bin|lib\w*|sbin|share)|var/(run|tmp))"
     r"|var/(lib|log)/(apt|dpkg|haproxy|postgresql|rabbitmq|redis|systemd))(/.*)?"
 )
 # For the data of many: a directory below is right.
-_SHARED_DIR = re.compile(r"/(home|media|mnt|opt|srv|usr|usr/local|usr/local/(bin|lib)|var|var/(cache|lib|log|opt|spool))?")
+_SHARED_DIR = re.compile(
+    r"/(home|media|mnt|opt|srv|usr|usr/local|usr/local/(bin|lib)|var|var/(cache|lib|log|opt|spool))?"
+)
 _PATH = re.compile(r"/[A-Za-z0-9/._+@-]*")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?")
 # A name with extras, then nothing, a comparison of versions, a direct reference or a marker.
@@ -123,7 +142,9 @@ _POSTGRESQL_OWNED = {
     "ident_file": "The collection writes pg_ident.conf: leave it out.",
     "unix_socket_directories": "The collection logs in through Debian's socket: leave it out.",
     "password_encryption": "pg_hba.conf asks for SCRAM: leave it out.",
-    **dict.fromkeys(("ssl", "ssl_ca_file", "ssl_cert_file", "ssl_key_file", "ssl_crl_file", "ssl_crl_dir"), "Set airflow_tls."),
+    **dict.fromkeys(
+        ("ssl", "ssl_ca_file", "ssl_cert_file", "ssl_key_file", "ssl_crl_file", "ssl_crl_dir"), "Set airflow_tls."
+    ),
     **dict.fromkeys(
         (
             "cluster_name",
@@ -152,7 +173,11 @@ _POSTGRESQL_REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "fsync": (_OFF, "on", "Without it, a power failure destroys the metastore."),
     "full_page_writes": (_OFF, "on", "Without it, a power failure can destroy the metastore."),
     "ignore_checksum_failure": (_ON, "off", "It hides damage and spreads it."),
-    "synchronous_commit": ((*_OFF, "local"), "on, remote_apply or remote_write", "Confirmed writes would be lost with a host."),
+    "synchronous_commit": (
+        (*_OFF, "local"),
+        "on, remote_apply or remote_write",
+        "Confirmed writes would be lost with a host.",
+    ),
     "wal_level": (("minimal",), "replica or logical", "Nothing could follow the server or archive it."),
     "zero_damaged_pages": (_ON, "off", "It deletes data."),
 }
@@ -162,7 +187,7 @@ _POSTGRESQL_LEAST: dict[str, tuple[int, str]] = {
     "max_wal_senders": (5, "Each follower needs one, and two while it is copied."),
     "superuser_reserved_connections": (1, "The collection logs in when all others are used."),
 }
-# -1 is no limit. max_wal_size is 2 GB: with less, a follower that restarts may already lack what it needs and never follow again.
+# -1 is no limit. max_wal_size is 2 GB: with less, a follower may lack what it needs after a restart.
 _LEAST_SLOT_WAL_MB = 2048
 _POSTGRESQL_UNITS = {"b": 2**-20, "kb": 2**-10, "": 1.0, "mb": 1.0, "gb": 2.0**10, "tb": 2.0**20}
 
@@ -237,10 +262,14 @@ def _check_form(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not re.fullmatch(pattern, value):
         return [Problem(Code.FD117, where, repr(value), expected, remedy)]
-    if name == "airflow_user" and value in _FOREIGN_ACCOUNTS:
+    if name == "airflow_user" and value in _SYSTEM_ACCOUNTS:
         return [
             Problem(
-                Code.FD117, where, repr(value), "an account of its own", "Airflow runs the users' code: it must not be another service."
+                Code.FD117,
+                where,
+                repr(value),
+                "an account of its own",
+                "Airflow runs the users' code: it must not be another service.",
             )
         ]
     if name.endswith("_memory_max") and value != "infinity" and not value.endswith("%"):
@@ -248,7 +277,11 @@ def _check_form(name: str, value: str) -> list[Problem]:
         if int(digits) * _UNITS[unit] < _LEAST_MEMORY:
             return [
                 Problem(
-                    Code.FD116, where, value, "at least 256M", "A number without a unit means bytes; no Airflow process starts in less."
+                    Code.FD116,
+                    where,
+                    value,
+                    "at least 256M",
+                    "A number without a unit means bytes; no Airflow process starts in less.",
                 )
             ]
     if name.endswith("_memory_max") and re.fullmatch(r"0(\.\d+)?%", value):
@@ -260,11 +293,21 @@ def _check_path(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not value:
         needed = name not in _PATHS_OR_NOTHING
-        return [Problem(Code.FD126, where, "nothing", "an absolute path", "Leave it out, or give a path.")] if needed else []
+        return (
+            [Problem(Code.FD126, where, "nothing", "an absolute path", "Leave it out, or give a path.")]
+            if needed
+            else []
+        )
     if name in _PATHS_ON_CONTROLLER:
         if re.search(r"[\0\n\r]", value) or not value.startswith(("/", "~")):
             return [
-                Problem(Code.FD126, where, repr(value), "an absolute path on the controller", "Begin it with /, or {{ inventory_dir }}/.")
+                Problem(
+                    Code.FD126,
+                    where,
+                    repr(value),
+                    "an absolute path on the controller",
+                    "Begin it with /, or {{ inventory_dir }}/.",
+                )
             ]
         return []
     if not _PATH.fullmatch(value) or ".." in value.split("/"):
@@ -311,7 +354,11 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             shown = repr(text) if "@" not in text else "a requirement"
             problems.append(
                 Problem(
-                    Code.FD117, where, shown, "one Python requirement, for example name==1.0", "No options and no paths: one package each."
+                    Code.FD117,
+                    where,
+                    shown,
+                    "one Python requirement, for example name==1.0",
+                    "No options and no paths: one package each.",
                 )
             )
             continue
@@ -328,10 +375,18 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             )
         if package in _AIRFLOW_ITSELF:
             problems.append(
-                Problem(Code.FD117, where, repr(text), f"packages besides Airflow {version}", "Set airflow_version, or airflow_lock_file.")
+                Problem(
+                    Code.FD117,
+                    where,
+                    repr(text),
+                    f"packages besides Airflow {version}",
+                    "Set airflow_version, or airflow_lock_file.",
+                )
             )
         if package in seen:
-            problems.append(Problem(Code.FD117, where, f"{package} twice", "each package once", "Remove one of the two."))
+            problems.append(
+                Problem(Code.FD117, where, f"{package} twice", "each package once", "Remove one of the two.")
+            )
         seen[package] = text
     return problems
 
@@ -339,7 +394,13 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
 def _check_packages(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not _PACKAGE.fullmatch(text)]
     return [
-        Problem(Code.FD117, f"variable {name}", repr(text), "the name of a Debian package", "One package each: lower case, no options.")
+        Problem(
+            Code.FD117,
+            f"variable {name}",
+            repr(text),
+            "the name of a Debian package",
+            "One package each: lower case, no options.",
+        )
         for text in wrong
     ]
 
@@ -366,16 +427,22 @@ def _check_sections(name: str, value: Any, _version: str) -> list[Problem]:
 
 def _check_recipients(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", text)]
-    return [Problem(Code.FD117, f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.") for text in wrong]
+    return [
+        Problem(Code.FD117, f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.")
+        for text in wrong
+    ]
 
 
 def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
-    """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with the options."""
+    """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with
+    the options."""
     problems = []
     for variable, content in value.items():
         where = f"{name}.{variable}"
         if not _VARIABLE.fullmatch(str(variable)):
-            problems.append(_environment(where, "an invalid name", "letters, digits and '_', no digit first", "Correct the name."))
+            problems.append(
+                _environment(where, "an invalid name", "letters, digits and '_', no digit first", "Correct the name.")
+            )
         elif fault := _environment_value(where, content, is_option=str(variable).startswith("AIRFLOW__")):
             problems.append(fault)
         else:
@@ -417,14 +484,16 @@ def _check_variable(where: str, variable: str, text: str) -> list[Problem]:
         remedy = "Airflow reads no other name: correct it, in capitals and with two underscores each time."
         return [_environment(where, "a name that stands for no option", "AIRFLOW__SECTION__OPTION", remedy)]
     if variable.startswith("AIRFLOW_CONN_") and is_secret_variable("AIRFLOW_CONN", text):
-        remedy = "Every user of the host can read the environment of a process: store the connection in Airflow or a secrets backend."
+        remedy = "Every user of the host can read it: store the connection in Airflow or a secrets backend."
         return [_environment(where, "a connection with a password", "no secret", remedy)]
     if is_secret_variable(variable, text):
-        remedy = "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose path stands here."
+        remedy = (
+            "Diffs and processes show it: use an Airflow connection, a secrets backend, or a file with its path here."
+        )
         if variable.startswith("AWS_"):
             remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
         if variable.upper().endswith("_PROXY"):
-            remedy = "Every user of the host can read it: allow the hosts' addresses in the proxy, or run one without a login beside them."
+            remedy = "Every user of the host can read it: allow the hosts' addresses in the proxy instead of a login."
         return [_environment(where, "a secret in clear", "no secret", remedy)]
     return []
 
@@ -438,14 +507,32 @@ def _check_postgresql(name: str, value: Mapping[str, Any], _version: str) -> lis
     for setting, content in value.items():
         where = f"{name}.{setting}"
         lowered = str(setting).lower()
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", str(setting)) or lowered.startswith("include"):
-            problems.append(Problem(Code.FD117, where, "no setting's name", "the name of a PostgreSQL setting", "Correct the name."))
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", str(setting)) or lowered.startswith(
+            "include"
+        ):
+            problems.append(
+                Problem(Code.FD117, where, "no setting's name", "the name of a PostgreSQL setting", "Correct the name.")
+            )
         elif lowered in _POSTGRESQL_OWNED:
             problems.append(
-                Problem(Code.FD134, where, "a setting of the collection", "to leave it to the collection", _POSTGRESQL_OWNED[lowered])
+                Problem(
+                    Code.FD134,
+                    where,
+                    "a setting of the collection",
+                    "to leave it to the collection",
+                    _POSTGRESQL_OWNED[lowered],
+                )
             )
         elif isinstance(content, dict) or content is None or re.search(r"[\n\r\0]", str(content)):
-            problems.append(Problem(Code.FD117, where, "no single value", "text, a number, true or false", "Write one value on one line."))
+            problems.append(
+                Problem(
+                    Code.FD117,
+                    where,
+                    "no single value",
+                    "text, a number, true or false",
+                    "Write one value on one line.",
+                )
+            )
         else:
             problems += _check_postgresql_value(where, lowered, str(content).strip().lower())
     return problems
@@ -458,7 +545,11 @@ def _check_postgresql_value(where: str, setting: str, text: str) -> list[Problem
         return [Problem(Code.FD117, where, text, expected, why)] if text in refused else []
     if setting in _POSTGRESQL_LEAST:
         least, why = _POSTGRESQL_LEAST[setting]
-        return [Problem(Code.FD117, where, text, f"at least {least}", why)] if text.isdecimal() and int(text) < least else []
+        return (
+            [Problem(Code.FD117, where, text, f"at least {least}", why)]
+            if text.isdecimal() and int(text) < least
+            else []
+        )
     if setting == "max_slot_wal_keep_size":
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?b)?", text)
         if match and float(match[1]) * _POSTGRESQL_UNITS[match[2] or ""] < _LEAST_SLOT_WAL_MB:
@@ -487,17 +578,35 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
             if unknown:
                 problems.append(
                     Problem(
-                        Code.FD115, where, f"{', '.join(unknown)} of a queue", "name and concurrency only", "Remove or correct the key."
+                        Code.FD115,
+                        where,
+                        f"{', '.join(unknown)} of a queue",
+                        "name and concurrency only",
+                        "Remove or correct the key.",
                     )
                 )
             name = entry.get("name")
             if name is None:
-                problems.append(Problem(Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."))
+                problems.append(
+                    Problem(
+                        Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."
+                    )
+                )
             elif not isinstance(name, (str, int)) or isinstance(name, bool):
-                problems.append(Problem(Code.FD115, where, f"{kind_of(name)} as a queue's name", "text", "Write the name in quotes."))
+                problems.append(
+                    Problem(
+                        Code.FD115, where, f"{kind_of(name)} as a queue's name", "text", "Write the name in quotes."
+                    )
+                )
             if isinstance(entry.get("concurrency"), bool):
                 problems.append(
-                    Problem(Code.FD115, where, "a truth value as concurrency", "a whole number", "Write a number, or leave it out.")
+                    Problem(
+                        Code.FD115,
+                        where,
+                        "a truth value as concurrency",
+                        "a whole number",
+                        "Write a number, or leave it out.",
+                    )
                 )
             elif (number := slots(entry.get("concurrency"))) is None or number > _MOST_SLOTS:
                 problems.append(
@@ -540,7 +649,7 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
         )
     if settings.tls and settings.url.lower().startswith("http:"):
         found = "an http URL, and airflow_tls is true"
-        remedy = "Write https://: users would be redirected there, and Airflow makes its links from this URL. Or set airflow_tls: false."
+        remedy = "Write https://, because the load balancers redirect to it. Or set airflow_tls: false."
         problems.append(Problem(Code.FD129, "airflow_url", found, "an https URL", remedy))
     if not settings.tls and (settings.web_certificate_file or settings.web_key_file):
         remedy = "Set airflow_tls: true, or remove the files: without TLS no server shows a certificate."
@@ -560,6 +669,12 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
             )
     if home == logs:
         problems.append(
-            Problem(Code.FD129, "airflow_log_dir", f"{logs}, which is airflow_home too", "two directories", "Choose one below it.")
+            Problem(
+                Code.FD129,
+                "airflow_log_dir",
+                f"{logs}, which is airflow_home too",
+                "two directories",
+                "Choose one below it.",
+            )
         )
     return problems

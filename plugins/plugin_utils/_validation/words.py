@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# How much two names must have in common, from 0 to 1. Names of one project share words: below this, a suggestion misleads.
+# How much two names must have in common, from 0 to 1. Below this, a suggestion misleads.
 _CUTOFF = 0.8
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Mapping, "a dictionary"),

@@ -43,7 +43,9 @@ def test_a_group_of_other_hosts_is_a_warning(group):
     assert "w1" not in problem.found
 
 
-@pytest.mark.parametrize("name", ["mq..x", ".mq", "mq.", "x" * 64, f"a.{'x' * 64}", "-a", "a-", "a.-b", ".".join(["x" * 60] * 5)])
+@pytest.mark.parametrize(
+    "name", ["mq..x", ".mq", "mq.", "x" * 64, f"a.{'x' * 64}", "-a", "a-", "a.-b", ".".join(["x" * 60] * 5)]
+)
 def test_a_name_is_labels_with_dots_between_them(name):
     assert [problem.code for problem in inventory.check_hosts({"a": "192.0.2.1", name: "192.0.2.2"}, [])] == ["FD118"]
 

@@ -1,4 +1,4 @@
-"""airflow.cfg against the reference of the deployed version: what passes, and what each mistake is told."""
+"""airflow.cfg against the reference of the deployed version: what passes, and the problem for each mistake."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import configparser
 import datetime
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options as airflow_options_catalog
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import (
+    airflow_options as airflow_options_catalog,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg
@@ -65,10 +67,28 @@ def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
         {"metrics": {"statsd_on": True, "statsd_host": "192.0.2.1"}},
         {"scheduler": {"scheduler_heartbeat_sec": 5, "parsing_cleanup_interval": None}},
         {"kubernetes_executor": {"namespace": "x"}},
-        {"logging": {"logging_level": "DEBUG", "celery_logging_level": "", "log_format": "[%(asctime)s] {%(filename)s:%(lineno)d} 100%"}},
-        {"logging": {"namespace_levels": "sqlalchemy=INFO, sqlalchemy.engine=DEBUG", "file_task_handler_new_file_permissions": "0o664"}},
+        {
+            "logging": {
+                "logging_level": "DEBUG",
+                "celery_logging_level": "",
+                "log_format": "[%(asctime)s] {%(filename)s:%(lineno)d} 100%",
+            }
+        },
+        {
+            "logging": {
+                "namespace_levels": "sqlalchemy=INFO, sqlalchemy.engine=DEBUG",
+                "file_task_handler_new_file_permissions": "0o664",
+            }
+        },
         {"logging": {"log_filename_template": "dag_id={{ ti.dag_id }}/attempt={{ try_number }}.log"}},
-        {"core": {"default_timezone": "Europe/Berlin", "test_connection": "Enabled", "default_impersonation": "", "daemon_umask": "0o077"}},
+        {
+            "core": {
+                "default_timezone": "Europe/Berlin",
+                "test_connection": "Enabled",
+                "default_impersonation": "",
+                "daemon_umask": "0o077",
+            }
+        },
         {
             "core": {"default_timezone": "system"},
             "api": {"expose_config": "Non-Sensitive-Only", "instance_name": "one\n\ntwo # no comment\n"},
@@ -234,7 +254,9 @@ def test_sections_of_the_users_own_packages_are_checked_in_the_environment_too()
     assert [problem.code for problem in airflow_options.check_environment(variables, NEW, ["my_plugin"])] == ["FD136"]
 
 
-TEXTS = st.text(alphabet=st.sampled_from("ab %#;=:[]{}()$\\'\"\n\t\r\x0b\x1c\x85\u2028ü€"), max_size=12) | st.text(max_size=12)
+TEXTS = st.text(alphabet=st.sampled_from("ab %#;=:[]{}()$\\'\"\n\t\r\x0b\x1c\x85\u2028ü€"), max_size=12) | st.text(
+    max_size=12
+)
 
 
 @given(TEXTS)
@@ -252,11 +274,17 @@ def test_what_passes_is_read_back_from_airflow_cfg(value):
 
 NAMES = st.sampled_from(["core", "api", "webserver", "my_plugin", "celery", ""]) | st.text(max_size=5)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=9), lambda inner: st.lists(inner, max_size=2), max_leaves=3
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2),
+    max_leaves=3,
 )
 
 
-@given(st.dictionaries(NAMES, VALUES | st.dictionaries(st.sampled_from(["parallelism", "port", "x"]) | st.text(max_size=5), VALUES)))
+@given(
+    st.dictionaries(
+        NAMES, VALUES | st.dictionaries(st.sampled_from(["parallelism", "port", "x"]) | st.text(max_size=5), VALUES)
+    )
+)
 def test_nothing_breaks_the_check_and_what_passes_can_be_written(config):
     problems = airflow_options.check_config(config, NEW)
     if not problems:

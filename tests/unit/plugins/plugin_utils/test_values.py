@@ -47,9 +47,18 @@ GOOD = {
     "airflow_dags_dir": ["", "~/dags", "/srv/my dags"],
     "airflow_extra_packages": [
         [],
-        ["apache-airflow-providers-ssh==5.0.0", "pandas[excel] >= 2, < 3", "x; python_version < '3.12'", "a @ https://example.org/a.whl"],
+        [
+            "apache-airflow-providers-ssh==5.0.0",
+            "pandas[excel] >= 2, < 3",
+            "x; python_version < '3.12'",
+            "a @ https://example.org/a.whl",
+        ],
         # An account alone is no secret.
-        ["x @ git+ssh://git@git.example.org/x.git", "y @ git+https://git.example.org/y.git@v1", "z @ git+https://me@git.example.org/z.git"],
+        [
+            "x @ git+ssh://git@git.example.org/x.git",
+            "y @ git+https://git.example.org/y.git@v1",
+            "z @ git+https://me@git.example.org/z.git",
+        ],
     ],
     "airflow_system_packages": [["libpq-dev", "g++", "libc6:amd64", "curl=7.88.1-10+deb12u8"]],
     "airflow_package_extra_index_urls": [["https://packages.example.org/simple"]],
@@ -57,10 +66,19 @@ GOOD = {
     "airflow_environment": [
         {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": "", "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
         {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
-        # Names of options are looked at where all options are.
-        {"VAULT_TOKEN_FILE": "/etc/token", "AWS_PROFILE": "team", "EMPTY_PASSWORD": "", "AIRFLOW__CORE__FERNET_KEY_SECRET": "x"},
+        # Names of options are checked where all options are.
+        {
+            "VAULT_TOKEN_FILE": "/etc/token",
+            "AWS_PROFILE": "team",
+            "EMPTY_PASSWORD": "",
+            "AIRFLOW__CORE__FERNET_KEY_SECRET": "x",
+        },
         # Airflow reads a truth value and a number as they are meant, and expands variables itself.
-        {"AIRFLOW__CORE__LOAD_EXAMPLES": False, "AIRFLOW__X__RATE": 0.5, "AIRFLOW__CORE__PLUGINS_FOLDER": "$AIRFLOW_HOME/plugins"},
+        {
+            "AIRFLOW__CORE__LOAD_EXAMPLES": False,
+            "AIRFLOW__X__RATE": 0.5,
+            "AIRFLOW__CORE__PLUGINS_FOLDER": "$AIRFLOW_HOME/plugins",
+        },
         # A name that ends like that of a secret, and a value that is none.
         {
             "SSL_KEY": "/etc/ssl/private/x.key",
@@ -68,9 +86,23 @@ GOOD = {
             "SORT_KEY": "3",
             "SENTRY_DSN": "https://public@sentry.example.org/1",
         },
-        {"PATH": "/usr/lib/jvm/bin:/usr/bin:/bin", "PRICE": "5 $", "REGEX": "^a$", "NO_PROXY": "localhost,192.0.2.1", "TOKENIZERS": "a"},
+        {
+            "PATH": "/usr/lib/jvm/bin:/usr/bin:/bin",
+            "PRICE": "5 $",
+            "REGEX": "^a$",
+            "NO_PROXY": "localhost,192.0.2.1",
+            "TOKENIZERS": "a",
+        },
     ],
-    "airflow_failover_email_host": ["", "mail", "smtp.example.org", "192.0.2.9", "2001:db8::9", "::1", "::ffff:192.0.2.9"],
+    "airflow_failover_email_host": [
+        "",
+        "mail",
+        "smtp.example.org",
+        "192.0.2.9",
+        "2001:db8::9",
+        "::1",
+        "::ffff:192.0.2.9",
+    ],
     "airflow_postgresql_config": [
         {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]},
         {"max_slot_wal_keep_size": "-1", "max_wal_senders": 20, "synchronous_commit": "remote_apply"},
@@ -230,7 +262,9 @@ def test_entries_of_queues(value, count):
     ],
 )
 def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
-    problems = values_validation.check_queue_entries("airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}])
+    problems = values_validation.check_queue_entries(
+        "airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}]
+    )
     assert [problem.code for problem in problems] == ([] if good else ["FD112"])
     assert all(f"concurrency {concurrency!r} of queue 'gpu'" in str(problem) for problem in problems)
 
