@@ -8,6 +8,7 @@ import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from ansible import constants as C
@@ -265,7 +266,7 @@ class ActionModule(ActionBase):
         problems += controller.check_places(settings.dags_dir, settings.release_cache, settings.secrets_file)
         now = datetime.datetime.now(datetime.UTC)
         return problems + controller.check_web_certificate(
-            settings.web_certificate_file, settings.web_key_file, now, cluster.Model(hosts, settings).url_host()
+            settings.web_certificate_file, settings.web_key_file, now, ActionModule._url_host(hosts, settings)
         )
 
     @staticmethod
@@ -291,6 +292,17 @@ class ActionModule(ActionBase):
                 checked[key] = [*packages.check(options, installed), *effects.check_options(options)]
             found += [(host.name, problem) for problem in checked[key]] if host.components else []
         return problems + on_hosts(found, everybody=sum(bool(host.components) for host in hosts))
+
+    @staticmethod
+    def _url_host(hosts: list[hosts_model.Host], settings: Settings) -> str:
+        """The host of the URL of the UI; empty for a bad URL or inventory, which other checks report."""
+        balancers = [host.address for host in hosts if "haproxy" in host.groups]
+        if not settings.url:
+            return settings.vip.partition("/")[0] or next(iter(balancers), "")
+        try:
+            return str(urlsplit(settings.url).hostname or "")
+        except ValueError:
+            return ""
 
     @staticmethod
     def _host(name: str, own: dict[str, Any], variables: dict[str, Any]) -> hosts_model.Host:

@@ -128,6 +128,9 @@ GROUPED = {
         "FD135": "airflow_config.core.max_map_length",
         "FD136": "airflow_config.sentry.sentry_dsn",
         "FD137": "after up to 403 s (3 max_failed_heartbeats",
+        "FD147": "airflow_config.core.default_impersonation",
+        "FD148": "airflow_config.kubernetes_executor: found options of an executor that is not used",
+        "FD173": "expected datadog in the release",
         "FD138": "airflow_config.celery.extra_celery_config.task_default_queue_type: found 'classic'",
     },
     "the broker": {
@@ -159,7 +162,7 @@ def spoil_the_variables(inventory):
     change(
         inventory,
         airflow_version="2.6.3",
-        airflow_haproxy_web_port=80,
+        airflow_haproxy_stats_port=80,
         airflow_rabbitmq_management_port=5671,
         airflow_dags_dir="/nowhere/to/be/found",
         airflow_keep_releases=0,
@@ -194,7 +197,14 @@ def spoil_the_options(inventory):
     change(
         inventory,
         airflow_config={
-            "core": {"paralelism": 4, "executor": "LocalExecutor", "max_map_length": "hunter"},
+            "core": {
+                "paralelism": 4,
+                "executor": "LocalExecutor",
+                "max_map_length": "hunter",
+                "default_impersonation": "etl",
+            },
+            "metrics": {"statsd_datadog_enabled": True},
+            "kubernetes_executor": {"namespace": "airflow"},
             "scheduler": {"parsing_processes": 4, "schedule_after_task_execution": True},
             "api": 5,
             "sentry": {"sentry_dsn": "https://hunter2@example.org/1"},

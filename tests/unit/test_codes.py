@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.errors import AnsibleActionFail
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     broker,
@@ -98,6 +100,16 @@ def unreadable_certificate(folder):
     )
 
 
+def defect(_folder):
+    @guarded
+    def run(_action):
+        return {}["nothing"]
+
+    with pytest.raises(AnsibleActionFail) as caught:
+        run(None)
+    return [str(caught.value)]
+
+
 def warnings(model, **changes):
     return preflight.check({name: looked(model, name, **changes) for name in model.nodes}, model, OWN)[1]
 
@@ -134,6 +146,7 @@ TRIGGERS = {
         ),
         Code.FD155: lambda _: inventory.check([*reference(), host("e", 99, "etcd")], defaults()),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
+        Code.FD199: defect,
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
     },
     Stage.ROTATION: {

@@ -143,11 +143,6 @@ class Model:
         # A mapped one that is here the port without TLS, or a URL without TLS, would send clients in a circle.
         return self.web_port() if port == self.settings.haproxy_web_port or parts.scheme != "https" else port
 
-    def url_host(self) -> str:
-        """The host of that URL; empty in an inventory that has none."""
-        known = self.settings.url or self.vip() or self.members("haproxy")
-        return str(urlsplit(self.url()).hostname or "") if known else ""
-
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
         return self.settings.haproxy_https_port if self.settings.tls else self.settings.haproxy_web_port

@@ -464,7 +464,9 @@ def _environment_value(where: str, content: Any, *, is_option: bool) -> Problem 
         remedy = "An environment file holds one line per variable."
         return _environment(where, "a line break or another control character", "one line", remedy)
     if not is_option and re.search(r"\$(\w+|\{\w+\})", str(content)):
-        remedy = "systemd does not expand it: write the whole value. PATH is /usr/local/bin:/usr/bin:/bin on Debian."
+        remedy = (
+            "systemd does not expand it: write the whole value. PATH needs <airflow_root>/current/bin:/usr/bin:/bin."
+        )
         return _environment(where, "a reference to another variable", "text without $NAME", remedy)
     return None
 
