@@ -44,6 +44,7 @@ _SECTION_NAME = re.compile(r"[a-z][a-z0-9_.]*")
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 # What a line of a configuration file cannot hold.
 _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_BASIC_AUTH = "airflow.api.auth.backend.basic_auth"
 _BOOLEANS = ("t", "true", "1", "f", "false", "0")
 
 
@@ -344,6 +345,9 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
                 Code.FD147, where, "an option that cannot work in this deployment", "no such option", UNUSABLE[name]
             )
         ]
+    if name == "api.auth_backends" and _BASIC_AUTH not in str(value):
+        remedy = f"Add {_BASIC_AUTH}: verify.yml and status.yml log in by it."
+        return [Problem(Code.FD147, where, "no login by password", f"{_BASIC_AUTH} among them", remedy)]
     if empty and value == "":
         return []
     if kind == "any" or _fits(kind, value):

@@ -357,3 +357,21 @@ def test_load_balancers_that_no_host_uses_are_a_warning():
     assert effects.check_balancers(reference(), defaults()) == []
     everywhere = [dataclasses.replace(one, groups=one.groups | {"haproxy"}) for one in available()]
     assert effects.check_balancers(everywhere, defaults()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "url", "port"),
+    [
+        ({}, "https://192.0.2.10:8443", 8443),
+        ({"airflow_haproxy_https_port": 443}, "https://192.0.2.10", 443),
+        ({"airflow_url": "https://airflow.example.org"}, "https://airflow.example.org", 443),
+        ({"airflow_url": "https://airflow.example.org:9443"}, "https://airflow.example.org:9443", 9443),
+        # A mapped port that is the one without TLS here.
+        ({"airflow_url": "https://127.0.0.1:8080"}, "https://127.0.0.1:8080", 8443),
+        ({"airflow_tls": False, "airflow_haproxy_web_port": 80}, "http://192.0.2.10", None),
+    ],
+)
+def test_clients_without_tls_are_sent_to_the_port_of_the_url(changes, url, port):
+    model = plain(reference(), defaults(**changes))
+    web = model["nodes"]["lb1"]["haproxy"]["listeners"][0]
+    assert (model["url"], web.get("redirect_to")) == (url, port)

@@ -189,6 +189,7 @@ def test_each_mistake_has_its_code_and_remedy(section, option, value, code, says
         ("api", "base_url", "FD134", "airflow_url"),
         ("core", "min_serialized_dag_fetch_interval", None, ""),
         ("webserver", "default_ui_timezone", "FD135", ""),
+        ("api", "auth_backends", "FD147", "basic_auth"),
     ],
 )
 def test_airflow_2_is_checked_against_its_own_reference(section, option, code, says):

@@ -302,3 +302,18 @@ def test_no_url_breaks_the_check(text):
 )
 def test_hosts(host, good):
     assert addresses.is_host(host) is good
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"airflow_url": "http://airflow.example.org:8080"}, "airflow_url"),
+        ({"airflow_url": "http://airflow.example.org:8080", "airflow_tls": False}, None),
+        ({"airflow_url": "https://airflow.example.org", "airflow_tls": False}, None),
+        ({"airflow_tls": False, "airflow_web_certificate_file": "/x"}, "airflow_web_certificate_file"),
+        ({"airflow_tls": False, "airflow_web_key_file": "/x"}, "airflow_web_key_file"),
+    ],
+)
+def test_what_does_not_fit_to_tls_is_refused(changes, where):
+    problems = values_validation.check_relations(defaults(**changes), {})
+    assert [(problem.code, problem.where) for problem in problems] == ([("FD129", where)] if where else [])
