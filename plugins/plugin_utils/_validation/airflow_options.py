@@ -323,7 +323,9 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
     """
     sensitive = "sensitive" in words
     structured = "json" in words
-    by_name = is_secret_name(option) and not isinstance(value, bool)
+    # A number about secrets is none.
+    by_name = is_secret_name(option) and words[:1] not in (["integer"], ["float"], ["boolean"])
+    by_name = by_name and not isinstance(value, bool)
     if str(value) == "" or not ((sensitive and not structured) or by_name or holds_secret(data(value))):
         return None
     if sensitive:

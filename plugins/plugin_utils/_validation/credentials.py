@@ -8,7 +8,8 @@ from typing import Any
 
 # Names under which a secret stands. The last part decides: DB_PASSWORD_FILE and AWS_ACCESS_KEY_ID hold none.
 _NAME = re.compile(
-    r"(pass(word|wd|phrase)?|pwd|secret|secret_?(id|key)|access_?key|api_?key|private_?key|encryption_?key|signing_?key|token|credentials?)$",
+    r"((^|[_-])(pass|pwd)|password|passwd|passphrase|secret(_?(id|key))?|(access|api|private|encryption|signing)_?key"
+    r"|token|credentials?)$",
     re.IGNORECASE,
 )
 # Elsewhere a name that ends so may be that of a key of a table or map; in the environment it is rather a secret.

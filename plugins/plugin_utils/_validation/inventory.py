@@ -23,7 +23,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest
 
 PREFIX = "airflow_"
@@ -77,15 +77,8 @@ def _meant(name: str, known: Iterable[str], *, synonyms: bool) -> str:
     known = sorted(known)
     if close := closest(name, known):
         return close
-    joined = name.replace("_", "")
-    return next(
-        (
-            group
-            for group in known
-            if synonyms and (joined in _SYNONYMS[group] or joined.rstrip("s") in _SYNONYMS[group])
-        ),
-        "",
-    )
+    words = {name.replace("_", ""), name.replace("_", "").rstrip("s")}
+    return next((group for group in known if synonyms and words.intersection(_SYNONYMS.get(group, ()))), "")
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
@@ -272,33 +265,31 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
 
 
 def _check_queues(hosts: list[Host]) -> list[Problem]:
+    workers = [host for host in hosts if "worker" in host.groups]
+    found = [
+        (host.name, problem)
+        for host in workers
+        for problem in _check_queue_names([queue.name for queue in host.queues])
+    ]
+    return on_hosts(found, everybody=len(workers))
+
+
+def _check_queue_names(names: list[str]) -> list[Problem]:
+    """Problems of the queues of one worker."""
+    where = "airflow_worker_queues"
     problems = []
-    for host in hosts:
-        if "worker" not in host.groups:
-            continue
-        where = f"airflow_worker_queues of host {host.name}"
-        names = [queue.name for queue in host.queues]
-        if not names:
-            problems.append(
-                Problem(
-                    Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."
-                )
-            )
-        for name in names:
-            if not _QUEUE_NAME.fullmatch(name):
-                problems.append(
-                    Problem(
-                        Code.FD106,
-                        where,
-                        repr(name),
-                        "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'",
-                        "The queue's name becomes part of a service's name: choose a plain one.",
-                    )
-                )
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(
-                Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
-            )
+    if not names:
+        remedy = "Name the queues, for example [default]."
+        problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", remedy))
+    expected = "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'"
+    remedy = "The queue's name becomes part of a service's name: choose a plain one."
+    for name in names:
+        if not _QUEUE_NAME.fullmatch(name):
+            problems.append(Problem(Code.FD106, where, repr(name), expected, remedy))
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(
+            Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
+        )
     return problems
 
 
