@@ -67,6 +67,7 @@ def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
         {"metrics": {"statsd_on": True, "statsd_host": "192.0.2.1"}},
         {"scheduler": {"scheduler_heartbeat_sec": 5, "parsing_cleanup_interval": None}},
         {"kubernetes_executor": {"namespace": "x"}},
+        {"logging": {"min_length_masked_secret": 5}},
         {
             "logging": {
                 "logging_level": "DEBUG",

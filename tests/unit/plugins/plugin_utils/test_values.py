@@ -92,6 +92,7 @@ GOOD = {
             "REGEX": "^a$",
             "NO_PROXY": "localhost,192.0.2.1",
             "TOKENIZERS": "a",
+            "COMPASS": "north",
         },
     ],
     "airflow_failover_email_host": [
