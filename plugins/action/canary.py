@@ -12,6 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.modules.canary import DOCUME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, Deadline
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 display = Display()
 
@@ -22,6 +23,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the canary; what is wrong with the cluster comes back as rows, not as a failure of the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)

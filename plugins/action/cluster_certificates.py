@@ -15,6 +15,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _HEADER = "# Private keys of the cluster's CA and hosts. Store a copy with your backups.\n"
 _PUBLIC = 0o644
@@ -32,6 +33,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the CA and the certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -8,26 +8,38 @@ import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_model import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS, GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import variables as variables_controller
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     airflow_options as airflow_options_validation,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, timing, types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    controller,
+    effects,
+    inventory,
+    packages,
+    timing,
+    types,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -38,6 +50,7 @@ display = Display()
 _ROOT = Path(__file__).parents[2]
 # Of the roles with entry points that take settings or arguments.
 _SPECS = [_ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "metastore")]
+_LOCKS = _ROOT / "roles" / "airflow" / "files" / "locks"
 _RUNTIME = _ROOT / "meta" / "runtime.yml"
 
 
@@ -52,14 +65,36 @@ class _Given:
     bad: set[str] = field(default_factory=set)
 
 
-def _failing(name: str, option: dict[str, Any], error: AnsibleError, what: str) -> Problem:
-    """The problem of a variable whose value, a template, could not be computed."""
+@dataclass(frozen=True)
+class _Release:
+    """What the release of a host is made of, besides the version."""
+
+    lock_file: str
+    extra_packages: list[str]
+
+
+# Ansible reads every text of an inventory as a template.
+_UNSAFE = "Text that is no template and has {{, {% or {# in it: write it as !unsafe 'text'."
+
+
+def _failing(place: str, option: dict[str, Any], error: AnsibleError, what: str) -> Problem:
+    """The problem of a variable, or of a part of one at ``place``, whose value, a template, could not be computed."""
     # The text of an error can hold what a secret is made of.
     detail = "" if option.get("no_log") else f" ({str(error).splitlines()[0][:200]})"
-    remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
+    remedy = f"Correct the template or what it uses; an encrypted value needs its vault password. {_UNSAFE}"
     if what == "default":
-        remedy = f"Set {name}, or correct what its default uses."
-    return Problem(Code.FD125, f"variable {name}", f"a {what} that fails{detail}", "a value", remedy)
+        remedy = f"Set {place}, or correct what its default uses."
+    return Problem(Code.FD125, f"variable {place}", f"a {what} that fails{detail}", "a value", remedy)
+
+
+def _deleted(place: str) -> Problem:
+    return Problem(
+        Code.FD125,
+        f"variable {place}",
+        "text with {#, which a template deletes with what follows",
+        "all of the text",
+        _UNSAFE,
+    )
 
 
 class ActionModule(ActionBase):
@@ -68,6 +103,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -86,24 +122,27 @@ class ActionModule(ActionBase):
         settings = Settings.from_variables(values)
         own = {name: {**values, **given.values[name]} for name in names}
         hosts = [self._host(name, own[name], variables) for name in names]
-        locks = {name: str(own[name]["airflow_lock_file"]) for name in names}
+        releases = {
+            name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"]) for name in names
+        }
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
         warning, clusters = controller.check_inventories(sources, settings.secrets_file)
-        self._fail_with(
-            [
-                *self._check_variables(given, settings),
-                *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
-                *inventory.check_sources(clusters),
-                # Where it is used, a task without output would fail.
-                *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
-                *inventory.check(hosts, settings),
-                *self._check_settings(given, settings, hosts),
-                *self._check_locks(locks, settings.version),
-            ]
-        )
-        if warning:
+        problems = [
+            *self._check_variables(given, settings),
+            *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
+            *inventory.check_sources(clusters),
+            # Where it is used, a task without output would fail.
+            *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
+            *inventory.check(hosts, settings),
+            *self._check_settings(given, settings, hosts),
+            *self._check_releases(releases, settings, hosts),
+            *effects.check_balancers(hosts, settings),
+        ]
+        warnings = sorted({str(problem) for problem in problems if problem.code.is_warning})
+        for text in [*([warning] if warning else []), *warnings]:
             # Not in the result: Ansible may be configured to hide tasks without a change.
-            display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
+            display.display(f"[WARNING]: {text}", color=C.COLOR_WARN, stderr=True)
+        self._fail_with([problem for problem in problems if not problem.code.is_warning])
         result["cluster"] = cluster.build(hosts, settings).to_vars()
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
         result["summary"] = f"Cluster {settings.cluster_name} is valid: {count}, Airflow {settings.version}."
@@ -122,21 +161,29 @@ class ActionModule(ActionBase):
         members = [variables["groups"].get(f"airflow_{group}", []) for group in services.GROUPS]
         return list(dict.fromkeys(host for group in members for host in group))
 
-    @staticmethod
-    def _read(names: list[str], hostvars: Any, options: dict[str, Any]) -> _Given:
+    def _read(self, names: list[str], hostvars: Any, options: dict[str, Any]) -> _Given:
         """Our variables of every host in their types."""
         given = _Given()
         for host in names:
-            own = hostvars[host]
+            own = hostvars.raw_get(host)
+            template = Templar(loader=self._loader, variables=own).template
             present = types.user_variables(own)
             given.problems += [(host, problem) for problem in types.check_unknown(present, options)]
             raw = {}
             for name in (name for name in present if name in options):
-                try:
-                    raw[name] = own[name]
-                except AnsibleError as error:
-                    given.problems.append((host, _failing(name, options[name], error, "template or vault")))
+                value, failures = variables_controller.read(name, own[name], template)
+                given.problems += [
+                    (host, _failing(place, options[name], error, "template or vault")) for place, error in failures
+                ]
+                secret = bool(options[name].get("no_log"))
+                given.problems += [
+                    (host, _deleted(place))
+                    for place in variables_controller.comments(name, own[name], own, secret=secret)
+                ]
+                if failures:
                     given.bad.add(name)
+                if value is not None or not failures:
+                    raw[name] = value
             problems, good = types.check_types(raw, options)
             given.problems += [(host, problem) for problem in problems]
             given.bad |= raw.keys() - good.keys()
@@ -208,27 +255,56 @@ class ActionModule(ActionBase):
             # Most hosts have the same environment.
             faults: dict[str, list[Problem]] = {}
             found = []
-            for name, values in given.values.items():
-                environment = values.get("airflow_environment", {})
-                if (key := repr(environment)) not in faults:
-                    there = airflow_options_validation.with_environment(effective, environment, version)
+            for host in hosts:
+                if (key := repr((host.environment, host.restart_timeout_seconds))) not in faults:
+                    there = options_model.with_environment(effective, host.environment, version)
                     faults[key] = [
                         *broker_validation.check_options(there, settings, drain_seconds),
                         *timing.check(there, settings.major),
+                        *timing.check_restarts(there, host.restart_timeout_seconds),
                     ]
-                found += [(name, problem) for problem in faults[key]]
+                found += [(host.name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
         problems += controller.check_places(settings.dags_dir, settings.release_cache, settings.secrets_file)
         now = datetime.datetime.now(datetime.UTC)
-        return problems + controller.check_web_certificate(settings.web_certificate_file, settings.web_key_file, now)
+        return problems + controller.check_web_certificate(
+            settings.web_certificate_file, settings.web_key_file, now, ActionModule._url_host(hosts, settings)
+        )
 
     @staticmethod
-    def _check_locks(paths: dict[str, str], version: str) -> list[Problem]:
-        """Every file that ``paths``, by host, name, once."""
-        hosts: dict[str, str] = {}
-        for name, path in paths.items():
-            hosts.setdefault(path, name)
-        return [problem for path, name in hosts.items() for problem in controller.check_files(name, path, version)]
+    def _check_releases(
+        releases: dict[str, _Release], settings: Settings, hosts: list[hosts_model.Host]
+    ) -> list[Problem]:
+        """The lock of every release, once, and each host's options that need a package of its release."""
+        version = settings.version
+        owners: dict[str, str] = {}
+        for name, release in releases.items():
+            owners.setdefault(release.lock_file, name)
+        problems = [problem for path, name in owners.items() for problem in controller.check_files(name, path, version)]
+        if version not in airflow_options.versions() or problems:
+            return problems
+        texts = {path: controller.locks(path, _LOCKS, version) for path in owners}
+        found = []
+        checked: dict[str, list[Problem]] = {}
+        for host in hosts:
+            release = releases[host.name]
+            if host.components and (key := repr((release, host.environment))) not in checked:
+                options = options_model.given_options(settings.config, host.environment, version)
+                installed = packages.installed(texts[release.lock_file], release.extra_packages)
+                checked[key] = [*packages.check(options, installed), *effects.check_options(options)]
+            found += [(host.name, problem) for problem in checked[key]] if host.components else []
+        return problems + on_hosts(found, everybody=sum(bool(host.components) for host in hosts))
+
+    @staticmethod
+    def _url_host(hosts: list[hosts_model.Host], settings: Settings) -> str:
+        """The host of the URL of the UI; empty for a bad URL or inventory, which other checks report."""
+        balancers = [host.address for host in hosts if "haproxy" in host.groups]
+        if not settings.url:
+            return settings.vip.partition("/")[0] or next(iter(balancers), "")
+        try:
+            return str(urlsplit(settings.url).hostname or "")
+        except ValueError:
+            return ""
 
     @staticmethod
     def _host(name: str, own: dict[str, Any], variables: dict[str, Any]) -> hosts_model.Host:
@@ -251,4 +327,6 @@ class ActionModule(ActionBase):
             vip_interface=str(own["airflow_vip_interface"]),
             system_packages=tuple(own["airflow_system_packages"]),
             extra_groups=tuple(own["airflow_extra_groups"]),
+            restart_timeout_seconds=int(own["airflow_restart_timeout_seconds"]),
+            environment=own["airflow_environment"],
         )

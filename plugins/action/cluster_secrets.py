@@ -12,6 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.modules.cluster_secrets impo
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED, GIVEN
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets, secrets_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
 
 
@@ -20,6 +21,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return all secrets by name. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)

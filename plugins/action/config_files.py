@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.config_files import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import templates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _MODULE = "flightdeck.airflow.config_files"
 
@@ -23,6 +24,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once. Raises AnsibleError when a template cannot be rendered."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.dags_tree import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 MODULE = "flightdeck.airflow.dags_tree"
 _SHOWN = 100
@@ -30,6 +31,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once; a second time, with the archive, on a host that lacks the revision."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.firewall import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _MODULE = "flightdeck.airflow.firewall"
 
@@ -20,6 +21,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """One execution when there is nothing to do. Raises AnsibleActionFail when the new rules keep Ansible out."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.preflight import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
@@ -27,6 +28,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Raises AnsibleActionFail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)

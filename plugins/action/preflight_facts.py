@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import decrypts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import wanted
 
@@ -23,6 +24,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module once. A host that cannot be reached comes back as a result, not as a failure of the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)

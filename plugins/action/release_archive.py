@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 from ansible_collections.flightdeck.airflow.plugins.modules.release_archive import DOCUMENTATION, digest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _MODULE = "flightdeck.airflow.release_archive"
 
@@ -24,6 +25,7 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Have the archive on the controller. Raises AnsibleActionFail when something else came than was sent."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -14,6 +14,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secret
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import rotation as rotation_controller
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker, problem
@@ -25,6 +26,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return all secrets as they are after the step.
 

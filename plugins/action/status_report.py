@@ -16,6 +16,7 @@ from ansible_collections.flightdeck.airflow.plugins.modules.status_report import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import WebRequest, trusting
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _TIMEOUT_SECONDS = 10
 
@@ -28,6 +29,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
 
+    @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Collect, print, judge."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -128,6 +128,9 @@ GROUPED = {
         "FD135": "airflow_config.core.max_map_length",
         "FD136": "airflow_config.sentry.sentry_dsn",
         "FD137": "after up to 403 s (3 max_failed_heartbeats",
+        "FD147": "airflow_config.core.default_impersonation",
+        "FD148": "airflow_config.kubernetes_executor: found options of an executor that is not used",
+        "FD173": "expected datadog in the release",
         "FD138": "airflow_config.celery.extra_celery_config.task_default_queue_type: found 'classic'",
     },
     "the broker": {
@@ -159,7 +162,7 @@ def spoil_the_variables(inventory):
     change(
         inventory,
         airflow_version="2.6.3",
-        airflow_haproxy_web_port=80,
+        airflow_haproxy_stats_port=80,
         airflow_rabbitmq_management_port=5671,
         airflow_dags_dir="/nowhere/to/be/found",
         airflow_keep_releases=0,
@@ -194,7 +197,14 @@ def spoil_the_options(inventory):
     change(
         inventory,
         airflow_config={
-            "core": {"paralelism": 4, "executor": "LocalExecutor", "max_map_length": "hunter"},
+            "core": {
+                "paralelism": 4,
+                "executor": "LocalExecutor",
+                "max_map_length": "hunter",
+                "default_impersonation": "etl",
+            },
+            "metrics": {"statsd_datadog_enabled": True},
+            "kubernetes_executor": {"namespace": "airflow"},
             "scheduler": {"parsing_processes": 4, "schedule_after_task_execution": True},
             "api": 5,
             "sentry": {"sentry_dsn": "https://hunter2@example.org/1"},
@@ -244,6 +254,94 @@ def test_every_mistake_is_reported_at_once_with_its_code(inventory, kind):
         assert any(code in line and says in line for line in output.splitlines()), (code, says)
     assert set(re.findall(r"FD1\d\d", output)) == set(GROUPED[kind])
     assert "hunter2" not in output
+
+
+# What would arrive at Airflow as something else, or break it later: the message names the place.
+UNFAITHFUL = """
+vault_password: 'abc{#def#}ghijklmn9hunter2'
+airflow_admin_password: "{{ vault_password }}"
+airflow_broker_password: 'abc{{def}}hunter2'
+airflow_metastore_password: 'abc{%defhunter2'
+airflow_keep_releases: "010"
+airflow_vip: no
+airflow_smtp_password: hunter2
+airflow_config:
+  core: {parallelism: '{{ nope }}', paralelism: 4, default_timezone: Europe/Berln}
+  logging:
+    logging_level: LOUD
+    log_filename_template: 'dag_id={{ ti.dag_id }}'
+    log_format: '{%(filename)s:%(lineno)d}'
+  api: {instance_name: "line1\\n# line2"}
+  webserver: {expose_config: true, rbac: true}
+airflow_environment:
+  HTTP_PROXY:
+  HTTPS_PROXY: http://user:hunter2@proxy:3128
+  AIRFLOW__CORE__DEFAULT_TASK_RETRIES:
+  DEBUG: true
+  PATH: $PATH:/opt/bin
+  PGPASSWORD: hunter2
+"""
+SAYS = (
+    "FD120 variable airflow_smtp_password: found an unknown name; expected a documented variable. Remove it.",
+    "FD121 variable airflow_keep_releases: found text '010'; expected a whole number.",
+    "FD121 variable airflow_vip: found a truth value False; expected text. Write it in quotes",
+    "FD125 variable airflow_admin_password: found text with {#",
+    "FD125 variable airflow_broker_password: found a template or vault that fails; expected a value.",
+    "FD125 variable airflow_metastore_password: found a template or vault that fails; expected a value.",
+    "FD125 variable airflow_config.core.parallelism: found a template or vault that fails ('nope' is undefined)",
+    "FD125 variable airflow_config.logging.log_filename_template: found a template or vault that fails",
+    "FD125 variable airflow_config.logging.log_format: found a template or vault that fails",
+    "FD131 airflow_config.core.paralelism: found an unknown option",
+    "FD131 airflow_config.webserver.rbac: found an unknown option",
+    "FD132 airflow_config.webserver.expose_config: found a name that Airflow 3.3.2 does not read",
+    "FD135 airflow_config.api.instance_name: found a line that begins with '#' or ';'",
+    "FD135 airflow_config.core.default_timezone: found text 'Europe/Berln'",
+    "FD135 airflow_config.logging.logging_level: found text 'LOUD'; expected CRITICAL",
+    "FD139 airflow_environment.AIRFLOW__CORE__DEFAULT_TASK_RETRIES: found no value",
+    "FD139 airflow_environment.DEBUG: found a truth value True",
+    "FD139 airflow_environment.HTTPS_PROXY: found a secret in clear",
+    "FD139 airflow_environment.HTTP_PROXY: found no value",
+    "FD139 airflow_environment.PATH: found a reference to another variable",
+    "FD139 airflow_environment.PGPASSWORD: found a secret in clear",
+)
+
+
+def test_what_would_arrive_as_something_else_is_refused_with_its_place(inventory):
+    (inventory / "group_vars/all/test.yml").write_text(UNFAITHFUL)
+    output = refused(inventory, "FD125")
+    assert f"{len(SAYS)} problems found" in output
+    assert [says for says in SAYS if says not in output] == []
+    assert output.count("write it as !unsafe 'text'") >= len([says for says in SAYS if "FD125" in says])
+    assert "hunter2" not in output
+    assert "Traceback" not in output
+
+
+# What the same kinds of checks must let through.
+FAITHFUL = """
+airflow_admin_password: !unsafe 'abc{#def#}gh{{ijk}}lm{%n9'
+airflow_extra_packages: ["x @ git+ssh://git@git.example.org/x.git"]
+airflow_haproxy_https_port: 443
+airflow_haproxy_web_port: 80
+airflow_url: https://airflow.example.org
+airflow_worker_queues: [batch]
+airflow_environment: {AIRFLOW__OPERATORS__DEFAULT_QUEUE: batch, NUMBER: 4, EMPTY: ''}
+airflow_config:
+  logging:
+    log_filename_template: !unsafe 'dag_id={{ ti.dag_id }}/attempt={{ try_number }}.log'
+    log_format: !unsafe '[%(asctime)s] {%(filename)s:%(lineno)d} %(levelname)s - %(message)s'
+  metrics: {statsd_on: true, statsd_host: localhost}
+"""
+
+
+def test_what_arrives_as_it_is_passes(inventory):
+    (inventory / "group_vars/all/test.yml").write_text(FAITHFUL)
+    path = inventory / "hosts.yml"
+    content = yaml.safe_load(path.read_text())
+    content["all"]["children"]["airflow_monitoring"] = {"hosts": {"prom1": {"ansible_host": "192.0.2.99"}}}
+    path.write_text(yaml.safe_dump(content))
+    returncode, output = run(inventory, playbook="playbooks/validate.yml")
+    assert returncode == 0, output
+    assert "FD148 group airflow_monitoring: found hosts that are in no group of the collection: prom1" in output
 
 
 def test_validate_needs_no_host_and_changes_nothing(inventory):

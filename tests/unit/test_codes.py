@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.errors import AnsibleActionFail
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     broker,
@@ -99,8 +101,18 @@ def test_other_pages_and_tests_name_codes_that_exist():
 def unreadable_certificate(folder):
     (folder / "web").write_text("no certificate")
     return controller.check_web_certificate(
-        str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC)
+        str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC), ""
     )
+
+
+def defect(_folder):
+    @guarded
+    def run(_action):
+        return {}["nothing"]
+
+    with pytest.raises(AnsibleActionFail) as caught:
+        run(None)
+    return [str(caught.value)]
 
 
 def warnings(model, **changes):
@@ -141,6 +153,7 @@ TRIGGERS = {
             [*reference(), host("db2", 132, "metastore"), host("db3", 133, "metastore")], defaults()
         ),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
+        Code.FD199: defect,
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
     },
     Stage.ROTATION: {
@@ -222,7 +235,7 @@ REFUSED = {
     "__metastore_node": {"patroni": {}},
     "__metastore_candidate": "",
 }
-IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD196)
+IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189)
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
     Code.FD163: "molecule/secure/tests/test_secret_rotation.py",

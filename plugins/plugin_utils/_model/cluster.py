@@ -133,7 +133,20 @@ class Model:
         """URL of Airflow's UI and API."""
         if self.settings.url:
             return self.settings.url.rstrip("/")
-        return f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
+        scheme, port = ("https", 443) if self.settings.tls else ("http", 80)
+        return f"{scheme}://{bracket(self.entry())}" + ("" if self.web_port() == port else f":{self.web_port()}")
+
+    def redirect_port(self, variable: str) -> int:
+        """The port that clients without TLS are sent to, for the listener whose port is ``variable``.
+
+        That of the UI is in the URL, which may be mapped to the listener's.
+        """
+        own = self.settings.ports[variable]
+        parts = urlsplit(self.url())
+        port = parts.port or 443
+        # A mapped one that is here the port without TLS, or a URL without TLS, would send clients in a circle.
+        mapped = variable == "airflow_haproxy_https_port" and parts.scheme == "https"
+        return port if mapped and port != self.settings.ports["airflow_haproxy_web_port"] else own
 
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
@@ -418,6 +431,7 @@ class Model:
                 mode="http",
                 port=ports_of[front.tls_variable if redirects else front.variable],
                 redirect_from=ports_of[front.variable] if redirects else None,
+                redirect_to=self.redirect_port(front.tls_variable) if redirects else None,
                 users=front.users,
                 check_path=front.check_path[self.major],
                 allow_paths=front.allow_paths,

@@ -337,6 +337,8 @@ class Listener(Plain):
     """Port that clients connect to."""
     redirect_from: int | None = None
     """Port without TLS whose requests are redirected here; only with TLS."""
+    redirect_to: int | None = None
+    """Port that they are redirected to, which users reach this listener by; only with TLS."""
     users: bool = False
     """Whether people use it, so that it has the certificate of the UI."""
     check: Literal["postgresql", "patroni", "amqp", "redis"] | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
@@ -31,6 +32,9 @@ class Host:
     vip_interface: str = ""
     system_packages: tuple[str, ...] = ()
     extra_groups: tuple[str, ...] = ()
+    restart_timeout_seconds: int = 600
+    # Variables of Airflow's processes.
+    environment: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def components(self) -> list[str]:
@@ -65,7 +69,7 @@ def queues_of(value: object) -> tuple[Queue, ...]:
 def slots(value: object) -> int | None:
     """``value``, a queue's concurrency, as a number; 0 for nothing, None for what is no whole number."""
     text = str(value or 0)
-    return int(text) if text.isdecimal() else None
+    return int(text) if re.fullmatch(r"0|[1-9][0-9]*", text) else None
 
 
 def served_queues(hosts: Iterable[Host]) -> dict[str, list[str]]:

@@ -34,7 +34,17 @@ class OpenPort:
     @property
     def first(self) -> int:
         """The lowest number, 0 for a protocol."""
-        return 0 if self.number == VRRP else int(str(self.number).partition("-")[0])
+        return min(self.numbers, default=0)
+
+    @property
+    def numbers(self) -> range:
+        """All numbers, none for a protocol."""
+        if isinstance(self.number, int):
+            return range(self.number, self.number + 1)
+        if self.number == VRRP:
+            return range(0)
+        first, _, last = self.number.partition("-")
+        return range(int(first), int(last) + 1)
 
 
 def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:

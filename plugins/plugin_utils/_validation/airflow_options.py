@@ -7,10 +7,12 @@ without effect.
 
 from __future__ import annotations
 
-import difflib
+import functools
 import math
 import re
+import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import (
@@ -18,20 +20,42 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflo
     reference,
     versions,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.option_values import (
+    ENUMERATIONS,
+    ENUMERATIONS_OF_ANY_CASE,
+    FILE_MODES,
+    LEVELS,
+    LEVELS_BY_LOGGER,
+    TIME_ZONES,
+    UNUSABLE,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import LOG_PORTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.options import environment_options
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.credentials import (
+    holds_secret,
+    is_secret_name,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.types import WHOLE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest, kind_of, plain
 
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_.]*")
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_ENVIRONMENT = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
-# A URL with a user and a password, and names under which a password would stand.
-_CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-SECRET_NAME = re.compile(
-    r"(^|_)(password|passwd|secret|secret_id|secret_key|secret_access_key|token|api_key|private_key)$", re.IGNORECASE
-)
+# What a line of a configuration file cannot hold.
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_BASIC_AUTH = "airflow.api.auth.backend.basic_auth"
 _BOOLEANS = ("t", "true", "1", "f", "false", "0")
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key of a dictionary that is no text."""
+
+    key: Any
+
+
 # Options that follow from the cluster, and what to set instead.
 _URLS = "The collection makes this URL from the inventory: leave it out."
 OWNED = {
@@ -104,7 +128,9 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
             continue
         if not isinstance(options, Mapping):
             problems.append(
-                _form(where, _kind(options), "a dictionary {option: value}", "Indent the options below their section.")
+                _form(
+                    where, kind_of(options), "a dictionary {option: value}", "Indent the options below their section."
+                )
             )
             continue
         if _is_unknown(section, options, known) and section not in extra:
@@ -122,37 +148,12 @@ def check_environment(
     known = reference(version)
     extra = {str(name) for name in extra_sections}
     problems: list[Problem] = []
-    for name, section, option, value in environment_options(environment, version):
-        if section in extra:
-            continue
-        where = f"airflow_environment.{name}"
-        if section not in known.sections and _is_unknown(section, {option: value}, known):
-            problems.append(_unknown_section(section, known, where))
+    for one in environment_options(environment, version):
+        if _is_unknown(one.section, {one.option: one.value}, known) and one.section not in extra:
+            problems.append(_unknown_section(one.section, known, one.where))
         else:
-            problems += _check_option(where, section, option, value, known, False)
+            problems += _check_option(one.where, one.section, one.option, one.value, known, one.section in extra)
     return problems
-
-
-def environment_options(environment: Mapping[str, Any], version: str) -> Iterator[tuple[str, str, str, Any]]:
-    """(name, section, option, value) of every variable that stands for an option.
-
-    A dot of a section is an underscore in its variable.
-    """
-    sections = {section.replace(".", "_"): section for section in reference(version).sections}
-    for name, value in environment.items():
-        if match := _ENVIRONMENT.fullmatch(str(name)):
-            section = match[1].lower()
-            yield str(name), sections.get(section, section), match[2].lower(), value
-
-
-def with_environment(
-    config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str
-) -> dict[str, dict[str, Any]]:
-    """The effective options: a value from the environment replaces that of airflow.cfg."""
-    found = {section: dict(options) for section, options in config.items()}
-    for _name, section, option, value in environment_options(environment, version):
-        found.setdefault(section, {})[option] = value
-    return found
 
 
 def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
@@ -161,7 +162,7 @@ def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
 
 def _is_unknown(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
     """Whether no version knows ``section``, not even as the former place of one of ``options``."""
-    if section in known.sections:
+    if any(section in each.sections for each in (known, *map(reference, versions()))):
         return False
     return not any(_migration(f"{section}.{option}", known) for option in options)
 
@@ -193,14 +194,14 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _unknown_section(section: str, known: Reference, where: str = "") -> Problem:
-    close = difflib.get_close_matches(section, known.sections, n=1)
+    close = closest(section, known.sections)
     own = "If one of your packages or plugins reads it, add it to airflow_config_extra_sections."
     return Problem(
         Code.FD131,
         where or f"airflow_config.{section}",
         "an unknown section",
         f"a section of Airflow {known.version}",
-        f"Did you mean {close[0]}? {own}" if close else own,
+        f"Did you mean {close}? {own}" if close else own,
     )
 
 
@@ -209,8 +210,6 @@ def _check_option(where: str, section: str, option: Any, value: Any, known: Refe
         return [
             _form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")
         ]
-    if isinstance(value, str) and "\0" in value:
-        return [_form(where, "a NUL character", "text without one", "Remove it.")]
     if owner := _owner(section, option):
         return [
             Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)
@@ -220,9 +219,65 @@ def _check_option(where: str, section: str, option: Any, value: Any, known: Refe
         return [_unknown_option(where, section, option, known)]
     if value is None:
         return []
+    if fault := _unreadable(where, value, words or ["any"]):
+        return [fault]
     if secret := _plain_secret(where, section, option, value, words):
         return [secret]
     return _check_value(where, f"{section}.{option}", value, words or ["any"], known)
+
+
+def _unreadable(where: str, value: Any, words: list[str]) -> Problem | None:
+    """A problem when Airflow would read something else than ``value`` from airflow.cfg or its environment."""
+    wrong = [entry for entry in _leaves(value) if not _is_plain(entry)]
+    if wrong:
+        expected = "text, a number, true or false, and text for a key"
+        found = f"{kind_of(wrong[0].key)} as a key" if isinstance(wrong[0], _Key) else kind_of(wrong[0])
+        return Problem(Code.FD135, where, found, expected, "Write it in quotes, as Airflow is to read it.")
+    if words[0] == "string" and isinstance(value, float):
+        remedy = "Write it in quotes: YAML reads 3.10 as 3.1."
+        return Problem(Code.FD135, where, f"a number {plain(value)!r}", "text", remedy)
+    if not isinstance(value, str) or isinstance(data(value), (Mapping, list)):
+        return None
+    if _CONTROL.search(value):
+        return Problem(Code.FD135, where, "a control character", "printable text", "Remove it.")
+    # The environment is read as it is.
+    return None if where.startswith("airflow_environment.") else _lost_in_a_file(where, value)
+
+
+def _lost_in_a_file(where: str, value: str) -> Problem | None:
+    lines = value.rstrip("\n").split("\n")
+    if any(line.startswith(("#", ";")) for line in lines[1:]):
+        remedy = "airflow.cfg takes it for a comment: write the text in another way, or in one line."
+        return Problem(
+            Code.FD135, where, "a line that begins with '#' or ';'", "lines that begin with other characters", remedy
+        )
+    if any(line != line.strip() for line in lines):
+        remedy = "airflow.cfg would lose it. Set the option by its variable in airflow_environment where it matters."
+        return Problem(Code.FD135, where, "white space at the beginning or end of a line", "text without it", remedy)
+    if re.search(r"%%[(A-Za-z]", value):
+        remedy = (
+            "Write each % once: the collection doubles it in airflow.cfg, as Airflow's reference does in its examples."
+        )
+        return Problem(Code.FD135, where, "a doubled percent sign", "a single one", remedy)
+    return None
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The single values in ``value``, and keys that are no text."""
+    if isinstance(value, Mapping):
+        yield from (_Key(key) for key in value if not isinstance(key, str))
+        for entry in value.values():
+            yield from _leaves(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _leaves(entry)
+    elif value is not None:
+        yield value
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether ``value`` is the same in YAML, JSON and a configuration file."""
+    return isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _owner(section: str, option: str) -> str:
@@ -250,10 +305,10 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
             f"an option of Airflow {known.version}",
             "Remove it: it would have no effect.",
         )
-    close = difflib.get_close_matches(option, known.sections[section], n=1)
+    close = closest(option, known.sections.get(section, ()))
     elsewhere = [other for other, options in known.sections.items() if option in options]
     if close:
-        remedy = f"Did you mean {section}.{close[0]}?"
+        remedy = f"Did you mean {section}.{close}?"
     elif elsewhere:
         remedy = f"Did you mean {elsewhere[0]}.{option}?"
     else:
@@ -268,8 +323,10 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
     """
     sensitive = "sensitive" in words
     structured = "json" in words
-    by_name = bool(SECRET_NAME.search(option)) and not isinstance(value, bool)
-    if str(value) == "" or not ((sensitive and not structured) or by_name or _holds_secret(data(value))):
+    # A number about secrets is none.
+    by_name = is_secret_name(option) and words[:1] not in (["integer"], ["float"], ["boolean"])
+    by_name = by_name and not isinstance(value, bool)
+    if str(value) == "" or not ((sensitive and not structured) or by_name or holds_secret(data(value))):
         return None
     if sensitive:
         remedy = f"Use {section}.{option}_cmd with a command that prints it."
@@ -280,20 +337,23 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
     )
 
 
-def _holds_secret(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any((SECRET_NAME.search(str(key)) and entry) or _holds_secret(entry) for key, entry in value.items())
-    if isinstance(value, (list, tuple)):
-        return any(_holds_secret(entry) for entry in value)
-    return isinstance(value, str) and bool(_CREDENTIALS.search(value))
-
-
 def _check_value(where: str, name: str, value: Any, words: list[str], known: Reference) -> list[Problem]:
     kind, empty = words[0], "empty" in words
     if str(value) == known.invalid.get(name):
         return [Problem(Code.FD135, where, repr(value), "another value", f"Airflow {known.version} refuses this one.")]
-    if kind == "any" or (empty and value == "") or _fits(kind, value):
+    if name in UNUSABLE and str(value) != "":
+        return [
+            Problem(
+                Code.FD147, where, "an option that cannot work in this deployment", "no such option", UNUSABLE[name]
+            )
+        ]
+    if name == "api.auth_backends" and _BASIC_AUTH not in str(value):
+        remedy = f"Add {_BASIC_AUTH}: verify.yml and status.yml log in by it."
+        return [Problem(Code.FD147, where, "no login by password", f"{_BASIC_AUTH} among them", remedy)]
+    if empty and value == "":
         return []
+    if kind == "any" or _fits(kind, value):
+        return _check_choice(where, name, value, known)
     expected = {
         "boolean": "true or false",
         "integer": "a whole number",
@@ -304,7 +364,45 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
     remedy = "Airflow would fail to start, or read it as something else."
     if kind == "string":
         remedy = "A list or dictionary would be written as JSON, which this option does not read: write text."
-    return [Problem(Code.FD135, where, f"{_kind(value)} {value!r}", expected, remedy)]
+    return [Problem(Code.FD135, where, f"{kind_of(value)} {plain(value)!r}", expected, remedy)]
+
+
+def _check_choice(where: str, name: str, value: Any, known: Reference) -> list[Problem]:
+    """Problems of a value that has the right type and is none of those that Airflow knows."""
+    text = str(value)
+    expected = ""
+    if name in ENUMERATIONS and text not in ENUMERATIONS[name]:
+        expected = _choices(ENUMERATIONS[name])
+    elif name in ENUMERATIONS_OF_ANY_CASE and text.lower() not in ENUMERATIONS_OF_ANY_CASE[name]:
+        expected = _choices(ENUMERATIONS_OF_ANY_CASE[name])
+    elif name in LEVELS_BY_LOGGER and not all(
+        re.fullmatch(rf"[\w.]+\s*=\s*({'|'.join(LEVELS)})", pair)
+        for pair in re.split(r"[\s,]+(?=[\w.]+\s*=)", text.strip(" ,"))
+        if pair
+    ):
+        expected = f"logger=LEVEL, with one of {_choices(LEVELS)}"
+    elif name in TIME_ZONES and not _is_time_zone(text):
+        expected = "system, utc or a name such as Europe/Berlin"
+    elif name in FILE_MODES and not (isinstance(value, str) and re.fullmatch(r"(0o?)?[0-7]{3}", text)):
+        expected = "an octal number in quotes, such as '0o664'"
+    if not expected:
+        return []
+    remedy = f"Airflow {known.version} would fail with this value, or ignore it."
+    return [Problem(Code.FD135, where, f"{kind_of(value)} {plain(value)!r}", expected, remedy)]
+
+
+def _choices(values: Iterable[str]) -> str:
+    return ", ".join(value or "an empty text" for value in values)
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _is_time_zone(name: str) -> bool:
+    """Whether ``name`` is a time zone; a controller without a tz database takes every name."""
+    return name in ("system", "utc") or not _time_zones() or name in _time_zones()
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -315,25 +413,10 @@ def _fits(kind: str, value: Any) -> bool:
     if kind == "boolean":
         return str(value).lower() in _BOOLEANS
     if kind == "integer":
-        return not isinstance(value, bool) and bool(re.fullmatch(r"[+-]?\d+", str(value).strip()))
+        return not isinstance(value, bool) and bool(WHOLE.fullmatch(str(value).strip()))
     if kind == "float":
         try:
             return not isinstance(value, bool) and math.isfinite(float(value))
         except (TypeError, ValueError):
             return False
     return True
-
-
-def _kind(value: Any) -> str:
-    names = {
-        dict: "a dictionary",
-        list: "a list",
-        str: "text",
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-    }
-    return next(
-        (name for kind, name in names.items() if isinstance(value, kind)),
-        "nothing" if value is None else type(value).__name__,
-    )

@@ -73,6 +73,9 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
         fault = "'?', '#' or ';' in it"
     if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
         fault = "a database that is no number"
+    if not fault and broker.kind == "rabbitmq" and urlsplit(url).username in (None, "", "guest"):
+        # Without a login, Celery takes this account, too.
+        fault = "the account guest or none: RabbitMQ lets it log in from its own host only"
     expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
     remedy = (
         "Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is "

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+
+
+def names(certificate: str) -> list[str]:
+    """The DNS names and addresses of ``certificate`` (PEM, the first of a chain). Raises ValueError for no PEM."""
+    loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
+    try:
+        found = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        # A common name counts no more.
+        return []
+    return [*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))]
+
+
+def covers(valid: list[str], host: str) -> bool:
+    """Whether ``host``, a name or address, is one of the ``valid`` names of a certificate; "*" stands for one label."""
+    try:
+        return str(ipaddress.ip_address(host)) in valid
+    except ValueError:
+        host = host.lower().rstrip(".")
+    return any(name.lower() in (host, f"*.{host.partition('.')[2]}") for name in valid)
 
 
 def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:

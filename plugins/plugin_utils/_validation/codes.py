@@ -41,6 +41,11 @@ class Code(StrEnum):
         member.summary, member.remedy, member.stages = summary, remedy, stages
         return member
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether a problem with this code ends no run."""
+        return self.summary.startswith("a warning")
+
     FD101 = auto(), "a required group has no host", "add one", Stage.INVENTORY
     FD102 = (
         auto(),
@@ -64,7 +69,7 @@ class Code(StrEnum):
     )
     FD107 = auto(), "a queue is named twice on a host", "once", Stage.INVENTORY
     FD108 = auto(), "two hosts have one address", "set `airflow_address`, or remove the second name", Stage.INVENTORY
-    FD109 = auto(), "a port is below 1024 or above 65535", "another port", Stage.INVENTORY
+    FD109 = auto(), "a port is above 65535, or below 1024 where that needs a privilege", "another port", Stage.INVENTORY
     FD110 = (
         auto(),
         "two services of a host have one port (the SSH server and RabbitMQ's fixed ports included)",
@@ -99,7 +104,12 @@ class Code(StrEnum):
     )
     FD118 = auto(), "a host's name or address cannot be used", "rename it, set `airflow_address`", Stage.INVENTORY
     FD119 = auto(), "a URL is malformed, or contains a login where none is allowed", "correct it", Stage.INVENTORY
-    FD120 = auto(), "an unknown `airflow_*` variable", "the message names the closest known one", Stage.INVENTORY
+    FD120 = (
+        auto(),
+        "an unknown `airflow_*` variable",
+        "the message names a known one that resembles it",
+        Stage.INVENTORY,
+    )
     FD121 = (
         auto(),
         "a variable has the wrong type or choice, or no value",
@@ -114,7 +124,7 @@ class Code(StrEnum):
     )
     FD123 = (
         auto(),
-        "an unknown group whose name resembles a group of the collection",
+        "an unknown group whose name resembles or means a group of the collection",
         "correct its name",
         Stage.INVENTORY,
     )
@@ -126,9 +136,8 @@ class Code(StrEnum):
     )
     FD125 = (
         auto(),
-        "a variable's template or vault fails, a default needs something that is missing, or "
-        "`vault_encrypt_identity` has no password",
-        "correct it, or give the vault password",
+        "a template or vault fails, a template deletes a part of its text, or `vault_encrypt_identity` has no password",
+        "correct it, give the vault password, or write text with `{{`, `{%` or `{#` as `!unsafe`",
         Stage.INVENTORY,
     )
     FD126 = (
@@ -160,7 +169,12 @@ class Code(StrEnum):
         "the variable that the message names",
         Stage.INVENTORY,
     )
-    FD135 = auto(), "an option has the wrong type", "the message gives the right one", Stage.INVENTORY
+    FD135 = (
+        auto(),
+        "an option has the wrong type, an unknown value, or text that `airflow.cfg` cannot hold",
+        "the message gives the right one",
+        Stage.INVENTORY,
+    )
     FD136 = (
         auto(),
         "a plaintext secret in `airflow_config`",
@@ -187,7 +201,7 @@ class Code(StrEnum):
     )
     FD140 = (
         auto(),
-        "the web certificate and its key are unreadable, do not match, or are not valid today",
+        "the web certificate and its key are unreadable, do not match, are not valid today or not for the URL",
         "correct `airflow_web_certificate_file` and `airflow_web_key_file`",
         Stage.INVENTORY,
     )
@@ -204,12 +218,24 @@ class Code(StrEnum):
         "another one",
         Stage.INVENTORY,
     )
-    FD144 = auto(), "a secret is too short or too long", "the message gives the range", Stage.INVENTORY
+    FD144 = auto(), "a secret has too few characters or too many bytes", "the message gives the range", Stage.INVENTORY
     FD145 = auto(), "two secrets are the same", "one each", Stage.INVENTORY
     FD146 = (
         auto(),
         "a password is known, simple or its own account's name",
         "a random one, or omit it",
+        Stage.INVENTORY,
+    )
+    FD147 = (
+        auto(),
+        "an option that cannot work in this deployment",
+        "see the message; remove it",
+        Stage.INVENTORY,
+    )
+    FD148 = (
+        auto(),
+        "a warning: an option, host or group of the inventory has no effect",
+        "remove it, or add what the message names",
         Stage.INVENTORY,
     )
     FD149 = auto(), "a warning: plaintext secrets in the inventory", "`ansible-vault`, or omit them", Stage.INVENTORY
@@ -240,7 +266,12 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD156 = auto(), "an even number of etcd hosts", "3, 5 or 7", Stage.INVENTORY
-    FD157 = auto(), "`airflow_vip` is no address with a prefix length", "such as 192.0.2.100/24", Stage.INVENTORY
+    FD157 = (
+        auto(),
+        "`airflow_vip` is no address of a host with a prefix length",
+        "such as 192.0.2.100/24",
+        Stage.INVENTORY,
+    )
     FD158 = (
         auto(),
         "`airflow_vip` belongs to a host, or is in another network than the load balancers",
@@ -302,6 +333,12 @@ class Code(StrEnum):
         "the password of a managed Redis cannot change while it is in use",
         "see the message",
         Stage.ROTATION,
+    )
+    FD173 = (
+        auto(),
+        "an option needs a Python package that is neither in the lock nor in `airflow_extra_packages`",
+        "add the package that the message names to `airflow_extra_packages`",
+        Stage.INVENTORY,
     )
     FD175 = (
         auto(),
@@ -385,11 +422,17 @@ class Code(StrEnum):
         "see [operations](operations.md#deploy-change-repeat)",
         Stage.RUN,
     )
-    FD196 = (
+    FD189 = (
         auto(),
         "a group of `airflow_extra_groups` does not exist on a host with workers",
         "create it, or name the package that does in `airflow_system_packages`",
         Stage.RUN,
+    )
+    FD199 = (
+        auto(),
+        "an error of the collection itself, or a file on the controller that cannot be read or written",
+        "report the line of the message, or correct the file",
+        Stage.INVENTORY,
     )
     FD201 = auto(), "a host is not Debian 12 or 13", "another machine", Stage.PREFLIGHT
     FD202 = auto(), "the host's Python has no lock for this Airflow", "Airflow 2.11 needs Debian 12", Stage.PREFLIGHT

@@ -108,23 +108,46 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
     return []
 
 
-def check_web_certificate(certificate_file: str, key_file: str, now: datetime.datetime) -> list[Problem]:
-    """Problems of the certificate that users see and its key, when the user brings one."""
-    if not certificate_file and not key_file:
+def locks(lock_file: str, directory: Path, version: str) -> list[str]:
+    """Texts of the locks that the release of Airflow ``version`` may be made of.
+
+    The user's ``lock_file`` is the only one; without it they are those in ``directory``, one for each Python.
+    """
+    paths = [Path(lock_file).expanduser()] if lock_file else sorted(directory.glob(f"airflow-{version}-py*.txt"))
+    return [path.read_text(encoding="utf-8") for path in paths]
+
+
+def check_web_certificate(certificate_file: str, key_file: str, now: datetime.datetime, host: str) -> list[Problem]:
+    """Problems of the certificate that users see and its key, when the user brings one. ``host`` is that of the URL."""
+    files = {"airflow_web_certificate_file": certificate_file, "airflow_web_key_file": key_file}
+    if not any(files.values()):
         return []
+    for name, path in files.items():
+        if not path:
+            other = next(given for given in files if given != name)
+            return [
+                Problem(Code.FD140, name, f"nothing, and {other} is set", "both or none", f"Set it, or remove {other}.")
+            ]
     try:
-        certificate, key = (
-            Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file)
-        )
+        certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in files.values())
         problem = certificates.mismatch(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
     if not problem:
-        return []
+        valid = certificates.names(certificate)
+        if not host or certificates.covers(valid, host):
+            return []
+        found = f"{certificate_file!r}, valid for {', '.join(valid) or 'no name'}"
+        remedy = "Browsers would refuse it: set airflow_url to one of its names, or get a certificate for this one."
+        return [
+            Problem(
+                Code.FD140, "airflow_web_certificate_file", found, f"{host}, the host of the URL, among them", remedy
+            )
+        ]
     return [
         Problem(
             Code.FD140,
-            "airflow_web_certificate_file and airflow_web_key_file",
+            " and ".join(files),
             f"{certificate_file!r} and {key_file!r}: {problem}",
             "a PEM certificate that is valid now and its unencrypted private key",
             "Correct the paths or the files; both empty lets the cluster's own CA sign one.",

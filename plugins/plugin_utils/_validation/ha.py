@@ -53,6 +53,11 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     problems = []
     if "/" not in given or interface.network.num_addresses == 1:
         problems.append(Problem(Code.FD157, "airflow_vip", repr(given), expected, remedy))
+    elif not _is_of_a_host(interface):
+        found = f"{given!r}, which is the network's own address, its broadcast address or one that no host can have"
+        problems.append(
+            Problem(Code.FD157, "airflow_vip", found, "an address of a host, such as 192.0.2.100/24", remedy)
+        )
     for host in hosts:
         if host.address == str(interface.ip):
             problems.append(
@@ -76,6 +81,17 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _is_of_a_host(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:
+    """Whether a host may have the address of ``interface``. In a network of two addresses, both are hosts'."""
+    address, network = interface.ip, interface.network
+    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_reserved:
+        return False
+    if network.num_addresses <= 2:
+        return True
+    # IPv6 has no broadcast; its lowest address is that of any router.
+    return address != network.network_address and (interface.version == 6 or address != network.broadcast_address)
 
 
 def _within(address: str, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:

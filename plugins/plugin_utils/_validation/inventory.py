@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, OPTIONAL
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, ports
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, options, ports
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
     is_address,
     is_host,
@@ -24,37 +23,62 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest
 
 PREFIX = "airflow_"
 # Name of a host where it is not an address: it becomes part of names in HAProxy, RabbitMQ and /etc/hosts.
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+# Other words for our groups, without "_" and the "s" of the plural.
+_SYNONYMS = {
+    "dag_processor": ("dagprocessor", "processor", "parser", "dag"),
+    "etcd": ("dcs",),
+    "haproxy": ("balancer", "loadbalancer", "lb", "proxy"),
+    "metastore": ("database", "db", "metadata", "metadatabase", "pg", "postgre", "postgresql", "patroni"),
+    "rabbitmq": ("amqp", "broker", "mq", "queue", "rabbit"),
+    "redis": ("valkey",),
+    "scheduler": ("master", "sched"),
+    "triggerer": ("trigger",),
+    "webserver": ("api", "apiserver", "frontend", "gui", "server", "ui", "web"),
+    "worker": ("celery", "celeryworker", "executor", "node"),
+}
 
 
 def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> list[Problem]:
-    """A problem for every group that looks like ours and is not: a near miss, or one whose hosts are in none of ours.
+    """A problem for every group whose name means one of ours, a warning for one with hosts that are in none of ours.
 
     ``known`` are the names of our groups; any other ``airflow_*`` group may hold variables for hosts of ours.
     """
     known = set(known)
     ours = {host for group in known for host in groups.get(group, [])}
+    short = {group.removeprefix(PREFIX) for group in known}
     problems = []
     for group in sorted(groups):
         plain = group.replace("-", "_").lower()
         if group in known or not plain.startswith(PREFIX) or not groups[group]:
             continue
-        close = difflib.get_close_matches(plain, known, n=1, cutoff=0.85)
         lost = [host for host in groups[group] if host not in ours]
-        if close or lost:
-            remedy = (
-                f"Did you mean {close[0]}?"
-                if close
-                else f"Put its hosts into a group of ours: {', '.join(sorted(known))}."
-            )
+        meant = _meant(plain.removeprefix(PREFIX), short, synonyms=bool(lost))
+        if meant:
+            remedy = f"Did you mean {PREFIX}{meant}?"
             problems.append(
                 Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy)
             )
+        elif lost:
+            found = f"hosts that are in no group of the collection: {', '.join(lost[:3])}"
+            remedy = "Nothing is deployed on them: ignore this when they are not of the cluster."
+            problems.append(Problem(Code.FD148, f"group {group}", found, "hosts of the cluster", remedy))
     return problems
+
+
+def _meant(name: str, known: Iterable[str], *, synonyms: bool) -> str:
+    """The one of the ``known`` groups that ``name`` misspells or, with ``synonyms``, means; empty for none."""
+    known = sorted(known)
+    if close := closest(name, known):
+        return close
+    words = {name.replace("_", ""), name.replace("_", "").rstrip("s")}
+    return next((group for group in known if synonyms and words.intersection(_SYNONYMS.get(group, ()))), "")
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
@@ -70,7 +94,7 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
                     Code.FD118,
                     f"host {name!r}",
                     "its name",
-                    "letters, digits, '.', '_' or '-'",
+                    "letters, digits, '_' or '-' in parts of 1 to 63 characters with dots between them",
                     "Rename it; ansible_host says where it is.",
                 )
             )
@@ -250,40 +274,45 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
 
 
 def _check_queues(hosts: list[Host]) -> list[Problem]:
+    workers = [host for host in hosts if "worker" in host.groups]
+    found = [
+        (host.name, problem)
+        for host in workers
+        for problem in _check_queue_names([queue.name for queue in host.queues])
+    ]
+    return on_hosts(found, everybody=len(workers))
+
+
+def _check_queue_names(names: list[str]) -> list[Problem]:
+    """Problems of the queues of one worker."""
+    where = "airflow_worker_queues"
     problems = []
-    for host in hosts:
-        if "worker" not in host.groups:
-            continue
-        where = f"airflow_worker_queues of host {host.name}"
-        names = [queue.name for queue in host.queues]
-        if not names:
-            problems.append(
-                Problem(
-                    Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."
-                )
-            )
-        for name in names:
-            if not _QUEUE_NAME.fullmatch(name):
-                problems.append(
-                    Problem(
-                        Code.FD106,
-                        where,
-                        repr(name),
-                        "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'",
-                        "The queue's name becomes part of a service's name: choose a plain one.",
-                    )
-                )
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(
-                Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
-            )
+    if not names:
+        remedy = "Name the queues, for example [default]."
+        problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", remedy))
+    expected = "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'"
+    remedy = "The queue's name becomes part of a service's name: choose a plain one."
+    for name in names:
+        if not _QUEUE_NAME.fullmatch(name):
+            problems.append(Problem(Code.FD106, where, repr(name), expected, remedy))
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(
+            Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
+        )
     return problems
 
 
 def _check_default_queue(hosts: list[Host], settings: Settings) -> list[Problem]:
-    operators = settings.config.get("operators")
-    default = operators.get("default_queue") if isinstance(operators, Mapping) else None
-    return check_default_queue(served_queues(hosts), str(default or "default"))
+    """What parses DAGs gives each task its queue; its environment may have another default than airflow_config."""
+    if settings.version not in SUPPORTED_VERSIONS:
+        return []
+    defaults = set()
+    for host in hosts:
+        if host.groups & {"scheduler", "dag_processor"}:
+            given = options.given_options(settings.config, host.environment, settings.version)
+            defaults.add(next((str(one.value) for one in given if one.name == "operators.default_queue"), "default"))
+    served = served_queues(hosts)
+    return [problem for default in sorted(defaults) for problem in check_default_queue(served, default)]
 
 
 def _check_addresses(hosts: list[Host]) -> list[Problem]:
@@ -323,18 +352,25 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     ]
 
 
+# HAProxy binds as root: these two may be ports of the web. Its others are for hosts of the cluster.
+_PUBLIC_PORTS = frozenset({"airflow_haproxy_https_port", "airflow_haproxy_web_port"})
+
+
 def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
     problems = []
     holds = ports.conditions(hosts, settings)
     for host in hosts:
-        found = [port for port in ports.open_ports(host, settings, holds) if isinstance(port.number, int)]
+        found = [port for port in ports.open_ports(host, settings, holds) if port.numbers]
         # What no variable moves comes first: the other one has to be changed.
-        used = {host.ssh_port: "the SSH server", **{port.first: port.purpose for port in found if not port.variable}}
+        used = {
+            host.ssh_port: "the SSH server",
+            **{number: port.purpose for port in found if not port.variable for number in port.numbers},
+        }
         for name, number in ((port.variable, port.first) for port in found if port.variable):
-            if not 1024 <= number <= 65535:
-                problems.append(
-                    Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege.")
-                )
+            least = 1 if name in _PUBLIC_PORTS else 1024
+            if not least <= number <= 65535:
+                remedy = "Choose a port that needs no privilege." if least > 1 else "Choose a port."
+                problems.append(Problem(Code.FD109, name, str(number), f"{least} to 65535", remedy))
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.database_options import OPTIONS, VALUES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import METASTORE_URLS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest
 
 
 def check(members: int, settings: Settings) -> list[Problem]:
@@ -98,6 +101,22 @@ def url_fault(url: str, engine: str) -> str | None:
         return "no account"
     if not re.fullmatch(r"/[^/]+", parts.path):
         return "no database"
-    if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in dict(parse_qsl(parts.query))):
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in given):
         return "an option of TLS, which is always used; the CA goes into airflow_metastore_ca"
+    return _option_fault(given, engine)
+
+
+def _option_fault(given: Mapping[str, str], engine: str) -> str | None:
+    """The fault of the options in a URL. Their names are no secret; a value is not repeated."""
+    known = OPTIONS.get(engine, frozenset())
+    for option, value in given.items():
+        if option not in known:
+            close = closest(option, known)
+            shown = option if re.fullmatch(r"\w{1,40}", option) else "without a name"
+            return f"an option {shown} in its query that {engine} does not know" + (
+                f" ({close} is one)" if close else ""
+            )
+        if option in VALUES and value not in VALUES[option]:
+            return f"an unknown value of {option} (known are {', '.join(VALUES[option])})"
     return None

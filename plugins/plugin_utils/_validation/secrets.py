@@ -20,6 +20,7 @@ _WORDS = (
     "change|me|please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"
 )
 _WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
+_KNOWN = re.compile(_WORDS)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
 # A line of YAML or INI that sets one of the secrets, with what it is set to.
@@ -90,25 +91,19 @@ def _check_secret(name: str, value: str, account: str) -> list[Problem]:
                 "Choose a random one, or leave it out: one is made.",
             )
         ]
-    if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
+    remedy = "Choose another, or leave it out: one is made."
+    weak = _WEAK.fullmatch(value.lower())
+    if weak and _KNOWN.search(value.lower()):
+        return [_problem(Code.FD146, name, "a known value", "a random one", remedy)]
+    # The bound below is for people, who count characters; the one above is the programs', which count bytes.
+    if len(value) < shortest:
         return [
-            _problem(
-                Code.FD146,
-                name,
-                "a known or simple value",
-                "a random one",
-                "Choose another, or leave it out: one is made.",
-            )
+            _problem(Code.FD144, name, f"fewer than {shortest} characters", f"at least {shortest} characters", remedy)
         ]
-    if not shortest <= len(value.encode()) <= longest:
-        found = (
-            f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
-        )
-        return [
-            _problem(
-                Code.FD144, name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made."
-            )
-        ]
+    if len(value.encode()) > longest:
+        return [_problem(Code.FD144, name, f"more than {longest} bytes", f"at most {longest} bytes", remedy)]
+    if weak or len(set(value)) < 5:
+        return [_problem(Code.FD146, name, "a simple value", "a random one", remedy)]
     return []
 
 

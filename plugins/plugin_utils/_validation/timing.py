@@ -29,6 +29,38 @@ def check(config: Mapping[str, object], major: int) -> list[Problem]:
     return problems
 
 
+# Section and option with the seconds between two heartbeats of the scheduler, the DAG processor and the triggerer.
+_HEARTBEATS = (
+    ("scheduler", "scheduler_heartbeat_sec"),
+    ("scheduler", "job_heartbeat_sec"),
+    ("triggerer", "job_heartbeat_sec"),
+)
+
+
+def check_restarts(config: Mapping[str, object], restart_timeout_seconds: int) -> list[Problem]:
+    """Problems of heartbeats in ``config`` that are too rare for a restart, which ends with the new process's first.
+
+    What is no number is another check's.
+    """
+    problems = []
+    for section, option in _HEARTBEATS:
+        try:
+            seconds = seconds_of(config, section, option, 5)
+        except (TypeError, ValueError):
+            continue
+        # One may have been missed by the check.
+        if 2 * seconds > restart_timeout_seconds:
+            problems.append(
+                _problem(
+                    f"{section}.{option}",
+                    f"{seconds:g} s with an airflow_restart_timeout_seconds of {restart_timeout_seconds} s",
+                    f"at most {restart_timeout_seconds / 2:g} s",
+                    "Shorten the heartbeat, or give a restart more time: it ends with the first heartbeat after it.",
+                )
+            )
+    return problems
+
+
 def _problem(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem(Code.FD137, f"airflow_config.{where}", found, expected, remedy)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,8 +10,30 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest, kind_of, plain
 
 PREFIX = "airflow_"
+# Names of the argument specs' types.
+KINDS = {
+    "str": "text",
+    "path": "a path",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a dictionary",
+    "raw": "a value",
+}
+_ELEMENTS = {
+    "str": "texts",
+    "path": "paths",
+    "int": "whole numbers",
+    "float": "numbers",
+    "dict": "dictionaries",
+    "raw": "values",
+}
+# A whole number as text. One with a leading zero is read as octal in one place and as decimal in the other.
+WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 # What playbooks and roles of the collection give each other; not the user's.
 INTERNAL = frozenset(
     {
@@ -87,8 +109,8 @@ def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]
     for name in names:
         if name in options:
             continue
-        close = difflib.get_close_matches(name, options, n=1)
-        remedy = f"Did you mean {close[0]}?" if close else "Remove it."
+        close = closest(name.removeprefix(PREFIX), (option.removeprefix(PREFIX) for option in options))
+        remedy = f"Did you mean {PREFIX}{close}?" if close else "Remove it."
         problems.append(Problem(Code.FD120, f"variable {name}", "an unknown name", "a documented variable", remedy))
     return problems
 
@@ -107,28 +129,52 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
             continue
         option = {key: entry for key, entry in options[name].items() if key not in ("required", "default")}
         result = ArgumentSpecValidator({name: option}).validate({name: value})
-        if not result.error_messages and not _loose(value, option.get("type", "str")):
+        if not result.error_messages and not _loose(value, option):
             # A path stays as it is: the validator would expand a home directory on the controller.
             good[name] = str(value) if option.get("type") == "path" else result.validated_parameters[name]
             continue
-        expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
-        found = (
-            "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
-        )
-        detail = "" if option.get("no_log") else "; ".join(result.error_messages)
-        problems.append(Problem(Code.FD121, f"variable {name}", found, expected, detail or f"Write it as {expected}."))
+        expected = _expected(option)
+        found = kind_of(value) if value is None or option.get("no_log") else f"{kind_of(value)} {plain(value)!r}"
+        problems.append(Problem(Code.FD121, f"variable {name}", found, expected, _remedy(value, option)))
     return problems, good
 
 
-def _loose(value: Any, kind: str) -> bool:
-    """Whether Ansible would quietly convert ``value``: text for a list (split at commas) or a dictionary for text."""
-    return (
-        value is None
-        or (kind == "list" and not isinstance(value, list))
-        or (kind in ("str", "path") and isinstance(value, (dict, list)))
-        or (kind == "dict" and not isinstance(value, dict))
-        or (kind == "int" and isinstance(value, (bool, float)))
-    )
+def _expected(option: Mapping[str, Any]) -> str:
+    kind = KINDS[option.get("type", "str")]
+    if elements := option.get("elements"):
+        kind += f" of {_ELEMENTS[elements]}"
+    return kind + (f", one of {', '.join(map(str, option['choices']))}" if "choices" in option else "")
+
+
+def _remedy(value: Any, option: Mapping[str, Any]) -> str:
+    """What to do about ``value``, which does not fit ``option``."""
+    kind = option.get("type", "str")
+    if value is None:
+        return "Give a value, or remove the line: then the default applies."
+    if kind in ("str", "path") and isinstance(value, (bool, int, float)):
+        return "Write it in quotes: YAML reads it as something else than text and may change it."
+    if kind == "list" and isinstance(value, list):
+        return f"Write each entry as {KINDS[option.get('elements', 'str')]}, text in quotes."
+    return f"Write it as {_expected(option)}."
+
+
+def _loose(value: Any, option: Mapping[str, Any]) -> bool:
+    """Whether Ansible would quietly convert ``value``, such as text for a list (split at commas)."""
+    kind = option.get("type", "str")
+    if value is None:
+        return True
+    if kind in ("str", "path"):
+        # Of a number that is meant as text, leading zeros are lost; it is the same text only where it counts something.
+        return isinstance(value, (dict, list, bool, float)) or (isinstance(value, int) and bool(option.get("no_log")))
+    if kind == "int":
+        return isinstance(value, (bool, float)) or (isinstance(value, str) and not WHOLE.fullmatch(value.strip()))
+    if kind == "list":
+        elements = option.get("elements", "raw")
+        # What an entry of no declared type may be is for the check of that variable.
+        return not isinstance(value, list) or (
+            elements != "raw" and any(_loose(entry, {"type": elements}) for entry in value)
+        )
+    return kind == "dict" and not isinstance(value, dict)
 
 
 def check_same(values: Mapping[str, Mapping[str, Any]]) -> list[Problem]:

@@ -13,9 +13,13 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.airflow_options import SECRET_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.credentials import (
+    is_secret_text,
+    is_secret_variable,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import kind_of, plain
 
 # Task slots of one queue.
 _MOST_SLOTS = 1000
@@ -126,6 +130,8 @@ _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*"
     r"((===|==|>=|<=|~=|!=|<|>)\s*[A-Za-z0-9.*+!_-]+(\s*,\s*(===|==|>=|<=|~=|!=|<|>)\s*[A-Za-z0-9.*+!_-]+)*|@\s*\S+)?\s*(;.*)?"
 )
+# Characters.
+_SHORTEST_TOKEN = 20
 _AIRFLOW_ITSELF = frozenset({"apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk"})
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # PostgreSQL settings that belong to the collection, and settings that cost data.
@@ -138,11 +144,54 @@ _POSTGRESQL_OWNED = {
     "ident_file": "The collection writes pg_ident.conf: leave it out.",
     "unix_socket_directories": "The collection logs in through Debian's socket: leave it out.",
     "password_encryption": "pg_hba.conf asks for SCRAM: leave it out.",
+    **dict.fromkeys(
+        ("ssl", "ssl_ca_file", "ssl_cert_file", "ssl_key_file", "ssl_crl_file", "ssl_crl_dir"), "Set airflow_tls."
+    ),
+    **dict.fromkeys(
+        (
+            "cluster_name",
+            "hot_standby",
+            "primary_conninfo",
+            "primary_slot_name",
+            "promote_trigger_file",
+            "recovery_target",
+            "recovery_target_action",
+            "recovery_target_inclusive",
+            "recovery_target_lsn",
+            "recovery_target_name",
+            "recovery_target_time",
+            "recovery_target_timeline",
+            "recovery_target_xid",
+            "synchronous_standby_names",
+        ),
+        "Patroni sets it on each member: leave it out.",
+    ),
 }
-_POSTGRESQL_NEVER_OFF = {
-    "fsync": "Without it, a power failure destroys the metastore.",
-    "full_page_writes": "Without it, a power failure can destroy the metastore.",
+# Settings with the values that they may not have, and why.
+_OFF, _ON = ("false", "off", "no", "0"), ("true", "on", "yes", "1")
+_POSTGRESQL_REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "autovacuum": (_OFF, "on", "Airflow updates its tables all the time: they would grow until the server stops."),
+    "default_transaction_read_only": (_ON, "off", "Airflow could write nothing."),
+    "fsync": (_OFF, "on", "Without it, a power failure destroys the metastore."),
+    "full_page_writes": (_OFF, "on", "Without it, a power failure can destroy the metastore."),
+    "ignore_checksum_failure": (_ON, "off", "It hides damage and spreads it."),
+    "synchronous_commit": (
+        (*_OFF, "local"),
+        "on, remote_apply or remote_write",
+        "Confirmed writes would be lost with a host.",
+    ),
+    "wal_level": (("minimal",), "replica or logical", "Nothing could follow the server or archive it."),
+    "zero_damaged_pages": (_ON, "off", "It deletes data."),
 }
+# Settings with the lowest value that they may have, and why. Memory in MiB.
+_POSTGRESQL_LEAST: dict[str, tuple[int, str]] = {
+    "max_replication_slots": (5, "Each follower needs one."),
+    "max_wal_senders": (5, "Each follower needs one, and two while it is copied."),
+    "superuser_reserved_connections": (1, "The collection logs in when all others are used."),
+}
+# -1 is no limit. max_wal_size is 2 GB: with less, a follower may lack what it needs after a restart.
+_LEAST_SLOT_WAL_MB = 2048
+_POSTGRESQL_UNITS = {"b": 2**-20, "kb": 2**-10, "": 1.0, "mb": 1.0, "gb": 2.0**10, "tb": 2.0**20}
 
 
 def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str | None:
@@ -287,6 +336,15 @@ def _elements(value: Any) -> list[str]:
     return [str(element) for element in value]
 
 
+def _has_login(requirement: str) -> bool:
+    """Whether the URL of ``requirement`` has a secret. A user name alone is none, unless it is a token."""
+    match = re.search(r"@\s*[\w+.-]+://(?P<user>[^/\s:@]*)(?P<password>:[^/\s@]*)?@", requirement)
+    if not match:
+        return False
+    # Tokens take the place of the user name in URLs of the web.
+    return bool(match["password"]) or is_secret_text(match["user"]) or len(match["user"]) >= _SHORTEST_TOKEN
+
+
 def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
     problems = []
     where = f"variable {name}"
@@ -307,7 +365,7 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             )
             continue
         package = re.sub(r"[-_.]+", "-", match["name"]).lower()
-        if re.search(r"@\s*\S*://[^/\s]*@", text):
+        if _has_login(text):
             problems.append(
                 Problem(
                     Code.FD117,
@@ -394,45 +452,65 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
     problems = []
     for variable, content in value.items():
         where = f"{name}.{variable}"
-        text = "" if content is None else str(content)
         if not _VARIABLE.fullmatch(str(variable)):
             problems.append(
                 _environment(where, "an invalid name", "letters, digits and '_', no digit first", "Correct the name.")
             )
-        elif isinstance(content, (dict, list)):
-            problems.append(_environment(where, "a list or dictionary", "text", "Write it as text."))
-        elif re.search(r"[\n\r\0]", text):
-            problems.append(
-                _environment(
-                    where, "a line break or NUL", "one line", "An environment file holds one line per variable."
-                )
-            )
-        elif variable in ("AIRFLOW_HOME", "AIRFLOW_CONFIG"):
-            remedy = "Set airflow_home." if variable == "AIRFLOW_HOME" else "Set airflow_config."
-            problems.append(
-                _environment(where, "a variable that the collection sets", "to leave it to the collection", remedy)
-            )
-        elif variable == "PYTHONPATH" and "/etc/airflow/python" not in text.split(":"):
-            remedy = "Airflow finds the address of its host there: add it with a colon."
-            problems.append(_environment(where, repr(text), "/etc/airflow/python in it", remedy))
-        elif re.match(r"AIRFLOW_CONN_", str(variable)) and (
-            re.search(r"://[^/\s:@]*:[^/\s@]+@", text) or re.search(r'"(password|secret|token)\w*"\s*:\s*"[^"]', text)
-        ):
-            remedy = (
-                "Every user of the host can read the environment of a process: store the connection in Airflow or "
-                "a secrets backend."
-            )
-            problems.append(_environment(where, "a connection with a password", "no secret", remedy))
-        # Names of Airflow's options are checked with all others of Airflow.
-        elif text and SECRET_NAME.search(str(variable)) and not str(variable).startswith("AIRFLOW__"):
-            remedy = (
-                "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose "
-                "path stands here."
-            )
-            if str(variable).startswith("AWS_"):
-                remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
-            problems.append(_environment(where, "a secret in clear", "no secret", remedy))
+        elif fault := _environment_value(where, content, is_option=str(variable).startswith("AIRFLOW__")):
+            problems.append(fault)
+        else:
+            problems += _check_variable(where, str(variable), str(content))
     return problems
+
+
+def _environment_value(where: str, content: Any, *, is_option: bool) -> Problem | None:
+    """The problem of a value that would arrive as another text, if it is one."""
+    if content is None:
+        return _environment(where, "no value", "text", "Write '' for an empty one, or remove the variable.")
+    if isinstance(content, (dict, list)):
+        return _environment(where, kind_of(content), "text", "Write it as text.")
+    # Of an option, Airflow reads a truth value and a number as they are meant.
+    if not isinstance(content, str) and (not isinstance(content, int) or isinstance(content, bool)) and not is_option:
+        found = f"{kind_of(content)} {plain(content)!r}" if isinstance(content, (bool, float)) else kind_of(content)
+        return _environment(where, found, "text", "Write it in quotes, as the process is to see it: YAML changes it.")
+    if re.search(r"[\0-\x08\n-\x1f\x7f]", str(content)):
+        remedy = "An environment file holds one line per variable."
+        return _environment(where, "a line break or another control character", "one line", remedy)
+    if not is_option and re.search(r"\$(\w+|\{\w+\})", str(content)):
+        remedy = (
+            "systemd does not expand it: write the whole value. PATH needs <airflow_root>/current/bin:/usr/bin:/bin."
+        )
+        return _environment(where, "a reference to another variable", "text without $NAME", remedy)
+    return None
+
+
+def _check_variable(where: str, variable: str, text: str) -> list[Problem]:
+    """Problems of ``variable`` with the value ``text``."""
+    if variable in ("AIRFLOW_HOME", "AIRFLOW_CONFIG"):
+        remedy = "Set airflow_home." if variable == "AIRFLOW_HOME" else "Set airflow_config."
+        return [_environment(where, "a variable that the collection sets", "to leave it to the collection", remedy)]
+    if variable == "PYTHONPATH" and "/etc/airflow/python" not in text.split(":"):
+        remedy = "Airflow finds the address of its host there: add it with a colon."
+        return [_environment(where, repr(text), "/etc/airflow/python in it", remedy)]
+    if variable.upper().startswith("AIRFLOW__"):
+        if re.fullmatch(r"AIRFLOW__[A-Z0-9_]+?__[A-Z0-9_]+", variable):
+            # With all other options of Airflow.
+            return []
+        remedy = "Airflow reads no other name: correct it, in capitals and with two underscores each time."
+        return [_environment(where, "a name that stands for no option", "AIRFLOW__SECTION__OPTION", remedy)]
+    if variable.startswith("AIRFLOW_CONN_") and is_secret_variable("AIRFLOW_CONN", text):
+        remedy = "Every user of the host can read it: store the connection in Airflow or a secrets backend."
+        return [_environment(where, "a connection with a password", "no secret", remedy)]
+    if is_secret_variable(variable, text):
+        remedy = (
+            "Diffs and processes show it: use an Airflow connection, a secrets backend, or a file with its path here."
+        )
+        if variable.startswith("AWS_"):
+            remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
+        if variable.upper().endswith("_PROXY"):
+            remedy = "Every user of the host can read it: allow the hosts' addresses in the proxy instead of a login."
+        return [_environment(where, "a secret in clear", "no secret", remedy)]
+    return []
 
 
 def _environment(where: str, found: str, expected: str, remedy: str) -> Problem:
@@ -470,9 +548,29 @@ def _check_postgresql(name: str, value: Mapping[str, Any], _version: str) -> lis
                     "Write one value on one line.",
                 )
             )
-        elif lowered in _POSTGRESQL_NEVER_OFF and str(content).lower() in ("false", "off", "no", "0"):
-            problems.append(Problem(Code.FD117, where, str(content), "on", _POSTGRESQL_NEVER_OFF[lowered]))
+        else:
+            problems += _check_postgresql_value(where, lowered, str(content).strip().lower())
     return problems
+
+
+def _check_postgresql_value(where: str, setting: str, text: str) -> list[Problem]:
+    """Problems of a ``setting`` that PostgreSQL would take, and that would cost data or stop the cluster later."""
+    if setting in _POSTGRESQL_REFUSED:
+        refused, expected, why = _POSTGRESQL_REFUSED[setting]
+        return [Problem(Code.FD117, where, text, expected, why)] if text in refused else []
+    if setting in _POSTGRESQL_LEAST:
+        least, why = _POSTGRESQL_LEAST[setting]
+        return (
+            [Problem(Code.FD117, where, text, f"at least {least}", why)]
+            if text.isdecimal() and int(text) < least
+            else []
+        )
+    if setting == "max_slot_wal_keep_size":
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?b)?", text)
+        if match and float(match[1]) * _POSTGRESQL_UNITS[match[2] or ""] < _LEAST_SLOT_WAL_MB:
+            why = "A follower that was away for a while would lack what it needs, and never follow again."
+            return [Problem(Code.FD117, where, text, "-1, or at least 2GB, the size of max_wal_size", why)]
+    return []
 
 
 _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
@@ -503,10 +601,17 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                         "Remove or correct the key.",
                     )
                 )
-            if "name" not in entry:
+            name = entry.get("name")
+            if name is None:
                 problems.append(
                     Problem(
                         Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."
+                    )
+                )
+            elif not isinstance(name, (str, int)) or isinstance(name, bool):
+                problems.append(
+                    Problem(
+                        Code.FD115, where, f"{kind_of(name)} as a queue's name", "text", "Write the name in quotes."
                     )
                 )
             if isinstance(entry.get("concurrency"), bool):
@@ -524,17 +629,17 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                     Problem(
                         Code.FD112,
                         where,
-                        f"concurrency {entry.get('concurrency')!r} of queue {str(entry.get('name', ''))!r}",
+                        f"concurrency {plain(entry.get('concurrency'))!r} of queue {str(entry.get('name', ''))!r}",
                         f"a whole number, 0 to {_MOST_SLOTS}",
                         "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
                     )
                 )
-        elif isinstance(entry, (list, bool)) or entry is None:
+        elif not isinstance(entry, (str, int)) or isinstance(entry, bool):
             problems.append(
                 Problem(
                     Code.FD115,
                     where,
-                    repr(entry),
+                    kind_of(entry) if entry is None else repr(plain(entry)),
                     "a name, or {name: ..., concurrency: ...}",
                     "Write the queue's name.",
                 )
@@ -558,6 +663,14 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
                 "Raise it: the broker takes back the message of every task that runs longer, and the task runs twice.",
             )
         )
+    if settings.tls and settings.url.lower().startswith("http:"):
+        found = "an http URL, and airflow_tls is true"
+        remedy = "Write https://, because the load balancers redirect to it. Or set airflow_tls: false."
+        problems.append(Problem(Code.FD129, "airflow_url", found, "an https URL", remedy))
+    if not settings.tls and (settings.web_certificate_file or settings.web_key_file):
+        remedy = "Set airflow_tls: true, or remove the files: without TLS no server shows a certificate."
+        where = "airflow_web_certificate_file" if settings.web_certificate_file else "airflow_web_key_file"
+        problems.append(Problem(Code.FD129, where, "a file, and airflow_tls is false", "nothing", remedy))
     root, home, logs = (path.rstrip("/") for path in (settings.root, settings.home, settings.log_dir))
     for name, path in (("airflow_home", home), ("airflow_log_dir", logs)):
         if f"{root}/".startswith(f"{path}/") or f"{path}/".startswith(f"{root}/"):

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ ENVIRONMENT = Path("/etc/airflow/environment")
 PROBES = Path("/etc/airflow/probes.json")
 CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
+# Three heartbeats have to fit into it, so where they are rarer it is longer.
 HEARTBEAT_SECONDS = 60
+HEARTBEATS = 3
 POLL_SECONDS = 0.5
 # How long a webserver, and a worker by way of the broker, may take to answer.
 ANSWER_SECONDS = 10.0
@@ -50,6 +52,12 @@ SLOW_FACTOR = 6
 # that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
+# Section and option with the seconds between two heartbeats of each job.
+INTERVALS = {
+    "airflow-scheduler": ("scheduler", "scheduler_heartbeat_sec"),
+    "airflow-dag-processor": ("scheduler", "job_heartbeat_sec"),
+    "airflow-triggerer": ("triggerer", "job_heartbeat_sec"),
+}
 
 
 class UnknownError(Exception):
@@ -174,21 +182,32 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     except DatabaseError as error:
         # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
-    return check_heartbeat(row, started, since)
+    return check_heartbeat(
+        row, started, since, oldest_heartbeat(unit, read_config(), environment(ENVIRONMENT.read_text()))
+    )
+
+
+def oldest_heartbeat(unit: str, config: configparser.RawConfigParser, variables: Mapping[str, str]) -> float:
+    """Seconds after which a heartbeat of ``unit`` is too old. ``variables`` of the environment win over ``config``."""
+    section, option = INTERVALS[unit]
+    given = variables.get(f"AIRFLOW__{section}__{option}".upper()) or config.get(section, option, fallback="")
+    return max(HEARTBEAT_SECONDS, HEARTBEATS * float(given or 0))
 
 
 def check_heartbeat(
-    job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None
+    job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None, oldest: float
 ) -> str:
-    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is
-    fresh."""
+    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is fresh.
+
+    ``oldest`` is the age in seconds that a heartbeat may have.
+    """
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
     if job is None or utc(job[0]) < started - datetime.timedelta(seconds=2):
         raise UnhealthyError("no heartbeat yet since its start")
     if since and utc(job[1]) < since:
         raise UnhealthyError(f"no heartbeat since {since:%H:%M:%S} UTC")
     age = (datetime.datetime.now(datetime.UTC) - utc(job[1])).total_seconds()
-    if age > HEARTBEAT_SECONDS:
+    if age > oldest:
         late = UnhealthyError(f"last heartbeat {age:.0f} s ago")
         late.beat = utc(job[1]).isoformat()
         raise late

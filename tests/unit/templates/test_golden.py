@@ -144,7 +144,7 @@ def test_rendered_files_are_the_golden_ones(version):
 @pytest.mark.parametrize("component", services.COMPONENTS)
 def test_only_tasks_have_the_groups_of_the_user(component):
     """Group docker is as good as root, so that no process has it that needs it not. The line restarts those that do."""
-    host = "worker1" if component == "worker" else "master1"
+    host = host_of(component)
     values = variables("3.3.2", host, component)
     values["airflow_cluster"]["nodes"][host]["airflow"]["extra_groups"] = ["docker", "video"]
     described = render(f"{{{{ __{component}_component }}}}", values)

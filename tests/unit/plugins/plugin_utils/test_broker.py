@@ -120,6 +120,8 @@ def test_each_broker_makes_a_cluster(hosts, changes, version):
         (without("rabbitmq"), {"airflow_broker_url": "redis://redis.example.org"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://user:pass word@mq.example.org"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://"}, ["FD168"]),
+        (without("rabbitmq"), {"airflow_broker_url": "amqp://mq.example.org/team"}, ["FD168"]),
+        (without("rabbitmq"), {"airflow_broker_url": "amqps://guest:guest@mq.example.org/team"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://u:p@mq.example.org/team?verify=verify_peer"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://u:p;w@mq.example.org/team"}, ["FD168"]),
         (
@@ -131,7 +133,7 @@ def test_each_broker_makes_a_cluster(hosts, changes, version):
         (without("rabbitmq"), {**OTHER, "airflow_broker_ca": "/etc/ssl/ca.pem"}, ["FD168"]),
         (
             without("rabbitmq"),
-            {"airflow_broker_url": "amqp://mq.example.org", "airflow_broker_ca": CERTIFICATE},
+            {"airflow_broker_url": "amqp://u:p@mq.example.org", "airflow_broker_ca": CERTIFICATE},
             ["FD159"],
         ),
         (reference(), {"airflow_broker_ca": CERTIFICATE}, ["FD159"]),

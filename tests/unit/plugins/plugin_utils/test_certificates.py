@@ -133,3 +133,19 @@ def test_a_certificate_and_its_key_belong_together(keystore):
     assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith(
         "the certificate is valid from"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("a.example.org", True),
+        ("A.example.org", True),
+        ("b.example.net", True),
+        ("example.net", False),
+        ("c.b.example.net", False),
+        ("192.0.2.1", True),
+        ("192.0.2.2", False),
+    ],
+)
+def test_a_certificate_covers_its_names_and_one_label_for_a_star(host, good):
+    assert certificates_validation.covers(["a.example.org", "*.example.net", "192.0.2.1"], host) is good

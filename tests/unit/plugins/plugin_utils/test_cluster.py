@@ -13,7 +13,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import c
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import effects, inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,13 +112,21 @@ def test_an_empty_group_is_named(group):
         ([*reference(), host("w", 99, "worker", queues=("gpu queue",))], {}, "FD106"),
         ([*reference(), host("w", 99, "worker", queues=("a", "a"))], {}, "FD107"),
         ([*reference(), host("again", 21, "worker")], {}, "FD108"),
-        (reference(), {"airflow_haproxy_web_port": 80}, "FD109"),
+        (reference(), {"airflow_metastore_port": 80}, "FD109"),
+        (reference(), {"airflow_haproxy_web_port": -1}, "FD109"),
         (single(), {"airflow_haproxy_web_port": 5432}, "FD110"),
         ([*reference(), host("w", 99, "worker", queues=("amq.direct",))], {}, "FD106"),
         (reference(), {"airflow_rabbitmq_management_port": 25672}, "FD110"),
         ([*reference()[1:], hosts_model.Host("lb1", frozenset({"haproxy"}), "192.0.2.9", ssh_port=8080)], {}, "FD110"),
         (reference(), {"airflow_postgresql_config": {"Max_Connections": "100"}}, "FD129"),
         (reference(), {"airflow_config": {"operators": {"default_queue": "gpu"}}}, "FD114"),
+        (available(), {"airflow_vip": "192.0.2.0/24"}, "FD157"),
+        (available(), {"airflow_vip": "192.0.2.255/24"}, "FD157"),
+        (available(), {"airflow_haproxy_stats_port": 443}, "FD109"),
+        (reference(), {"airflow_haproxy_https_port": 0}, "FD109"),
+        (available(), {"airflow_rabbitmq_prometheus_port": 8008}, "FD110"),
+        (single(), {"airflow_haproxy_stats_port": 4369}, "FD110"),
+        (single(), {"airflow_haproxy_stats_port": 35675}, "FD110"),
         ([*reference()[:3], host("w", 99, "worker", queues=("gpu",)), *reference()[5:]], {}, "FD114"),
         ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", (Queue(name="a"),))], {}, "FD118"),
     ],
@@ -320,3 +328,50 @@ def test_pools_fit_the_connections_of_the_metastore():
     assert secrets["sql_alchemy_conn"]["port"] == 6432
     # Migrations go past it.
     assert model["database_owner"]["port"] == 5000
+
+
+def with_environment(hosts, environment, *groups):
+    """``hosts``, those in one of ``groups`` with an ``environment``."""
+    return [dataclasses.replace(one, environment=environment) if one.groups & set(groups) else one for one in hosts]
+
+
+def test_the_default_queue_of_the_environment_counts():
+    batch = [*reference()[:3], host("w", 99, "worker", queues=("batch",)), *reference()[5:]]
+    environment = {"AIRFLOW__OPERATORS__DEFAULT_QUEUE": "batch"}
+    assert inventory.check(with_environment(batch, environment, *MASTER, "worker"), defaults()) == []
+    # What parses DAGs decides.
+    (problem,) = inventory.check(with_environment(batch, environment, "worker"), defaults())
+    assert (problem.code, "'default'" in problem.found) == ("FD114", True)
+    (problem,) = inventory.check(with_environment(reference(), environment, "dag_processor"), defaults())
+    assert (problem.code, "'batch'" in problem.found) == ("FD114", True)
+
+
+def test_the_load_balancers_may_have_the_ports_of_the_web():
+    assert inventory.check(reference(), defaults(airflow_haproxy_https_port=443, airflow_haproxy_web_port=80)) == []
+
+
+def test_load_balancers_that_no_host_uses_are_a_warning():
+    (problem,) = effects.check_balancers(available(), defaults())
+    assert (problem.code, "lb2, which no host of the cluster uses" in problem.found) == ("FD148", True)
+    assert effects.check_balancers(available(), defaults(**VIP)) == []
+    assert effects.check_balancers(reference(), defaults()) == []
+    everywhere = [dataclasses.replace(one, groups=one.groups | {"haproxy"}) for one in available()]
+    assert effects.check_balancers(everywhere, defaults()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "url", "port"),
+    [
+        ({}, "https://192.0.2.10:8443", 8443),
+        ({"airflow_haproxy_https_port": 443}, "https://192.0.2.10", 443),
+        ({"airflow_url": "https://airflow.example.org"}, "https://airflow.example.org", 443),
+        ({"airflow_url": "https://airflow.example.org:9443"}, "https://airflow.example.org:9443", 9443),
+        # A mapped port that is the one without TLS here.
+        ({"airflow_url": "https://127.0.0.1:8080"}, "https://127.0.0.1:8080", 8443),
+        ({"airflow_tls": False, "airflow_haproxy_web_port": 80}, "http://192.0.2.10", None),
+    ],
+)
+def test_clients_without_tls_are_sent_to_the_port_of_the_url(changes, url, port):
+    model = plain(reference(), defaults(**changes))
+    web = model["nodes"]["lb1"]["haproxy"]["listeners"][0]
+    assert (model["url"], web.get("redirect_to")) == (url, port)

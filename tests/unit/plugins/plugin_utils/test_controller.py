@@ -123,13 +123,25 @@ def test_the_users_certificate_is_checked_before_anything_happens(tmp_path):
     certificate.write_text(pair["certificate"])
     key.write_text(pair["key"])
     other.write_text(ca["key"])
-    assert controller.check_web_certificate("", "", now) == []
-    assert controller.check_web_certificate(str(certificate), str(key), now) == []
+    assert controller.check_web_certificate("", "", now, "lb1") == []
+    for host in ("lb1", "LB1.", ""):
+        assert controller.check_web_certificate(str(certificate), str(key), now, host) == []
+    (problem,) = controller.check_web_certificate(str(certificate), str(key), now, "airflow.example.org")
+    assert (problem.code, "valid for lb1" in problem.found, "airflow.example.org" in problem.expected) == (
+        "FD140",
+        True,
+        True,
+    )
+    for files, where in (
+        ((str(certificate), ""), "airflow_web_key_file"),
+        (("", str(key)), "airflow_web_certificate_file"),
+    ):
+        (problem,) = controller.check_web_certificate(*files, now, "lb1")
+        assert (problem.code, problem.where, problem.found.startswith("nothing")) == ("FD140", where, True)
     for files, says in (
         ((str(certificate), str(other)), "the key belongs to another certificate"),
         ((str(certificate), str(tmp_path / "none")), "No such file"),
-        ((str(certificate), ""), "cannot be read"),
     ):
-        (problem,) = controller.check_web_certificate(*files, now)
+        (problem,) = controller.check_web_certificate(*files, now, "lb1")
         assert problem.code == "FD140"
         assert says in problem.found

@@ -17,7 +17,12 @@ OURS = {"all": ["w1", "w2"], "airflow_worker": ["w1"]}
         ("airflow_wroker", ["w1"], "Did you mean airflow_worker?"),
         ("airflow-worker", ["w1"], "Did you mean airflow_worker?"),
         ("airflow_workers", ["w2"], "Did you mean airflow_worker?"),
-        ("airflow_postgres", ["w2"], "Put its hosts into a group of ours"),
+        ("airflow_postgres", ["w2"], "Did you mean airflow_metastore?"),
+        ("airflow_databases", ["w2"], "Did you mean airflow_metastore?"),
+        ("airflow_web", ["w2"], "Did you mean airflow_webserver?"),
+        ("airflow_load_balancers", ["w2"], "Did you mean airflow_haproxy?"),
+        # Hosts of ours that have variables in common.
+        ("airflow_nodes", ["w1"], None),
         ("airflow_production", ["w1"], None),
         ("airflow_wroker", [], None),
         ("web", ["w2"], None),
@@ -27,6 +32,22 @@ def test_groups_that_look_like_ours(group, hosts, remedy):
     problems = inventory.check_groups({**OURS, group: hosts}, KNOWN)
     assert [problem.code for problem in problems] == (["FD123"] if remedy else [])
     assert all(remedy in problem.remedy for problem in problems)
+
+
+@pytest.mark.parametrize("group", ["airflow_monitoring", "airflow_backup", "airflow_bastions", "airflow_all"])
+def test_a_group_of_other_hosts_is_a_warning(group):
+    (problem,) = inventory.check_groups({**OURS, group: ["w1", "prom1"]}, KNOWN)
+    assert problem.code == "FD148"
+    assert problem.code.is_warning
+    assert "prom1" in problem.found
+    assert "w1" not in problem.found
+
+
+@pytest.mark.parametrize(
+    "name", ["mq..x", ".mq", "mq.", "x" * 64, f"a.{'x' * 64}", "-a", "a-", "a.-b", ".".join(["x" * 60] * 5)]
+)
+def test_a_name_is_labels_with_dots_between_them(name):
+    assert [problem.code for problem in inventory.check_hosts({"a": "192.0.2.1", name: "192.0.2.2"}, [])] == ["FD118"]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,12 @@ def test_another_server_takes_the_place_of_the_group(changes, version):
         ("postgresql://a:b@c:70000/d", "an invalid host or port"),
         ("postgresql://a:b@/d", "no valid host"),
         ("postgresql://a:b c@d/e", "white space"),
+        (
+            "postgresql://a:b@c/d?sslmod=require",
+            "an option sslmod in its query that postgresql does not know (sslmode is one)",
+        ),
+        ("postgresql://a:b@c/d?sslmode=requir", "an unknown value of sslmode (known are disable, allow,"),
+        ("postgresql://a:b@c/d?anything=secret", "an option anything in its query"),
     ],
 )
 def test_a_bad_url_is_reported_without_its_text(url, says):

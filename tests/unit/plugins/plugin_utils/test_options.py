@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
+import datetime
+
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import (
     airflow_options as airflow_options_catalog,
@@ -64,6 +67,34 @@ def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
         {"metrics": {"statsd_on": True, "statsd_host": "192.0.2.1"}},
         {"scheduler": {"scheduler_heartbeat_sec": 5, "parsing_cleanup_interval": None}},
         {"kubernetes_executor": {"namespace": "x"}},
+        {"logging": {"min_length_masked_secret": 5}},
+        {
+            "logging": {
+                "logging_level": "DEBUG",
+                "celery_logging_level": "",
+                "log_format": "[%(asctime)s] {%(filename)s:%(lineno)d} 100%",
+            }
+        },
+        {
+            "logging": {
+                "namespace_levels": "sqlalchemy=INFO, sqlalchemy.engine=DEBUG",
+                "file_task_handler_new_file_permissions": "0o664",
+            }
+        },
+        {"logging": {"log_filename_template": "dag_id={{ ti.dag_id }}/attempt={{ try_number }}.log"}},
+        {
+            "core": {
+                "default_timezone": "Europe/Berlin",
+                "test_connection": "Enabled",
+                "default_impersonation": "",
+                "daemon_umask": "0o077",
+            }
+        },
+        {
+            "core": {"default_timezone": "system"},
+            "api": {"expose_config": "Non-Sensitive-Only", "instance_name": "one\n\ntwo # no comment\n"},
+        },
+        {"dag_processor": {"dag_bundle_config_list": '[\n  {"name": "a",\n   "kwargs": {}}\n]\n'}},
     ],
 )
 def test_good_options_pass(config):
@@ -114,7 +145,33 @@ def test_good_options_pass(config):
         ("logging", "remote_base_log_folder", "https://me:hunter2@store.example.org/x", "FD136", "secrets backend"),
         ("core", "para\nllelism", 1, "FD130", "name"),
         ("Core", "parallelism", 1, "FD130", "lower case"),
-        ("core", "default_owner", "a\0b", "FD130", "NUL"),
+        ("operators", "default_owner", "a\0b", "FD135", "control character"),
+        ("operators", "default_owner", "a\rb", "FD135", "control character"),
+        ("api", "instance_name", "line1\n# line2\nline3", "FD135", "begins with '#' or ';'"),
+        ("api", "instance_name", "line1\n; line2", "FD135", "begins with '#' or ';'"),
+        ("api", "instance_name", "line1\n  line2", "FD135", "white space"),
+        ("api", "instance_name", " x", "FD135", "white space"),
+        ("logging", "log_format", "[%%(asctime)s] %%(message)s", "FD135", "Write each % once"),
+        ("operators", "default_owner", 3.10, "FD135", "in quotes"),
+        ("operators", "default_owner", datetime.date(2026, 1, 1), "FD135", "a date"),
+        ("database", "sql_alchemy_engine_args", {1: "x"}, "FD135", "a number as a key"),
+        ("database", "sql_alchemy_engine_args", {"x": float("inf")}, "FD135", "a number"),
+        ("core", "parallelism", "010", "FD135", "a whole number"),
+        ("core", "parallelism", "1_000", "FD135", "a whole number"),
+        ("core", "parallelism", "1e3", "FD135", "a whole number"),
+        ("logging", "logging_level", "LOUD", "FD135", "CRITICAL, FATAL"),
+        ("logging", "logging_level", "debug", "FD135", "DEBUG"),
+        ("logging", "namespace_levels", "sqlalchemy=LOUD", "FD135", "logger=LEVEL"),
+        ("core", "default_timezone", "Europe/Berln", "FD135", "Europe/Berlin"),
+        ("core", "default_task_weight_rule", "up", "FD135", "upstream"),
+        ("dag_processor", "file_parsing_sort_mode", "newest", "FD135", "modified_time"),
+        ("fab", "cookie_samesite", "lax", "FD135", "Lax"),
+        ("api", "expose_config", "some", "FD135", "non-sensitive-only"),
+        ("celery", "pool", "fork", "FD135", "prefork"),
+        ("logging", "file_task_handler_new_folder_permissions", 0o775, "FD135", "in quotes"),
+        ("core", "default_impersonation", "etl", "FD147", "NoNewPrivileges"),
+        ("database", "sql_alchemy_schema", "airflow", "FD147", "public"),
+        ("webserver", "rbac", True, "FD131", "no effect"),
     ],
 )
 def test_each_mistake_has_its_code_and_remedy(section, option, value, code, says):
@@ -133,6 +190,7 @@ def test_each_mistake_has_its_code_and_remedy(section, option, value, code, says
         ("api", "base_url", "FD134", "airflow_url"),
         ("core", "min_serialized_dag_fetch_interval", None, ""),
         ("webserver", "default_ui_timezone", "FD135", ""),
+        ("api", "auth_backends", "FD147", "basic_auth"),
     ],
 )
 def test_airflow_2_is_checked_against_its_own_reference(section, option, code, says):
@@ -171,12 +229,49 @@ def test_a_section_is_a_dictionary(options):
         ("AIRFLOW__CORE__FERNET_KEY_CMD", "cat x", "FD134"),
         ("AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX", "True", "FD132"),
         ("AIRFLOW__CORE__PARALLELISM", "many", "FD135"),
+        ("AIRFLOW__LOGGING__LOGGING_LEVEL", "LOUD", "FD135"),
+        ("AIRFLOW__CORE__DEFAULT_IMPERSONATION", "etl", "FD147"),
+        ("AIRFLOW__SENTRY__SENTRY_DSN", "https://hunter2@example.org/1", "FD136"),
+        # No file, no interpolation: it arrives as it is.
+        ("AIRFLOW__LOGGING__LOG_FORMAT", " %%(message)s ", None),
     ],
 )
 def test_variables_of_the_environment_that_stand_for_options_are_checked_too(name, value, code):
     problems = airflow_options.check_environment({name: value}, NEW)
     assert [problem.code for problem in problems] == ([code] if code else [])
     assert all(problem.where == f"airflow_environment.{name}" for problem in problems)
+
+
+def test_options_of_a_section_that_is_gone_and_of_none_are_each_one_problem():
+    problems = airflow_options.check_config({"webserver": {"expose_config": True, "rbac": True, "nonsense": 1}}, NEW)
+    assert [(problem.where.rpartition(".")[2], problem.code) for problem in problems] == [
+        ("expose_config", "FD132"),
+        ("rbac", "FD131"),
+        ("nonsense", "FD131"),
+    ]
+
+
+def test_sections_of_the_users_own_packages_are_checked_in_the_environment_too():
+    variables = {"AIRFLOW__MY_PLUGIN__API_KEY": "hunter2", "AIRFLOW__MY_PLUGIN__ANY": "x"}
+    assert [problem.code for problem in airflow_options.check_environment(variables, NEW, ["my_plugin"])] == ["FD136"]
+
+
+TEXTS = st.text(alphabet=st.sampled_from("ab %#;=:[]{}()$\\'\"\n\t\r\x0b\x1c\x85\u2028ü€"), max_size=12) | st.text(
+    max_size=12
+)
+
+
+@given(TEXTS)
+def test_what_passes_is_read_back_from_airflow_cfg(value):
+    """Airflow's parser is Python's, which keeps the case of names and nothing else of its own."""
+    if airflow_options.check_config({"my_plugin": {"option": value}}, NEW, ["my_plugin"]):
+        return
+    parser = configparser.ConfigParser()
+    parser.read_string(airflow_cfg.render_config({"my_plugin": {"option": value, "z": 1}}))
+    # White space in JSON is none of its content.
+    wanted, found = (merge.data(text) for text in (value.rstrip("\n"), parser.get("my_plugin", "option")))
+    assert found == wanted
+    assert parser.get("my_plugin", "z") == "1"
 
 
 NAMES = st.sampled_from(["core", "api", "webserver", "my_plugin", "celery", ""]) | st.text(max_size=5)

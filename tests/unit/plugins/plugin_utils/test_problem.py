@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -56,7 +58,15 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
     ("name", "value", "good"),
     [
         ("airflow_version", "3.3.2", True),
-        ("airflow_version", 3.3, True),
+        ("airflow_version", 3.3, False),
+        ("airflow_version", False, False),
+        ("airflow_version", 3, True),
+        ("airflow_worker_concurrency", "010", False),
+        ("airflow_worker_concurrency", "1_000", False),
+        ("airflow_worker_concurrency", "1e3", False),
+        ("airflow_admin_password", 123456789012, False),
+        ("airflow_package_extra_index_urls", [None], False),
+        ("airflow_package_extra_index_urls", [1.5], False),
         ("airflow_version", {"full": "3.3.2"}, False),
         ("airflow_worker_concurrency", "4", True),
         ("airflow_worker_concurrency", "many", False),
@@ -86,8 +96,8 @@ def test_values_have_the_type_of_their_option(name, value, good):
 
 
 def test_text_from_the_command_line_gets_its_type():
-    problems, typed = types.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3.3}, OPTIONS)
-    assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3.3"})
+    problems, typed = types.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3}, OPTIONS)
+    assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3"})
 
 
 def test_an_empty_secret_counts_as_not_given():
@@ -113,3 +123,34 @@ def test_only_variables_of_the_cluster_must_be_the_same_everywhere():
 
 def test_variables_of_others_and_of_the_collection_itself_are_not_judged():
     assert types.user_variables({"airflow_cluster": {}, "airflow_version": "x", "http_port": 1}) == ["airflow_version"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("airflow_worker_concurrency", "auto", "text 'auto'"),
+        ("airflow_worker_concurrency", None, "no value"),
+        ("airflow_worker_queues", {"a": 1}, "a dictionary {'a': 1}"),
+        ("airflow_config", ["a"], "a list ['a']"),
+        ("airflow_version", True, "a truth value True"),
+        ("airflow_admin_password", ["hunter2"], "a list"),
+    ],
+)
+def test_a_value_is_shown_in_the_words_of_yaml(name, value, found):
+    (problem,), _typed = types.check_types({name: value}, OPTIONS)
+    assert problem.found == found
+    assert not re.search(r"class|Ansible|_|\bstr\b|\bdict\b", f"{problem.found} {problem.expected} {problem.remedy}")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("airflow_admin_pasword", "Did you mean airflow_admin_password?"),
+        ("airflow_smtp_password", "Remove it."),
+        ("airflow_flower", "Remove it."),
+        ("airflow_env", "Remove it."),
+    ],
+)
+def test_only_a_name_that_resembles_one_is_suggested(name, remedy):
+    (problem,) = types.check_unknown([name], {**OPTIONS, "airflow_broker": {}, "airflow_vip": {}})
+    assert problem.remedy == remedy

@@ -56,6 +56,10 @@ def test_known_and_simple_passwords(value):
         ("admin_password", "Jane.Doe", "FD146"),
         ("broker_password", "tr0ub4dor&3", "FD144"),
         ("broker_password", "correct horse battery staple", None),
+        # Characters, not bytes.
+        ("broker_password", "äöüßäöx", "FD144"),
+        ("broker_password", "äöüßéàêñçøåæ", None),
+        ("broker_password", "Ab3!", "FD144"),
         ("broker_password", "p@:/?#%&'\" $\\ üñ€", None),
         ("broker_password", "two\nlines of a password", "FD143"),
         ("broker_password", "nul\0in a long password", "FD143"),

@@ -143,6 +143,26 @@ def test_airflow_2_has_rules_of_its_own(scheduler, count):
     assert len(timing_validation.check({"scheduler": scheduler}, 2)) == count
 
 
+@pytest.mark.parametrize(
+    ("config", "seconds", "options"),
+    [
+        ({}, 60, []),
+        ({"scheduler": {"job_heartbeat_sec": 120, "scheduler_heartbeat_sec": "90"}}, 600, []),
+        (
+            {"scheduler": {"job_heartbeat_sec": 400}, "triggerer": {"job_heartbeat_sec": "301"}},
+            600,
+            ["scheduler", "triggerer"],
+        ),
+        ({"scheduler": {"scheduler_heartbeat_sec": 20}}, 30, ["scheduler"]),
+        ({"scheduler": {"scheduler_heartbeat_sec": "soon"}}, 30, []),
+    ],
+)
+def test_a_restart_waits_long_enough_for_a_heartbeat(config, seconds, options):
+    problems = timing_validation.check_restarts(config, seconds)
+    assert [problem.code for problem in problems] == ["FD137"] * len(options)
+    assert [problem.where.split(".")[1] for problem in problems] == options
+
+
 @pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
 def test_airflow_knows_the_options_of_the_catalogue(version):
     known = reference(version).sections

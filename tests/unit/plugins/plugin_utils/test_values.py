@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
@@ -51,6 +53,12 @@ GOOD = {
             "x; python_version < '3.12'",
             "a @ https://example.org/a.whl",
         ],
+        # An account alone is no secret.
+        [
+            "x @ git+ssh://git@git.example.org/x.git",
+            "y @ git+https://git.example.org/y.git@v1",
+            "z @ git+https://me@git.example.org/z.git",
+        ],
     ],
     "airflow_extra_groups": [[], ["docker", "video"]],
     "airflow_uid": [0, 998, 20001],
@@ -59,14 +67,35 @@ GOOD = {
     "airflow_package_extra_index_urls": [["https://packages.example.org/simple"]],
     "airflow_config_extra_sections": [["my_plugin", "dbt.cloud"]],
     "airflow_environment": [
-        {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": None, "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
+        {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": "", "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
         {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
         # Names of options are checked where all options are.
         {
             "VAULT_TOKEN_FILE": "/etc/token",
             "AWS_PROFILE": "team",
-            "EMPTY_PASSWORD": None,
+            "EMPTY_PASSWORD": "",
             "AIRFLOW__CORE__FERNET_KEY_SECRET": "x",
+        },
+        # Airflow reads a truth value and a number as they are meant, and expands variables itself.
+        {
+            "AIRFLOW__CORE__LOAD_EXAMPLES": False,
+            "AIRFLOW__X__RATE": 0.5,
+            "AIRFLOW__CORE__PLUGINS_FOLDER": "$AIRFLOW_HOME/plugins",
+        },
+        # A name that ends like that of a secret, and a value that is none.
+        {
+            "SSL_KEY": "/etc/ssl/private/x.key",
+            "AWS_ACCESS_KEY_ID": "AKIA0",
+            "SORT_KEY": "3",
+            "SENTRY_DSN": "https://public@sentry.example.org/1",
+        },
+        {
+            "PATH": "/usr/lib/jvm/bin:/usr/bin:/bin",
+            "PRICE": "5 $",
+            "REGEX": "^a$",
+            "NO_PROXY": "localhost,192.0.2.1",
+            "TOKENIZERS": "a",
+            "COMPASS": "north",
         },
     ],
     "airflow_failover_email_host": [
@@ -79,7 +108,9 @@ GOOD = {
         "::ffff:192.0.2.9",
     ],
     "airflow_postgresql_config": [
-        {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}
+        {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]},
+        {"max_slot_wal_keep_size": "-1", "max_wal_senders": 20, "synchronous_commit": "remote_apply"},
+        {"max_slot_wal_keep_size": "10 GB"},
     ],
 }
 BAD = {
@@ -129,6 +160,8 @@ BAD = {
         ["a==1", "A==2"],
         ["a @ https://u:hunter2@example.org/a.whl"],
         ["a == 1 b"],
+        ["a @ git+https://ghp_hunter2hunter2hunter2@github.com/x/a.git"],
+        ["a @ git+ssh://git:hunter2@git.example.org/x/a.git"],
     ],
     "airflow_extra_groups": [["root"], ["postgres"], ["two words"]],
     "airflow_uid": [-1, 4294967295],
@@ -149,6 +182,28 @@ BAD = {
         {"AWS_SECRET_ACCESS_KEY": "hunter2"},
         {"AWS_SESSION_TOKEN": "hunter2"},
         {"db_password": "hunter2"},
+        {"PGPASSWORD": "hunter2"},
+        {"MYSQL_PWD": "hunter2"},
+        {"HTTPS_PROXY": "http://user:hunter2@proxy:3128"},
+        {"SENTRY_DSN": "https://public:hunter2@sentry.example.org/1"},
+        {"DATABASE_URL": "redis://:hunter2@cache:6379/0"},
+        {"DSN": "host=db user=me password=hunter2"},
+        {"HOOK": "https://hooks.example.org/x?token=hunter2"},
+        {"STRIPE_KEY": "hunter2"},
+        {"OPENAI_API_KEY": "hunter2"},
+        {"GITHUB": "ghp_hunter2hunter2hunter2hunter2"},
+        {"AIRFLOW_CONN_X": "http://host/?password=hunter2"},
+        {"AIRFLOW_VAR_DB_PASSWORD": "hunter2"},
+        {"HTTP_PROXY": None},
+        {"DEBUG": True},
+        {"RELEASE": 3.10},
+        {"SINCE": datetime.date(2026, 1, 1)},
+        {"PATH": "$PATH:/opt/x/bin"},
+        {"LIB": "${HOME}/lib"},
+        {"BELL": "a\x07"},
+        {"airflow__core__parallelism": "4"},
+        {"AIRFLOW__CORE": "4"},
+        {"AIRFLOW__core__parallelism": "4"},
     ],
     "airflow_sqs_endpoint_url": ["https://gateway.example.org/sqs", "https://u:hunter2@sqs.example.org"],
     "airflow_failover_email_host": ["smtp.example.org:587", "192.0.2.9:25", "a b", "user@mail"],
@@ -162,6 +217,15 @@ BAD = {
         {"work_mem": {"a": 1}},
         {"work_mem": None},
         {"work_mem": "1\n2"},
+        {"ssl": False},
+        {"synchronous_standby_names": "*"},
+        {"synchronous_commit": "local"},
+        {"synchronous_commit": False},
+        {"wal_level": "minimal"},
+        {"autovacuum": "off"},
+        {"max_wal_senders": 0},
+        {"max_slot_wal_keep_size": "100MB"},
+        {"max_slot_wal_keep_size": 0},
     ],
 }
 
@@ -245,3 +309,18 @@ def test_no_url_breaks_the_check(text):
 )
 def test_hosts(host, good):
     assert addresses.is_host(host) is good
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"airflow_url": "http://airflow.example.org:8080"}, "airflow_url"),
+        ({"airflow_url": "http://airflow.example.org:8080", "airflow_tls": False}, None),
+        ({"airflow_url": "https://airflow.example.org", "airflow_tls": False}, None),
+        ({"airflow_tls": False, "airflow_web_certificate_file": "/x"}, "airflow_web_certificate_file"),
+        ({"airflow_tls": False, "airflow_web_key_file": "/x"}, "airflow_web_key_file"),
+    ],
+)
+def test_what_does_not_fit_to_tls_is_refused(changes, where):
+    problems = values_validation.check_relations(defaults(**changes), {})
+    assert [(problem.code, problem.where) for problem in problems] == ([("FD129", where)] if where else [])

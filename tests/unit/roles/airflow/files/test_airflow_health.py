@@ -150,12 +150,34 @@ def moments(*ages):
 )
 def test_a_heartbeat_is_of_this_process_fresh_and_later_than_asked(began, beat, started, since, problem):
     with pytest.raises(health.UnhealthyError, match=problem):
-        health.check_heartbeat(moments(began, beat), *moments(started), since and moments(since)[0])
+        health.check_heartbeat(moments(began, beat), *moments(started), since and moments(since)[0], 60)
 
 
 def test_a_service_has_recovered_with_the_first_heartbeat_after_the_outage():
-    assert health.check_heartbeat(moments(90, 3), *moments(92, 4)) == "heartbeat 3 s ago"
-    assert health.check_heartbeat(moments(93, 3), *moments(92), None) == "heartbeat 3 s ago"
+    assert health.check_heartbeat(moments(90, 3), *moments(92, 4), 60) == "heartbeat 3 s ago"
+    assert health.check_heartbeat(moments(93, 3), *moments(92), None, 60) == "heartbeat 3 s ago"
+
+
+@pytest.mark.parametrize(
+    ("unit", "options", "variables", "oldest"),
+    [
+        ("airflow-scheduler", {}, {}, 60),
+        ("airflow-scheduler", {"scheduler": {"scheduler_heartbeat_sec": 5, "job_heartbeat_sec": 120}}, {}, 60),
+        ("airflow-scheduler", {"scheduler": {"scheduler_heartbeat_sec": 50}}, {}, 150),
+        ("airflow-dag-processor", {"scheduler": {"job_heartbeat_sec": 120}}, {}, 360),
+        ("airflow-triggerer", {"triggerer": {"job_heartbeat_sec": 30.5}}, {}, 91.5),
+        (
+            "airflow-triggerer",
+            {"triggerer": {"job_heartbeat_sec": 30}},
+            {"AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "40"},
+            120,
+        ),
+    ],
+)
+def test_three_heartbeats_fit_into_the_oldest_age(unit, options, variables, oldest):
+    config = configparser.RawConfigParser()
+    config.read_dict(options)
+    assert health.oldest_heartbeat(unit, config, variables) == oldest
 
 
 UNIT = "airflow-api-server"
@@ -292,7 +314,7 @@ def test_a_heartbeat_that_is_late_but_moves_is_slow():
         stuck.append(kept.stuck)
     assert (stuck, kept.failed) == ([1, 2, 0, 1, 2, 0], 6)
     with pytest.raises(health.UnhealthyError) as caught:
-        health.check_heartbeat(moments(90, 61), *moments(92), None)
+        health.check_heartbeat(moments(90, 61), *moments(92), None, 60)
     assert datetime.datetime.fromisoformat(caught.value.beat).tzinfo
 
 
