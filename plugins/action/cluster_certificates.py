@@ -11,17 +11,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, certificates_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
-
-_HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
-
-
-def plain(value: Any) -> Any:
-    """``value`` without what Ansible attaches to texts, which cannot be written as YAML."""
-    if isinstance(value, dict):
-        return {str(name): plain(entry) for name, entry in value.items()}
-    return [plain(entry) for entry in value] if isinstance(value, list) else str(value)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 
 class ActionModule(ActionBase):
@@ -34,39 +28,35 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path = Path(wanted["path"]).expanduser()
+        cluster = Identity.from_vars(wanted["identity"], "identity")
         made: dict[str, str] = {}
 
-        def renewed() -> certificates.Store:
+        def renewed() -> tuple[certificates.Store, bool]:
+            """What the file is to hold, and whether it holds anything else."""
             nonlocal made
-            store, made = certificates.renew(
-                self._read(path),
-                wanted["cluster"],
-                plain(wanted["names"]),
-                datetime.datetime.now(datetime.UTC),
-                wanted["days"],
-                wanted["renew_days"],
-            )
-            return store
+            present, whose = certificates_file.read(self._loader, path)
+            # The validation found the same, unless another run has written the file since.
+            if problems := identity.check("airflow_certificates_file", path, certificates_file.CLUSTER, whose, cluster):
+                raise AnsibleActionFail(report(problems))
+            names = certificates_file.plain(wanted["names"])
+            now = datetime.datetime.now(datetime.UTC)
+            store, made = certificates.renew(present or {}, cluster.name, names, now, wanted["days"], wanted["renew_days"])
+            return store, bool(made) or whose != cluster.seen_from(path)
 
-        store = renewed()
-        if made and not self._task.check_mode:
+        store, changed = renewed()
+        if changed and not self._task.check_mode:
             with vault_file.locked(path):
                 # Another run may have been quicker.
-                store = renewed()
-                vault_file.write(self._loader, path, store, _HEADER)
+                store, changed = renewed()
+                if changed:
+                    certificates_file.write(self._loader, path, store, cluster.seen_from(path))
         result["made"] = made
-        result["changed"] = bool(made)
+        result["changed"] = changed
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
         result["certificates"] = {"authority": store["authority"]["certificate"], "hosts": store["hosts"], "web": web}
         if wanted["authority_file"] and not self._task.check_mode:
             self._publish(Path(wanted["authority_file"]).expanduser(), store["authority"]["certificate"])
         return result
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        content = vault_file.read(self._loader, path) or {}
-        if not isinstance(content, dict) or content.keys() - {"authority", "hosts"}:
-            raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
-        return dict(plain(content))
 
     @staticmethod
     def _web(certificate_file: str, key_file: str) -> dict[str, str]:

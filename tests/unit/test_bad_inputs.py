@@ -253,7 +253,7 @@ def test_validate_needs_no_host_and_changes_nothing(inventory):
     assert "Cluster airflow is valid: 9 hosts, Airflow 3.3.2." in output
     assert "WARNING" not in output
     assert "changed=0" in output
-    assert not (inventory / "group_vars/all/airflow_secrets.yml").exists()
+    assert not (inventory / ".airflow_secrets.yml").exists()
     spoil_the_options(inventory)
     returncode, output = run(inventory, playbook="playbooks/validate.yml")
     assert returncode != 0
@@ -299,7 +299,7 @@ def test_tags_that_leave_half_of_the_work_undone_are_refused(inventory, playbook
     assert returncode != 0
     assert f"FD188 --tags and --skip-tags: found {found}" in output
     assert output.count("TASK [") == 1
-    assert not (inventory / "group_vars/all/airflow_secrets.yml").exists()
+    assert not (inventory / ".airflow_secrets.yml").exists()
 
 
 def test_tags_of_parts_and_of_plays_of_the_user_are_accepted(inventory):
@@ -409,7 +409,7 @@ def test_secrets_are_encrypted_when_there_is_a_vault_password(inventory, tmp_pat
     password.write_text("vault password")
     arguments = ("--limit", "db1", "--vault-password-file", str(password))
     run(inventory, *arguments, playbook=MODEL)
-    paths = [inventory / "group_vars/all/airflow_secrets.yml", inventory / ".airflow_certificates.yml"]
+    paths = [inventory / ".airflow_secrets.yml", inventory / ".airflow_certificates.yml"]
     first = [path.read_text() for path in paths]
     assert [text.startswith("$ANSIBLE_VAULT;") for text in first] == [True, True]
     run(inventory, *arguments, playbook=MODEL)
@@ -419,7 +419,7 @@ def test_secrets_are_encrypted_when_there_is_a_vault_password(inventory, tmp_pat
 def test_check_mode_stores_no_secret(inventory):
     returncode, output = run(inventory, "--limit", "db1", "--check", playbook=MODEL)
     assert returncode == 0, output
-    assert not (inventory / "group_vars/all/airflow_secrets.yml").exists()
+    assert not (inventory / ".airflow_secrets.yml").exists()
     assert not (inventory / ".airflow_certificates.yml").exists()
 
 
@@ -437,7 +437,7 @@ def twice(tmp_path_factory):
 
 def test_secrets_are_made_once_and_kept(twice):
     inventory, written, output = twice
-    path = inventory / "group_vars/all/airflow_secrets.yml"
+    path = inventory / ".airflow_secrets.yml"
     first = written[path]
     assert path.stat().st_mode & 0o777 == 0o600
     assert "airflow_secrets.yml" in (path.parent / ".gitignore").read_text()

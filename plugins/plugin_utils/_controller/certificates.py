@@ -136,6 +136,13 @@ def reason_to_renew(pair: Pair | None, authority: Pair, names: Iterable[str], no
     return f"it ends in {left} days" if left < renew_days else None
 
 
+def is_due(store: Store | None, wanted: Mapping[str, Iterable[str]], now: datetime.datetime, renew_days: int) -> bool:
+    """Whether ``renew`` with the same arguments would make or drop a certificate."""
+    if not store or store["hosts"].keys() != wanted.keys():
+        return True
+    return any(reason_to_renew(store["hosts"][host], store["authority"], names, now, renew_days) for host, names in wanted.items())
+
+
 def _plain(name: str) -> str:
     try:
         return str(ipaddress.ip_address(name))

@@ -50,6 +50,9 @@ def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
+        # What follows may remove the only other copy.
+        stream.flush()
+        os.fsync(stream.fileno())
     os.replace(temporary, path)
 
 

@@ -20,7 +20,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
 PREFIX = "airflow_"
 # Name of a host where it is not an address: it becomes part of names in HAProxy, RabbitMQ and /etc/hosts.
@@ -50,7 +50,7 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
     """Problems with names and addresses. ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts."""
     problems = []
-    for name, address in hosts.items():
+    for name in hosts:
         if not (_NAME.fullmatch(name) or is_address(name)):
             problems.append(
                 Problem(
@@ -61,7 +61,8 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
                     "Rename it; ansible_host says where it is.",
                 )
             )
-        problems += _check_address(name, address, alone=len(hosts) == 1)
+    faults = [(name, problem) for name, address in hosts.items() for problem in _check_address(address, alone=len(hosts) == 1)]
+    problems += on_hosts(faults, everybody=len(hosts))
     for name in brokers:
         if "_" in name or ":" in name:
             problems.append(
@@ -93,8 +94,8 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
     return problems
 
 
-def _check_address(name: str, address: str, alone: bool) -> list[Problem]:
-    where = f"airflow_address of host {name}"
+def _check_address(address: str, alone: bool) -> list[Problem]:
+    where = "airflow_address"
     if not is_host(address):
         expected = "an IP address or a host name, without port and scheme"
         return [Problem(Code.FD118, where, repr(address), expected, "Set airflow_address, or correct ansible_host.")]
@@ -140,6 +141,29 @@ def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
             "Run the playbook once for each: in one run their hosts would become one cluster.",
         )
     ]
+
+
+def check_one_cluster(names: Mapping[str, str], directories: Mapping[str, str]) -> list[Problem]:
+    """A problem when the hosts of the run are those of several clusters, or when nothing says where the files of their cluster are.
+
+    Arguments:
+        names: a host of each ``airflow_cluster_name`` that hosts have.
+        directories: a host of each inventory directory that hosts come from; empty when variables say where the files of the cluster are.
+
+    """
+    where = "the hosts of this run"
+    if len(names) > 1:
+        shown = ", ".join(f"{name} of host {host}" for name, host in sorted(names.items()))
+        remedy = "Keep one inventory for each cluster and run the playbook once for each, or correct airflow_cluster_name."
+        return [Problem(Code.FD128, where, f"{len(names)} clusters ({shown})", "one", remedy)]
+    if len(directories) > 1:
+        shown = ", ".join(f"{directory} of host {host}" for directory, host in sorted(directories.items()))
+        remedy = (
+            "Run the playbook once for each cluster. When it is one cluster, set airflow_secrets_file, airflow_certificates_file and "
+            "airflow_authority_file: its files cannot be beside several inventories."
+        )
+        return [Problem(Code.FD128, where, f"hosts from {len(directories)} inventory directories ({shown})", "one", remedy)]
+    return []
 
 
 # RabbitMQ keeps names that begin with amq. for itself.
@@ -207,16 +231,16 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
 
 def _check_queues(hosts: list[Host]) -> list[Problem]:
     problems = []
-    for host in hosts:
-        if "worker" not in host.groups:
-            continue
-        where = f"airflow_worker_queues of host {host.name}"
+    where = "airflow_worker_queues"
+    workers = [host for host in hosts if "worker" in host.groups]
+    for host in workers:
         names = [queue.name for queue in host.queues]
+        found = []
         if not names:
-            problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
+            found.append(Problem(Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
         for name in names:
             if not _QUEUE_NAME.fullmatch(name):
-                problems.append(
+                found.append(
                     Problem(
                         Code.FD106,
                         where,
@@ -226,8 +250,10 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
-    return problems
+            found.append(Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
+        # A bad name that is in the list twice is one mistake.
+        problems += [(host.name, problem) for problem in dict.fromkeys(found)]
+    return on_hosts(problems, everybody=len(workers))
 
 
 def _check_default_queue(hosts: list[Host], settings: Settings) -> list[Problem]:
@@ -242,16 +268,10 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
     for host in hosts:
         other = seen.setdefault(normal_address(host.address), host.name)
         if other != host.name:
-            problems.append(
-                Problem(
-                    Code.FD108,
-                    f"airflow_address of host {host.name}",
-                    f"{host.address}, which host {other} has too",
-                    "one address per host",
-                    "Set airflow_address, or remove the second name of the same machine.",
-                )
-            )
-    return problems
+            found = f"{host.address}, which host {other} has too"
+            remedy = "Set airflow_address, or remove the second name of the same machine."
+            problems.append((host.name, Problem(Code.FD108, "airflow_address", found, "one address per host", remedy)))
+    return on_hosts(problems)
 
 
 def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
@@ -275,6 +295,7 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
 
 def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
     problems = []
+    shared = []
     holds = ports.conditions(hosts, settings)
     for host in hosts:
         found = [port for port in ports.open_ports(host, settings, holds) if isinstance(port.number, int)]
@@ -286,5 +307,5 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"
-                problems.append(Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two."))
-    return problems
+                shared.append((host.name, Problem(Code.FD110, "ports", both, "different ports", "Change one of the two.")))
+    return list(dict.fromkeys(problems)) + on_hosts(shared, everybody=len(hosts))
