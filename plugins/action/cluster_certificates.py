@@ -69,4 +69,4 @@ class ActionModule(ActionBase):
     @staticmethod
     def _publish(path: Path, certificate: str) -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != certificate:
-            path.write_text(certificate, encoding="utf-8")
+            vault_file.write_public(path, certificate)

@@ -37,4 +37,4 @@ def read(loader: Any, path: Path) -> tuple[Store | None, Identity | None]:
 
 def write(loader: Any, path: Path, store: Store, cluster: Identity) -> None:
     """Write the whole file; to be called under ``vault_file.locked(path)``."""
-    vault_file.write(loader, path, {**store, CLUSTER: cluster.to_vars()}, _HEADING)
+    vault_file.write(loader, path, {**store, CLUSTER: plain(cluster.to_vars())}, _HEADING)

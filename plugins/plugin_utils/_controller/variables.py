@@ -63,6 +63,7 @@ class Variables:
         explicit = {*action._task.get_play().get_vars(), *action._task.get_vars()}
         self.of_play = {name: value for name, value in task_vars.items() if self._is_of_play(name, value, own, explicit)}
         self._raw: dict[str, dict[str, Any]] = {}
+        self._templars: dict[str, Any] = {}
 
     def _is_of_play(self, name: str, value: Any, own: Mapping[str, Any], explicit: set[str]) -> bool:
         """Whether ``name`` of a task has its ``value`` from something above the inventory, and not from a default of the role."""
@@ -90,7 +91,10 @@ class Variables:
         Raises KeyError for a variable without both, and AnsibleError for a template that fails.
         """
         raw = self.raw(host)
-        return self._template({**self._defaults, **raw, "hostvars": self._hostvars}, raw[name] if name in raw else self._defaults[name])
+        if host not in self._templars:
+            available = {**self._defaults, **raw, "hostvars": self._hostvars}
+            self._templars[host] = self._templar.copy_with_new_env(available_variables=available)
+        return self._templars[host].template(raw[name] if name in raw else self._defaults[name])
 
     def common(self, name: str) -> Any:
         """The value of ``name`` for the cluster as a whole: the one of its first host, since all have the same.
@@ -106,6 +110,3 @@ class Variables:
         for name in names:
             if self.hosts and name in self.raw(self.hosts[0]) and (value := self.common(name)):
                 yield name, value
-
-    def _template(self, available: dict[str, Any], value: Any) -> Any:
-        return self._templar.copy_with_new_env(available_variables=available).template(value)

@@ -56,6 +56,12 @@ def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     os.replace(temporary, path)
 
 
+def write_public(path: Path, text: str) -> None:
+    """Write ``text``, which is no secret: everybody may read it, and its owner alone may write it, whatever the umask is."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
 def identities(loader: Any) -> list[str]:
     """The vault ids for which this run has a password, the preferred one first."""
     return [str(identity) for identity, _secret in _secrets(loader)]
@@ -92,4 +98,4 @@ def _ignore(path: Path) -> None:
     ignored = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
     if path.name not in ignored.splitlines():
         gap = "" if not ignored or ignored.endswith("\n") else "\n"
-        ignore.write_text(f"{ignored}{gap}{path.name}\n", encoding="utf-8")
+        write_public(ignore, f"{ignored}{gap}{path.name}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -24,6 +26,17 @@ def test_the_file_is_kept_out_of_git_whatever_else_is(tmp_path, before, after):
     vault_file.write(DataLoader(), tmp_path / "airflow_secrets.yml", {"airflow_cookie": "made"}, "# Made\n")
     assert vault_file.read(DataLoader(), tmp_path / "airflow_secrets.yml") == {"airflow_cookie": "made"}
     assert ignore.read_text() == after
+
+
+def test_only_the_owner_writes_what_everybody_may_read(tmp_path):
+    before = os.umask(0)
+    try:
+        vault_file.write(DataLoader(), tmp_path / "airflow_secrets.yml", {"airflow_cookie": "made"}, "# Made\n")
+        vault_file.write_public(tmp_path / "ca.crt", "CA")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"airflow_secrets.yml": 0o600, ".gitignore": 0o644, "ca.crt": 0o644}
 
 
 PROD = Identity(name="prod", hosts={"db1": "192.0.2.31"}, inventories=("hosts.yml",))
