@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module cluster_certificates: keeps the cluster's authority and its hosts' certificates."""
+"""Controller side of the module cluster_certificates: stores the cluster's CA and its hosts' certificates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, certificates_file, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    certificates,
+    certificates_file,
+    vault_file,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
@@ -24,14 +28,14 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return authority and certificates. Raises AnsibleActionFail when the file cannot be used."""
+        """Return the CA and the certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path = Path(wanted["path"]).expanduser()
         cluster = Identity.from_vars(wanted["identity"], "identity")
         made: dict[str, str] = {}
 
-        def renewed() -> tuple[certificates.Store, bool]:
+        def renewed() -> tuple[certificates.Keystore, bool]:
             """What the file is to hold, and whether it holds anything else."""
             nonlocal made
             present, whose = certificates_file.read(self._loader, path)
@@ -40,22 +44,24 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(report(problems))
             names = certificates_file.plain(wanted["names"])
             now = datetime.datetime.now(datetime.UTC)
-            store, made = certificates.renew(present or {}, cluster.name, names, now, wanted["days"], wanted["renew_days"])
-            return store, bool(made) or whose != cluster.seen_from(path)
+            keystore, made = certificates.renew(
+                present or {}, cluster.name, names, now, wanted["days"], wanted["renew_days"]
+            )
+            return keystore, bool(made) or whose != cluster.seen_from(path)
 
-        store, changed = renewed()
+        keystore, changed = renewed()
         if changed and not self._task.check_mode:
             with vault_file.locked(path):
                 # Another run may have been quicker.
-                store, changed = renewed()
+                keystore, changed = renewed()
                 if changed:
-                    certificates_file.write(self._loader, path, store, cluster.seen_from(path))
+                    certificates_file.write(self._loader, path, keystore, cluster.seen_from(path))
         result["made"] = made
         result["changed"] = changed
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
-        result["certificates"] = {"authority": store["authority"]["certificate"], "hosts": store["hosts"], "web": web}
-        if wanted["authority_file"] and not self._task.check_mode:
-            self._publish(Path(wanted["authority_file"]).expanduser(), store["authority"]["certificate"])
+        result["certificates"] = {"ca": keystore["ca"]["certificate"], "hosts": keystore["hosts"], "web": web}
+        if wanted["ca_file"] and not self._task.check_mode:
+            self._publish(Path(wanted["ca_file"]).expanduser(), keystore["ca"]["certificate"])
         return result
 
     @staticmethod
@@ -63,7 +69,9 @@ class ActionModule(ActionBase):
         """The user's own certificate and key, which the validation found good; empty when there is none."""
         if not certificate_file:
             return {}
-        certificate, key = (Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file))
+        certificate, key = (
+            Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file)
+        )
         return {"certificate": certificate, "key": key}
 
     @staticmethod

@@ -32,7 +32,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import b
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    airflow_options as airflow_options_validation,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     connection,
@@ -45,15 +47,20 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, RefusalError, on_hosts, report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import (
+    Problem,
+    RefusalError,
+    on_hosts,
+    report,
+)
 
 display = Display()
 
 _RUNTIME = Path(__file__).parents[2] / "meta" / "runtime.yml"
-_FILES = ("airflow_secrets_file", "airflow_certificates_file", "airflow_authority_file")
+_FILES = ("airflow_secrets_file", "airflow_certificates_file", "airflow_ca_file")
 # What only tasks on the controller read.
 _ON_CONTROLLER = (
-    "authority_file",
+    "ca_file",
     "certificate_days",
     "certificate_renew_days",
     "certificates_file",
@@ -99,35 +106,47 @@ class ActionModule(ActionBase):
             # Once, and readable with every callback. A result would be shown as the failure of a host.
             display.display(report(refusal.problems), color=C.COLOR_ERROR, stderr=True)
             count = len(set(refusal.problems))
-            result.update(failed=True, msg=f"The inventory, not this host: {count} problem{'s' if count > 1 else ''}, see above.")
+            result.update(
+                failed=True, msg=f"The inventory, not this host: {count} problem{'s' if count > 1 else ''}, see above."
+            )
         return result
 
     def _model(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The result of the task. Raises RefusalError with every problem found."""
-        self._fail_with(controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]))
+        self._fail_with(
+            controller.check_ansible(
+                ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]
+            )
+        )
         known = controller_variables.Variables(self, variables)
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
         path = self._path(known, "airflow_secrets_file")
-        warning, clusters = controller.look_at_inventories(sources, str(path or ""))
+        warning, clusters = controller.check_inventories(sources, str(path or ""))
         # What follows would only be about the cluster that the two make together.
         self._fail_with(self._check_one_cluster(known, clusters))
         roots = self._vars_roots(sources)
         old, stored = [], secrets_file.Content()
         if path:
             self._fail_with(controller.check_variables_directory("airflow_secrets_file", path))
-            old = cluster_files.old_files(self._loader, self._inventory_directories(known, variables), path, self._text, self._writes)
+            old = cluster_files.old_files(
+                self._loader, self._inventory_directories(known, variables), path, self._text, self._writes
+            )
             stored = cluster_files.read_secrets(self._loader, path)
         given = self._read(known, controller_variables.settings_and_arguments(), stored)
         values = self._cluster_values(given, known, controller_variables.settings())
         settings = Settings.from_variables(values)
         own = {name: {**values, **given.values[name]} for name in known.hosts}
-        connections = {name: connection.read(known.raw(name), functools.partial(known.value, name)) for name in known.hosts}
+        connections = {
+            name: connection.read(known.raw(name), functools.partial(known.value, name)) for name in known.hosts
+        }
         hosts = [self._host(name, own[name], connections[name], variables["groups"]) for name in known.hosts]
         locks = {name: str(own[name]["airflow_lock_file"]) for name in known.hosts}
         identity = Identity(
             name=settings.cluster_name,
             hosts={host.name: host.address for host in hosts},
-            inventories=tuple(sorted({str(file) for host in known.hosts if (file := known.raw(host).get("inventory_file"))})),
+            inventories=tuple(
+                sorted({str(file) for host in known.hosts if (file := known.raw(host).get("inventory_file"))})
+            ),
         )
         groups = {"all", *(group for group, members in variables["groups"].items() if set(members) & set(known.hosts))}
         broken = [(name, problem) for name, found in connections.items() for problem in found.problems]
@@ -180,7 +199,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _path(known: controller_variables.Variables, name: str) -> Path | None:
-        """The file that the variable ``name`` of the cluster means; None without a host, and where its value cannot be used."""
+        """The file that the variable ``name`` means; None without a host, and where its value cannot be used."""
         try:
             value = known.common(name)
         except (AnsibleError, KeyError):
@@ -200,13 +219,17 @@ class ActionModule(ActionBase):
                 # A problem of the variable.
                 continue
         places_are_set = all(name in known.raw(host) for name in _FILES for host in known.hosts)
-        return inventory.check_sources(clusters) or inventory.check_one_cluster(names, {} if places_are_set else directories)
+        return inventory.check_sources(clusters) or inventory.check_one_cluster(
+            names, {} if places_are_set else directories
+        )
 
     @staticmethod
     def _inventory_directories(known: controller_variables.Variables, variables: dict[str, Any]) -> set[str]:
-        """Directories of the inventories that the hosts of the run come from; earlier versions took the one of the first host of all."""
+        """Directories of the hosts' inventories; earlier versions used that of the first host of all."""
         first = [variables["hostvars"].raw_get(host) for host in variables["groups"].get("all", [])[:1]]
-        return {str(directory) for raw in (*first, *map(known.raw, known.hosts)) if (directory := raw.get("inventory_dir"))}
+        return {
+            str(directory) for raw in (*first, *map(known.raw, known.hosts)) if (directory := raw.get("inventory_dir"))
+        }
 
     def _vars_roots(self, sources: list[str]) -> list[Path]:
         """Directories whose ``group_vars`` and ``host_vars`` Ansible reads for the hosts of the cluster."""
@@ -240,7 +263,9 @@ class ActionModule(ActionBase):
         return given
 
     @staticmethod
-    def _cluster_values(given: _Given, known: controller_variables.Variables, options: dict[str, Any]) -> dict[str, Any]:
+    def _cluster_values(
+        given: _Given, known: controller_variables.Variables, options: dict[str, Any]
+    ) -> dict[str, Any]:
         """Values for the cluster as a whole, and the defaults of what hosts may have for themselves.
 
         A variable that cannot be used has its default, so that the other checks can go on.
@@ -270,12 +295,19 @@ class ActionModule(ActionBase):
         found = list(given.problems)
         for host, values in given.values.items():
             problems = values_validation.check_values(values, version)
-            problems += values_validation.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
+            problems += values_validation.check_queue_entries(
+                "airflow_worker_queues", values.get("airflow_worker_queues")
+            )
             if version in airflow_options.versions():
                 environment = values.get("airflow_environment", {})
-                problems += airflow_options_validation.check_environment(environment, version, settings.config_extra_sections)
+                problems += airflow_options_validation.check_environment(
+                    environment, version, settings.config_extra_sections
+                )
             found += [(host, problem) for problem in problems]
-        common = {host: {name: value for name, value in values.items() if name not in given.bad} for host, values in given.values.items()}
+        common = {
+            host: {name: value for name, value in values.items() if name not in given.bad}
+            for host, values in given.values.items()
+        }
         return on_hosts(found, everybody=len(given.values)) + types.check_same(common)
 
     @staticmethod
@@ -288,7 +320,9 @@ class ActionModule(ActionBase):
         secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
         problems += secrets_validation.check_secrets(secrets, settings.admin_user)
         if version in airflow_options.versions():
-            problems += airflow_options_validation.check_config(settings.config, version, settings.config_extra_sections)
+            problems += airflow_options_validation.check_config(
+                settings.config, version, settings.config_extra_sections
+            )
             drain_seconds = hosts_model.longest_drain_seconds(hosts)
             effective = merge.overlay(broker.config(settings, drain_seconds), settings.options)
             # Most hosts have the same environment.
@@ -298,7 +332,10 @@ class ActionModule(ActionBase):
                 environment = values.get("airflow_environment", {})
                 if (key := repr(environment)) not in faults:
                     there = airflow_options_validation.with_environment(effective, environment, version)
-                    faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, settings.major)]
+                    faults[key] = [
+                        *broker_validation.check_options(there, settings, drain_seconds),
+                        *timing.check(there, settings.major),
+                    ]
                 found += [(name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
         problems += controller.check_places(settings.dags_dir, settings.release_cache)
@@ -314,7 +351,9 @@ class ActionModule(ActionBase):
         return [problem for path, name in hosts.items() for problem in controller.check_files(name, path, version)]
 
     @staticmethod
-    def _host(name: str, own: dict[str, Any], reached: connection.Connection, groups: dict[str, list[str]]) -> hosts_model.Host:
+    def _host(
+        name: str, own: dict[str, Any], reached: connection.Connection, groups: dict[str, list[str]]
+    ) -> hosts_model.Host:
         """A host with its ``own`` values, which are those of the cluster where it has none."""
         return hosts_model.Host(
             name=name,

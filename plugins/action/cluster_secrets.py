@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
             yield name.removeprefix(secrets_file.PREFIX), value
 
     def _completed(self, path: Path, given: dict[str, str], cluster: Identity) -> tuple[secrets_file.Content, bool]:
-        """What the file is to hold, with new values for the secrets that are neither in it nor ``given``; and whether it holds less."""
+        """What the file is to hold, with new values for secrets that it and ``given`` lack; whether it holds less."""
         present = secrets_file.read(self._loader, path)
         # The validation found the same, unless another run has written the file since.
         if problems := identity.check("airflow_secrets_file", path, secrets_file.CLUSTER, present.cluster, cluster):

@@ -28,7 +28,10 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return all secrets as they are after the step. Raises AnsibleActionFail when one of them cannot be rotated."""
+        """Return all secrets as they are after the step.
+
+        Raises AnsibleActionFail when one of them cannot be rotated.
+        """
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path, step, names = Path(wanted["path"]).expanduser(), wanted["step"], wanted["names"]
@@ -48,8 +51,12 @@ class ActionModule(ActionBase):
                 secrets_file.write(self._loader, path, replace(content, values=values, rotation=state))
         result["rotating"] = rotation_controller.rotating(stored, rotation, names)
         if step != "check":
-            generated = [{name: value for name, value in each.items() if name in GENERATED} for each in (stored, values)]
-            before, after = (accounts.effective(*each).to_vars() for each in zip(generated, (rotation, state), strict=True))
+            generated = [
+                {name: value for name, value in each.items() if name in GENERATED} for each in (stored, values)
+            ]
+            before, after = (
+                accounts.effective(*each).to_vars() for each in zip(generated, (rotation, state), strict=True)
+            )
             # What the inventory sets itself stays as it is.
             changed = {name: value for name, value in after.items() if value != before.get(name)}
             result["secrets"] = {**wanted["secrets"], **changed}
@@ -64,6 +71,6 @@ class ActionModule(ActionBase):
             for name, value in known.given(f"{secrets_file.PREFIX}{name}" for name in GENERATED)
         }
         limit = str(variables.get("ansible_limit", ""))
-        problems = rotation_validation.check(names, stored, given, limit, cluster["foreign_secrets"])
+        problems = rotation_validation.check(names, stored, given, limit, cluster["external_secrets"])
         if problems := [*problems, *broker.check_rotation(names, ClusterBroker.from_vars(cluster["broker"]))]:
             raise AnsibleActionFail(problem.report(problems))

@@ -9,15 +9,17 @@ module: cluster_model
 short_description: Validate the inventory and compute the cluster model
 version_added: 0.1.0
 description:
-  - Runs on the controller only. Reads the inventory groups and every variable that begins with C(airflow_), reports all problems
-    at once, and returns the model, from which all roles of this collection read.
-  - Reads the variables of the cluster's own hosts, those of the play and the secrets file, whichever host the task runs on.
+  - Runs on the controller only. Reads the inventory groups and every variable that begins with C(airflow_), reports all
+    problems at once, and returns the model, from which all roles of this collection read.
+  - Reads the variables of the cluster's own hosts, those of the play and the secrets file, whichever host the task runs
+    on.
   - Uses no facts, so it works under C(--limit) and before the first connection.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   writes:
-    description: Whether to move a secrets file from C(group_vars/all), where earlier versions put it. Never in check mode.
+    description: Whether to move a secrets file from C(group_vars/all), where earlier versions put it. Never in check
+      mode.
     type: bool
     default: false
 """
@@ -34,7 +36,8 @@ cluster:
   type: dict
   returned: success
 identity:
-  description: What the cluster is known by, for M(flightdeck.airflow.cluster_secrets) and M(flightdeck.airflow.cluster_certificates).
+  description: What the cluster is known by, for M(flightdeck.airflow.cluster_secrets) and
+    M(flightdeck.airflow.cluster_certificates).
   type: dict
   returned: success
 controller:

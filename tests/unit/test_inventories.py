@@ -1,4 +1,5 @@
-"""Inventories as people write them: no setting is lost, none is taken from the wrong place, and no file of another cluster is used."""
+"""Inventories as people write them: no setting is lost, none is taken from the wrong place, and no file of another
+cluster is used."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ FERNET = "cG0kAOZlUmBbEXVwQxE-6hs3DeIHWI0wYtxcV5Qh2r8="
 def hosts(network="192.0.2", workers=("w1",), **worker):
     """A small cluster in the form of an inventory."""
     groups = {f"airflow_{name}": {"hosts": {"m1": {"ansible_host": f"{network}.11"}}} for name in COMPONENTS}
-    groups |= {f"airflow_{name}": {"hosts": {"b1": {"ansible_host": f"{network}.31"}}} for name in ("haproxy", "metastore", "rabbitmq")}
+    groups |= {
+        f"airflow_{name}": {"hosts": {"b1": {"ansible_host": f"{network}.31"}}}
+        for name in ("haproxy", "metastore", "rabbitmq")
+    }
     addresses = {name: {"ansible_host": f"{network}.{100 + number}"} for number, name in enumerate(workers)}
     groups["airflow_worker"] = {"hosts": {name: {**address, **worker} for name, address in addresses.items()}}
     return {"all": {"children": groups}}
@@ -50,7 +54,9 @@ class Controller:
         path = self.folder / playbook if (self.folder / playbook).exists() else ROOT / playbook
         command = [Path(sys.executable).parent / "ansible-playbook", *listed, str(path), *options]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment}
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False
+        )
         return done.returncode, done.stdout + done.stderr
 
     def accepted(self, *arguments, **named):
@@ -75,7 +81,10 @@ def controller(tmp_path):
 
 @pytest.mark.parametrize("name", ["group_vars__all_yml", "group_vars__all_yaml"])
 def test_variables_of_all_hosts_in_one_file_are_read_in_every_run(controller, name):
-    controller.write(hosts_yml=hosts(), **{name: {"airflow_cluster_name": "prodall", "airflow_tls": False, "airflow_version": "2.11.2"}})
+    controller.write(
+        hosts_yml=hosts(),
+        **{name: {"airflow_cluster_name": "prodall", "airflow_tls": False, "airflow_version": "2.11.2"}},
+    )
     for _run in range(2):
         controller.accepted(MODEL, "hosts.yml")
     assert "Cluster prodall is valid: 3 hosts, Airflow 2.11.2." in controller.accepted(VALIDATE, "hosts.yml")
@@ -93,7 +102,9 @@ def test_variables_of_all_hosts_may_be_in_a_file_without_extension(controller):
 
 def test_a_file_that_ansible_ignores_is_refused(controller):
     controller.write(
-        hosts_yml=hosts(), group_vars__all_yml={"airflow_tls": False}, group_vars__all__main_yml={"airflow_max_task_seconds": 60}
+        hosts_yml=hosts(),
+        group_vars__all_yml={"airflow_tls": False},
+        group_vars__all__main_yml={"airflow_max_task_seconds": 60},
     )
     (line,) = controller.refused(VALIDATE, "hosts.yml")
     assert line.startswith("FD192")
@@ -107,7 +118,9 @@ def test_secrets_of_earlier_versions_move_and_what_their_directory_hid_is_read_i
     old = controller.folder / "group_vars/all/airflow_secrets.yml"
     old.parent.mkdir()
     (controller.folder / ".airflow_secrets.yml").rename(old)
-    old.write_text("# Secrets of the cluster\n" + yaml.safe_dump({name: value for name, value in made.items() if name[0] != "_"}))
+    old.write_text(
+        "# Secrets of the cluster\n" + yaml.safe_dump({name: value for name, value in made.items() if name[0] != "_"})
+    )
     before = old.read_text()
     for playbook, options in ((VALIDATE, ()), (MODEL, ("--check",))):
         (line,) = controller.refused(playbook, "hosts.yml", options=options)
@@ -137,18 +150,39 @@ def test_secrets_of_earlier_versions_move_from_beside_variables_of_the_user(cont
 def test_everything_is_read_from_the_clusters_own_hosts(controller):
     """The first host of all is none of the cluster; its login is undefined, and it has other variables."""
     inventory = hosts()
-    bastion = {"ansible_become": True, "ansible_host": "{{ none }}", "ansible_port": "{{ none }}", "ansible_become_password": "{{ none }}"}
-    site = {"airflow_cluster_name": "prod", "airflow_admin_password": PASSWORD, "airflow_fernet_key": FERNET, "airflow_tls": True}
-    site |= {"airflow_secrets_file": "{{ inventory_dir }}/mine.yml", "airflow_certificates_file": "{{ inventory_dir }}/certificates.yml"}
+    bastion = {
+        "ansible_become": True,
+        "ansible_host": "{{ none }}",
+        "ansible_port": "{{ none }}",
+        "ansible_become_password": "{{ none }}",
+    }
+    site = {
+        "airflow_cluster_name": "prod",
+        "airflow_admin_password": PASSWORD,
+        "airflow_fernet_key": FERNET,
+        "airflow_tls": True,
+    }
+    site |= {
+        "airflow_secrets_file": "{{ inventory_dir }}/mine.yml",
+        "airflow_certificates_file": "{{ inventory_dir }}/certificates.yml",
+    }
     controller.write(
-        hosts_yml={"all": {"hosts": {"bastion": {**bastion, "airflow_tls": False}}, "children": {"site": inventory["all"]}}},
+        hosts_yml={
+            "all": {"hosts": {"bastion": {**bastion, "airflow_tls": False}}, "children": {"site": inventory["all"]}}
+        },
         group_vars__site__main_yml=site,
         show_yml=[
             {"ansible.builtin.import_playbook": str(ROOT / MODEL)},
             {
                 "hosts": "m1",
                 "gather_facts": False,
-                "tasks": [{"ansible.builtin.debug": {"msg": "{{ airflow_secrets.admin_password }} {{ airflow_secrets.fernet_key }}"}}],
+                "tasks": [
+                    {
+                        "ansible.builtin.debug": {
+                            "msg": "{{ airflow_secrets.admin_password }} {{ airflow_secrets.fernet_key }}"
+                        }
+                    }
+                ],
             },
         ],
     )
@@ -176,7 +210,10 @@ def test_a_common_inventory_with_two_clusters_does_not_share_files(controller):
     addresses = {f"s{site}h{number}": {"ansible_host": f"10.{site}.0.{number}"} for site in (1, 2) for number in (1, 2)}
     controller.write(common__hosts_yml={"all": {"hosts": addresses}})
     for site in (1, 2):
-        groups = {f"airflow_{name}": {"hosts": {f"s{site}h1": None}} for name in (*COMPONENTS, "haproxy", "metastore", "rabbitmq")}
+        groups = {
+            f"airflow_{name}": {"hosts": {f"s{site}h1": None}}
+            for name in (*COMPONENTS, "haproxy", "metastore", "rabbitmq")
+        }
         groups["airflow_worker"] = {"hosts": {f"s{site}h2": None}}
         controller.write(**{f"site{site}__groups_yml": {"all": {"children": groups}}})
     controller.accepted(MODEL, "common", "site1")
@@ -200,7 +237,12 @@ def test_variables_of_an_imported_playbook_are_checked_and_converted(controller)
     controller.write(hosts_yml=hosts(), group_vars__all_yml={"airflow_tls": True})
     imported(airflow_tls="no", airflow_firewall="no")
     assert "tls False, firewall False" in controller.accepted("site.yml", "hosts.yml", ANSIBLE_DISPLAY_OK_HOSTS="1")
-    imported(airflow_worker_queus=["x"], airflow_fernet_key="bad", airflow_admin_password="x", airflow_config={"core": {"paralelism": 4}})
+    imported(
+        airflow_worker_queus=["x"],
+        airflow_fernet_key="bad",
+        airflow_admin_password="x",
+        airflow_config={"core": {"paralelism": 4}},
+    )
     assert [line[:5] for line in controller.refused("site.yml", "hosts.yml")] == ["FD120", "FD131", "FD141", "FD146"]
 
 
@@ -222,10 +264,16 @@ def test_variables_beside_the_users_own_playbook_are_a_warning(controller):
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"ansible_host": "{{ nowhere }}"}, "FD125 variable ansible_host of hosts w1, w2: found a template or vault that fails ('nowhere'"),
+        (
+            {"ansible_host": "{{ nowhere }}"},
+            "FD125 variable ansible_host of hosts w1, w2: found a template or vault that fails ('nowhere'",
+        ),
         ({"ansible_port": "{{ nowhere }}"}, "FD125 variable ansible_port of hosts w1, w2"),
         ({"ansible_become_password": "{{ nowhere }}"}, "FD125 variable ansible_become_password of hosts w1, w2"),
-        ({"ansible_host": None, "airflow_address": "192.0.2.9"}, "FD121 variable ansible_host of hosts w1, w2: found no value"),
+        (
+            {"ansible_host": None, "airflow_address": "192.0.2.9"},
+            "FD121 variable ansible_host of hosts w1, w2: found no value",
+        ),
         ({"ansible_port": "ssh"}, "FD121 variable ansible_port of hosts w1, w2: found 'ssh'"),
     ],
 )
@@ -252,7 +300,9 @@ def test_other_names_of_connection_variables_are_read(controller):
 def test_one_mistake_on_200_hosts_is_one_line_whatever_the_strategy(controller):
     workers = [f"w{number}" for number in range(200)]
     inventory = hosts()
-    inventory["all"]["children"]["airflow_worker"]["hosts"] = {name: {"ansible_host": f"10.9.0.{name[1:]}"} for name in workers}
+    inventory["all"]["children"]["airflow_worker"]["hosts"] = {
+        name: {"ansible_host": f"10.9.0.{name[1:]}"} for name in workers
+    }
     controller.write(hosts_yml=inventory, group_vars__all_yml={"airflow_worker_queues": ["default", "GPU high"]})
     returncode, output = controller.run(VALIDATE, "hosts.yml", ANSIBLE_STRATEGY="free")
     assert returncode != 0
@@ -264,7 +314,9 @@ def test_one_mistake_on_200_hosts_is_one_line_whatever_the_strategy(controller):
 def test_a_place_that_cannot_be_written_is_found_before(controller, playbook):
     (controller.folder / "file").touch()
     place = str(controller.folder / "file" / "x.yml")
-    controller.write(hosts_yml=hosts(), group_vars__all_yml={"airflow_secrets_file": place, "airflow_certificates_file": place + "2"})
+    controller.write(
+        hosts_yml=hosts(), group_vars__all_yml={"airflow_secrets_file": place, "airflow_certificates_file": place + "2"}
+    )
     assert [line[:30] for line in controller.refused(playbook, "hosts.yml")] == [
         "FD194 airflow_certificates_fil",
         "FD194 airflow_secrets_file: fo",

@@ -7,10 +7,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.certificates import Store
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.certificates import Keystore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 
-_HEADING = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
+_HEADING = "# Private keys of the cluster's CA and hosts. Keep a copy of it where you keep backups.\n"
 CLUSTER = "cluster"
 
 
@@ -21,20 +21,20 @@ def plain(value: Any) -> Any:
     return [plain(entry) for entry in value] if isinstance(value, list) else str(value)
 
 
-def read(loader: Any, path: Path) -> tuple[Store | None, Identity | None]:
+def read(loader: Any, path: Path) -> tuple[Keystore | None, Identity | None]:
     """Certificates, and the cluster that they were made for where the file says so; neither without a file.
 
     Raises AnsibleActionFail for an external file, and what ``vault_file.read`` raises.
     """
     content = vault_file.read(loader, path) or {}
-    if not isinstance(content, dict) or content.keys() - {"authority", "hosts", CLUSTER}:
+    if not isinstance(content, dict) or content.keys() - {"ca", "hosts", CLUSTER}:
         raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
     content = plain(content)
     whose = content.pop(CLUSTER, None)
-    store = Store(authority=content["authority"], hosts=content.get("hosts", {})) if content.get("authority") else None
-    return store, Identity.from_vars(whose, CLUSTER) if whose else None
+    keystore = Keystore(ca=content["ca"], hosts=content.get("hosts", {})) if content.get("ca") else None
+    return keystore, Identity.from_vars(whose, CLUSTER) if whose else None
 
 
-def write(loader: Any, path: Path, store: Store, cluster: Identity) -> None:
+def write(loader: Any, path: Path, keystore: Keystore, cluster: Identity) -> None:
     """Write the whole file; to be called under ``vault_file.locked(path)``."""
-    vault_file.write(loader, path, {**store, CLUSTER: plain(cluster.to_vars())}, _HEADING)
+    vault_file.write(loader, path, {**keystore, CLUSTER: plain(cluster.to_vars())}, _HEADING)

@@ -10,7 +10,12 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import AnsibleVaultError
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, certificates_file, migration, secrets_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    certificates,
+    certificates_file,
+    migration,
+    secrets_file,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, identity, vars_files
@@ -24,15 +29,21 @@ def read_secrets(loader: Any, path: Path) -> secrets_file.Content:
         return secrets_file.read(loader, path)
     except AnsibleVaultError as error:
         remedy = "Give its vault password, by --vault-password-file or --vault-id."
-        problem = Problem(Code.FD125, "airflow_secrets_file", f"{path}, which cannot be decrypted", "its password", remedy)
+        problem = Problem(
+            Code.FD125, "airflow_secrets_file", f"{path}, which cannot be decrypted", "its password", remedy
+        )
         raise RefusalError([problem]) from error
     except (AnsibleError, OSError, ValueError) as error:
         remedy = "Restore it from a backup, move it away, or correct the path."
         found = f"{path}: {_first_line(error)}"
-        raise RefusalError([Problem(Code.FD127, "airflow_secrets_file", found, "a secrets file of the collection", remedy)]) from error
+        raise RefusalError(
+            [Problem(Code.FD127, "airflow_secrets_file", found, "a secrets file of the collection", remedy)]
+        ) from error
 
 
-def old_files(loader: Any, directories: Iterable[str], path: Path, read: vars_files.Reader, writes: bool) -> list[migration.Old]:
+def old_files(
+    loader: Any, directories: Iterable[str], path: Path, read: vars_files.Reader, writes: bool
+) -> list[migration.Old]:
     """Secrets files where earlier versions put them, none of which contradicts ``path``, where they belong.
 
     Arguments:
@@ -42,7 +53,8 @@ def old_files(loader: Any, directories: Iterable[str], path: Path, read: vars_fi
         read: how a file of variables is read.
         writes: whether this run may move an old file.
 
-    Raises RefusalError for what cannot be moved, and when an old file hid variables from this run, which is moved first.
+    Raises RefusalError for what cannot be moved, and when an old file hid variables from this run. That one is moved
+    before.
 
     """
     old, problems = migration.find(loader, directories, path)
@@ -78,30 +90,38 @@ def check(loader: Any, settings: Settings, cluster: Identity, given: Iterable[st
     """
     variable, path = "airflow_secrets_file", Path(settings.secrets_file).expanduser()
     stored = read_secrets(loader, path)
-    due = moves or bool({*GENERATED} - {*given} - stored.values.keys()) or bool(stored.values and stored.cluster != cluster.seen_from(path))
+    due = (
+        moves
+        or bool({*GENERATED} - {*given} - stored.values.keys())
+        or bool(stored.values and stored.cluster != cluster.seen_from(path))
+    )
     problems = identity.check(variable, path, secrets_file.CLUSTER, stored.cluster, cluster)
     return problems + controller.check_file(variable, path, due)
 
 
-def check_certificates(loader: Any, settings: Settings, cluster: Identity, names: Mapping[str, Iterable[str]]) -> list[Problem]:
-    """The same for the certificates of a cluster with TLS; ``names`` are those that the certificate of each host has to prove."""
+def check_certificates(
+    loader: Any, settings: Settings, cluster: Identity, names: Mapping[str, Iterable[str]]
+) -> list[Problem]:
+    """The same for the certificates of a cluster with TLS; ``names`` are those that each certificate has to prove."""
     variable, path = "airflow_certificates_file", Path(settings.certificates_file).expanduser()
-    authority = Path(settings.authority_file).expanduser()
+    ca = Path(settings.ca_file).expanduser()
     if problems := controller.check_variables_directory(variable, path):
         return problems
     try:
-        store, whose = certificates_file.read(loader, path)
+        keystore, whose = certificates_file.read(loader, path)
         due = whose != cluster.seen_from(path) or certificates.is_due(
-            store, names, datetime.datetime.now(datetime.UTC), settings.certificate_renew_days
+            keystore, names, datetime.datetime.now(datetime.UTC), settings.certificate_renew_days
         )
-        present = authority.read_text(encoding="utf-8") if authority.is_file() else ""
-        published = store is not None and present == store["authority"]["certificate"]
+        present = ca.read_text(encoding="utf-8") if ca.is_file() else ""
+        published = keystore is not None and present == keystore["ca"]["certificate"]
     except (AnsibleError, OSError, ValueError) as error:
         remedy = "Give its vault password, restore it from a backup, move it away, or correct the path."
-        return [Problem(Code.FD127, variable, f"{path}: {_first_line(error)}", "the certificates of the cluster", remedy)]
+        return [
+            Problem(Code.FD127, variable, f"{path}: {_first_line(error)}", "the certificates of the cluster", remedy)
+        ]
     problems = identity.check(variable, path, certificates_file.CLUSTER, whose, cluster)
     problems += controller.check_file(variable, path, due)
-    return problems + controller.check_file("airflow_authority_file", authority, due=not published)
+    return problems + controller.check_file("airflow_ca_file", ca, due=not published)
 
 
 def _first_line(error: Exception) -> str:

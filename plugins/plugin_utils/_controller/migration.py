@@ -1,4 +1,7 @@
-"""Moves a secrets file out of ``group_vars/all``, where earlier versions put it and where its directory hides ``group_vars/all.yml``."""
+"""Moves a secrets file out of ``group_vars/all``, where earlier versions put it.
+
+There, its directory hides ``group_vars/all.yml``.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ _IGNORE = ".gitignore"
 
 @dataclass(frozen=True)
 class Old:
-    """A secrets file in ``folder``, a directory ``group_vars/all``; or, without ``content``, what an interrupted move left of it."""
+    """A secrets file in ``folder``, a directory ``group_vars/all``; or, without ``content``, what an interrupted move
+    left of it."""
 
     folder: Path
     content: secrets_file.Content | None
@@ -42,7 +46,7 @@ def _is_ours(entry: Path) -> bool:
 
 
 def find(loader: Any, directories: Iterable[str], present: Path) -> tuple[list[Old], list[Problem]]:
-    """Old files of secrets of the inventories in ``directories``, and what speaks against moving them to ``present``."""
+    """Old secrets files of the inventories in ``directories``, and what speaks against moving them to ``present``."""
     found: list[Old] = []
     problems: list[Problem] = []
     for folder in (Path(directory) / "group_vars" / "all" for directory in sorted(set(directories))):
@@ -100,14 +104,17 @@ def check(old: Iterable[Old], present: secrets_file.Content, path: Path) -> list
 def move(loader: Any, old: Old, path: Path) -> list[str]:
     """Move the secrets of ``old`` into ``path`` and remove what is left; say what was done, in a line each.
 
-    An interruption leaves the secrets in one of the two files or the same values in both, and the next call goes on from there.
+    An interruption leaves the secrets in one of the two files or the same values in both, and the next call goes on
+    from there.
     """
     done = []
     if old.content is not None:
         with vault_file.locked(path):
             present = secrets_file.read(loader, path)
             merged = replace(
-                present, values={**old.content.values, **present.values}, rotation={**old.content.rotation, **present.rotation}
+                present,
+                values={**old.content.values, **present.values},
+                rotation={**old.content.rotation, **present.rotation},
             )
             if merged != present:
                 secrets_file.write(loader, path, merged)

@@ -31,13 +31,18 @@ class Content:
 
 
 def read(loader: Any, path: Path) -> Content:
-    """The content of the file, empty without one. Raises AnsibleActionFail for an external file, and what ``vault_file.read`` raises."""
+    """The content of the file, empty without one. Raises AnsibleActionFail for an external file, and what
+    ``vault_file.read`` raises."""
     document = vault_file.read(loader, path) or {}
     if not isinstance(document, dict) or unknown(document):
         raise AnsibleActionFail(f"{path} is not a file of secrets; move it away or set airflow_secrets_file")
     cluster = document.get(CLUSTER)
     return Content(
-        {str(name).removeprefix(PREFIX): str(value) for name, value in document.items() if str(name).startswith(PREFIX)},
+        {
+            str(name).removeprefix(PREFIX): str(value)
+            for name, value in document.items()
+            if str(name).startswith(PREFIX)
+        },
         dict(document.get(_ROTATION) or {}),
         Identity.from_vars(json.loads(json.dumps(cluster)), CLUSTER) if cluster else None,
     )

@@ -17,7 +17,9 @@ _ROOT = Path(__file__).parents[3]
 # The roles with entry points that take settings or arguments.
 _ROLES = ("airflow", "metastore")
 # Ansible's own names: of a task's host, or of the connection to it.
-_MAGIC = frozenset({"environment", "groups", "group_names", "hostvars", "omit", "play_hosts", "playbook_dir", "role_name", "vars"})
+_MAGIC = frozenset(
+    {"environment", "groups", "group_names", "hostvars", "omit", "play_hosts", "playbook_dir", "role_name", "vars"}
+)
 _MAGIC_PREFIXES = ("ansible_", "inventory_", "role_", "__airflow_", "__play_")
 
 
@@ -48,8 +50,8 @@ def cluster_hosts(groups: Mapping[str, list[str]]) -> list[str]:
 class Variables:
     """What the inventory, the command line and the play say, host by host.
 
-    ``hostvars`` have the first two. The variables of a play, of an import of a playbook, of a block and of a role are above those of
-    the inventory, and Ansible has them only in the variables of a task, which are those of its host.
+    ``hostvars`` have the first two. The variables of a play, of an import of a playbook, of a block and of a role are
+    above those of the inventory, and Ansible has them only in the variables of a task, which are those of its host.
     """
 
     def __init__(self, action: ActionBase, task_vars: Mapping[str, Any]) -> None:
@@ -58,15 +60,20 @@ class Variables:
         self._templar = action._templar
         self._hostvars = task_vars["hostvars"]
         defaults = {name: option["default"] for name, option in settings().items() if "default" in option}
-        self._defaults = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in defaults.items()}
+        self._defaults = {
+            name: trust_as_template(value) if isinstance(value, str) else value for name, value in defaults.items()
+        }
         own = self._hostvars.raw_get(task_vars["inventory_hostname"])
         explicit = {*action._task.get_play().get_vars(), *action._task.get_vars()}
-        self.of_play = {name: value for name, value in task_vars.items() if self._is_of_play(name, value, own, explicit)}
+        self.of_play = {
+            name: value for name, value in task_vars.items() if self._is_of_play(name, value, own, explicit)
+        }
         self._raw: dict[str, dict[str, Any]] = {}
         self._templars: dict[str, Any] = {}
 
     def _is_of_play(self, name: str, value: Any, own: Mapping[str, Any], explicit: set[str]) -> bool:
-        """Whether ``name`` of a task has its ``value`` from something above the inventory, and not from a default of the role."""
+        """Whether ``name`` of a task has its ``value`` from something above the inventory, and not from a default of
+        the role."""
         if name in _MAGIC or name.startswith(_MAGIC_PREFIXES):
             return False
         if name in explicit:

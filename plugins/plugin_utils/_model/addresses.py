@@ -28,7 +28,8 @@ def is_host(value: str) -> bool:
 
 
 def normal_address(address: str) -> str:
-    """``address`` in the one form that equal addresses share: IPv6 compressed, names in lower case without the last dot."""
+    """``address`` in the one form that equal addresses share: IPv6 compressed, names in lower case without the last
+    dot."""
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:

@@ -51,7 +51,7 @@ class BuiltUrl(Plain):
     secret: str
     """Name of the secret in airflow_secrets that is the password; empty for none."""
     derived: bool = False
-    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    """Whether the password is derived from the secret and the name of the account, so that no two are the same."""
     path: str
     """Database or virtual host, one segment without slashes at its ends."""
     query: Mapping[str, str]
@@ -72,7 +72,7 @@ class GivenUrl(Plain):
     """Variable of the inventory that gives it."""
     use: Literal["sync", "async", "migrations", "results"]
     """What the URL is for, which decides on its driver and its options."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that the server's certificate is checked against."""
 
 
@@ -190,7 +190,7 @@ class ExtraUser(Plain):
     secret: str
     """Name of the secret in airflow_secrets that is its password."""
     derived: bool = False
-    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    """Whether the password is derived from the secret and the name of the account, so that no two are the same."""
     login: bool = True
     """Whether it may log in; otherwise that right is granted and revoked at run time."""
     acts_as: str = ""
@@ -291,7 +291,7 @@ class Redis(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     memory_share: float
     """Share of the host's memory, 0 to 1, that Redis takes at most."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on this host; only with TLS."""
 
 
@@ -331,7 +331,7 @@ class Listener(Plain):
     """Paths that are refused, with everything below them."""
     allow_paths: tuple[str, ...] | None = None
     """The only paths that are passed on, with everything below them."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
     servers: tuple[Server, ...]
     """The servers, in the order of the inventory."""
@@ -587,7 +587,7 @@ class ClusterMetastore(Plain):
     """Whether the user runs it."""
     least_version: str
     """Oldest version of the server that this Airflow supports."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that an external server's certificate is checked against."""
     result_tables: bool
     """Whether the account of the migrations makes the tables of Celery's results."""
@@ -677,7 +677,7 @@ class Cluster(Plain):
     """Seconds that the canary may take."""
     broker: ClusterBroker
     """The broker as its clients know it."""
-    foreign_secrets: tuple[str, ...]
+    external_secrets: tuple[str, ...]
     """Secrets of accounts on servers that are external, which the collection cannot rotate."""
     tls: Tls
     """Encryption between the hosts."""

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import serialization
 
 
 def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
-    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None when it could."""
+    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None
+    when it could."""
     try:
         loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
@@ -21,5 +22,8 @@ def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
     if public != loaded.public_key():
         return "the key belongs to another certificate"
     if not loaded.not_valid_before_utc <= now <= loaded.not_valid_after_utc:
-        return f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to {loaded.not_valid_after_utc:%Y-%m-%d}"
+        return (
+            f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to "
+            f"{loaded.not_valid_after_utc:%Y-%m-%d}"
+        )
     return None

@@ -126,7 +126,8 @@ class Code(StrEnum):
     )
     FD125 = (
         auto(),
-        "a variable's template or vault fails, a default needs something that is missing, or `vault_encrypt_identity` has no password",
+        "a variable's template or vault fails, a default needs something that is missing, or "
+        "`vault_encrypt_identity` has no password",
         "correct it, or give the vault password",
         Stage.INVENTORY,
     )
@@ -262,7 +263,8 @@ class Code(StrEnum):
     FD162 = auto(), "a rotation with `--limit`", "run it without", Stage.ROTATION
     FD163 = (
         auto(),
-        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing was rotated",
+        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing "
+        "was rotated",
         "run again later",
         Stage.RUN,
     )
@@ -340,7 +342,8 @@ class Code(StrEnum):
     )
     FD181 = (
         auto(),
-        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL has a login",
+        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL "
+        "has a login",
         "the message says what to set",
         Stage.INVENTORY,
     )
@@ -437,7 +440,8 @@ class Code(StrEnum):
     )
     FD209 = (
         auto(),
-        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name resolves to loopback",
+        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name "
+        "resolves to loopback",
         "DNS, or `airflow_manage_hosts_file: true`; for an `airflow_address`: its IP address",
         Stage.PREFLIGHT,
     )

@@ -13,7 +13,13 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 # Where both are set, Ansible takes the first one.
 _HOST = ("ansible_ssh_host", "ansible_host")
 _PORT = ("ansible_ssh_port", "ansible_port")
-_SECRET = ("ansible_become_pass", "ansible_become_password", "ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+_SECRET = (
+    "ansible_become_pass",
+    "ansible_become_password",
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_ssh_password",
+)
 _OTHERS = (
     "ansible_become",
     "ansible_become_method",
@@ -31,7 +37,7 @@ _SSH_PORT = 22
 
 @dataclass(frozen=True)
 class Connection:
-    """How Ansible reaches a host, and what is wrong with that. ``address`` is empty when only the host's name says it."""
+    """How Ansible reaches a host, and what is wrong with that. ``address`` is empty when it is the name of the host."""
 
     address: str
     port: int
@@ -57,14 +63,26 @@ def read(names: Mapping[str, Any], value: Callable[[str], Any]) -> Connection:
             # The text of an error can hold what a secret is made of.
             detail = "" if name in _SECRET else f" ({str(error).splitlines()[0][:200]})"
             remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
-            problems.append(Problem(Code.FD125, f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy))
+            problems.append(
+                Problem(Code.FD125, f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
+            )
     for name in (name for name in _HOST if name in found):
         if not found[name]:
-            problems.append(Problem(Code.FD121, f"variable {name}", "no value", "an address or a host name", "Set it, or leave it out."))
+            problems.append(
+                Problem(
+                    Code.FD121, f"variable {name}", "no value", "an address or a host name", "Set it, or leave it out."
+                )
+            )
     for name in (name for name in _PORT if name in found):
         if not _port(found[name]):
             problems.append(
-                Problem(Code.FD121, f"variable {name}", repr(found[name]), "a port, 1 to 65535", "Correct it, or leave it out: it is 22.")
+                Problem(
+                    Code.FD121,
+                    f"variable {name}",
+                    repr(found[name]),
+                    "a port, 1 to 65535",
+                    "Correct it, or leave it out: it is 22.",
+                )
             )
     address = next((str(found[name]) for name in _HOST if found.get(name)), "")
     port = next((number for name in _PORT if (number := _port(found.get(name)))), _SSH_PORT)

@@ -29,11 +29,18 @@ _CLUSTER_NAME = re.compile(r"^\s*[\"']?airflow_cluster_name[\"']?\s*[:=]\s*[\"']
 
 
 def check_ansible(version: str, requires: str) -> list[Problem]:
-    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each collection like that."""
+    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each
+    collection like that."""
     problems = []
     if not SpecifierSet(requires).contains(version, prereleases=True):
         problems.append(
-            Problem(Code.FD124, "ansible-core", version, requires, "Install one with pip; see requirements.in for the tested one.")
+            Problem(
+                Code.FD124,
+                "ansible-core",
+                version,
+                requires,
+                "Install one with pip; see requirements.in for the tested one.",
+            )
         )
     for name, wanted in COLLECTIONS.items():
         present = _collection_version(name)
@@ -60,7 +67,8 @@ def _collection_version(name: str) -> str | None:
 
 
 def check_vault(wanted: str | None, identities: Iterable[str]) -> list[Problem]:
-    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other ``identities``."""
+    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other
+    ``identities``."""
     known = list(identities)
     if not wanted or not known or wanted in known:
         return []
@@ -80,12 +88,26 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
         found = f"{lock_file!r}: {getattr(error, 'strerror', None) or 'no text'}"
         return [Problem(Code.FD127, where, found, "a readable file on the controller", "Correct the path.")]
     if "--hash=" not in text:
-        return [Problem(Code.FD127, where, "requirements without hashes", "a lock", "Make it with: uv pip compile --generate-hashes.")]
+        return [
+            Problem(
+                Code.FD127,
+                where,
+                "requirements without hashes",
+                "a lock",
+                "Make it with: uv pip compile --generate-hashes.",
+            )
+        ]
     locked = re.search(r"^apache-airflow(?:-core)?\s*==\s*([^\s;\\]+)", text, re.MULTILINE)
     if not locked or locked[1] != version:
         found = f"Airflow {locked[1]}" if locked else "no apache-airflow"
         return [
-            Problem(Code.FD127, where, found, f"apache-airflow=={version}", "Lock the version that airflow_version names, or change that.")
+            Problem(
+                Code.FD127,
+                where,
+                found,
+                f"apache-airflow=={version}",
+                "Lock the version that airflow_version names, or change that.",
+            )
         ]
     return []
 
@@ -95,7 +117,9 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
     if not certificate_file and not key_file:
         return []
     try:
-        certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file))
+        certificate, key = (
+            Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file)
+        )
         problem = certificates.mismatch(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
@@ -107,7 +131,7 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
             "airflow_web_certificate_file and airflow_web_key_file",
             f"{certificate_file!r} and {key_file!r}: {problem}",
             "a PEM certificate that is valid now and its unencrypted private key",
-            "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
+            "Correct the paths or the files; both empty lets the cluster's own CA sign one.",
         )
     ]
 
@@ -117,11 +141,21 @@ def check_places(dags_dir: str, release_cache: str) -> list[Problem]:
     problems = []
     if dags_dir and not Path(dags_dir).expanduser().is_dir():
         problems.append(
-            Problem(Code.FD111, "airflow_dags_dir", repr(dags_dir), "a directory on the controller", "Make it, or correct the path.")
+            Problem(
+                Code.FD111,
+                "airflow_dags_dir",
+                repr(dags_dir),
+                "a directory on the controller",
+                "Make it, or correct the path.",
+            )
         )
     cache = Path(release_cache).expanduser()
     if release_cache and cache.exists() and not cache.is_dir():
-        problems.append(Problem(Code.FD127, "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."))
+        problems.append(
+            Problem(
+                Code.FD127, "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."
+            )
+        )
     return problems
 
 
@@ -132,23 +166,31 @@ def check_variables_directory(variable: str, path: Path) -> list[Problem]:
     """
     if not {"group_vars", "host_vars"} & set(path.parent.parts[-3:]):
         return []
-    remedy = (
-        f"Move the file to {path.parent.parent.parent / ('.' + path.name.lstrip('.'))}, say, and set {variable} to it, or leave that out."
-    )
+    remedy = f"Move the file, for example beside the inventory as .{path.name.lstrip('.')}, and correct {variable}."
     return [Problem(Code.FD194, variable, str(path), "a file outside of group_vars and host_vars", remedy)]
 
 
 def check_file(variable: str, path: Path, due: bool) -> list[Problem]:
-    """Problems of ``path``, the value of ``variable``, a file that the collection writes. ``due`` says whether this run has to."""
+    """Problems of ``path``, the value of ``variable``, a file that the collection writes. ``due`` says whether this run
+    has to."""
     if path.is_dir():
         return [Problem(Code.FD127, variable, "a directory", "a file on the controller", "Add a file name to it.")]
     if not due or not (why := unwritable(path)):
         return []
-    return [Problem(Code.FD194, variable, why, f"a place where {path} can be written", f"Give that user the right, or set {variable}.")]
+    return [
+        Problem(
+            Code.FD194,
+            variable,
+            why,
+            f"a place where {path} can be written",
+            f"Give that user the right, or set {variable}.",
+        )
+    ]
 
 
 def unwritable(path: Path) -> str:
-    """Why ``path`` cannot be written, in words; empty when it can, as far as can be known without doing it. Changes nothing."""
+    """Why ``path`` cannot be written, in words; empty when it can, as far as can be known without doing it. Changes
+    nothing."""
     try:
         folder = path.parent
         while not folder.exists():
@@ -191,11 +233,11 @@ def _read(path: Path) -> str:
         return ""
 
 
-def look_at_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
-    """The warning about secrets in clear, if any, and the clusters of the inventories, by the source or file that each comes from.
+def check_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
+    """The warning about secrets in clear, if any, and the clusters of the inventories, by source or file.
 
     ``sources`` are the inventories of a run.
-    ``secrets_file`` is the collection's own, which may be in clear: it has mode 0600 and is kept out of version control.
+    ``secrets_file`` is the managed one, which may be in clear: it has mode 0600 and is ignored by version control.
     """
     own = Path(secrets_file)
     plain: dict[str, list[str]] = {}

@@ -23,10 +23,13 @@ def check(variable: str, path: Path, key: str, recorded: Identity | None, presen
     if recorded is None or recorded.same_cluster(present.seen_from(path)):
         return []
     remedy = (
-        "Give each cluster a directory of its own with its inventory, or set airflow_secrets_file, airflow_certificates_file and "
-        f"airflow_authority_file for each. When both are one cluster that moved or was renamed, remove {key} from the file."
+        "Give each cluster a directory of its own with its inventory, or set airflow_secrets_file, "
+        "airflow_certificates_file and airflow_ca_file for each. When both are one cluster that moved or was renamed, "
+        f"remove {key} from the file."
     )
-    return [Problem(Code.FD190, variable, f"{path}, the file of {_shown(recorded)}", f"a file of {_shown(present)}", remedy)]
+    return [
+        Problem(Code.FD190, variable, f"{path}, the file of {_shown(recorded)}", f"a file of {_shown(present)}", remedy)
+    ]
 
 
 def _shown(cluster: Identity) -> str:

@@ -12,7 +12,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, ports
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address, is_host, normal_address
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
+    is_address,
+    is_host,
+    normal_address,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -42,13 +46,22 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
         close = difflib.get_close_matches(plain, known, n=1, cutoff=0.85)
         lost = [host for host in groups[group] if host not in ours]
         if close or lost:
-            remedy = f"Did you mean {close[0]}?" if close else f"Put its hosts into a group of ours: {', '.join(sorted(known))}."
-            problems.append(Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy))
+            remedy = (
+                f"Did you mean {close[0]}?"
+                if close
+                else f"Put its hosts into a group of ours: {', '.join(sorted(known))}."
+            )
+            problems.append(
+                Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy)
+            )
     return problems
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
-    """Problems with names and addresses. ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts."""
+    """Problems with names and addresses.
+
+    ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts.
+    """
     problems = []
     for name in hosts:
         if not (_NAME.fullmatch(name) or is_address(name)):
@@ -61,7 +74,9 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
                     "Rename it; ansible_host says where it is.",
                 )
             )
-    faults = [(name, problem) for name, address in hosts.items() for problem in _check_address(address, alone=len(hosts) == 1)]
+    faults = [
+        (name, problem) for name, address in hosts.items() for problem in _check_address(address, alone=len(hosts) == 1)
+    ]
     problems += on_hosts(faults, everybody=len(hosts))
     for name in brokers:
         if "_" in name or ":" in name:
@@ -77,7 +92,11 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
         elif len(brokers) > 1 and name.partition(".")[0] == "localhost":
             problems.append(
                 Problem(
-                    Code.FD118, f"host {name} of airflow_rabbitmq", "a name that is another host on each", "a name of its own", "Rename it."
+                    Code.FD118,
+                    f"host {name} of airflow_rabbitmq",
+                    "a name that is another host on each",
+                    "a name of its own",
+                    "Rename it.",
                 )
             )
     if 0 < sum("." in name for name in brokers) < len(brokers):
@@ -103,12 +122,26 @@ def _check_address(address: str, alone: bool) -> list[Problem]:
         if alone:
             return []
         return [
-            Problem(Code.FD118, where, address, "an address that the other hosts reach", "Set airflow_address to the host's own address.")
+            Problem(
+                Code.FD118,
+                where,
+                address,
+                "an address that the other hosts reach",
+                "Set airflow_address to the host's own address.",
+            )
         ]
     if is_address(address):
         parsed = ipaddress.ip_address(address)
         if parsed.is_unspecified or parsed.is_multicast or address == "255.255.255.255":
-            return [Problem(Code.FD118, where, address, "the address of one host", "Set airflow_address to the host's own address.")]
+            return [
+                Problem(
+                    Code.FD118,
+                    where,
+                    address,
+                    "the address of one host",
+                    "Set airflow_address to the host's own address.",
+                )
+            ]
     return []
 
 
@@ -122,13 +155,17 @@ def check_default_queue(queues: Mapping[str, Iterable[str]], default: str) -> li
             "airflow_worker_queues",
             f"no worker for {default!r}, the queue of all tasks that name none",
             f"a worker of it, or another default than {', '.join(sorted(queues))} lack",
-            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker serves.",
+            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker "
+            "serves.",
         )
     ]
 
 
 def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
-    """A problem when one run reads the inventories of several clusters. ``clusters`` maps an inventory to the name of its cluster."""
+    """A problem when one run reads the inventories of several clusters.
+
+    ``clusters`` maps an inventory to the name of its cluster.
+    """
     if len(set(clusters.values())) < 2:
         return []
     shown = ", ".join(f"{name} in {path}" for path, name in sorted(clusters.items()))
@@ -144,25 +181,30 @@ def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
 
 
 def check_one_cluster(names: Mapping[str, str], directories: Mapping[str, str]) -> list[Problem]:
-    """A problem when the hosts of the run are those of several clusters, or when nothing says where the files of their cluster are.
+    """A problem when the hosts are those of several clusters, or when the place of their files is not clear.
 
     Arguments:
         names: a host of each ``airflow_cluster_name`` that hosts have.
-        directories: a host of each inventory directory that hosts come from; empty when variables say where the files of the cluster are.
+        directories: a host of each inventory directory that hosts come from; empty when variables say where the files
+        of the cluster are.
 
     """
     where = "the hosts of this run"
     if len(names) > 1:
         shown = ", ".join(f"{name} of host {host}" for name, host in sorted(names.items()))
-        remedy = "Keep one inventory for each cluster and run the playbook once for each, or correct airflow_cluster_name."
+        remedy = (
+            "Keep one inventory for each cluster and run the playbook once for each, or correct airflow_cluster_name."
+        )
         return [Problem(Code.FD128, where, f"{len(names)} clusters ({shown})", "one", remedy)]
     if len(directories) > 1:
         shown = ", ".join(f"{directory} of host {host}" for directory, host in sorted(directories.items()))
         remedy = (
-            "Run the playbook once for each cluster. When it is one cluster, set airflow_secrets_file, airflow_certificates_file and "
-            "airflow_authority_file: its files cannot be beside several inventories."
+            "Run the playbook once for each cluster. When it is one cluster, set airflow_secrets_file, "
+            "airflow_certificates_file and airflow_ca_file: its files cannot be beside several inventories."
         )
-        return [Problem(Code.FD128, where, f"hosts from {len(directories)} inventory directories ({shown})", "one", remedy)]
+        return [
+            Problem(Code.FD128, where, f"hosts from {len(directories)} inventory directories ({shown})", "one", remedy)
+        ]
     return []
 
 
@@ -237,7 +279,11 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
         names = [queue.name for queue in host.queues]
         found = []
         if not names:
-            found.append(Problem(Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
+            found.append(
+                Problem(
+                    Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."
+                )
+            )
         for name in names:
             if not _QUEUE_NAME.fullmatch(name):
                 found.append(
@@ -250,7 +296,9 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):
-            found.append(Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
+            found.append(
+                Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
+            )
         # A bad name that is in the list twice is one mistake.
         problems += [(host.name, problem) for problem in dict.fromkeys(found)]
     return on_hosts(problems, everybody=len(workers))
@@ -303,9 +351,13 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
         used = {host.ssh_port: "the SSH server", **{port.first: port.purpose for port in found if not port.variable}}
         for name, number in ((port.variable, port.first) for port in found if port.variable):
             if not 1024 <= number <= 65535:
-                problems.append(Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege."))
+                problems.append(
+                    Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege.")
+                )
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"
-                shared.append((host.name, Problem(Code.FD110, "ports", both, "different ports", "Change one of the two.")))
+                shared.append(
+                    (host.name, Problem(Code.FD110, "ports", both, "different ports", "Change one of the two."))
+                )
     return list(dict.fromkeys(problems)) + on_hosts(shared, everybody=len(hosts))

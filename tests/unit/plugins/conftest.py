@@ -23,7 +23,8 @@ HOSTS = {
 
 @pytest.fixture
 def known(tmp_path):
-    """Returns the variables of a task of a play on the first host of all, a bastion, with variables of the site and of the play."""
+    """Returns the variables of a task of a play on the first host of all, a bastion, with variables of the site and of
+    the play."""
 
     def make(site=None, play=None, task=None):
         (tmp_path / "hosts.yml").write_text(yaml.safe_dump(HOSTS))
@@ -36,7 +37,10 @@ def known(tmp_path):
         tasks = [{"ansible.builtin.debug": {}, "vars": task or {}}]
         loaded = Play.load({"hosts": "all", "vars": play or {}, "tasks": tasks}, manager, loader)
         its = loaded.tasks[0].block[0]
-        variables = {**manager.get_vars(play=loaded, host=inventory.get_host("bastion"), task=its), "hostvars": hostvars}
+        variables = {
+            **manager.get_vars(play=loaded, host=inventory.get_host("bastion"), task=its),
+            "hostvars": hostvars,
+        }
         action = ActionBase.__new__(type("Action", (ActionBase,), {"run": lambda _self: {}}))
         action._task, action._templar = its, Templar(loader, variables)
         return Variables(action, variables)

@@ -8,7 +8,7 @@ from ansible_collections.flightdeck.airflow.plugins.action.cluster_model import 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import on_hosts
 
 
-def settings(known, default, *hosts, name="airflow_authority_file", **option):
+def settings(known, default, *hosts, name="airflow_ca_file", **option):
     """Settings of a cluster whose variable ``name`` has a default, and the problems with it."""
     found = known({"directory": "/inventory"})
     found.hosts = list(hosts)
@@ -19,16 +19,16 @@ def settings(known, default, *hosts, name="airflow_authority_file", **option):
 
 
 def test_a_default_that_works_is_the_setting(known):
-    assert settings(known, "{{ directory }}/ca.crt", "w1") == ({"airflow_authority_file": "/inventory/ca.crt"}, [])
+    assert settings(known, "{{ directory }}/ca.crt", "w1") == ({"airflow_ca_file": "/inventory/ca.crt"}, [])
 
 
 @pytest.mark.parametrize(("hosts", "count"), [((), 0), (("w1",), 1), (("w1", "w2"), 1)])
 def test_a_default_that_fails_is_one_problem_where_there_are_hosts(known, hosts, count):
     _found, problems = settings(known, "{{ nowhere }}/ca.crt", *hosts)
     assert [(problem.code, problem.where.split(" of ")[0]) for problem in problems] == [
-        ("FD125", "variable airflow_authority_file")
+        ("FD125", "variable airflow_ca_file")
     ] * count
-    assert all("nowhere" in problem.found and "Set airflow_authority_file" in problem.remedy for problem in problems)
+    assert all("nowhere" in problem.found and "Set airflow_ca_file" in problem.remedy for problem in problems)
 
 
 def test_what_a_secret_is_made_of_is_not_shown(known):

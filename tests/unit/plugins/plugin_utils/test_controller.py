@@ -18,14 +18,20 @@ def test_the_needed_collections_are_the_declared_ones():
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == controller.COLLECTIONS
 
 
-@pytest.mark.parametrize(("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)])
+@pytest.mark.parametrize(
+    ("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)]
+)
 def test_an_old_ansible_is_refused(version, good):
     assert [problem.code for problem in controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
 
 
 @pytest.mark.parametrize(
     ("name", "wanted", "found"),
-    [("nobody.nothing", ">=1", "nothing installed"), ("community.postgresql", ">=99", "."), ("community.postgresql", "<3", ".")],
+    [
+        ("unknown.nothing", ">=1", "nothing installed"),
+        ("community.postgresql", ">=99", "."),
+        ("community.postgresql", "<3", "."),
+    ],
 )
 def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch, name, wanted, found):
     monkeypatch.setattr(controller, "COLLECTIONS", {name: wanted})
@@ -37,7 +43,13 @@ def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch
 
 @pytest.mark.parametrize(
     ("wanted", "identities", "good"),
-    [("prod", ["dev", "prod"], True), ("prod", ["dev"], False), ("prod", [], True), (None, ["dev"], True), ("", [], True)],
+    [
+        ("prod", ["dev", "prod"], True),
+        ("prod", ["dev"], False),
+        ("prod", [], True),
+        (None, ["dev"], True),
+        ("", [], True),
+    ],
 )
 def test_secrets_are_encrypted_for_an_identity_with_a_password(wanted, identities, good):
     problems = controller.check_vault(wanted, identities)
@@ -124,7 +136,7 @@ def inventories(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return controller.look_at_inventories([str(tmp_path / source) for source in sources], str(tmp_path / own))
+        return controller.check_inventories([str(tmp_path / source) for source in sources], str(tmp_path / own))
 
     return look
 
@@ -157,7 +169,8 @@ def test_secrets_in_clear_are_found_in_the_files_that_ansible_reads(inventories)
         ({"a.yml": WHOLE, "b.yml": WHOLE}, ("a.yml", "b.yml"), 2),
         ({"a/hosts.yml": WHOLE, "b/hosts": WHOLE_INI}, ("a", "b"), 2),
         ({"a/prod.yml": WHOLE, "a/staging.yml": WHOLE}, ("a",), 2),
-        # One cluster in several files: its groups without hosts, one with further workers, variables, and one name for both sites.
+        # One cluster in several files: its groups without hosts, one with further workers, variables, and one name for
+        # both sites.
         ({"a/groups.yml": WHOLE.replace("h: null", "").replace("hosts:", "vars:"), "a/hosts.yml": WHOLE}, ("a",), 1),
         ({"a.yml": WHOLE, "b.yml": "all: {children: {airflow_worker: {hosts: {w9: }}}}"}, ("a.yml", "b.yml"), 1),
         ({"a/x.yml": WHOLE, "a/y.yml": WHOLE, "a/group_vars/all.yml": "airflow_cluster_name: one"}, ("a",), 1),
@@ -170,12 +183,12 @@ def test_every_whole_cluster_of_a_run_is_counted(inventories, files, sources, co
 
 def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
     now = datetime.datetime.now(datetime.UTC)
-    authority = certificates.make_authority("x", now)
-    pair = certificates.issue(authority, "lb1", ["lb1"], now, days=1)
+    ca = certificates.make_ca("x", now)
+    pair = certificates.issue(ca, "lb1", ["lb1"], now, days=1)
     certificate, key, other = (tmp_path / name for name in ("web.crt", "web.key", "other.key"))
     certificate.write_text(pair["certificate"])
     key.write_text(pair["key"])
-    other.write_text(authority["key"])
+    other.write_text(ca["key"])
     assert controller.check_web_certificate("", "", now) == []
     assert controller.check_web_certificate(str(certificate), str(key), now) == []
     for files, says in (

@@ -12,7 +12,9 @@ FILE = Path("/inv/.airflow_secrets.yml")
 
 
 def cluster(numbers, network="192.0.2", name="airflow", inventory="/inv/hosts.yml"):
-    return Identity(name=name, hosts={f"h{number}": f"{network}.{number}" for number in numbers}, inventories=(inventory,))
+    return Identity(
+        name=name, hosts={f"h{number}": f"{network}.{number}" for number in numbers}, inventories=(inventory,)
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,12 @@ GOOD = {
     "airflow_dags_dir": ["", "~/dags", "/srv/my dags"],
     "airflow_extra_packages": [
         [],
-        ["apache-airflow-providers-ssh==5.0.0", "pandas[excel] >= 2, < 3", "x; python_version < '3.12'", "a @ https://example.org/a.whl"],
+        [
+            "apache-airflow-providers-ssh==5.0.0",
+            "pandas[excel] >= 2, < 3",
+            "x; python_version < '3.12'",
+            "a @ https://example.org/a.whl",
+        ],
     ],
     "airflow_system_packages": [["libpq-dev", "g++", "libc6:amd64", "curl=7.88.1-10+deb12u8"]],
     "airflow_package_extra_index_urls": [["https://packages.example.org/simple"]],
@@ -53,11 +58,26 @@ GOOD = {
     "airflow_environment": [
         {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": None, "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
         {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
-        # Names of options are looked at where all options are.
-        {"VAULT_TOKEN_FILE": "/etc/token", "AWS_PROFILE": "team", "EMPTY_PASSWORD": None, "AIRFLOW__CORE__FERNET_KEY_SECRET": "x"},
+        # Names of options are checked where all options are.
+        {
+            "VAULT_TOKEN_FILE": "/etc/token",
+            "AWS_PROFILE": "team",
+            "EMPTY_PASSWORD": None,
+            "AIRFLOW__CORE__FERNET_KEY_SECRET": "x",
+        },
     ],
-    "airflow_failover_email_host": ["", "mail", "smtp.example.org", "192.0.2.9", "2001:db8::9", "::1", "::ffff:192.0.2.9"],
-    "airflow_postgresql_config": [{"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}],
+    "airflow_failover_email_host": [
+        "",
+        "mail",
+        "smtp.example.org",
+        "192.0.2.9",
+        "2001:db8::9",
+        "::1",
+        "::ffff:192.0.2.9",
+    ],
+    "airflow_postgresql_config": [
+        {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}
+    ],
 }
 BAD = {
     "airflow_cluster_name": ["", "two words", "a/b", "-a", "a-", "x" * 64, "näme", "a\n"],
@@ -179,7 +199,9 @@ def test_entries_of_queues(value, count):
     ],
 )
 def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
-    problems = values_validation.check_queue_entries("airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}])
+    problems = values_validation.check_queue_entries(
+        "airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}]
+    )
     assert [problem.code for problem in problems] == ([] if good else ["FD112"])
     assert all(f"concurrency {concurrency!r} of queue 'gpu'" in str(problem) for problem in problems)
 

@@ -24,7 +24,11 @@ def test_variables_of_the_play_are_above_the_inventory_and_those_of_the_task_abo
     play = {"airflow_version": "3.3.2", "airflow_tls": "no", "airflow_worker_queus": ["x"]}
     found = known({"airflow_version": "2.11.2", "airflow_user": "site"}, play, {"airflow_user": "task"})
     assert found.names("w2") == ["airflow_tls", "airflow_user", "airflow_version", "airflow_worker_queus"]
-    assert [found.common(name) for name in ("airflow_version", "airflow_tls", "airflow_user")] == ["3.3.2", "no", "task"]
+    assert [found.common(name) for name in ("airflow_version", "airflow_tls", "airflow_user")] == [
+        "3.3.2",
+        "no",
+        "task",
+    ]
 
 
 def test_a_value_of_the_play_counts_when_it_is_the_default(known):
@@ -33,7 +37,8 @@ def test_a_value_of_the_play_counts_when_it_is_the_default(known):
 
 def test_templates_are_computed_with_what_the_host_and_the_play_have(known):
     found = known(
-        {"airflow_url": "https://{{ domain }}/"}, {"domain": "example.org", "airflow_worker_concurrency": trust_as_template("{{ number }}")}
+        {"airflow_url": "https://{{ domain }}/"},
+        {"domain": "example.org", "airflow_worker_concurrency": trust_as_template("{{ number }}")},
     )
     assert found.common("airflow_url") == "https://example.org/"
     assert [found.value(host, "airflow_worker_concurrency") for host in found.hosts] == [1, 2]

@@ -8,7 +8,11 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates_file, secrets_file, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    certificates_file,
+    secrets_file,
+    vault_file,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 
 
@@ -59,8 +63,8 @@ def test_certificates_are_kept_with_the_cluster_that_they_are_of(tmp_path):
     path = tmp_path / "certificates.yml"
     pair = {"certificate": "one", "key": "two"}
     assert certificates_file.read(DataLoader(), path) == (None, None)
-    certificates_file.write(DataLoader(), path, {"authority": pair, "hosts": {"db1": pair}}, PROD)
-    assert certificates_file.read(DataLoader(), path) == ({"authority": pair, "hosts": {"db1": pair}}, PROD)
+    certificates_file.write(DataLoader(), path, {"ca": pair, "hosts": {"db1": pair}}, PROD)
+    assert certificates_file.read(DataLoader(), path) == ({"ca": pair, "hosts": {"db1": pair}}, PROD)
     path.write_text("other: {}\n")
     with pytest.raises(AnsibleActionFail, match="not a file of certificates"):
         certificates_file.read(DataLoader(), path)
@@ -91,7 +95,9 @@ def heading(folder):
         (None, "prod", ("dev",), "dev"),
     ],
 )
-def test_the_file_is_encrypted_with_the_identity_that_is_configured(tmp_path, monkeypatch, configured, present, given, wanted):
+def test_the_file_is_encrypted_with_the_identity_that_is_configured(
+    tmp_path, monkeypatch, configured, present, given, wanted
+):
     if present:
         vault_file.write(loader(present), tmp_path / PATH, {"airflow_cookie": "old"}, "# Made\n")
         assert heading(tmp_path).endswith(f";{present}")
