@@ -175,7 +175,7 @@ class ActionModule(ActionBase):
                 display.display("\n".join(migration.move(self._loader, each, path)))
         for text in (warning, vars_files.beside_playbooks(self._playbooks(), roots, self._text)):
             if text:
-                # Not in the result: of a task without a change, Ansible may be told to show nothing.
+                # Not in the result: Ansible may be configured to hide tasks without a change.
                 display.display(f"[WARNING]: {text}", color=C.COLOR_WARN, stderr=True)
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
         return {

@@ -10,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.certificates import Keystore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 
-_HEADING = "# Private keys of the cluster's CA and hosts. Keep a copy of it where you keep backups.\n"
+_HEADING = "# Private keys of the cluster's CA and hosts. Store a copy with your backups.\n"
 CLUSTER = "cluster"
 
 

@@ -1,4 +1,4 @@
-"""The variables that are in force for the hosts of a cluster, whichever host the task itself runs on."""
+"""The effective variables of the hosts of a cluster, whichever host the task itself runs on."""
 
 from __future__ import annotations
 

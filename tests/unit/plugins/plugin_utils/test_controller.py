@@ -181,7 +181,7 @@ def test_every_whole_cluster_of_a_run_is_counted(inventories, files, sources, co
     assert len(set(inventories(files, *sources)[1].values())) == count
 
 
-def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
+def test_the_users_certificate_is_checked_before_anything_happens(tmp_path):
     now = datetime.datetime.now(datetime.UTC)
     ca = certificates.make_ca("x", now)
     pair = certificates.issue(ca, "lb1", ["lb1"], now, days=1)

@@ -1,4 +1,4 @@
-"""Which value of a variable is in force for the hosts of a cluster, when the task runs on another host."""
+"""Effective values of variables of the cluster's hosts, when the task runs on another host."""
 
 from __future__ import annotations
 
