@@ -11,21 +11,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    certificates,
+    certificates_file,
+    vault_file,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
-
-_HEADER = "# Private keys of the cluster's CA and hosts. Store a copy with your backups.\n"
-_PUBLIC = 0o644
-
-
-def plain(value: Any) -> Any:
-    """``value`` without what Ansible attaches to texts, which cannot be written as YAML."""
-    if isinstance(value, dict):
-        return {str(name): plain(entry) for name, entry in value.items()}
-    return [plain(entry) for entry in value] if isinstance(value, list) else str(value)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 
 class ActionModule(ActionBase):
@@ -39,41 +35,37 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path = Path(wanted["path"]).expanduser()
+        cluster = Identity.from_vars(wanted["identity"], "identity")
         made: dict[str, str] = {}
 
-        def renewed() -> certificates.Keystore:
+        def renewed() -> tuple[certificates.Keystore, bool]:
+            """What the file is to hold, and whether it holds anything else."""
             nonlocal made
+            present, whose = certificates_file.read(self._loader, path)
+            # The validation found the same, unless another run has written the file since.
+            if problems := identity.check("airflow_certificates_file", path, certificates_file.CLUSTER, whose, cluster):
+                raise AnsibleActionFail(report(problems))
+            names = certificates_file.plain(wanted["names"])
+            now = datetime.datetime.now(datetime.UTC)
             keystore, made = certificates.renew(
-                self._read(path),
-                wanted["cluster"],
-                plain(wanted["names"]),
-                datetime.datetime.now(datetime.UTC),
-                wanted["days"],
-                wanted["renew_days"],
+                present or {}, cluster.name, names, now, wanted["days"], wanted["renew_days"]
             )
-            return keystore
+            return keystore, bool(made) or whose != cluster.seen_from(path)
 
-        keystore = renewed()
-        if made and not self._task.check_mode:
+        keystore, changed = renewed()
+        if changed and not self._task.check_mode:
             with vault_file.locked(path):
                 # Another run may have been quicker.
-                keystore = renewed()
-                vault_file.write(self._loader, path, keystore, _HEADER)
+                keystore, changed = renewed()
+                if changed:
+                    certificates_file.write(self._loader, path, keystore, cluster.seen_from(path))
         result["made"] = made
-        result["changed"] = bool(made)
+        result["changed"] = changed
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
         result["certificates"] = {"ca": keystore["ca"]["certificate"], "hosts": keystore["hosts"], "web": web}
         if wanted["ca_file"] and not self._task.check_mode:
             self._publish(Path(wanted["ca_file"]).expanduser(), keystore["ca"]["certificate"])
         return result
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        content = vault_file.read(self._loader, path) or {}
-        if not isinstance(content, dict) or content.keys() - {"ca", "hosts"}:
-            raise AnsibleActionFail(
-                f"{path} is not a file of certificates; move it away or set airflow_certificates_file"
-            )
-        return dict(plain(content))
 
     @staticmethod
     def _web(certificate_file: str, key_file: str) -> dict[str, str]:
@@ -91,7 +83,7 @@ class ActionModule(ActionBase):
         right = (
             path.exists()
             and path.read_text(encoding="utf-8") == certificate
-            and stat.S_IMODE(path.stat().st_mode) == _PUBLIC
+            and stat.S_IMODE(path.stat().st_mode) == vault_file.PUBLIC
         )
         if not right:
-            _files.write_text(str(path.resolve()), certificate, -1, -1, _PUBLIC)
+            vault_file.write_public(path, certificate)

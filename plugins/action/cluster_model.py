@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,52 +13,73 @@ from urllib.parse import urlsplit
 
 import yaml
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
-from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_model import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS, GENERATED
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import variables as variables_controller
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    cluster_files,
+    migration,
+    secrets_file,
+    vault_file,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import variables as controller_variables
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     airflow_options as airflow_options_validation,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    connection,
     controller,
     effects,
     inventory,
     packages,
     timing,
     types,
+    vars_files,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import (
+    Problem,
+    RefusalError,
+    on_hosts,
+    report,
+)
 
 display = Display()
 
 _ROOT = Path(__file__).parents[2]
-# Of the roles with entry points that take settings or arguments.
-_SPECS = [_ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "metastore")]
 _LOCKS = _ROOT / "roles" / "airflow" / "files" / "locks"
 _RUNTIME = _ROOT / "meta" / "runtime.yml"
+_FILES = ("airflow_secrets_file", "airflow_certificates_file", "airflow_ca_file")
+# What only tasks on the controller read.
+_ON_CONTROLLER = (
+    "ca_file",
+    "certificate_days",
+    "certificate_renew_days",
+    "certificates_file",
+    "secrets_file",
+    "web_certificate_file",
+    "web_key_file",
+)
 
 
 @dataclass
 class _Given:
-    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the
-    others."""
+    """What the user says, host by host: the values that can be used, and everything that is wrong with the others."""
 
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[tuple[str, Problem]] = field(default_factory=list)
@@ -105,81 +127,170 @@ class ActionModule(ActionBase):
 
     @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the model as ``cluster``. Raises AnsibleActionFail with every problem found."""
+        """Return the model as ``cluster``, or fail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        arguments(self, DOCUMENTATION)
+        self._writes = arguments(self, DOCUMENTATION)["writes"] and not self._task.check_mode
+        try:
+            result.update(self._model(task_vars or {}), changed=False)
+        except RefusalError as refusal:
+            # Once, and readable with every callback. A result would be shown as the failure of a host.
+            display.display(report(refusal.problems), color=C.COLOR_ERROR, stderr=True)
+            count = len(set(refusal.problems))
+            result.update(
+                failed=True, msg=f"The inventory, not this host: {count} problem{'s' if count > 1 else ''}, see above."
+            )
+        return result
+
+    def _model(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The result of the task. Raises RefusalError with every problem found."""
         self._fail_with(
             controller.check_ansible(
                 ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]
             )
         )
-        specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _SPECS]
-        options = specs[0]["argument_specs"]["cluster"]["options"]
-        names = self._cluster_hosts(variables)
-        given = self._read(names, variables["hostvars"], {**options, **types.arguments(specs)})
-        values = self._cluster_values(given, variables, options)
-        settings = Settings.from_variables(values)
-        own = {name: {**values, **given.values[name]} for name in names}
-        hosts = [self._host(name, own[name], variables) for name in names]
-        releases = {
-            name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"]) for name in names
-        }
+        known = controller_variables.Variables(self, variables)
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-        warning, clusters = controller.check_inventories(sources, settings.secrets_file)
-        problems = [
+        path = self._path(known, "airflow_secrets_file")
+        warning, clusters = controller.check_inventories(sources, str(path or ""))
+        # What follows would only be about the cluster that the two make together.
+        self._fail_with(self._check_one_cluster(known, clusters))
+        roots = self._vars_roots(sources)
+        old, stored = [], secrets_file.Content()
+        if path:
+            self._fail_with(controller.check_variables_directory("airflow_secrets_file", path))
+            old = cluster_files.old_files(
+                self._loader, self._inventory_directories(known, variables), path, self._text, self._writes
+            )
+            stored = cluster_files.read_secrets(self._loader, path)
+        given = self._read(known, controller_variables.settings_and_arguments(), stored)
+        values = self._cluster_values(given, known, controller_variables.settings())
+        settings = Settings.from_variables(values)
+        own = {name: {**values, **given.values[name]} for name in known.hosts}
+        connections = {
+            name: connection.read(known.raw(name), functools.partial(known.value, name)) for name in known.hosts
+        }
+        hosts = [self._host(name, own[name], connections[name], variables["groups"]) for name in known.hosts]
+        releases = {
+            name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"])
+            for name in known.hosts
+        }
+        identity = Identity(
+            name=settings.cluster_name,
+            hosts={host.name: host.address for host in hosts},
+            inventories=tuple(
+                sorted({str(file) for host in known.hosts if (file := known.raw(host).get("inventory_file"))})
+            ),
+        )
+        groups = {"all", *(group for group, members in variables["groups"].items() if set(members) & set(known.hosts))}
+        broken = [(name, problem) for name, found in connections.items() for problem in found.problems]
+        found = [
             *self._check_variables(given, settings),
+            *on_hosts(broken, everybody=len(hosts)),
+            *vars_files.check_ignored(roots, groups, known.hosts, self._text),
             *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
-            *inventory.check_sources(clusters),
             # Where it is used, a task without output would fail.
             *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
             *inventory.check(hosts, settings),
-            *self._check_settings(given, settings, hosts),
+            *self._check_settings(given, values, settings, hosts),
             *self._check_releases(releases, settings, hosts),
             *effects.check_balancers(hosts, settings),
         ]
-        warnings = sorted({str(problem) for problem in problems if problem.code.is_warning})
-        for text in [*([warning] if warning else []), *warnings]:
+        warnings = [warning, vars_files.beside_playbooks(self._playbooks(), roots, self._text)]
+        warnings += sorted({str(problem) for problem in found if problem.code.is_warning})
+        for text in filter(None, warnings):
             # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {text}", color=C.COLOR_WARN, stderr=True)
-        self._fail_with([problem for problem in problems if not problem.code.is_warning])
-        result["cluster"] = cluster.build(hosts, settings).to_vars()
+        self._fail_with([problem for problem in found if not problem.code.is_warning])
+        model = cluster.build(hosts, settings)
+        first = next(iter(given.values.values()))
+        names = [name for name in GENERATED if first.get(f"airflow_{name}")]
+        problems = cluster_files.check(self._loader, settings, identity, names, moves=bool(old))
+        if settings.tls:
+            problems += cluster_files.check_certificates(self._loader, settings, identity, model.tls.names)
+        self._fail_with(problems)
+        if path and self._writes:
+            for each in old:
+                display.display("\n".join(migration.move(self._loader, each, path)))
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
-        result["summary"] = f"Cluster {settings.cluster_name} is valid: {count}, Airflow {settings.version}."
-        result["changed"] = False
-        return result
+        return {
+            "cluster": model.to_vars(),
+            "identity": identity.to_vars(),
+            "controller": {name: getattr(settings, name) for name in _ON_CONTROLLER},
+            "summary": f"Cluster {settings.cluster_name} is valid: {count}, Airflow {settings.version}.",
+        }
 
     @staticmethod
     def _fail_with(problems: list[Problem]) -> None:
         if problems:
-            raise AnsibleActionFail(report(problems))
+            raise RefusalError(problems)
+
+    def _text(self, path: Path) -> str:
+        """The text of a file of variables, decrypted; empty when it cannot be read."""
+        try:
+            return str(self._loader.get_text_file_contents(str(path)))
+        except (AnsibleError, OSError):
+            return ""
 
     @staticmethod
-    def _cluster_hosts(variables: dict[str, Any]) -> list[str]:
-        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit
-        too."""
-        members = [variables["groups"].get(f"airflow_{group}", []) for group in services.GROUPS]
-        return list(dict.fromkeys(host for group in members for host in group))
+    def _path(known: controller_variables.Variables, name: str) -> Path | None:
+        """The file that the variable ``name`` means; None without a host, and where its value cannot be used."""
+        try:
+            value = known.common(name)
+        except (AnsibleError, KeyError):
+            return None
+        return Path(value).expanduser() if isinstance(value, str) and value else None
 
-    def _read(self, names: list[str], hostvars: Any, options: dict[str, Any]) -> _Given:
-        """Our variables of every host in their types."""
+    @staticmethod
+    def _check_one_cluster(known: controller_variables.Variables, clusters: dict[str, str]) -> list[Problem]:
+        """Problems of a run that has the hosts of several clusters."""
+        directories: dict[str, str] = {}
+        names: dict[str, str] = {}
+        for host in known.hosts:
+            directories.setdefault(str(known.raw(host).get("inventory_dir")), host)
+            try:
+                names.setdefault(str(known.value(host, "airflow_cluster_name")), host)
+            except AnsibleError:
+                # A problem of the variable.
+                continue
+        places_are_set = all(name in known.raw(host) for name in _FILES for host in known.hosts)
+        return inventory.check_sources(clusters) or inventory.check_one_cluster(
+            names, {} if places_are_set else directories
+        )
+
+    @staticmethod
+    def _inventory_directories(known: controller_variables.Variables, variables: dict[str, Any]) -> set[str]:
+        """Directories of the hosts' inventories; earlier versions used that of the first host of all."""
+        first = [variables["hostvars"].raw_get(host) for host in variables["groups"].get("all", [])[:1]]
+        return {
+            str(directory) for raw in (*first, *map(known.raw, known.hosts)) if (directory := raw.get("inventory_dir"))
+        }
+
+    def _vars_roots(self, sources: list[str]) -> list[Path]:
+        """Directories whose ``group_vars`` and ``host_vars`` Ansible reads for the hosts of the cluster."""
+        found = [Path(source) for source in sources if Path(source).exists()]
+        return [*(path if path.is_dir() else path.parent for path in found), Path(self._loader.get_basedir())]
+
+    @staticmethod
+    def _playbooks() -> list[Path]:
+        """The playbooks of the command line that are files; those of a collection are named otherwise."""
+        return [path for name in context.CLIARGS.get("args") or () if (path := Path(name)).is_file()]
+
+    @staticmethod
+    def _read(known: controller_variables.Variables, options: dict[str, Any], stored: secrets_file.Content) -> _Given:
+        """Our variables of every host in their types; below them, the secrets that are ``stored``."""
         given = _Given()
-        for host in names:
-            own = hostvars.raw_get(host)
-            template = Templar(loader=self._loader, variables=own).template
-            present = types.user_variables(own)
+        kept = {f"{secrets_file.PREFIX}{name}": value for name, value in stored.values.items()}
+        for host in known.hosts:
+            present = known.names(host)
             given.problems += [(host, problem) for problem in types.check_unknown(present, options)]
-            raw = {}
+            raw: dict[str, Any] = dict(kept)
             for name in (name for name in present if name in options):
-                value, failures = variables_controller.read(name, own[name], template)
+                value, failures = known.leaves(host, name)
                 given.problems += [
                     (host, _failing(place, options[name], error, "template or vault")) for place, error in failures
                 ]
                 secret = bool(options[name].get("no_log"))
-                given.problems += [
-                    (host, _deleted(place))
-                    for place in variables_controller.comments(name, own[name], own, secret=secret)
-                ]
+                given.problems += [(host, _deleted(place)) for place in known.comments(host, name, secret=secret)]
                 if failures:
                     given.bad.add(name)
                 if value is not None or not failures:
@@ -190,7 +301,10 @@ class ActionModule(ActionBase):
             given.values[host] = good
         return given
 
-    def _cluster_values(self, given: _Given, variables: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    @staticmethod
+    def _cluster_values(
+        given: _Given, known: controller_variables.Variables, options: dict[str, Any]
+    ) -> dict[str, Any]:
         """Values for the cluster as a whole, and the defaults of what hosts may have for themselves.
 
         A variable that cannot be used has its default, so that the other checks can go on.
@@ -204,12 +318,12 @@ class ActionModule(ActionBase):
                 values[name] = first[name]
             elif name in given.bad:
                 values[name] = option.get("default", "")
-            elif name in variables:
+            elif "default" in option:
+                values[name] = option["default"]
                 try:
-                    values[name] = self._templar.template(variables[name])
-                except AnsibleError as error:
-                    values[name] = option.get("default", "")
                     # Without a host there is no inventory's directory, and that is another problem.
+                    values[name] = known.common(name) if known.hosts else values[name]
+                except AnsibleError as error:
                     given.problems += [(host, _failing(name, option, error, "default")) for host in given.values]
         return values
 
@@ -236,7 +350,9 @@ class ActionModule(ActionBase):
         return on_hosts(found, everybody=len(given.values)) + types.check_same(common)
 
     @staticmethod
-    def _check_settings(given: _Given, settings: Settings, hosts: list[hosts_model.Host]) -> list[Problem]:
+    def _check_settings(
+        given: _Given, values: dict[str, Any], settings: Settings, hosts: list[hosts_model.Host]
+    ) -> list[Problem]:
         """The cluster-wide variables with each other, with Airflow's options and with files on the controller."""
         version = settings.version
         drains = {host.name: host.drain_timeout_seconds for host in hosts if "worker" in host.groups}
@@ -244,7 +360,7 @@ class ActionModule(ActionBase):
         first = next(iter(given.values.values()), {})
         secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
         problems += secrets_validation.check_secrets(
-            secrets, {name: str(first.get(variable, "")) for name, variable in ACCOUNTS.items()}
+            secrets, {name: str(values[variable]) for name, variable in ACCOUNTS.items()}
         )
         if version in airflow_options.versions():
             problems += airflow_options_validation.check_config(
@@ -265,7 +381,7 @@ class ActionModule(ActionBase):
                     ]
                 found += [(host.name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
-        problems += controller.check_places(settings.dags_dir, settings.release_cache, settings.secrets_file)
+        problems += controller.check_places(settings.dags_dir, settings.release_cache)
         now = datetime.datetime.now(datetime.UTC)
         return problems + controller.check_web_certificate(
             settings.web_certificate_file, settings.web_key_file, now, ActionModule._url_host(hosts, settings)
@@ -307,22 +423,20 @@ class ActionModule(ActionBase):
             return ""
 
     @staticmethod
-    def _host(name: str, own: dict[str, Any], variables: dict[str, Any]) -> hosts_model.Host:
+    def _host(
+        name: str, own: dict[str, Any], reached: connection.Connection, groups: dict[str, list[str]]
+    ) -> hosts_model.Host:
         """A host with its ``own`` values, which are those of the cluster where it has none."""
-        connection = variables["hostvars"][name]
-        port = str(connection.get("ansible_port") or 22)
         return hosts_model.Host(
             name=name,
-            groups=frozenset(
-                group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])
-            ),
-            address=str(own.get("airflow_address", connection.get("ansible_host", name))),
+            groups=frozenset(group for group in services.GROUPS if name in groups.get(f"airflow_{group}", [])),
+            address=str(own.get("airflow_address", reached.address or name)),
             queues=hosts_model.queues_of(own["airflow_worker_queues"]),
             worker_concurrency=int(own["airflow_worker_concurrency"]),
             webserver_port=int(own["airflow_webserver_port"]),
             log_port=int(own["airflow_worker_log_port"]),
             drain_timeout_seconds=int(own["airflow_worker_drain_timeout_seconds"]),
-            ssh_port=int(port) if port.isdecimal() else 22,
+            ssh_port=reached.port,
             firewall_extra_rules=tuple(own["airflow_firewall_extra_rules"]),
             vip_interface=str(own["airflow_vip_interface"]),
             system_packages=tuple(own["airflow_system_packages"]),

@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_secrets import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED, GIVEN
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets, secrets_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import Variables
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 
 class ActionModule(ActionBase):
@@ -25,36 +32,37 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return all secrets by name. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        path = Path(arguments(self, DOCUMENTATION)["path"]).expanduser()
-        given = {
-            name: str(self._templar.template(variables[f"airflow_{name}"]))
-            for name in GENERATED
-            if variables.get(f"airflow_{name}")
-        }
-        rotation = variables.get("__airflow_rotation") or {}
-        new = secrets.missing(given)
-        if new:
-            # The variables may be older than the file: another run can have written it meanwhile, and nothing is made
-            # twice.
-            stored, rotation = self._write_missing(path, new)
-            given = {**stored, **given}
-            result["changed"] = any(stored[name] == value for name, value in new.items())
-        external = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in GIVEN}
-        result["secrets"] = {
-            **accounts.effective(given, rotation).to_vars(),
-            **{name: value for name, value in external.items() if value},
-        }
+        wanted = arguments(self, DOCUMENTATION)
+        path = Path(wanted["path"]).expanduser()
+        cluster = Identity.from_vars(wanted["identity"], "identity")
+        known = Variables(self, task_vars or {})
+        given = {name: str(value) for name, value in self._named(known, GENERATED)}
+        content, result["changed"] = self._completed(path, given, cluster)
+        if result["changed"] and not self._task.check_mode:
+            with vault_file.locked(path):
+                # Another run can have written it meanwhile, and nothing is made twice.
+                content, changed = self._completed(path, given, cluster)
+                if changed:
+                    secrets_file.write(self._loader, path, content)
+        external = {name: str(value) for name, value in content.values.items() if name in GIVEN}
+        external |= {name: str(value) for name, value in self._named(known, GIVEN)}
+        values = {**{name: value for name, value in content.values.items() if name in GENERATED}, **given}
+        result["secrets"] = {**accounts.effective(values, content.rotation).to_vars(), **external}
         return result
 
-    def _write_missing(self, path: Path, new: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-        """Add ``new`` to the file, except what it already holds, and return all that it holds afterwards."""
-        if self._task.check_mode:
-            stored, rotation = secrets_file.read(self._loader, path)
-            return {**new, **stored}, rotation
-        with vault_file.locked(path):
-            stored, rotation = secrets_file.read(self._loader, path)
-            merged = {**new, **stored}
-            if merged != stored:
-                secrets_file.write(self._loader, path, merged, rotation)
-        return merged, rotation
+    @staticmethod
+    def _named(known: Variables, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+        """Those of the secrets ``names`` that variables of the cluster's hosts give, with their values."""
+        for name, value in known.given(f"{secrets_file.PREFIX}{name}" for name in names):
+            yield name.removeprefix(secrets_file.PREFIX), value
+
+    def _completed(self, path: Path, given: dict[str, str], cluster: Identity) -> tuple[secrets_file.Content, bool]:
+        """What the file is to hold, with new values for secrets that it and ``given`` lack; whether it holds less."""
+        present = secrets_file.read(self._loader, path)
+        # The validation found the same, unless another run has written the file since.
+        if problems := identity.check("airflow_secrets_file", path, secrets_file.CLUSTER, present.cluster, cluster):
+            raise AnsibleActionFail(report(problems))
+        values = {**secrets.missing({**present.values, **given}), **present.values}
+        # A file is not made for its cluster's name alone.
+        content = replace(present, values=values, cluster=cluster.seen_from(path) if values else None)
+        return content, content != present

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import Variables
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker, problem
@@ -36,7 +38,8 @@ class ActionModule(ActionBase):
         wanted = arguments(self, DOCUMENTATION)
         path, step, names = Path(wanted["path"]).expanduser(), wanted["step"], wanted["names"]
         with vault_file.locked(path):
-            stored, rotation = secrets_file.read(self._loader, path)
+            content = secrets_file.read(self._loader, path)
+            stored, rotation = content.values, content.rotation
             if step in ("check", "begin"):
                 self._check(names, stored, task_vars or {})
             if step == "begin":
@@ -47,10 +50,15 @@ class ActionModule(ActionBase):
                 values, state = stored, rotation
             result["changed"] = (values, state) != (stored, rotation)
             if result["changed"] and not self._task.check_mode:
-                secrets_file.write(self._loader, path, values, state)
+                secrets_file.write(self._loader, path, replace(content, values=values, rotation=state))
         result["rotating"] = rotation_controller.rotating(stored, rotation, names)
         if step != "check":
-            before, after = (accounts.effective(*each).to_vars() for each in ((stored, rotation), (values, state)))
+            generated = [
+                {name: value for name, value in each.items() if name in GENERATED} for each in (stored, values)
+            ]
+            before, after = (
+                accounts.effective(*each).to_vars() for each in zip(generated, (rotation, state), strict=True)
+            )
             # What the inventory sets itself stays as it is.
             changed = {name: value for name, value in after.items() if value != before.get(name)}
             result["secrets"] = {**wanted["secrets"], **changed}
@@ -59,13 +67,12 @@ class ActionModule(ActionBase):
     def _check(self, names: list[str], stored: dict[str, str], variables: dict[str, Any]) -> None:
         """Raise AnsibleActionFail with everything that speaks against the rotation."""
         cluster = variables["airflow_cluster"]
-        problems = rotation_validation.check(
-            names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["external_secrets"]
-        )
+        known = Variables(self, variables)
+        given = {
+            name.removeprefix(secrets_file.PREFIX): str(value)
+            for name, value in known.given(f"{secrets_file.PREFIX}{name}" for name in GENERATED)
+        }
+        limit = str(variables.get("ansible_limit", ""))
+        problems = rotation_validation.check(names, stored, given, limit, cluster["external_secrets"])
         if problems := [*problems, *broker.check_rotation(names, ClusterBroker.from_vars(cluster["broker"]))]:
             raise AnsibleActionFail(problem.report(problems))
-
-    def _given(self, variables: dict[str, Any]) -> dict[str, str]:
-        """The secrets that this run has as variables: from the file, as it was at the start, or from elsewhere."""
-        names = [name for name in GENERATED if variables.get(f"airflow_{name}")]
-        return {name: str(self._templar.template(variables[f"airflow_{name}"])) for name in names}

@@ -25,9 +25,10 @@ options:
   ca_file:
     description: File on the controller that gets the certificate of the CA, for browsers and API clients.
     type: path
-  cluster:
-    description: Name of the cluster, in the CA's name.
-    type: str
+  identity:
+    description: Which cluster it is, as M(flightdeck.airflow.cluster_model) returns it. A file of another cluster is
+      refused.
+    type: dict
     required: true
   names:
     description: For each host that needs a certificate the names and addresses that it proves.
@@ -55,8 +56,8 @@ options:
 EXAMPLES = r"""
 - name: Create certificates that are missing or end soon
   flightdeck.airflow.cluster_certificates:
-    path: "{{ inventory_dir }}/.airflow_certificates.yml"
-    cluster: prod
+    path: "{{ model.controller.certificates_file }}"
+    identity: "{{ model.identity }}"
     names:
       lb1: [lb1, 192.0.2.10]
     days: 365

@@ -11,10 +11,17 @@ version_added: 0.1.0
 description:
   - Runs on the controller only. Reads the inventory groups and every variable that begins with C(airflow_), reports all
     problems at once, and returns the model, from which all roles of this collection read.
-  - Uses neither facts nor secrets of any host, so it works under C(--limit) and before the first connection.
+  - Reads the variables of the cluster's own hosts, those of the play and the secrets file, whichever host the task runs
+    on.
+  - Uses no facts, so it works under C(--limit) and before the first connection.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
-options: {}
+options:
+  writes:
+    description: Whether to move a secrets file from C(group_vars/all), where earlier versions put it. Never in check
+      mode.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -27,5 +34,18 @@ RETURN = r"""
 cluster:
   description: The model, which becomes the variable C(airflow_cluster). It holds no secret.
   type: dict
+  returned: success
+identity:
+  description: What the cluster is known by, for M(flightdeck.airflow.cluster_secrets) and
+    M(flightdeck.airflow.cluster_certificates).
+  type: dict
+  returned: success
+controller:
+  description: Settings that only tasks on the controller read, such as the paths of files there.
+  type: dict
+  returned: success
+summary:
+  description: One line that says what is valid.
+  type: str
   returned: success
 """

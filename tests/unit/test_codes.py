@@ -18,17 +18,21 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _metasto
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import migration, secrets_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     broker,
     controller,
+    identity,
     inventory,
     modes,
     preflight,
     rotation,
     secrets,
     types,
+    vars_files,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
 from cryptography.fernet import Fernet
@@ -115,6 +119,21 @@ def defect(_folder):
     return [str(caught.value)]
 
 
+PROD = Identity(name="prod", hosts={"db1": "192.0.2.31"})
+
+
+def hidden_variables(folder):
+    (folder / "group_vars/all").mkdir(parents=True)
+    (folder / "group_vars/all.yml").write_text("airflow_tls: false\n")
+    return vars_files.check_ignored([folder], ["all"], [], Path.read_text)
+
+
+def variables_beside_a_playbook(folder):
+    (folder / "group_vars").mkdir()
+    (folder / "group_vars/all.yml").write_text("airflow_tls: false\n")
+    return [vars_files.beside_playbooks([folder / "site.yml"], [folder / "inventory"], Path.read_text)]
+
+
 def warnings(model, **changes):
     return preflight.check({name: looked(model, name, **changes) for name in model.nodes}, model, OWN)[1]
 
@@ -155,6 +174,17 @@ TRIGGERS = {
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
         Code.FD199: defect,
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
+        Code.FD190: lambda folder: identity.check(
+            "airflow_secrets_file", folder / "x", "key", PROD, replace(PROD, name="staging")
+        ),
+        Code.FD191: lambda folder: migration.check(
+            [migration.Old(folder, secrets_file.Content({"fernet_key": "a"}))],
+            secrets_file.Content({"fernet_key": "b"}),
+            folder / "x",
+        ),
+        Code.FD192: hidden_variables,
+        Code.FD193: variables_beside_a_playbook,
+        Code.FD194: lambda _: controller.check_file("airflow_secrets_file", Path("/dev/null/x"), due=True),
     },
     Stage.ROTATION: {
         Code.FD160: lambda _: rotate(["fernet"]),

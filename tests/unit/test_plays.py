@@ -76,14 +76,22 @@ def plays():
                 yield path, play
 
 
+def files_of_tasks():
+    """The content of every playbook and of every file of tasks, with its path; not the variables of plays."""
+    paths = [
+        *ROOT.glob("roles/*/tasks/*.yml"),
+        *(path for path in ROOT.glob("playbooks/**/*.yml") if path.parent.name != "vars"),
+    ]
+    return [(path, yaml.safe_load(path.read_text()) or []) for path in paths]
+
+
 def entry_points(role):
     return set(yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"])
 
 
 def test_every_entry_point_that_is_used_is_in_the_spec_of_its_role():
     used = set()
-    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
-        content = yaml.safe_load(path.read_text()) or []
+    for _path, content in files_of_tasks():
         for task in nested(task for part in content for task in (part.get("tasks", ()) if "hosts" in part else [part])):
             for said in (task[action] for action, kind in ACTIONS.items() if kind == "role" and action in task):
                 name = said.get("tasks_from", "main")
@@ -165,8 +173,8 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
     """``environment`` of a task is part of the command that Ansible gives to a shell on the host: every account
     there can read it."""
     found = []
-    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
-        for task in nested(yaml.safe_load(path.read_text())):
+    for path, content in files_of_tasks():
+        for task in nested(content):
             if "block" not in task and re.search(
                 r"__airflow_build_environment|airflow_package_(\w*url|proxy)", str(task)
             ):
@@ -194,6 +202,16 @@ def test_every_playbook_checks_its_tags_first():
         while "ansible.builtin.import_playbook" in (first := yaml.safe_load(path.read_text())[0]):
             path = path.parent / first["ansible.builtin.import_playbook"]
         assert "assert_tags.yml" in first["tasks"][0]["ansible.builtin.import_tasks"], path
+
+
+def test_every_play_says_its_strategy():
+    """With another one from the user's ansible.cfg, run_once, throttle and any_errors_fatal would do nothing."""
+    found = {
+        f"{path.name}: {play['name']}"
+        for path, play in plays()
+        if not play.get("strategy", "").startswith("ansible.builtin.")
+    }
+    assert found == set()
 
 
 def test_private_names_stay_where_they_are_made():
@@ -270,7 +288,7 @@ def test_the_groups_of_the_model_are_the_hosts_of_the_cluster_in_its_order(inven
 ACCESS = """
 UI        https://192.0.2.10:8443
 login     admin
-password  airflow_admin_password, in {0}/group_vars/all/airflow_secrets.yml or where your inventory sets it
+password  airflow_admin_password, in {0}/.airflow_secrets.yml or where your inventory sets it
 CA        {0}/.airflow_ca.crt, for browsers to import
 """
 
@@ -279,7 +297,7 @@ def test_a_deployment_ends_with_how_to_reach_the_cluster(inventory):
     phases = ["playbooks/phases/model.yml", "playbooks/phases/print_access.yml"]
     done = run(inventory, phases)
     assert ACCESS.format(inventory) in done.stdout
-    password = yaml.safe_load((inventory / "group_vars/all/airflow_secrets.yml").read_text())["airflow_admin_password"]
+    password = yaml.safe_load((inventory / ".airflow_secrets.yml").read_text())["airflow_admin_password"]
     assert password not in done.stdout + done.stderr
 
 

@@ -155,14 +155,14 @@ def test_secrets_are_for_the_user_and_the_certificate_is_for_all(tmp_path):
     model(inventory)
     made = {path: mode for path, mode in modes(inventory).items() if path not in before}
     assert {path: mode for path, mode in made.items() if "airflow_" in path or "certificates" in path} == {
-        "group_vars/all/airflow_secrets.yml": 0o600,
+        ".airflow_secrets.yml": 0o600,
         ".airflow_ca.crt": 0o644,
         "keys/of/the/cluster/certificates.yml": 0o600,
     }
     assert {
         path: mode for path, mode in made.items() if path.endswith((".gitignore", "keys", "of", "the", "cluster"))
     } == {
-        "group_vars/all/.gitignore": 0o644,
+        ".gitignore": 0o644,
         "keys": 0o755,
         "keys/of": 0o755,
         "keys/of/the": 0o755,

@@ -160,7 +160,7 @@ def killed(secrets, *more):
 
 
 def test_what_a_rotation_would_do_can_be_seen_before():
-    path = Path(inventory(), "group_vars/all/airflow_secrets.yml")
+    path = Path(inventory(), ".airflow_secrets.yml")
     before = path.read_text()
     rotate([*WHILE_TASKS_RUN, "jwt_secret"], "--check", "--diff")
     assert path.read_text() == before
@@ -307,13 +307,13 @@ def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
 
 
 def test_tasks_that_take_too_long_keep_their_tokens():
-    before = Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text()
+    before = Path(inventory(), ".airflow_secrets.yml").read_text()
     with Load(now(), seconds=120) as load:
         load.stopped.set()
     wait_until("the tasks run", lambda: load.states() == {"success", "running"}, 60)
     with pytest.raises(RuntimeError, match=r"FD163 after 10 s there were still running tasks"):
         rotate(["jwt_secret"], "-e", '{"airflow_worker_drain_timeout_seconds": 10}')
-    assert Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text() == before
+    assert Path(inventory(), ".airflow_secrets.yml").read_text() == before
     assert set(load.tasks()) == {"success after 1"}
 
 
@@ -341,7 +341,7 @@ def test_the_owner_of_the_tables_cleans_them(host_named):
 
 
 def test_what_cannot_be_rotated_is_refused_before_anything_changes():
-    before = Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text()
+    before = Path(inventory(), ".airflow_secrets.yml").read_text()
     with pytest.raises(RuntimeError, match=r"FD160 airflow_rotate: found 'fernet'"):
         rotate(["fernet"])
     with pytest.raises(RuntimeError, match=r"FD161 airflow_admin_password"):
@@ -354,4 +354,4 @@ def test_what_cannot_be_rotated_is_refused_before_anything_changes():
         )
     with pytest.raises(RuntimeError, match=r"FD162 --limit"):
         ansible(PLAYBOOK, *names(["fernet_key"]), "--limit", "master1", program="ansible-playbook")
-    assert Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text() == before
+    assert Path(inventory(), ".airflow_secrets.yml").read_text() == before

@@ -72,7 +72,7 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
 
 
 def make_ca(cluster: str, now: datetime.datetime) -> Pair:
-    """A certificate authority for one cluster, which may sign host certificates only."""
+    """A CA for one cluster, which may sign host certificates only."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _builder(f"Flightdeck cluster {cluster}", None, key, now, CA_DAYS)
@@ -144,6 +144,18 @@ def reason_to_renew(
         return "the host's names or addresses changed"
     left = (certificate.not_valid_after_utc - now).days
     return f"it ends in {left} days" if left < renew_days else None
+
+
+def is_due(
+    keystore: Keystore | None, wanted: Mapping[str, Iterable[str]], now: datetime.datetime, renew_days: int
+) -> bool:
+    """Whether ``renew`` with the same arguments would make or drop a certificate."""
+    if not keystore or keystore["hosts"].keys() != wanted.keys():
+        return True
+    return any(
+        reason_to_renew(keystore["hosts"][host], keystore["ca"], names, now, renew_days)
+        for host, names in wanted.items()
+    )
 
 
 def _plain(name: str) -> str:

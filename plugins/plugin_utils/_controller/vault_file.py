@@ -16,6 +16,9 @@ from ansible import constants as C
 from ansible.parsing.vault import VaultLib, match_encrypt_secret
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 
+# For all to read and the user alone to write.
+PUBLIC = 0o644
+
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
@@ -55,7 +58,15 @@ def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
+        # What follows may remove the only other copy.
+        stream.flush()
+        os.fsync(stream.fileno())
     os.replace(temporary, path)
+
+
+def write_public(path: Path, text: str, mode: int = PUBLIC) -> None:
+    """Write ``text``, which is no secret, whole and with ``mode``, whatever the umask is."""
+    _files.write_text(str(path.resolve()), text, -1, -1, mode)
 
 
 def identities(loader: Any) -> list[str]:
@@ -95,5 +106,5 @@ def _ignore(path: Path) -> None:
     ignored = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
     if path.name not in ignored.splitlines():
         gap = "" if not ignored or ignored.endswith("\n") else "\n"
-        mode = stat.S_IMODE(ignore.stat().st_mode) if ignore.exists() else 0o644
-        _files.write_text(str(ignore.resolve()), f"{ignored}{gap}{path.name}\n", -1, -1, mode)
+        mode = stat.S_IMODE(ignore.stat().st_mode) if ignore.exists() else PUBLIC
+        write_public(ignore, f"{ignored}{gap}{path.name}\n", mode)

@@ -21,9 +21,13 @@ class Settings(Plain):
 
     admin_user: str
     allow_downgrade: bool
+    ca_file: str
     broker: Literal["rabbitmq", "redis", "sqs"]
     broker_ca: str
     broker_url: str = field(repr=False)
+    certificate_days: int
+    certificate_renew_days: int
+    certificates_file: str
     cluster_name: str
     config: Mapping[str, object] = field(repr=False)
     config_extra_sections: tuple[str, ...]

@@ -152,7 +152,12 @@ class Code(StrEnum):
         "correct the path or the file",
         Stage.INVENTORY,
     )
-    FD128 = auto(), "one run reads the inventories of two clusters", "one run each", Stage.INVENTORY
+    FD128 = (
+        auto(),
+        "one run reads the inventories of two clusters, or the hosts of one are in several directories",
+        "one run each; see the message",
+        Stage.INVENTORY,
+    )
     FD129 = auto(), "two settings contradict each other", "the message shows both", Stage.INVENTORY
     FD130 = auto(), "`airflow_config` is not `{section: {option: value}}`", "correct the form", Stage.INVENTORY
     FD131 = (
@@ -427,6 +432,36 @@ class Code(StrEnum):
         "a group of `airflow_extra_groups` does not exist on a host with workers",
         "create it, or name the package that does in `airflow_system_packages`",
         Stage.RUN,
+    )
+    FD190 = (
+        auto(),
+        "the secrets file or the certificates belong to another cluster",
+        "a directory of its own for each cluster and its inventory; see the message",
+        Stage.INVENTORY,
+    )
+    FD191 = (
+        auto(),
+        "a secrets file in `group_vars/all`, where earlier versions wrote it, contradicts the present one",
+        "remove the wrong one",
+        Stage.INVENTORY,
+    )
+    FD192 = (
+        auto(),
+        "Ansible ignores a file of variables, because a directory or file of the same name exists",
+        "the message says where to move it",
+        Stage.INVENTORY,
+    )
+    FD193 = (
+        auto(),
+        "a warning: variables beside your own playbook, which the plays of the collection do not read",
+        "move them to the inventory's `group_vars`",
+        Stage.INVENTORY,
+    )
+    FD194 = (
+        auto(),
+        "a file that the collection writes on the controller cannot be written, or is among Ansible's variables",
+        "permissions, or another path; see the message",
+        Stage.INVENTORY,
     )
     FD199 = (
         auto(),

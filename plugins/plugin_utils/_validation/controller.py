@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, OPTIONAL
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -21,6 +23,8 @@ COLLECTIONS = {"community.postgresql": ">=3.5.0,<5.0.0"}
 _SUFFIXES = ("", ".yml", ".yaml", ".json", ".ini", ".cfg")
 # Larger files are data, not variables.
 _LARGEST = 1024 * 1024
+# A section of an INI inventory that has a line.
+_INI_GROUP = re.compile(r"^\[(airflow_\w+)(?::children)?\][ \t]*\n(?=\s*[^\s\[])", re.MULTILINE)
 _CLUSTER_NAME = re.compile(r"^\s*[\"']?airflow_cluster_name[\"']?\s*[:=]\s*[\"']?([A-Za-z0-9_.-]+)", re.MULTILINE)
 
 
@@ -155,8 +159,8 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
     ]
 
 
-def check_places(dags_dir: str, release_cache: str, secrets_file: str) -> list[Problem]:
-    """Problems of the directories and the file that the controller needs, for what exists there already."""
+def check_places(dags_dir: str, release_cache: str) -> list[Problem]:
+    """Problems of the directories that the controller needs, for what exists there already."""
     problems = []
     if dags_dir and not Path(dags_dir).expanduser().is_dir():
         problems.append(
@@ -168,20 +172,63 @@ def check_places(dags_dir: str, release_cache: str, secrets_file: str) -> list[P
                 "Make it, or correct the path.",
             )
         )
-    cache, secrets = (Path(path).expanduser() for path in (release_cache, secrets_file))
+    cache = Path(release_cache).expanduser()
     if release_cache and cache.exists() and not cache.is_dir():
         problems.append(
             Problem(
                 Code.FD127, "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."
             )
         )
-    if secrets_file and secrets.is_dir():
-        problems.append(
-            Problem(
-                Code.FD127, "airflow_secrets_file", "a directory", "a file on the controller", "Add a file name to it."
-            )
-        )
     return problems
+
+
+def check_variables_directory(variable: str, path: Path) -> list[Problem]:
+    """A problem when ``path``, the value of ``variable``, is in a directory that Ansible reads variables from.
+
+    It would read the file, and the directory would hide a file of the same name, such as ``group_vars/all.yml``.
+    """
+    if not {"group_vars", "host_vars"} & set(path.parent.parts[-3:]):
+        return []
+    remedy = f"Move the file, for example beside the inventory as .{path.name.lstrip('.')}, and correct {variable}."
+    return [Problem(Code.FD194, variable, str(path), "a file outside of group_vars and host_vars", remedy)]
+
+
+def check_file(variable: str, path: Path, due: bool) -> list[Problem]:
+    """Problems of ``path``, the value of ``variable``, a file that the collection writes. ``due`` says whether this run
+    has to."""
+    if path.is_dir():
+        return [Problem(Code.FD127, variable, "a directory", "a file on the controller", "Add a file name to it.")]
+    if not due or not (why := unwritable(path)):
+        return []
+    return [
+        Problem(
+            Code.FD194,
+            variable,
+            why,
+            f"a place where {path} can be written",
+            f"Give that user the right, or set {variable}.",
+        )
+    ]
+
+
+def unwritable(path: Path) -> str:
+    """Why ``path`` cannot be written, in words; empty when it can, as far as can be known without doing it. Changes
+    nothing."""
+    try:
+        folder = path.parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            return f"{folder}, which is no directory"
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return f"the directory {folder}, which the user who runs Ansible cannot write"
+        # The file itself is replaced, which asks its directory only.
+        ignore = path.parent / ".gitignore"
+        if ignore.exists() and not os.access(ignore, os.R_OK | os.W_OK):
+            return f"{ignore}, which the user who runs Ansible cannot write"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return ""
 
 
 def _files(source: str) -> Iterator[Path]:
@@ -210,7 +257,7 @@ def _read(path: Path) -> str:
 
 
 def check_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
-    """The warning about secrets in clear, if any, and the cluster of each inventory that says which one it is.
+    """The warning about secrets in clear, if any, and the clusters of the inventories, by source or file.
 
     ``sources`` are the inventories of a run.
     ``secrets_file`` is the managed one, which may be in clear: it has mode 0600 and is ignored by version control.
@@ -221,15 +268,53 @@ def check_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | 
     for source in sources:
         if not os.path.exists(source):
             continue
+        name = ""
+        complete = []
         for path in _files(source):
-            if path.name == own.name:
-                # Whose name is not set, but has secrets: a cluster of its own.
-                clusters.setdefault(source, f"the one of {source}")
             if secrets_file and path.resolve() == own.resolve():
                 continue
             text = _read(path)
-            if name := _CLUSTER_NAME.search(text):
-                clusters[source] = name[1]
-            if found := plain_secrets(text):
-                plain[os.path.relpath(path)] = found
+            if found := _CLUSTER_NAME.search(text):
+                name = found[1]
+            if _has_whole_cluster(text):
+                complete.append(str(path))
+            if secrets := plain_secrets(text):
+                plain[os.path.relpath(path)] = secrets
+        root = Path(source) if os.path.isdir(source) else Path(source).parent
+        if name:
+            clusters[source] = name
+        elif complete:
+            # A cluster whose name is not set.
+            clusters |= {path: f"the one of {path}" for path in complete}
+        elif secrets_file and (root / own.name).exists():
+            clusters[source] = f"the one of {source}"
     return plain_warning(plain), clusters
+
+
+class _AnyTag(yaml.SafeLoader):
+    """Reads the structure of an inventory, whatever tags its values have."""
+
+
+_AnyTag.add_multi_constructor("", lambda _loader, _suffix, _node: None)
+
+
+def _has_whole_cluster(text: str) -> bool:
+    """Whether ``text``, a static inventory in YAML or INI, puts hosts into every group that Airflow itself needs."""
+    names = [f"airflow_{component}" for component in COMPONENTS if component not in OPTIONAL]
+    if not all(name in text for name in names):
+        return False
+    try:
+        document = _AnyTag(text).get_single_data()
+    except yaml.YAMLError:
+        document = None
+    found = set(_groups_of(document)) if isinstance(document, dict) else set(re.findall(_INI_GROUP, text))
+    return found.issuperset(names)
+
+
+def _groups_of(groups: object) -> Iterator[str]:
+    """Names of the groups with hosts in the ``groups`` of a YAML inventory, at any depth."""
+    for name, group in groups.items() if isinstance(groups, dict) else ():
+        if isinstance(group, dict):
+            if group.get("hosts") or group.get("children"):
+                yield str(name)
+            yield from _groups_of(group.get("children"))

@@ -23,18 +23,16 @@ def check(
     ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible
     reaches over SSH on a port that the inventory names.
     """
-    problems = []
-    for name, address in addresses.items():
-        if not is_address(address):
-            problems.append(
-                Problem(
-                    Code.FD150,
-                    f"airflow_address of host {name}",
-                    repr(address),
-                    "an IP address, because the firewall admits addresses",
-                    "Set airflow_address, or airflow_firewall: false.",
-                )
-            )
+    # Names differ from host to host, and the mistake is the same.
+    unknown = Problem(
+        Code.FD150,
+        "airflow_address",
+        "a name",
+        "an IP address, because the firewall admits addresses",
+        "Set airflow_address, or airflow_firewall: false.",
+    )
+    named = [(name, unknown) for name, address in addresses.items() if not is_address(address)]
+    problems = on_hosts(named, everybody=len(addresses))
     sources = {
         "airflow_firewall_ssh_sources": settings.firewall_ssh_sources,
         "airflow_firewall_user_sources": settings.firewall_user_sources,

@@ -87,7 +87,7 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
     ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts.
     """
     problems = []
-    for name, address in hosts.items():
+    for name in hosts:
         if not (_NAME.fullmatch(name) or is_address(name)):
             problems.append(
                 Problem(
@@ -98,7 +98,10 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
                     "Rename it; ansible_host says where it is.",
                 )
             )
-        problems += _check_address(name, address, alone=len(hosts) == 1)
+    faults = [
+        (name, problem) for name, address in hosts.items() for problem in _check_address(address, alone=len(hosts) == 1)
+    ]
+    problems += on_hosts(faults, everybody=len(hosts))
     for name in brokers:
         if "_" in name or ":" in name:
             problems.append(
@@ -134,8 +137,8 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
     return problems
 
 
-def _check_address(name: str, address: str, alone: bool) -> list[Problem]:
-    where = f"airflow_address of host {name}"
+def _check_address(address: str, alone: bool) -> list[Problem]:
+    where = "airflow_address"
     if not is_host(address):
         expected = "an IP address or a host name, without port and scheme"
         return [Problem(Code.FD118, where, repr(address), expected, "Set airflow_address, or correct ansible_host.")]
@@ -199,6 +202,34 @@ def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
             "Run the playbook once for each: in one run their hosts would become one cluster.",
         )
     ]
+
+
+def check_one_cluster(names: Mapping[str, str], directories: Mapping[str, str]) -> list[Problem]:
+    """A problem when the hosts are those of several clusters, or when the place of their files is not clear.
+
+    Arguments:
+        names: a host of each ``airflow_cluster_name`` that hosts have.
+        directories: a host of each inventory directory that hosts come from; empty when variables say where the files
+        of the cluster are.
+
+    """
+    where = "the hosts of this run"
+    if len(names) > 1:
+        shown = ", ".join(f"{name} of host {host}" for name, host in sorted(names.items()))
+        remedy = (
+            "Keep one inventory for each cluster and run the playbook once for each, or correct airflow_cluster_name."
+        )
+        return [Problem(Code.FD128, where, f"{len(names)} clusters ({shown})", "one", remedy)]
+    if len(directories) > 1:
+        shown = ", ".join(f"{directory} of host {host}" for directory, host in sorted(directories.items()))
+        remedy = (
+            "Run the playbook once for each cluster. When it is one cluster, set airflow_secrets_file, "
+            "airflow_certificates_file and airflow_ca_file: its files cannot be beside several inventories."
+        )
+        return [
+            Problem(Code.FD128, where, f"hosts from {len(directories)} inventory directories ({shown})", "one", remedy)
+        ]
+    return []
 
 
 # RabbitMQ keeps names that begin with amq. for itself.
@@ -275,10 +306,11 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
 
 def _check_queues(hosts: list[Host]) -> list[Problem]:
     workers = [host for host in hosts if "worker" in host.groups]
+    # A bad name that is in the list twice is one mistake.
     found = [
         (host.name, problem)
         for host in workers
-        for problem in _check_queue_names([queue.name for queue in host.queues])
+        for problem in dict.fromkeys(_check_queue_names([queue.name for queue in host.queues]))
     ]
     return on_hosts(found, everybody=len(workers))
 
@@ -306,11 +338,12 @@ def _check_default_queue(hosts: list[Host], settings: Settings) -> list[Problem]
     """What parses DAGs gives each task its queue; its environment may have another default than airflow_config."""
     if settings.version not in SUPPORTED_VERSIONS:
         return []
+    environments = [host.environment for host in hosts if host.groups & {"scheduler", "dag_processor"}]
     defaults = set()
-    for host in hosts:
-        if host.groups & {"scheduler", "dag_processor"}:
-            given = options.given_options(settings.config, host.environment, settings.version)
-            defaults.add(next((str(one.value) for one in given if one.name == "operators.default_queue"), "default"))
+    # Without such a host, which is another problem, the cluster's options count.
+    for environment in environments or [{}]:
+        given = options.given_options(settings.config, environment, settings.version)
+        defaults.add(next((str(one.value) for one in given if one.name == "operators.default_queue"), "default"))
     served = served_queues(hosts)
     return [problem for default in sorted(defaults) for problem in check_default_queue(served, default)]
 
@@ -321,16 +354,10 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
     for host in hosts:
         other = seen.setdefault(normal_address(host.address), host.name)
         if other != host.name:
-            problems.append(
-                Problem(
-                    Code.FD108,
-                    f"airflow_address of host {host.name}",
-                    f"{host.address}, which host {other} has too",
-                    "one address per host",
-                    "Set airflow_address, or remove the second name of the same machine.",
-                )
-            )
-    return problems
+            found = f"{host.address}, which host {other} has too"
+            remedy = "Set airflow_address, or remove the second name of the same machine."
+            problems.append((host.name, Problem(Code.FD108, "airflow_address", found, "one address per host", remedy)))
+    return on_hosts(problems)
 
 
 def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
@@ -358,6 +385,7 @@ _PUBLIC_PORTS = frozenset({"airflow_haproxy_https_port", "airflow_haproxy_web_po
 
 def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
     problems = []
+    shared = []
     holds = ports.conditions(hosts, settings)
     for host in hosts:
         found = [port for port in ports.open_ports(host, settings, holds) if port.numbers]
@@ -374,7 +402,7 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"
-                problems.append(
-                    Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two.")
+                shared.append(
+                    (host.name, Problem(Code.FD110, "ports", both, "different ports", "Change one of the two."))
                 )
-    return problems
+    return list(dict.fromkeys(problems)) + on_hosts(shared, everybody=len(hosts))

@@ -25,6 +25,15 @@ class Problem:
         return f"{self.code} {self.where}: found {self.found}; expected {self.expected}. {self.remedy}"
 
 
+class RefusalError(Exception):
+    """Ends the validation before its end: ``problems`` are all that can be known."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """A refusal because of ``problems``."""
+        super().__init__(report(problems))
+        self.problems = problems
+
+
 def on_hosts(found: Iterable[tuple[str, Problem]], everybody: int = 0) -> list[Problem]:
     """Problems of single hosts, those that several hosts share as one: a variable in ``group_vars`` is one mistake, not
     two hundred.

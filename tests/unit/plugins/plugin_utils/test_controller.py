@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller
 
@@ -85,34 +86,99 @@ def test_the_collections_own_locks_pass():
 def test_places_on_the_controller(tmp_path):
     file = tmp_path / "file"
     file.touch()
-    assert controller.check_places("", str(tmp_path / "new"), str(tmp_path / "new.yml")) == []
-    found = controller.check_places(str(file), str(file), str(tmp_path))
-    assert [problem.code for problem in found] == ["FD111", "FD127", "FD127"]
+    assert controller.check_places("", str(tmp_path / "new")) == []
+    found = controller.check_places(str(file), str(file))
+    assert [problem.code for problem in found] == ["FD111", "FD127"]
 
 
-def test_the_files_of_an_inventory(tmp_path):
-    for name, text in {
+@pytest.mark.parametrize(
+    ("path", "due", "codes"),
+    [
+        ("inventory/.airflow_secrets.yml", True, []),
+        ("inventory/new/deep/.airflow_secrets.yml", True, []),
+        ("inventory", True, ["FD127"]),
+        ("file/.airflow_secrets.yml", True, ["FD194"]),
+        ("file/.airflow_secrets.yml", False, []),
+    ],
+)
+def test_a_file_that_has_to_be_written_can_be(tmp_path, path, due, codes):
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "file").touch()
+    problems = controller.check_file("airflow_secrets_file", tmp_path / path, due)
+    assert [problem.code for problem in problems] == codes
+    assert all("airflow_secrets_file" in problem.where for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("path", "good"),
+    [
+        ("/inv/group_vars/all/airflow_secrets.yml", False),
+        ("/inv/group_vars/all/.airflow_secrets.yml", False),
+        ("/inv/host_vars/airflow_secrets.yml", False),
+        ("/inv/.airflow_secrets.yml", True),
+        ("/group_vars/of/another/kind/.airflow_secrets.yml", True),
+    ],
+)
+def test_a_file_of_the_collection_is_not_among_variables(path, good):
+    assert bool(controller.check_variables_directory("airflow_secrets_file", Path(path))) != good
+
+
+WHOLE = yaml.safe_dump({"all": {"children": {f"airflow_{name}": {"hosts": {"h": None}} for name in COMPONENTS}}})
+WHOLE_INI = "\n".join(f"[airflow_{name}]\nh\n" for name in COMPONENTS)
+
+
+@pytest.fixture
+def inventories(tmp_path):
+    """Writes files, and returns what the validation finds in them for some of them as sources."""
+
+    def look(files, *sources, own="prod/.airflow_secrets.yml"):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return controller.check_inventories([str(tmp_path / source) for source in sources], str(tmp_path / own))
+
+    return look
+
+
+def test_secrets_in_clear_are_found_in_the_files_that_ansible_reads(inventories):
+    files = {
         "prod/hosts.yml": "airflow_cluster_name: prod",
         "prod/group_vars/all/airflow.yml": "airflow_admin_password: x",
-        "prod/group_vars/all/airflow_secrets.yml": "airflow_fernet_key: x",
+        "prod/.airflow_secrets.yml": "airflow_fernet_key: x",
         "prod/group_vars/all/.airflow.yml.swp": "airflow_jwt_secret: x",
         "prod/group_vars/all/notes.md": "airflow_jwt_secret: x",
         "prod/host_vars/w1.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162",
         "staging/hosts": "[airflow_worker]\nw2 airflow_broker_password=x",
-        "staging/group_vars/all/airflow_secrets.yml": "airflow_fernet_key: x",
-    }.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    own = str(tmp_path / "prod/group_vars/all/airflow_secrets.yml")
-    warning, clusters = controller.check_inventories([str(tmp_path / "prod"), "w3,"], own)
+        "staging/.airflow_secrets.yml": "airflow_fernet_key: x",
+    }
+    warning, clusters = inventories(files, "prod", "w3,")
     assert "airflow_admin_password in" in warning
     assert "jwt" not in warning
     assert "fernet" not in warning
-    assert clusters == {str(tmp_path / "prod"): "prod"}
-    warning, clusters = controller.check_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
+    assert list(clusters.values()) == ["prod"]
+    warning, clusters = inventories(files, "prod/hosts.yml", "staging")
     assert "airflow_broker_password" in warning
     assert len(set(clusters.values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "sources", "count"),
+    [
+        ({"a.yml": WHOLE, "b.yml": WHOLE}, ("a.yml",), 1),
+        ({"a.yml": WHOLE, "b.yml": WHOLE}, ("a.yml", "b.yml"), 2),
+        ({"a/hosts.yml": WHOLE, "b/hosts": WHOLE_INI}, ("a", "b"), 2),
+        ({"a/prod.yml": WHOLE, "a/staging.yml": WHOLE}, ("a",), 2),
+        # One cluster in several files: its groups without hosts, one with further workers, variables, and one name for
+        # both sites.
+        ({"a/groups.yml": WHOLE.replace("h: null", "").replace("hosts:", "vars:"), "a/hosts.yml": WHOLE}, ("a",), 1),
+        ({"a.yml": WHOLE, "b.yml": "all: {children: {airflow_worker: {hosts: {w9: }}}}"}, ("a.yml", "b.yml"), 1),
+        ({"a/x.yml": WHOLE, "a/y.yml": WHOLE, "a/group_vars/all.yml": "airflow_cluster_name: one"}, ("a",), 1),
+        ({"a/hosts.yml": WHOLE + "# !vault\nx: !vault |\n  $ANSIBLE\n"}, ("a",), 1),
+    ],
+)
+def test_every_whole_cluster_of_a_run_is_counted(inventories, files, sources, count):
+    assert len(set(inventories(files, *sources)[1].values())) == count
 
 
 def test_the_users_certificate_is_checked_before_anything_happens(tmp_path):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets_file, vault_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    certificates_file,
+    secrets_file,
+    vault_file,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 
 
 @pytest.mark.parametrize(
@@ -25,14 +32,42 @@ def test_the_file_is_kept_out_of_git_whatever_else_is(tmp_path, before, after):
     assert ignore.read_text() == after
 
 
-def test_the_state_of_a_rotation_is_beside_the_secrets_and_is_none_of_them(tmp_path):
+def test_only_the_owner_writes_what_everybody_may_read(tmp_path):
+    before = os.umask(0)
+    try:
+        vault_file.write(DataLoader(), tmp_path / "airflow_secrets.yml", {"airflow_cookie": "made"}, "# Made\n")
+        vault_file.write_public(tmp_path / "ca.crt", "CA")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"airflow_secrets.yml": 0o600, ".gitignore": 0o644, "ca.crt": 0o644}
+
+
+PROD = Identity(name="prod", hosts={"db1": "192.0.2.31"}, inventories=("hosts.yml",))
+
+
+def test_the_state_of_a_rotation_and_the_cluster_are_beside_the_secrets_and_are_none_of_them(tmp_path):
     path = tmp_path / "airflow_secrets.yml"
-    secrets_file.write(DataLoader(), path, {"fernet_key": "one"}, {"next_fernet_key": "two"})
-    assert set(vault_file.read(DataLoader(), path)) == {"airflow_fernet_key", "__airflow_rotation"}
-    assert secrets_file.read(DataLoader(), path) == ({"fernet_key": "one"}, {"next_fernet_key": "two"})
-    path.write_text("__other_rotation: {}\n")
-    with pytest.raises(AnsibleActionFail, match="not a file of airflow_"):
-        secrets_file.read(DataLoader(), path)
+    content = secrets_file.Content({"fernet_key": "one"}, {"next_fernet_key": "two"}, PROD)
+    secrets_file.write(DataLoader(), path, content)
+    assert set(vault_file.read(DataLoader(), path)) == {"airflow_fernet_key", "__airflow_rotation", "__airflow_cluster"}
+    assert secrets_file.read(DataLoader(), path) == content
+    assert "one" not in repr(content)
+    for other in ("__other_rotation: {}\n", "airflow_version: 3.3.2\n"):
+        path.write_text(other)
+        with pytest.raises(AnsibleActionFail, match="not a file of secrets"):
+            secrets_file.read(DataLoader(), path)
+
+
+def test_certificates_are_kept_with_the_cluster_that_they_are_of(tmp_path):
+    path = tmp_path / "certificates.yml"
+    pair = {"certificate": "one", "key": "two"}
+    assert certificates_file.read(DataLoader(), path) == (None, None)
+    certificates_file.write(DataLoader(), path, {"ca": pair, "hosts": {"db1": pair}}, PROD)
+    assert certificates_file.read(DataLoader(), path) == ({"ca": pair, "hosts": {"db1": pair}}, PROD)
+    path.write_text("other: {}\n")
+    with pytest.raises(AnsibleActionFail, match="not a file of certificates"):
+        certificates_file.read(DataLoader(), path)
 
 
 PASSWORDS = {"dev": b"one", "prod": b"two"}
