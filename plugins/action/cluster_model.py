@@ -22,10 +22,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, timing, types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, proxies, timing, types
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -196,9 +197,19 @@ class ActionModule(ActionBase):
                     faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, settings.major)]
                 found += [(name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
+        addresses = sorted({host.address for host in hosts})
+        problems += on_hosts(
+            (
+                (name, problem)
+                for name, values in given.values.items()
+                for problem in proxies.check_environment(values.get("airflow_environment", {}), addresses, settings)
+            ),
+            everybody=len(given.values),
+        )
         problems += controller.check_places(settings.dags_dir, settings.release_cache, settings.secrets_file)
         now = datetime.datetime.now(datetime.UTC)
-        return problems + controller.check_web_certificate(settings.web_certificate_file, settings.web_key_file, now)
+        files = (settings.web_certificate_file, settings.web_key_file)
+        return problems + controller.check_web_certificate(*files, cluster.certificate_host(hosts, settings), now)
 
     @staticmethod
     def _check_locks(paths: dict[str, str], version: str) -> list[Problem]:
@@ -216,7 +227,7 @@ class ActionModule(ActionBase):
         return hosts_model.Host(
             name=name,
             groups=frozenset(group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
-            address=str(own.get("airflow_address", connection.get("ansible_host", name))),
+            address=canonical(str(own.get("airflow_address", connection.get("ansible_host", name)))),
             queues=hosts_model.queues_of(own["airflow_worker_queues"]),
             worker_concurrency=int(own["airflow_worker_concurrency"]),
             webserver_port=int(own["airflow_webserver_port"]),

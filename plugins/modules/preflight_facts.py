@@ -99,7 +99,7 @@ RETURN = r"""
 ansible_facts:
   description:
     - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as Ansible's own facts
-      have them, and python, as major.minor.
+      have them, python, as major.minor, and ipv6, whether the kernel has it.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
@@ -192,6 +192,7 @@ def main() -> None:
             "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
             "processor_nproc": _host.processors(),
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "ipv6": os.path.exists("/proc/net/if_inet6"),
         },
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),

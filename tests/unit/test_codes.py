@@ -17,6 +17,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _metasto
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     broker,
@@ -81,7 +82,15 @@ def test_other_pages_and_tests_name_codes_that_exist():
 
 def certificate_of_nobody(folder):
     (folder / "web").write_text("no certificate")
-    return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC))
+    return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), "", datetime.datetime.now(datetime.UTC))
+
+
+def certificate_of_another(folder):
+    now = datetime.datetime.now(datetime.UTC)
+    pair = certificates.issue(certificates.make_authority("x", now), "lb1", ["lb1"], now, days=1)
+    for name, content in (("crt", pair["certificate"]), ("key", pair["key"])):
+        (folder / name).write_text(content)
+    return controller.check_web_certificate(str(folder / "crt"), str(folder / "key"), "airflow.example.org", now)
 
 
 def warnings(model, **changes):
@@ -119,6 +128,8 @@ TRIGGERS = {
         ),
         Code.FD155: lambda _: inventory.check([*reference(), host("e", 99, "etcd")], defaults()),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
+        Code.FD195: lambda _: inventory.check([replace(reference()[0], address="2001:db8::10"), *reference()[1:]], defaults()),
+        Code.FD196: certificate_of_another,
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
     },
     Stage.ROTATION: {

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, http_proxy, modes, ports, scheduler_lease, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, LOOPBACK_6, canonical, cidr, is_ipv6
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, units
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
@@ -40,17 +39,20 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     NodePort,
     PgBouncer,
     PlainValue,
+    PublicUrl,
     RabbitMq,
     RabbitMqSeed,
     SecretFile,
     Server,
     Tls,
     Version,
+    WebAccess,
     secret_name,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.modes import active_modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.public_url import public_url, text
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
@@ -98,7 +100,7 @@ class Model:
 
     def vip(self) -> str:
         """The virtual IP of the load balancers, or nothing."""
-        return self.settings.vip.partition("/")[0]
+        return canonical(self.settings.vip.partition("/")[0])
 
     def entry(self) -> str:
         """Address under which others find the load balancers."""
@@ -112,11 +114,19 @@ class Model:
         """Networks that may connect from ``hosts`` to a service that may run on one of them."""
         return sorted({cidr(LOOPBACK), *(cidr(host.address) for host in hosts)})
 
+    @property
+    def ipv6(self) -> bool:
+        """Whether the hosts reach each other by IPv6: their addresses are all of one family."""
+        return any(is_ipv6(host.address) for host in self.hosts)
+
+    def public_url(self) -> PublicUrl:
+        """URL of Airflow's UI and API, by its parts."""
+        own = f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
+        return public_url(self.settings.url or own)
+
     def url(self) -> str:
         """URL of Airflow's UI and API."""
-        if self.settings.url:
-            return self.settings.url.rstrip("/")
-        return f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
+        return text(self.public_url())
 
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
@@ -129,12 +139,12 @@ class Model:
         for host in self.hosts:
             if not self.settings.tls or not host.groups.intersection(SERVERS):
                 continue
-            own = {host.name, host.address, "localhost", LOOPBACK}
+            own = {host.name, host.address, "localhost", LOOPBACK, *([LOOPBACK_6] if self.ipv6 else [])}
             if host.groups & {"metastore", *services.BROKER_GROUPS}:
                 # The load balancer passes their connections on as they are, so clients ask for its address.
                 own.update(balancers)
             if "haproxy" in host.groups:
-                own.update({str(urlsplit(self.url()).hostname), self.entry()})
+                own.update({self.public_url().host.strip("[]"), self.entry()})
             names[host.name] = tuple(sorted(own))
         return names
 
@@ -145,6 +155,7 @@ class Model:
             name=self.settings.cluster_name,
             version=Version(full=self.settings.version, major=self.major),
             url=self.url(),
+            ipv6=self.ipv6,
             admin_user=self.settings.admin_user,
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
@@ -310,6 +321,7 @@ class Model:
             nodename=names[host.name],
             longnames=any("." in member.name for member in members),
             nodes=tuple(names.values()),
+            ipv6=self.ipv6,
             seed=RabbitMqSeed(name=seed.name, address=seed.address, nodename=names[seed.name]),
             port=self.rabbitmq_port(),
             management_port=self.settings.rabbitmq_management_port,
@@ -360,13 +372,25 @@ class Model:
         """The ways to the webservers: of people, and of Airflow 3's tasks."""
         members = self.members("webserver")
         servers = tuple(Server(name=host.name, address=host.address, port=host.webserver_port) for host in members)
+        # Airflow is below the path of its URL for everybody, load balancers and tasks too.
+        url = self.public_url()
+        api = f"{url.path}/execution"
         web = Listener(
             name="web",
             mode="http",
             port=self.web_port(),
             redirect_from=self.settings.haproxy_web_port if self.settings.tls else None,
-            check_path="/api/v2/version" if self.major >= 3 else "/api/v1/version",
-            deny_paths=("/execution",),
+            check_path=f"{url.path}/api/v2/version" if self.major >= 3 else f"{url.path}/api/v1/version",
+            # A server below a path may know the API without it, too.
+            deny_paths=tuple(dict.fromkeys((api, "/execution"))),
+            allow_paths=(url.path,) if url.path else None,
+            access=WebAccess(
+                url=url,
+                redirect_netloc=url.netloc if self.settings.url else "",
+                trusted_proxies=self.settings.trusted_proxies,
+                proxy_protocol=self.settings.proxy_protocol,
+                timeout_seconds=self.settings.haproxy_web_timeout_seconds,
+            ),
             servers=servers,
         )
         if self.major < 3:
@@ -375,8 +399,8 @@ class Model:
             name="execution_api",
             mode="http",
             port=self.settings.haproxy_execution_api_port,
-            check_path="/execution/health",
-            allow_paths=("/execution",),
+            check_path=f"{api}/health",
+            allow_paths=(api,),
             servers=servers,
         )
         return web, execution
@@ -401,7 +425,7 @@ class Model:
         drivers = metastore_model.config(self.settings, [secret.file for secret in secrets])
         config = merge_config(self.config(host), drivers, self.settings.options, secret_options(needed, self.major))
         return AirflowNode(
-            address=host.address,
+            address=bracket(host.address),
             config=config,
             secrets=secrets,
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
@@ -410,6 +434,7 @@ class Model:
             ports=self.ports(host),
             up_urls=tuple(self.up_urls(host)),
             proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
+            proxy_environment=http_proxy.environment(self.hosts, [self.vip(), self.public_url().host], self.settings),
         )
 
     def ports(self, host: Host) -> dict[str, int]:
@@ -507,12 +532,14 @@ class Model:
         tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.settings.tls else {}
         if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
+        # What is bound to :: alone has no IPv4, which hosts of such a cluster may lack among each other.
+        listen: dict[str, object] = {"host": "::"} if self.ipv6 and "webserver" in host.groups else {}
         settings: Config = {
             "core": {
                 "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
                 "execution_api_server_url": self.execution_url(host),
             },
-            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
+            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers, **listen},
             # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
@@ -527,7 +554,8 @@ class Model:
     def execution_url(self, host: Host) -> str:
         """URL of the execution API for tasks on ``host``."""
         scheme = "https" if self.settings.tls else "http"
-        return f"{scheme}://{bracket(self.balancer(host))}:{self.settings.haproxy_execution_api_port}/execution/"
+        path = f"{self.public_url().path}/execution/"
+        return f"{scheme}://{bracket(self.balancer(host))}:{self.settings.haproxy_execution_api_port}{path}"
 
     def config_2(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 2 has."""
@@ -545,6 +573,7 @@ class Model:
                 "workers": self.settings.webserver_workers,
                 "session_backend": "database",
                 "enable_proxy_fix": True,
+                **({"web_server_host": "[::]"} if self.ipv6 and "webserver" in host.groups else {}),
                 **(tls if self.settings.tls else {}),
             },
             "fab": {"session_backend": None, "enable_proxy_fix": None},
@@ -567,6 +596,22 @@ def secret_options(files: Iterable[str], major: int) -> Config:
         section, option = places[name]
         config.setdefault(section, {})[option] = f"cat {SECRETS_DIR}/{name}"
     return config
+
+
+def certificate_host(hosts: Iterable[Host], settings: Settings) -> str:
+    """The name or address that the certificate which users see has to prove; empty where that is not known.
+
+    ``hosts`` and ``settings`` may have faults, which other checks report.
+
+    Before the load balancers a proxy may have the certificate of the URL, and check theirs for a name of its own choice.
+    """
+    model = Model(hosts, settings)
+    if settings.trusted_proxies or not (settings.url or model.members("haproxy")):
+        return ""
+    try:
+        return model.public_url().host.strip("[]")
+    except (ValueError, KeyError):
+        return ""
 
 
 def build(hosts: Iterable[Host], settings: Settings) -> Cluster:

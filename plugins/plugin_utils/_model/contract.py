@@ -245,6 +245,8 @@ class RabbitMq(Plain):
     """Whether the names of nodes have a domain."""
     nodes: tuple[str, ...]
     """Erlang's names of all nodes, in the order of the inventory."""
+    ipv6: bool
+    """Whether nodes reach each other by IPv6."""
     seed: RabbitMqSeed
     """The first node of the inventory, which a new node joins."""
     port: int
@@ -308,6 +310,38 @@ class Server(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublicUrl(Plain):
+    """The URL that people open, by its parts."""
+
+    scheme: Literal["http", "https"]
+    """Scheme."""
+    host: str
+    """Name or address in lower case, an IPv6 address in brackets."""
+    port: int
+    """Port, also where the scheme implies it."""
+    netloc: str
+    """Host, and the port where the scheme does not imply it: what a browser sends as Host."""
+    path: str
+    """Path below which Airflow is, such as /airflow, without a slash at its end; empty without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebAccess(Plain):
+    """How requests of people reach a listener, and what is passed on of what they say about themselves."""
+
+    url: PublicUrl
+    """The URL that people open."""
+    redirect_netloc: str
+    """Host and port that requests without TLS are redirected to (airflow_url); empty for the host that was asked and this port."""
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks of proxies whose X-Forwarded headers count."""
+    proxy_protocol: bool
+    """Whether these proxies begin a connection with the PROXY protocol."""
+    timeout_seconds: int
+    """Seconds that a client or a webserver may be silent during a request."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listener(Plain):
     """A port of a load balancer, the servers behind it, and how their health is checked."""
 
@@ -333,6 +367,8 @@ class Listener(Plain):
     """The only paths that are passed on, with everything below them."""
     authority: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
+    access: WebAccess | None = None
+    """How people reach it; only of the UI and the API."""
     servers: tuple[Server, ...]
     """The servers, in the order of the inventory."""
 
@@ -444,7 +480,7 @@ class AirflowNode(Plain):
     """Airflow on a host."""
 
     address: str
-    """Address at which webservers ask for the host's task logs."""
+    """Address at which webservers ask for the host's task logs, an IPv6 address in brackets."""
     config: Mapping[str, Mapping[str, object]]
     """Sections and options of airflow.cfg, with the user's over the computed ones."""
     secrets: tuple[SecretFile, ...]
@@ -461,6 +497,8 @@ class AirflowNode(Plain):
     """Where each load balancer says whether it sends requests to this webserver; empty without one."""
     proxies: tuple[str, ...]
     """Addresses whose X-Forwarded headers a webserver believes."""
+    proxy_environment: Mapping[str, str]
+    """Environment variables by which processes reach other networks through a proxy; empty without airflow_http_proxy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -669,6 +707,8 @@ class Cluster(Plain):
     """The version of Airflow."""
     url: str
     """URL of the UI and the API, without a slash at its end."""
+    ipv6: bool
+    """Whether the hosts reach each other by IPv6."""
     admin_user: str
     """The administrator's account in Airflow."""
     drain_timeout_seconds: int

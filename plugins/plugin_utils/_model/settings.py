@@ -48,7 +48,9 @@ class Settings(Plain):
     haproxy_metrics_port: int
     haproxy_stats_port: int
     haproxy_web_port: int
+    haproxy_web_timeout_seconds: int
     home: str
+    http_proxy: str
     log_dir: str
     manage_hosts_file: bool
     max_task_seconds: int
@@ -57,9 +59,11 @@ class Settings(Plain):
     metastore_owner_url: str = field(repr=False)
     metastore_port: int
     metastore_url: str = field(repr=False)
+    no_proxy: tuple[str, ...]
     pgbouncer: bool
     pgbouncer_port: int
     postgresql_config: Mapping[str, object]
+    proxy_protocol: bool
     rabbitmq_management_port: int
     rabbitmq_management_tls_port: int
     rabbitmq_port: int
@@ -79,6 +83,7 @@ class Settings(Plain):
     sqs_visibility_timeout_seconds: int
     tls: bool
     triggerer_log_port: int
+    trusted_proxies: tuple[str, ...]
     url: str
     user: str
     verify_timeout_seconds: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -23,3 +24,22 @@ def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
     if not loaded.not_valid_before_utc <= now <= loaded.not_valid_after_utc:
         return f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to {loaded.not_valid_after_utc:%Y-%m-%d}"
     return None
+
+
+def unproved(certificate: str, host: str) -> str | None:
+    """The names that the ``certificate`` (the first one of a chain) proves, when ``host`` is none of them; None when it is one.
+
+    ``host`` is a name in lower case or an IP address. A wildcard stands for one label, and the common name counts for no browser.
+    """
+    loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
+    try:
+        names = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return "no name (subjectAltName)"
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    domains = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    try:
+        found = str(ipaddress.ip_address(host)) in addresses
+    except ValueError:
+        found = host in domains or f"*.{host.partition('.')[2]}" in domains
+    return None if found else ", ".join([*domains, *addresses]) or "no name (subjectAltName)"

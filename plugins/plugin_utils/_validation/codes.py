@@ -98,7 +98,12 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD118 = auto(), "a host's name or address cannot be used", "rename it, set `airflow_address`", Stage.INVENTORY
-    FD119 = auto(), "a URL is malformed, or contains a login where none is allowed", "correct it", Stage.INVENTORY
+    FD119 = (
+        auto(),
+        "a URL is malformed, has a path that Airflow cannot be below, or contains a login where none is allowed",
+        "correct it",
+        Stage.INVENTORY,
+    )
     FD120 = auto(), "an unknown `airflow_*` variable", "the message names the closest known one", Stage.INVENTORY
     FD121 = (
         auto(),
@@ -180,7 +185,7 @@ class Code(StrEnum):
     )
     FD139 = (
         auto(),
-        "an environment variable is malformed, a secret, or one that the collection sets",
+        "an environment variable is malformed, a secret, one that the collection sets, or a proxy for the cluster's own requests",
         "see the message",
         Stage.INVENTORY,
     )
@@ -207,10 +212,15 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD149 = auto(), "a warning: plaintext secrets in the inventory", "`ansible-vault`, or omit them", Stage.INVENTORY
-    FD150 = auto(), "the firewall needs an address and the host has a name", "set `airflow_address`", Stage.INVENTORY
+    FD150 = (
+        auto(),
+        "the firewall, etcd, Patroni, the virtual IP or `/etc/hosts` needs an address, and the host has a name",
+        "set `airflow_address`",
+        Stage.INVENTORY,
+    )
     FD151 = (
         auto(),
-        "a firewall source is no address or network, or a network with host bits",
+        "a firewall source or a trusted proxy is no address or network, a network with host bits, or everybody",
         "correct it",
         Stage.INVENTORY,
     )
@@ -234,7 +244,12 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD156 = auto(), "an even number of etcd hosts", "3, 5 or 7", Stage.INVENTORY
-    FD157 = auto(), "`airflow_vip` is no address with a prefix length", "such as 192.0.2.100/24", Stage.INVENTORY
+    FD157 = (
+        auto(),
+        "`airflow_vip` is no address of one host with a prefix length",
+        "such as 192.0.2.100/24 or 2001:db8::100/64",
+        Stage.INVENTORY,
+    )
     FD158 = (
         auto(),
         "`airflow_vip` belongs to a host, or is in another network than the load balancers",
@@ -376,6 +391,18 @@ class Code(StrEnum):
         "`--tags` or `--skip-tags` of a playbook that runs whole, or with a tag that nothing has",
         "see [operations](operations.md#deploy-change-repeat)",
         Stage.RUN,
+    )
+    FD195 = (
+        auto(),
+        "some hosts have IPv4 addresses, others IPv6 addresses",
+        "`airflow_address` of one family for all",
+        Stage.INVENTORY,
+    )
+    FD196 = (
+        auto(),
+        "`airflow_web_certificate_file` is for other names than the host of `airflow_url`",
+        "another certificate, or the URL that it is for",
+        Stage.INVENTORY,
     )
     FD201 = auto(), "a host is not Debian 12 or 13", "another machine", Stage.PREFLIGHT
     FD202 = auto(), "the host's Python has no lock for this Airflow", "Airflow 2.11 needs Debian 12", Stage.PREFLIGHT

@@ -86,25 +86,38 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
     return []
 
 
-def check_web_certificate(certificate_file: str, key_file: str, now: datetime.datetime) -> list[Problem]:
-    """Problems of the certificate that users see and its key, when the user brings one."""
+def check_web_certificate(certificate_file: str, key_file: str, host: str, now: datetime.datetime) -> list[Problem]:
+    """Problems of the certificate that users see and its key, when the user brings one.
+
+    ``host`` is the name or address that it has to prove; empty for any.
+    """
     if not certificate_file and not key_file:
         return []
+    where = "airflow_web_certificate_file and airflow_web_key_file"
+    if not certificate_file or not key_file:
+        found = f"only airflow_web_{'certificate' if certificate_file else 'key'}_file"
+        return [Problem(Code.FD140, where, found, "both, or none of the two", "Set the other one, too.")]
     try:
         certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file))
         problem = certificates.mismatch(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
-    if not problem:
+    if problem:
+        return [
+            Problem(
+                Code.FD140,
+                where,
+                f"{certificate_file!r} and {key_file!r}: {problem}",
+                "a PEM certificate that is valid now and its unencrypted private key",
+                "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
+            )
+        ]
+    names = certificates.unproved(certificate, host) if host else None
+    if not names:
         return []
+    remedy = "Set airflow_url to the URL that people open, or take a certificate for its host."
     return [
-        Problem(
-            Code.FD140,
-            "airflow_web_certificate_file and airflow_web_key_file",
-            f"{certificate_file!r} and {key_file!r}: {problem}",
-            "a PEM certificate that is valid now and its unencrypted private key",
-            "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
-        )
+        Problem(Code.FD196, "airflow_web_certificate_file", f"a certificate for {names}", f"one for {host}, the host of the URL", remedy)
     ]
 
 

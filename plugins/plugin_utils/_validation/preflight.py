@@ -313,9 +313,12 @@ def _check_names(name: str, found: Mapping[str, list[str]], cluster: Cluster) ->
     for each, purpose in needed_names(cluster, name).items():
         addresses = found.get(each, [])
         loopback = [address for address in addresses if _is_loopback(address)]
-        if addresses and (each in own or not loopback):
+        # Services listen, and admit each other, in one family.
+        usable = [address for address in addresses if (":" in address) is cluster.ipv6 or address in loopback]
+        if usable and (each in own or not loopback):
             continue
-        found_text = f"the loopback address {loopback[0]}" if loopback else "no address"
+        family = "IPv6" if cluster.ipv6 else "IPv4"
+        found_text = f"the loopback address {loopback[0]}" if loopback else f"no {family} address" if addresses else "no address"
         # What we write is the name of a host with its address.
         cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
         remedy = f"Correct DNS or /etc/hosts, or {cure}."

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -107,11 +108,16 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     main_pid(unit)
     modern = unit == "airflow-api-server"
     port = config.get("api", "port") if modern else config.get("webserver", "web_server_port")
+    host = config.get("api", "host", fallback="") if modern else config.get("webserver", "web_server_host", fallback="")
+    # What listens on :: has IPv6 alone, or both.
+    local = "[::1]" if ":" in host else "127.0.0.1"
+    base = config.get("api" if modern else "webserver", "base_url", fallback="")
     tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if tls:
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
-    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
+    path = f"{urllib.parse.urlsplit(base).path}/api/{'v2' if modern else 'v1'}/version"
+    url = f"{'https' if tls else 'http'}://{local}:{port}{path}"
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:
             return f"answers {answer.status}"
