@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
@@ -74,3 +75,8 @@ def cidr(address: str) -> str:
     except ValueError:
         return address
     return f"{parsed}/{parsed.max_prefixlen}"
+
+
+def resolved(hosts: Iterable[str], names: Mapping[str, Sequence[str]]) -> list[str]:
+    """``hosts`` with each name replaced by the addresses that ``names`` has of it; a name without any stays."""
+    return list(dict.fromkeys(address for host in hosts for address in names.get(host) or [host]))

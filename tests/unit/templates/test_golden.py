@@ -59,7 +59,7 @@ def variables(version, name, component="", **changes):
     found["airflow_secrets"] = {name: f"{name}-value" for name in passwords}
     found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
     found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
-    found.update(ansible_facts={"flightdeck_system": SYSTEM}, inventory_hostname=name)
+    found.update(ansible_facts={"flightdeck_system": SYSTEM, "flightdeck_addresses": {}}, inventory_hostname=name)
     return found
 
 

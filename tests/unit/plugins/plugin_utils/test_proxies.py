@@ -46,7 +46,8 @@ def test_addresses_are_without_brackets_and_the_virtual_ip_is_among_them():
         ({"all_proxy": "http://p:1", "no_proxy": "localhost"}, "192.0.2.10, 2001:db8::21, lb1.example.org"),
         ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
         ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "192.0.2.0/24, 2001:db8::21,.Example.org"}, "192.0.2.10"),
-        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "192.0.2.10, [2001:db8::21],example.org"}, None),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "192.0.2.10, 2001:DB8::21 ,example.org"}, None),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "192.0.2.10,[2001:db8::21],example.org"}, "2001:db8::21"),
         # Some clients read the one, some the other.
         ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "*", "no_proxy": "192.0.2.10,2001:db8::21"}, "lb1.example.org"),
     ],

@@ -258,3 +258,8 @@ def test_no_url_breaks_the_check(text):
 )
 def test_hosts(host, good):
     assert addresses.is_host(host) is good
+
+
+def test_names_are_replaced_by_their_addresses():
+    names = {"lb1": ["192.0.2.10", "192.0.2.11"], "lb2": []}
+    assert addresses.resolved(["127.0.0.1", "lb1", "lb2", "192.0.2.10"], names) == ["127.0.0.1", "192.0.2.10", "192.0.2.11", "lb2"]
