@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import datetime
+import http.server
 import importlib.util
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -186,6 +188,42 @@ def service(tmp_path, monkeypatch):
     for process in processes:
         process.kill()
         process.communicate()
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """A webserver that knows one path."""
+
+    known = "/a/b/api/v2/version"
+
+    def do_GET(self):
+        self.send_response(200 if self.path == self.known else 404)
+        self.end_headers()
+
+
+class SixServer(http.server.HTTPServer):
+    """A server that listens on IPv6 alone, as an api-server that is bound to ::."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+
+
+@pytest.mark.parametrize(("kind", "address", "host"), [(http.server.HTTPServer, "127.0.0.1", "0.0.0.0"), (SixServer, "::", "::")])
+def test_a_webserver_is_asked_where_it_listens_below_the_path_of_its_url(service, tmp_path, monkeypatch, kind, address, host):
+    with kind((address, 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config = tmp_path / "airflow.cfg"
+        monkeypatch.setattr(health, "CONFIG", config)
+        service(WAITING)
+        text = f"[api]\nhost = {host}\nport = {server.server_address[1]}\nbase_url = https://airflow.example.org"
+        config.write_text(f"{text}/a/b\n")
+        assert health.check(UNIT) == "answers 200"
+        config.write_text(f"{text}\n")
+        with pytest.raises(health.UnhealthyError, match="404"):
+            health.check(UNIT)
+        server.shutdown()
 
 
 def state_of(process):
