@@ -154,7 +154,7 @@ docs: $(VENV)/ready ## Write docs/variables.md from the specs, docs/model.md fro
 	python .config/render_model.py
 	python .config/render_codes.py
 
-lock: $(VENV)/ready ## Lock the tools and every supported Airflow anew, and write the reference of its options
+lock: $(VENV)/ready ## Update the locks of the tools and of every supported Airflow, and write the reference of its options
 	uv pip compile requirements.in --output-file requirements.lock --upgrade $(LOCK)
 	uv pip compile requirements-up.in --output-file requirements-up.lock --constraint requirements.lock $(LOCK)
 	python .config/lock_airflow.py

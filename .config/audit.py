@@ -2,7 +2,8 @@
 
     python .config/audit.py
 
-Run by ``make audit``. Ends with 1 when something is known, with 3 when nothing could be looked up: that is not the same as nothing found.
+Run by ``make audit``. Ends with 1 when something is known, with 3 when nothing could be looked up: that is not the same
+as nothing found.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LOCKS = [ROOT / "requirements.lock", *sorted((ROOT / "roles/airflow/files/locks").glob("*.txt"))]
-# PyPI's JSON interface, which mirrors seldom have, then the database that it is fed from.
+# PyPI's JSON interface, which few mirrors have, then the database that it is fed from.
 SOURCES = ("pypi", "osv")
 
 
 def audited(lock: Path, source: str) -> tuple[list[dict[str, Any]], str]:
     """What ``source`` knows of the packages in ``lock``, and why it could not be asked, or empty."""
-    command = [str(Path(sys.executable).parent / "pip-audit"), "--requirement", str(lock), "--disable-pip", "--require-hashes"]
+    command = [
+        str(Path(sys.executable).parent / "pip-audit"),
+        "--requirement",
+        str(lock),
+        "--disable-pip",
+        "--require-hashes",
+    ]
     command += ["--vulnerability-service", source, "--format", "json", "--progress-spinner", "off", "--timeout", "20"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
@@ -30,7 +37,10 @@ def audited(lock: Path, source: str) -> tuple[list[dict[str, Any]], str]:
         return [], (done.stderr.strip().splitlines() or ["no answer"])[-1]
     # A source that does not know a package says nothing against it, and pip-audit counts it among the good ones.
     unknown = [package["name"] for package in packages if "skip_reason" in package]
-    return packages, f"{len(unknown)} of {len(packages)} packages are unknown to it, {unknown[0]} is the first" if unknown else ""
+    return (
+        packages,
+        f"{len(unknown)} of {len(packages)} packages are unknown to it, {unknown[0]} is the first" if unknown else "",
+    )
 
 
 def main() -> int:
@@ -45,8 +55,8 @@ def main() -> int:
                 break
             for package in packages:
                 for known in package.get("vulns", []):
-                    mended = ", ".join(known["fix_versions"]) or "no release"
-                    line = f"{package['name']} {package['version']}: {known['id']}, mended in {mended}"
+                    fixed = ", ".join(known["fix_versions"]) or "no release"
+                    line = f"{package['name']} {package['version']}: {known['id']}, fixed in {fixed}"
                     found.setdefault(line, set()).add(lock.name)
         else:
             for line, locks in sorted(found.items()):

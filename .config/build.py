@@ -1,4 +1,5 @@
-"""Build the collection's archive, the same to the byte for the same commit, and what is in it as CycloneDX documents.
+"""Build the archive of the collection, the same to the byte for the same commit, and what is in it as CycloneDX
+documents.
 
     python .config/build.py DIRECTORY
 
@@ -64,7 +65,10 @@ def normalised(archive: Path, when: int) -> bytes:
 def locked(text: str) -> list[dict[str, Any]]:
     """The packages of a lock as components."""
     blocks = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)((?:.*\\\n)*.*)", text, re.MULTILINE)
-    return [SBOM["component"](name, version, "", re.findall(r"sha256:([0-9a-f]{64})", rest)) for name, version, rest in blocks]
+    return [
+        SBOM["component"](name, version, "", re.findall(r"sha256:([0-9a-f]{64})", rest))
+        for name, version, rest in blocks
+    ]
 
 
 def main() -> None:
@@ -74,14 +78,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
         source.mkdir()
-        subprocess.run(["tar", "--extract", "--directory", source], input=git("archive", "--format=tar", "HEAD"), check=True)
-        command = [Path(sys.executable).parent / "ansible-galaxy", "collection", "build", source, "--output-path", folder]
+        subprocess.run(
+            ["tar", "--extract", "--directory", source], input=git("archive", "--format=tar", "HEAD"), check=True
+        )
+        command = [
+            Path(sys.executable).parent / "ansible-galaxy",
+            "collection",
+            "build",
+            source,
+            "--output-path",
+            folder,
+        ]
         subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         built = next(Path(folder).glob("*.tar.gz"))
         (target / built.name).write_bytes(normalised(built, epoch()))
         print(target / built.name)
         galaxy = yaml.safe_load((source / "galaxy.yml").read_text(encoding="utf-8"))
-        needed = [{"type": "library", "bom-ref": name, "name": name, "version": wanted} for name, wanted in galaxy["dependencies"].items()]
+        needed = [
+            {"type": "library", "bom-ref": name, "name": name, "version": wanted}
+            for name, wanted in galaxy["dependencies"].items()
+        ]
         documents = {"collection": SBOM["bom"](f"{galaxy['namespace']}.{galaxy['name']}", galaxy["version"], needed)}
         for lock in sorted((source / LOCKS).glob("airflow-*.txt")):
             version = lock.stem.split("-")[1]

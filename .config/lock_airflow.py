@@ -18,7 +18,18 @@ TARGETS = (("3.3.2", "3.11.2"), ("3.3.2", "3.13.5"), ("2.11.2", "3.11.2"))
 
 def compile_lock(source: Path, target: Path, python: str) -> None:
     """Compile ``source`` into ``target`` for a Python patch release. Raises CalledProcessError."""
-    command = ["uv", "pip", "compile", source.name, "--output-file", target.name, "--python-version", python, "--python-platform", "linux"]
+    command = [
+        "uv",
+        "pip",
+        "compile",
+        source.name,
+        "--output-file",
+        target.name,
+        "--python-version",
+        python,
+        "--python-platform",
+        "linux",
+    ]
     command += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--upgrade"]
     if source.name != "uv.in":
         command += ["--exclude-newer", EXCLUDE_NEWER]

@@ -1,7 +1,8 @@
 """Write what airflow.cfg may hold: one file per supported Airflow under plugins/plugin_utils/_catalog/options.
 
-Run by ``make lock``, after the locks. Installs each locked Airflow into a throw-away environment and asks the installed packages:
-names of sections and options, types, which are sensitive, which were renamed or removed. No descriptions, no defaults.
+Run by ``make lock``, after the locks. Installs each locked Airflow into a throw-away environment and asks the installed
+packages: names of sections and options, types, which are sensitive, which were renamed or removed. No descriptions, no
+defaults.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ TARGET = ROOT / "plugins" / "plugin_utils" / "_catalog" / "options"
 VERSIONS = ("2.11.2", "3.3.2")
 PYTHON = "3.11"
 
-# Runs inside the environment. The description has types that the code does not stick to, so the code's own getters are read too.
+# Runs inside the environment. The description has types that the code does not stick to, so the code's own getters are
+# read too.
 SCRIPT = r"""
 import json, re
 from pathlib import Path
@@ -51,7 +53,8 @@ for change in CONFIGS_CHANGES:
 print("FOUND=" + json.dumps({
     "sections": {
         section: {
-            option: {"type": entry.get("type"), "default": entry.get("default")} for option, entry in (content.get("options") or {}).items()
+            option: {"type": entry.get("type"), "default": entry.get("default")}
+            for option, entry in (content.get("options") or {}).items()
         }
         for section, content in conf.configuration_description.items()
     },
@@ -75,7 +78,17 @@ def inspect(version: str) -> dict[str, Any]:
         python = venv / "bin" / "python"
         lock = LOCKS / f"airflow-{version}-py{PYTHON}.txt"
         subprocess.run(["uv", "venv", "--quiet", "--python", PYTHON, str(venv)], check=True)
-        install = ["uv", "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "--requirement", str(lock)]
+        install = [
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(python),
+            "--require-hashes",
+            "--requirement",
+            str(lock),
+        ]
         subprocess.run(install, check=True)
         environment = {**os.environ, "AIRFLOW_HOME": f"{directory}/home"}
         done = subprocess.run([python, "-c", SCRIPT], check=True, capture_output=True, text=True, env=environment)
@@ -97,7 +110,10 @@ def kind(name: str, described: str | None, getters: list[str]) -> str:
 
 
 def reference(version: str, found: dict[str, Any], elsewhere: set[str]) -> dict[str, Any]:
-    """The file of ``version``. ``elsewhere`` holds the options that other versions describe: code may ask for them and not find them."""
+    """The file of ``version``.
+
+    ``elsewhere`` holds the options that other versions describe: code may ask for them and not find them.
+    """
     sections: dict[str, dict[str, str]] = {}
     for section, options in found["sections"].items():
         for option, entry in options.items():

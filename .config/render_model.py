@@ -1,4 +1,7 @@
-"""Write the reference of the cluster model, docs/model.md, from its dataclasses. `make docs` runs it, a unit test compares."""
+"""Write the reference of the cluster model, docs/model.md, from its dataclasses.
+
+`make docs` runs it, a unit test compares.
+"""
 
 from __future__ import annotations
 

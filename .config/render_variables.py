@@ -1,4 +1,7 @@
-"""Write the reference of all variables, docs/variables.md, from the argument specs. `make docs` runs it, a unit test compares."""
+"""Write the reference of all variables, docs/variables.md, from the argument specs.
+
+`make docs` runs it, a unit test compares.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ def cell(text: str) -> str:
 
 def row(name: str, option: dict[str, Any]) -> str:
     """A line of the table."""
-    default = f"`{json.dumps(option['default'])}`" if "default" in option else ("made once" if option.get("no_log") else "")
+    default = (
+        f"`{json.dumps(option['default'])}`" if "default" in option else ("made once" if option.get("no_log") else "")
+    )
     choices = f" One of {', '.join(option['choices'])}." if "choices" in option else ""
     return f"| `{name}` | {option['type']} | {cell(default)} | {cell(option['description'])}{choices} |\n"
 

@@ -1,11 +1,12 @@
-"""Measure the collection on the nine hosts of the lab `bench`, side by side with the hand-written script, and write docs/performance.md.
+"""Measure the collection on the nine hosts of the lab `bench`, side by side with the hand-written script, and write
+docs/performance.md.
 
     python benchmarks/run.py             all of it
     python benchmarks/run.py --only ssh  print what SSH costs, and write nothing
 
-Takes about 40 minutes on two processors; nothing else should run meanwhile. The script and the cold deployment alternate, as do the two
-ways to reach the hosts, and the page has their medians, because each moves by 20 per cent from one run to the next; every other figure is
-one run. Read the ratios.
+Takes about 40 minutes on two processors; nothing else should run meanwhile. The script and the cold deployment
+alternate, as do the two ways to reach the hosts, and the page has their medians, because each moves by 20 per cent from
+one run to the next; every other figure is one run. Read the ratios.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ INVENTORY = HERE / "inventory"
 # The same five hosts as root through `docker exec`, and over SSH as a plain user whom sudo asks for a password.
 FIVE, FIVE_SSH = HERE / "inventory_five", HERE / "inventory_ssh"
 WORKERS = (2, 4, 8, 16)
-TURNS = 3
+ROUNDS = 3
 SSH_COSTS = 1.15
 
 
@@ -61,14 +62,17 @@ def timed(*command: str | Path, quiet: bool = True) -> tuple[float, str]:
     return seconds, done.stdout or ""
 
 
-def playbook(path: str, *arguments: str | Path, more: Path | None = None, inventory: Path = INVENTORY) -> tuple[float, str]:
+def playbook(
+    path: str, *arguments: str | Path, more: Path | None = None, inventory: Path = INVENTORY
+) -> tuple[float, str]:
     """Run a playbook of the repository on the bench."""
     inventories = ["-i", str(inventory)] + (["-i", str(more)] if more else [])
     return timed("ansible-playbook", *inventories, path, *arguments)
 
 
 def first_run(inventory: Path = INVENTORY) -> float:
-    """Seconds that verify.yml takes until the canary's run has succeeded; what it looks at afterwards is not part of a deployment."""
+    """Seconds that verify.yml takes until the canary's run has succeeded; its later checks are not part of a
+    deployment."""
     started = time.monotonic()
     command = ["ansible-playbook", "-i", str(inventory), "playbooks/verify.yml"]
     seconds = 0.0
@@ -98,7 +102,7 @@ def cold(cache: Path, inventory: Path = INVENTORY) -> float:
 
 def measure_ssh(folder: Path, result: Result) -> None:
     """What it costs to reach the hosts over SSH."""
-    for _ in range(TURNS):
+    for _ in range(ROUNDS):
         for inventory, seconds in ((FIVE, result.five), (FIVE_SSH, result.five_ssh)):
             seconds.append(cold(folder / "cache", inventory))
             playbook("molecule/shared/destroy.yml", inventory=inventory)
@@ -119,7 +123,7 @@ def measure(folder: Path) -> Result:
     """All measurements, in the order that needs the fewest deployments."""
     result = Result()
     cache = ("-e", f"airflow_release_cache={folder}/cache")
-    for _ in range(TURNS):
+    for _ in range(ROUNDS):
         fresh()
         seconds, _ = timed(HERE / "baseline.sh", ROOT)
         result.script.append(seconds)
@@ -158,14 +162,18 @@ def plot(result: Result) -> str:
     places = [point(workers, seconds) for workers, seconds in sorted(result.growth.items())]
     line = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<path d="M{left},20 V{height - bottom} H{width - 20}" stroke="black" fill="none"/>',
         f'<polyline points="{line}" stroke="#0a7" stroke-width="2" fill="none"/>',
         f'<text x="{width / 2:.0f}" y="{height - 8}">workers</text><text x="8" y="14">no-op run, seconds</text>',
     ]
     for (x, y), (workers, seconds) in zip(places, sorted(result.growth.items()), strict=True):
-        parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#0a7"/><text x="{x - 8:.0f}" y="{y - 10:.0f}">{seconds:.0f}</text>')
+        parts.append(
+            f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#0a7"/>'
+            f'<text x="{x - 8:.0f}" y="{y - 10:.0f}">{seconds:.0f}</text>'
+        )
         parts.append(f'<text x="{x - 4:.0f}" y="{height - bottom + 16}">{workers}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
@@ -185,15 +193,16 @@ def page(result: Result) -> str:
 
     script, own = statistics.median(result.script), statistics.median(result.cold)
     docker, ssh = statistics.median(result.five), statistics.median(result.five_ssh)
-    turns = pairs(result.cold, result.script)
+    rounds = pairs(result.cold, result.script)
 
     def verdict(met: bool) -> str:
         return "met" if met else "missed"
 
     return f"""# Performance
 
-Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB of memory, Linux
-{platform.release()}, all hosts as containers on that machine: read the ratios, not the seconds.
+Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.cpu_count()} processors,
+{memory:.0f} GiB of memory, Linux {platform.release()}, all hosts as containers on that machine:
+read the ratios, not the seconds.
 
 | what | measured | target | |
 |---|---|---|---|
@@ -201,19 +210,23 @@ Written by `make bench`. One run of it on {datetime.date.today():%Y-%m-%d}, {os.
 | the same with `site.yml` and the canary of `verify.yml`, nothing cached on the controller | {own:.0f} s, \
 {own / script:.2f} times the script | at most 1.5 times | {verdict(own <= 1.5 * script)} |
 | five of the hosts the same way, as root through `docker exec` | {docker:.0f} s | | |
-| the same over SSH, as a user whom sudo asks for a password | {ssh:.0f} s, {ssh / docker:.2f} times | at most {SSH_COSTS} times | \
-{verdict(ssh <= SSH_COSTS * docker)} |
+| the same over SSH, as a user whom sudo asks for a password | {ssh:.0f} s, {ssh / docker:.2f} times | \
+at most {SSH_COSTS} times | {verdict(ssh <= SSH_COSTS * docker)} |
 | one `ansible all -m setup` on the nine hosts | {result.setup:.1f} s | | |
-| second `site.yml`, nothing to change | {result.again:.0f} s, {result.again / result.setup:.1f} times `setup` | at most 12 times | \
-{verdict(result.again <= 12 * result.setup)} |
-| add a worker, from inventory edit to its first finished task (`site.yml --limit`, then `verify.yml` whole) | {result.join:.0f} s | \
-at most 60 s | {verdict(result.join <= 60)} |
+| second `site.yml`, nothing to change | {result.again:.0f} s, {result.again / result.setup:.1f} times `setup` | \
+at most 12 times | {verdict(result.again <= 12 * result.setup)} |
+| add a worker, from inventory edit to its first finished task (`site.yml --limit`, then `verify.yml` whole) | \
+{result.join:.0f} s | at most 60 s | {verdict(result.join <= 60)} |
 | task executions on other hosts for it | {result.join_tasks} | at most 40 | {verdict(result.join_tasks <= 40)} |
 
-The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the release once and copies it, and does
-everything else at once, without a second run, checks, secrets or health in mind. It encrypts nothing, so `airflow_tls` is off in this
-measurement. Both alternate from bare containers, and the table has the medians: {turns}. So do SSH and
-`docker exec`: {pairs(result.five_ssh, result.five)}.
+The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the
+release once and copies it, and does everything else at once, without a second run, checks, secrets
+or health in mind. It encrypts nothing, so `airflow_tls` is off in this measurement.
+
+Both alternate from bare containers, and the table has the medians:
+{rounds}.
+
+So do SSH and `docker exec`: {pairs(result.five_ssh, result.five)}.
 
 ## Growth
 

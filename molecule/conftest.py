@@ -13,7 +13,7 @@ from ansible.utils.collection_loader._collection_finder import _AnsibleCollectio
 from cluster_access import Access, access
 from testinfra.host import Host
 
-# Tests may use the collection's own functions, under their full names.
+# Tests may use the functions of the collection, under their full names.
 _AnsibleCollectionFinder(paths=[str(Path(__file__).parents[1] / ".collections")])._install()
 
 
@@ -30,7 +30,8 @@ def host_named(cluster: Access) -> Callable[[str], Host]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that take ``member`` run once per host of the group that they are marked with, or on its first ``hosts``."""
+    """Tests that take ``member`` run once per host of the group that they are marked with, or on its first
+    ``hosts``."""
     if "member" in metafunc.fixturenames:
         group = metafunc.definition.get_closest_marker("group")
         assert group, "a test that takes member names its group"
@@ -40,7 +41,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers."""
-    config.addinivalue_line("markers", "group(name, hosts): the inventory group whose hosts, all or the first so many, the test runs on")
+    config.addinivalue_line(
+        "markers", "group(name, hosts): the inventory group whose hosts, all or the first so many, the test runs on"
+    )
     config.addinivalue_line("markers", "thorough: runs in make test-all only, because it takes minutes")
 
 

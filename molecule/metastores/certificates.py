@@ -1,4 +1,4 @@
-"""Make an authority that the cluster knows nothing of, and certificates of database servers.
+"""Make a CA that the cluster knows nothing of, and certificates of database servers.
 
     certificates.py DIRECTORY NAME=ADDRESS...
 
@@ -23,13 +23,13 @@ def main() -> int:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
-    authority = certificates.make_authority("of databases", now)
+    ca = certificates.make_ca("of databases", now)
     for server in sys.argv[2:]:
         name, address = server.split("=")
-        pair = certificates.issue(authority, name, [address], now, 30)
+        pair = certificates.issue(ca, name, [address], now, 30)
         (folder / f"{name}.crt").write_text(pair["certificate"], encoding="ascii")
         (folder / f"{name}.key").write_text(pair["key"], encoding="ascii")
-    (folder / "ca.crt").write_text(authority["certificate"], encoding="ascii")
+    (folder / "ca.crt").write_text(ca["certificate"], encoding="ascii")
     return 0
 
 

@@ -7,7 +7,8 @@
     lab.py check PORT         can a cluster be started here, with this port for its UI?
     lab.py remove LAB         remove the containers and the network of a lab
 
-Standard library only: it runs before the virtual environment exists. Mirrors, proxies and certificates are those of the machine.
+Standard library only: it runs before the virtual environment exists. Mirrors, proxies and certificates are those of the
+machine.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ ROOT = Path(__file__).parents[2]
 UV_LOCK = ROOT / "roles/airflow/files/locks/uv.txt"
 
 FREE_GB = 8
-# What the roles install. Downloaded into the image, not installed: that is the roles' job. What these packages depend on is installed,
-# once for all hosts.
+# What the roles install. Downloaded into the image, not installed: that is the roles' job. What these packages depend
+# on is installed, once for all hosts.
 PACKAGES = (
     "etcd-client",
     "etcd-server",
@@ -50,16 +51,21 @@ PACKAGES = (
 # Makes a database cluster when it is installed, with settings that the role has to write first.
 NOT_BEFORE_ITS_ROLE = "postgresql"
 # What an installed Debian has, and libfaketime for faults that set one service's clock wrong.
-BASE = "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,libfaketime"
+BASE = (
+    "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,"
+    "libfaketime"
+)
 RELEASES = {"bookworm": "12", "trixie": "13"}
 # Units that make no sense in a container, or that run apt behind the tests' back.
 MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service systemd-udev-trigger.service "
-    "systemd-timesyncd.service systemd-logind.service dev-hugepages.mount sys-fs-fuse-connections.mount systemd-firstboot.service"
+    "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service "
+    "systemd-udev-trigger.service "
+    "systemd-timesyncd.service systemd-logind.service dev-hugepages.mount sys-fs-fuse-connections.mount "
+    "systemd-firstboot.service"
 )
 # Package lists of the machine that are younger need no update. Seconds.
 LISTS_AGE = 3600
-# Mounts must be shared, or systemd ignores its sandboxing options without a word. On cgroup v1, systemd 257 starts only with
+# Mounts must be shared, or systemd silently ignores its sandboxing options. On cgroup v1, systemd 257 starts only with
 # this word on its "kernel" command line, which in a container is its own.
 ENTRYPOINT = """#!/bin/sh
 mount --make-rshared /
@@ -81,7 +87,9 @@ def run(*command: str, stdin: str | None = None, environment: dict[str, str] | N
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)
     except FileNotFoundError as error:
-        raise LabError(f"{command[0]} is not installed: apt-get install it, or run as root so that it can be done for you") from error
+        raise LabError(
+            f"{command[0]} is not installed: apt-get install it, or run as root so that it can be done for you"
+        ) from error
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
         raise LabError(f"{' '.join(command[:4])} ... failed:\n{tail}")
@@ -90,7 +98,10 @@ def run(*command: str, stdin: str | None = None, environment: dict[str, str] | N
 
 def answers() -> bool:
     """Whether a Docker engine answers."""
-    return bool(shutil.which("docker")) and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    return (
+        bool(shutil.which("docker"))
+        and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    )
 
 
 def apt_install(*packages: str) -> None:
@@ -113,13 +124,19 @@ def apt_install(*packages: str) -> None:
             return
         for done in (apt("update"), apt(*install)):
             if done.returncode:
-                raise LabError(f"{' '.join(done.args[:2])} failed; is there a reachable mirror in the apt sources?\n{done.stderr[-800:]}")
+                raise LabError(
+                    f"{' '.join(done.args[:2])} failed; is there a reachable mirror in the apt "
+                    f"sources?\n{done.stderr[-800:]}"
+                )
 
 
 def forget_dead(pid_file: Path, name: str) -> None:
-    """Remove ``pid_file`` when the process that it names is not a living ``name``: killed, and its number perhaps taken by another."""
+    """Remove ``pid_file`` when the process that it names is not a living ``name``: killed, and its number perhaps
+    taken by another."""
     try:
-        stat = Path(f"/proc/{int(pid_file.read_text(encoding='ascii'))}/stat").read_text(encoding="ascii", errors="replace")
+        stat = Path(f"/proc/{int(pid_file.read_text(encoding='ascii'))}/stat").read_text(
+            encoding="ascii", errors="replace"
+        )
     except (OSError, ValueError):
         stat = ""
     if f"({name})" not in stat or ") Z " in stat:
@@ -127,7 +144,8 @@ def forget_dead(pid_file: Path, name: str) -> None:
 
 
 def stale_rules(table: str, bridges: set[str]) -> list[tuple[str, list[str]]]:
-    """Bridge and rule of each masquerading rule of Docker's in ``table``, output of ``iptables-save``, for a bridge not in ``bridges``."""
+    """Bridge and rule of each masquerading rule of Docker's in ``table``, output of ``iptables-save``, for a bridge
+    not in ``bridges``."""
     rule = re.compile(r"^-A (POSTROUTING -s \S+ ! -o (br-[0-9a-f]{12}) -j MASQUERADE)$", re.MULTILINE)
     return [(bridge, text.split()) for text, bridge in rule.findall(table) if bridge not in bridges]
 
@@ -148,7 +166,9 @@ def engine() -> None:
     if answers():
         return
     if os.geteuid():
-        raise LabError("no Docker engine answers: start one, join the group docker, or run as root so that Debian's is installed")
+        raise LabError(
+            "no Docker engine answers: start one, join the group docker, or run as root so that Debian's is installed"
+        )
     if not shutil.which("dockerd"):
         say("installing Debian's Docker engine")
         # With what the images will need, because each call of apt costs seconds.
@@ -162,12 +182,20 @@ def engine() -> None:
         log = Path("/var/log/dockerd.log")
         with log.open("ab") as stream:
             # Its own session and no inherited pipe: a caller that reads our output would wait for it for ever.
-            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, close_fds=True)
+            subprocess.Popen(
+                ["dockerd"],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                close_fds=True,
+            )
     deadline = time.monotonic() + 60
     while not answers():
         if time.monotonic() > deadline:
             raise LabError(
-                "the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log or journalctl -u docker)"
+                "the Docker engine was started but does not answer after 60 s; see its log (/var/log/dockerd.log "
+                "or journalctl -u docker)"
             )
         time.sleep(0.5)
     forget_bridges()
@@ -178,12 +206,17 @@ def mirrors(apt: Path = Path("/etc/apt")) -> tuple[str, str]:
     text = ""
     for path in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
         if path.suffix in (".list", ".sources") and path.is_file():
-            text += "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")) + "\n"
+            text += (
+                "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+                + "\n"
+            )
     urls = re.findall(r"https?://[^\s\]]+", text)
     main = next((url for url in urls if re.search(r"/debian/?$", url)), "")
     security = next((url for url in urls if "debian-security" in url), "")
     if not main:
-        raise LabError("no Debian mirror in this machine's apt sources: the images cannot be built without one; add one")
+        raise LabError(
+            "no Debian mirror in this machine's apt sources: the images cannot be built without one; add one"
+        )
     return main.rstrip("/"), security.rstrip("/")
 
 
@@ -200,7 +233,9 @@ def certificates(target: Path) -> None:
     if not bundle.is_file():
         return
     found = re.findall(
-        r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", bundle.read_text(encoding="ascii", errors="ignore"), re.DOTALL
+        r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?",
+        bundle.read_text(encoding="ascii", errors="ignore"),
+        re.DOTALL,
     )
     target.mkdir(parents=True, exist_ok=True)
     for number, certificate in enumerate(found):
@@ -210,14 +245,20 @@ def certificates(target: Path) -> None:
 def pulled(codename: str) -> str:
     """Debian's image from the registry; empty where none answers."""
     official = f"debian:{RELEASES[codename]}"
-    pull = subprocess.run(["timeout", "300", "docker", "pull", "--quiet", official], capture_output=True, text=True, check=False)
+    pull = subprocess.run(
+        ["timeout", "300", "docker", "pull", "--quiet", official], capture_output=True, text=True, check=False
+    )
     return "" if pull.returncode else official
 
 
 def sources(codename: str, apt: Path = Path("/etc/apt")) -> list[str]:
     """Lines of sources.list that name the machine's mirrors."""
     main, security = mirrors(apt)
-    archives = [(main, codename), (main, f"{codename}-updates"), *([(security, f"{codename}-security")] if security else [])]
+    archives = [
+        (main, codename),
+        (main, f"{codename}-updates"),
+        *([(security, f"{codename}-security")] if security else []),
+    ]
     return [f"deb {url} {suite} main" for url, suite in archives]
 
 
@@ -285,7 +326,10 @@ def from_mirror(codename: str, folder: Path, script: str) -> None:
     command += ["--skip=cleanup/apt,cleanup/reproducible", "--dpkgopt=force-unsafe-io", f"--aptopt={folder}/apt.conf"]
     command += [f"--customize-hook=copy-in {folder}/ca/. /usr/local/share/ca-certificates"]
     command += [f'--customize-hook=chroot "$1" /bin/sh -s < {folder}/provision.sh', codename, "-", *sources(codename)]
-    with (folder / "log").open("w+", encoding="utf-8") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as bootstrap:
+    with (
+        (folder / "log").open("w+", encoding="utf-8") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as bootstrap,
+    ):
         load = ["docker", "import", *changes(codename), "-", f"flightdeck-{codename}"]
         done = subprocess.run(load, stdin=bootstrap.stdout, capture_output=True, text=True, check=False)
         if bootstrap.wait() or done.returncode:
@@ -326,9 +370,12 @@ def image(codename: str) -> None:
 
 
 def index_environment() -> dict[str, str]:
-    """This process's environment with what pip's configuration says of the index, in uv's variables, which does not read it."""
+    """This process's environment with what pip's configuration says of the index, in uv's variables, which does not
+    read it."""
     found = dict(os.environ)
-    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    ).stdout
     settings = dict(re.findall(r"^(?:global|install|:env:)\.([\w-]+)='(.*)'$", listed, re.MULTILINE))
     for name, setting in {"UV_DEFAULT_INDEX": "index-url", "SSL_CERT_FILE": "cert"}.items():
         if settings.get(setting):
@@ -349,10 +396,30 @@ def tools(folder: Path, lock: Path) -> None:
             run(*make)
         pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         run(*pip, "install", "--require-hashes", "--requirement", str(UV_LOCK))
-    install = [str(folder / "bin/uv"), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "--requirement", str(lock)]
+    install = [
+        str(folder / "bin/uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(python),
+        "--require-hashes",
+        "--requirement",
+        str(lock),
+    ]
     run(*install, environment=index_environment())
     # All but the collections, of which few are used.
-    run(str(python), "-m", "compileall", "-q", "-j", "0", "-x", "ansible_collections", str(next(folder.glob("lib/python*/site-packages"))))
+    run(
+        str(python),
+        "-m",
+        "compileall",
+        "-q",
+        "-j",
+        "0",
+        "-x",
+        "ansible_collections",
+        str(next(folder.glob("lib/python*/site-packages"))),
+    )
 
 
 def remove(lab: str) -> None:
@@ -385,7 +452,9 @@ def check(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise LabError(f"port {port} is taken ({error.strerror}): stop what uses it, or choose another: make up PORT=8090") from error
+            raise LabError(
+                f"port {port} is taken ({error.strerror}): stop what uses it, or choose another: make up PORT=8090"
+            ) from error
 
 
 def main() -> int:

@@ -34,7 +34,8 @@ FOLLOWING = 6
 
 @dataclass
 class Stage:
-    """A command that was run: when it began since the epoch, how long it and its parts took (seconds), and how it ended."""
+    """A command that was run: when it began since the epoch, how long it and its parts took (seconds), and how it
+    ended."""
 
     name: str
     began: float
@@ -80,7 +81,13 @@ def run(name: str, command: list[str]) -> int:
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment, close_fds=False
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
+            close_fds=False,
         ) as process,
     ):
         for line in process.stdout or ():
@@ -94,7 +101,9 @@ def run(name: str, command: list[str]) -> int:
         stream.write(json.dumps(asdict(stage)) + "\n")
     if stage.code:
         told = failures(log.read_text(encoding="utf-8").splitlines())
-        print(f"\n{name} failed after {stage.seconds:.0f} s; from {os.path.relpath(log)}:\n", *told, sep="\n", flush=True)
+        print(
+            f"\n{name} failed after {stage.seconds:.0f} s; from {os.path.relpath(log)}:\n", *told, sep="\n", flush=True
+        )
     return stage.code
 
 

@@ -1,4 +1,5 @@
-"""Start the deployment of this scenario and kill it, with everything that it started, after a random time: interrupt.py TIMES."""
+"""Start the deployment of this scenario and kill it, with everything that it started, after a random time:
+interrupt.py TIMES."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def main() -> None:
     command = ["ansible-playbook", "-i", str(HERE / "inventory"), str(HERE.parents[1] / "site.yml")]
     for _attempt in range(int(sys.argv[1])):
         seconds = random.uniform(4, LONGEST_SECONDS)
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        run = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
         try:
             output, _ = run.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,5 @@
-"""Action of flightdeck.airflow.canary: works on the controller, through the load balancer, without a connection to any host."""
+"""Action of flightdeck.airflow.canary: works on the controller, through the load balancer, without a connection to
+any host."""
 
 from __future__ import annotations
 
@@ -30,14 +31,18 @@ class ActionModule(ActionBase):
             cluster = variables["airflow_cluster"]
             # Read here rather than passed as an argument: what is not an argument cannot be shown with the task.
             password = str(variables["airflow_secrets"]["admin_password"])
-            authority = str(variables["airflow_certificates"].get("authority", ""))
+            ca = str(variables["airflow_certificates"].get("ca", ""))
         except KeyError as error:
-            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first") from error
+            raise AnsibleActionFail(
+                f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first"
+            ) from error
         if self._task.check_mode:
             result.update(changed=False, skipped=True, rows=[], msg="The canary runs tasks, which check mode does not")
             return result
         deadline = Deadline(float(given["timeout_seconds"] or cluster["verify_timeout_seconds"]))
-        api = Api(str(cluster["url"]), int(cluster["version"]["major"]), str(cluster["admin_user"]), password, deadline, authority)
+        api = Api(
+            str(cluster["url"]), int(cluster["version"]["major"]), str(cluster["admin_user"]), password, deadline, ca
+        )
         addresses = {str(name): str(node["address"]) for name, node in cluster["nodes"].items()}
         queues = {str(queue): [str(name) for name in names] for queue, names in cluster["queues"].items()}
         rows = Canary(api, queues, addresses, progress=lambda text: display.display(f"canary: {text}")).run()

@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module cluster_certificates: keeps the cluster's authority and its hosts' certificates."""
+"""Controller side of the module cluster_certificates: stores the cluster's CA and its hosts' certificates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 
-_HEADER = "# Private keys of the cluster's certificate authority and hosts. Keep a copy of it where you keep backups.\n"
+_HEADER = "# Private keys of the cluster's CA and hosts. Store a copy with your backups.\n"
 
 
 def plain(value: Any) -> Any:
@@ -30,15 +30,15 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return authority and certificates. Raises AnsibleActionFail when the file cannot be used."""
+        """Return the CA and the certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path = Path(wanted["path"]).expanduser()
         made: dict[str, str] = {}
 
-        def renewed() -> certificates.Store:
+        def renewed() -> certificates.Keystore:
             nonlocal made
-            store, made = certificates.renew(
+            keystore, made = certificates.renew(
                 self._read(path),
                 wanted["cluster"],
                 plain(wanted["names"]),
@@ -46,26 +46,28 @@ class ActionModule(ActionBase):
                 wanted["days"],
                 wanted["renew_days"],
             )
-            return store
+            return keystore
 
-        store = renewed()
+        keystore = renewed()
         if made and not self._task.check_mode:
             with vault_file.locked(path):
                 # Another run may have been quicker.
-                store = renewed()
-                vault_file.write(self._loader, path, store, _HEADER)
+                keystore = renewed()
+                vault_file.write(self._loader, path, keystore, _HEADER)
         result["made"] = made
         result["changed"] = bool(made)
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
-        result["certificates"] = {"authority": store["authority"]["certificate"], "hosts": store["hosts"], "web": web}
-        if wanted["authority_file"] and not self._task.check_mode:
-            self._publish(Path(wanted["authority_file"]).expanduser(), store["authority"]["certificate"])
+        result["certificates"] = {"ca": keystore["ca"]["certificate"], "hosts": keystore["hosts"], "web": web}
+        if wanted["ca_file"] and not self._task.check_mode:
+            self._publish(Path(wanted["ca_file"]).expanduser(), keystore["ca"]["certificate"])
         return result
 
     def _read(self, path: Path) -> dict[str, Any]:
         content = vault_file.read(self._loader, path) or {}
-        if not isinstance(content, dict) or content.keys() - {"authority", "hosts"}:
-            raise AnsibleActionFail(f"{path} is not a file of certificates; move it away or set airflow_certificates_file")
+        if not isinstance(content, dict) or content.keys() - {"ca", "hosts"}:
+            raise AnsibleActionFail(
+                f"{path} is not a file of certificates; move it away or set airflow_certificates_file"
+            )
         return dict(plain(content))
 
     @staticmethod
@@ -73,7 +75,9 @@ class ActionModule(ActionBase):
         """The user's own certificate and key, which the validation found good; empty when there is none."""
         if not certificate_file:
             return {}
-        certificate, key = (Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file))
+        certificate, key = (
+            Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file)
+        )
         return {"certificate": certificate, "key": key}
 
     @staticmethod

@@ -24,9 +24,17 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import b
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options as airflow_options_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    airflow_options as airflow_options_validation,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller, inventory, proxies, timing, types
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    controller,
+    inventory,
+    proxies,
+    timing,
+    types,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -42,7 +50,8 @@ _RUNTIME = _ROOT / "meta" / "runtime.yml"
 
 @dataclass
 class _Given:
-    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the others."""
+    """What the inventory says, host by host: the values that can be used, and everything that is wrong with the
+    others."""
 
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[tuple[str, Problem]] = field(default_factory=list)
@@ -71,7 +80,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         arguments(self, DOCUMENTATION)
-        self._fail_with(controller.check_ansible(ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]))
+        self._fail_with(
+            controller.check_ansible(
+                ansible_version, yaml.safe_load(_RUNTIME.read_text(encoding="utf-8"))["requires_ansible"]
+            )
+        )
         specs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _SPECS]
         options = specs[0]["argument_specs"]["cluster"]["options"]
         names = self._cluster_hosts(variables)
@@ -82,7 +95,7 @@ class ActionModule(ActionBase):
         hosts = [self._host(name, own[name], variables) for name in names]
         locks = {name: str(own[name]["airflow_lock_file"]) for name in names}
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-        warning, clusters = controller.look_at_inventories(sources, settings.secrets_file)
+        warning, clusters = controller.check_inventories(sources, settings.secrets_file)
         self._fail_with(
             [
                 *self._check_variables(given, settings),
@@ -96,7 +109,7 @@ class ActionModule(ActionBase):
             ]
         )
         if warning:
-            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         result["cluster"] = cluster.build(hosts, settings).to_vars()
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"
@@ -111,7 +124,8 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _cluster_hosts(variables: dict[str, Any]) -> list[str]:
-        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit too."""
+        """The hosts of all our groups, each once, in the order of the groups; the model sees them all under --limit
+        too."""
         members = [variables["groups"].get(f"airflow_{group}", []) for group in services.GROUPS]
         return list(dict.fromkeys(host for group in members for host in group))
 
@@ -166,12 +180,19 @@ class ActionModule(ActionBase):
         found = list(given.problems)
         for host, values in given.values.items():
             problems = values_validation.check_values(values, version)
-            problems += values_validation.check_queue_entries("airflow_worker_queues", values.get("airflow_worker_queues"))
+            problems += values_validation.check_queue_entries(
+                "airflow_worker_queues", values.get("airflow_worker_queues")
+            )
             if version in airflow_options.versions():
                 environment = values.get("airflow_environment", {})
-                problems += airflow_options_validation.check_environment(environment, version, settings.config_extra_sections)
+                problems += airflow_options_validation.check_environment(
+                    environment, version, settings.config_extra_sections
+                )
             found += [(host, problem) for problem in problems]
-        common = {host: {name: value for name, value in values.items() if name not in given.bad} for host, values in given.values.items()}
+        common = {
+            host: {name: value for name, value in values.items() if name not in given.bad}
+            for host, values in given.values.items()
+        }
         return on_hosts(found, everybody=len(given.values)) + types.check_same(common)
 
     @staticmethod
@@ -184,7 +205,9 @@ class ActionModule(ActionBase):
         secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
         problems += secrets_validation.check_secrets(secrets, settings.admin_user)
         if version in airflow_options.versions():
-            problems += airflow_options_validation.check_config(settings.config, version, settings.config_extra_sections)
+            problems += airflow_options_validation.check_config(
+                settings.config, version, settings.config_extra_sections
+            )
             drain_seconds = hosts_model.longest_drain_seconds(hosts)
             effective = merge.overlay(broker.config(settings, drain_seconds), settings.options)
             # Most hosts have the same environment.
@@ -194,7 +217,10 @@ class ActionModule(ActionBase):
                 environment = values.get("airflow_environment", {})
                 if (key := repr(environment)) not in faults:
                     there = airflow_options_validation.with_environment(effective, environment, version)
-                    faults[key] = [*broker_validation.check_options(there, settings, drain_seconds), *timing.check(there, settings.major)]
+                    faults[key] = [
+                        *broker_validation.check_options(there, settings, drain_seconds),
+                        *timing.check(there, settings.major),
+                    ]
                 found += [(name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
         addresses = sorted({host.address for host in hosts})
@@ -226,7 +252,9 @@ class ActionModule(ActionBase):
         port = str(connection.get("ansible_port") or 22)
         return hosts_model.Host(
             name=name,
-            groups=frozenset(group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])),
+            groups=frozenset(
+                group for group in services.GROUPS if name in variables["groups"].get(f"airflow_{group}", [])
+            ),
             address=canonical(str(own.get("airflow_address", connection.get("ansible_host", name)))),
             queues=hosts_model.queues_of(own["airflow_worker_queues"]),
             worker_concurrency=int(own["airflow_worker_concurrency"]),

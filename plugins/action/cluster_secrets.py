@@ -25,19 +25,27 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         path = Path(arguments(self, DOCUMENTATION)["path"]).expanduser()
-        given = {name: str(self._templar.template(variables[f"airflow_{name}"])) for name in GENERATED if variables.get(f"airflow_{name}")}
+        given = {
+            name: str(self._templar.template(variables[f"airflow_{name}"]))
+            for name in GENERATED
+            if variables.get(f"airflow_{name}")
+        }
         rotation = variables.get("__airflow_rotation") or {}
         new = secrets.missing(given)
         if new:
-            # The variables may be older than the file: another run can have written it meanwhile, and nothing is made twice.
-            stored, rotation = self._store(path, new)
+            # The variables may be older than the file: another run can have written it meanwhile, and nothing is made
+            # twice.
+            stored, rotation = self._write_missing(path, new)
             given = {**stored, **given}
             result["changed"] = any(stored[name] == value for name, value in new.items())
-        foreign = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in GIVEN}
-        result["secrets"] = {**accounts.effective(given, rotation).to_vars(), **{name: value for name, value in foreign.items() if value}}
+        external = {name: str(self._templar.template(variables.get(f"airflow_{name}") or "")) for name in GIVEN}
+        result["secrets"] = {
+            **accounts.effective(given, rotation).to_vars(),
+            **{name: value for name, value in external.items() if value},
+        }
         return result
 
-    def _store(self, path: Path, new: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    def _write_missing(self, path: Path, new: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
         """Add ``new`` to the file, except what it already holds, and return all that it holds afterwards."""
         if self._task.check_mode:
             stored, rotation = secrets_file.read(self._loader, path)

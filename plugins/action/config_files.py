@@ -32,13 +32,18 @@ class ActionModule(ActionBase):
         return result
 
     def _prepared(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """What the host gets of one entry: the same with the content, which is encoded so that a diff is not taken for it."""
+        """What the host gets of one entry: the same with the content, which is encoded so that a diff is not taken
+        for it."""
         content = file["content"]
         if content is not None and file["src"]:
             raise AnsibleActionFail(f"{file['path']}: parameters are mutually exclusive: src|content")
         if content is None:
-            content = templates.source(self, file["src"] or templates.template_of(file["path"]), file["path"], task_vars)
+            content = templates.source(
+                self, file["src"] or templates.template_of(file["path"]), file["path"], task_vars
+            )
         elif file["secret"] and not self._task.no_log:
-            raise AnsibleActionFail(f"{file['path']} is secret: render its content from a template, or set no_log for the task")
+            raise AnsibleActionFail(
+                f"{file['path']} is secret: render its content from a template, or set no_log for the task"
+            )
         sent = {name: value for name, value in file.items() if name != "src"}
         return {**sent, "content": base64.b64encode(to_bytes(content)).decode()}

@@ -1,4 +1,5 @@
-"""Action of flightdeck.airflow.dags_tree: reads the tree on the controller once per run, and sends it where it is missing."""
+"""Action of flightdeck.airflow.dags_tree: reads the tree on the controller once per run, and sends it where it is
+missing."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ class ActionModule(ActionBase):
         try:
             return dict(
                 self._execute_module(
-                    module_name=MODULE, module_args={**wanted, "archive": remote, "want_manifest": False}, task_vars=task_vars
+                    module_name=MODULE,
+                    module_args={**wanted, "archive": remote, "want_manifest": False},
+                    task_vars=task_vars,
                 )
             )
         finally:
@@ -66,7 +69,8 @@ class ActionModule(ActionBase):
 def _prepare(source: str, generated: dict[str, bytes], target_python: str) -> dict[str, Any]:
     """Digest, manifest and archive of the tree, computed by the first fork that asks and read by all others.
 
-    The directory is the one that Ansible makes for each run and removes at its end, so a later run reads the tree anew.
+    The directory is the one that Ansible makes for each run and removes at its end, so a later run reads the tree
+    again.
     """
     key = hashlib.sha256(repr((source, sorted(generated.items()), target_python)).encode()).hexdigest()[:16]
     base = os.path.join(C.DEFAULT_LOCAL_TMP, f"flightdeck-dags-{key}")
@@ -90,10 +94,13 @@ def _read(source: str, generated: dict[str, bytes], target_python: str, base: st
         tree = dag_archive.scan(source, generated)
         errors, warned = dag_archive.syntax_findings(tree, target_python)
         for warning in warned:
-            display.warning(f"{dag_archive.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)")
+            display.warning(
+                f"{dag_archive.VARIABLE}: {warning} (shipped all the same: it may be syntax of a newer Python)"
+            )
         if errors:
             raise dag_archive.TreeError(
-                f"{dag_archive.VARIABLE}: {len(errors)} Python file(s) in {tree.root} do not compile: {'; '.join(errors[:10])}. "
+                f"{dag_archive.VARIABLE}: {len(errors)} Python file(s) in {tree.root} do not compile: "
+                f"{'; '.join(errors[:10])}. "
                 "Correct them; nothing was shipped to any host."
             )
         archive = f"{base}.tar.gz"

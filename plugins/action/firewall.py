@@ -1,6 +1,6 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module firewall: compares, puts on trial, connects anew, confirms."""
+"""Controller side of the module firewall: compares, tries the rules, reconnects, confirms."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ class ActionModule(ActionBase):
         """One execution when there is nothing to do. Raises AnsibleActionFail when the new rules keep Ansible out."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
-        compared = self._step(task_vars, {**wanted, "step": "compared"})
+        compared = self._step(task_vars, {**wanted, "step": "compare"})
         result.update(compared)
         done = compared.get("failed") or wanted["state"] == "absent" or compared["current"]
         unwanted = not compared.get("existing") and wanted["existing"]
         if done or unwanted or not compared["installed"] or self._task.check_mode:
             return result
-        applied = self._step(task_vars, {**wanted, "step": "applied"})
+        applied = self._step(task_vars, {**wanted, "step": "apply"})
         if not applied.get("failed") and wanted["confirm"]:
-            self._connect_anew()
+            self._reconnect()
             try:
-                applied = self._step(task_vars, {**wanted, "step": "confirmed", "in_force": applied["in_force"]})
+                applied = self._step(
+                    task_vars, {**wanted, "step": "confirm", "active_digest": applied["active_digest"]}
+                )
             except AnsibleConnectionFailure as error:
                 # The host was reached before, so it is no host that is down, which tasks may ignore.
                 raise AnsibleActionFail(
-                    f"No new connection under the new firewall rules; the earlier ones come back {wanted['guard_seconds']} s after the "
-                    f"change. Look at airflow_firewall_ssh_ports and airflow_firewall_ssh_sources. {error}"
+                    "No new connection under the new firewall rules; the earlier ones come back "
+                    f"{wanted['guard_seconds']} s after the "
+                    f"change. Check airflow_firewall_ssh_ports and airflow_firewall_ssh_sources. {error}"
                 ) from error
         result.update(applied, diff=compared.get("diff", {}))
         return result
@@ -47,8 +50,8 @@ class ActionModule(ActionBase):
     def _step(self, task_vars: dict[str, Any] | None, arguments: dict[str, Any]) -> dict[str, Any]:
         return dict(self._execute_module(module_name=_MODULE, module_args=arguments, task_vars=task_vars))
 
-    def _connect_anew(self) -> None:
-        """Drop a connection that is kept open: the rules let established ones through, so only a new one proves anything."""
+    def _reconnect(self) -> None:
+        """Close a persistent connection: the rules accept established ones, so only a new one tests them."""
         # Connections that keep nothing open have no reset of their own and would warn.
         if type(self._connection).reset is not ConnectionBase.reset:
             self._connection.reset()

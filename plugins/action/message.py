@@ -1,4 +1,5 @@
-"""Action of flightdeck.airflow.message: prints lines, whatever the callback of the run shows of tasks without a change."""
+"""Action of flightdeck.airflow.message: prints lines, whatever the callback of the run shows of tasks without a
+change."""
 
 from __future__ import annotations
 

@@ -36,20 +36,22 @@ class ActionModule(ActionBase):
         for name in variables["ansible_play_hosts"]:
             own = variables["hostvars"][name]
             hosts[name] = {**own["ansible_facts"], "preflight": own[given["facts"]]["preflight"]}
-        mark = digests.cluster_mark(variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"]))
+        mark = digests.cluster_mark(
+            variables["airflow_cluster"]["name"], str(variables["airflow_secrets"]["digest_key"])
+        )
         limit = str(variables.get("ansible_limit") or "")
         cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
         problems, warnings = preflight_validation.check(hosts, cluster, mark, limit, deploy=given["deploy"])
         if problems:
             raise AnsibleActionFail(report(problems))
         for warning in warnings:
-            # Not in the result: of a task without a change, Ansible may be told to show nothing.
+            # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)
         origins = [name for name, host in hosts.items() if host.get("flightdeck_postgresql_data")]
-        stores = survey.survey(preflight_validation.host_data(hosts), cluster)
+        surveys = survey.survey(preflight_validation.host_data(hosts), cluster)
         result["ansible_facts"] = {
             "flightdeck_postgresql_origins": origins,
-            "flightdeck_stores": {name: store.to_vars() for name, store in stores.items()},
+            "flightdeck_survey": {name: tier.to_vars() for name, tier in surveys.items()},
         }
         result["changed"] = False
         return result

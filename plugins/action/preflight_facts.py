@@ -1,6 +1,7 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Action of flightdeck.airflow.preflight_facts: says what to look at, and keeps a host that cannot be looked at for the report."""
+"""Action of flightdeck.airflow.preflight_facts: sets what to collect, and records a host without an answer for the
+report."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class ActionModule(ActionBase):
         try:
             cluster, name = variables["airflow_cluster"], variables["inventory_hostname"]
         except KeyError as error:
-            raise AnsibleActionFail(f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first") from error
+            raise AnsibleActionFail(
+                f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first"
+            ) from error
         before = time.time()
         try:
             request = wanted(Cluster.from_vars(cluster, "airflow_cluster"), name)

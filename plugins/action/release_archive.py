@@ -1,6 +1,7 @@
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""Controller side of the module release_archive: transfers a file that only root may read without becoming root for the transfer."""
+"""Controller side of the module release_archive: transfers a file that only root may read without becoming root for
+the transfer."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ class ActionModule(ActionBase):
             sent = self._execute_module(module_name=_MODULE, module_args=sending, task_vars=task_vars)
             if sent.get("failed"):
                 return {**result, **sent}
-            self._receive(sent["path"], sending["dest"], sent["sha256"], str((task_vars or {}).get("inventory_hostname", "")))
+            self._receive(
+                sent["path"], sending["dest"], sent["sha256"], str((task_vars or {}).get("inventory_hostname", ""))
+            )
         finally:
             if folder:
                 self._remove_tmp_path(folder)
@@ -60,7 +63,8 @@ class ActionModule(ActionBase):
         return folder
 
     def _receive(self, path: str, dest: str, sha256: str, host: str) -> None:
-        """Under another name until it is whole: a run that is killed must not leave half an archive for the other hosts.
+        """Under another name until it is whole: a run that is killed must not leave half an archive for the other
+        hosts.
 
         Its workers may outlive it, so each process has a name of its own, and takes away what earlier ones have left.
         """

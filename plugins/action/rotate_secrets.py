@@ -26,7 +26,10 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return all secrets as they are after the step. Raises AnsibleActionFail when one of them cannot be rotated."""
+        """Return all secrets as they are after the step.
+
+        Raises AnsibleActionFail when one of them cannot be rotated.
+        """
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
         path, step, names = Path(wanted["path"]).expanduser(), wanted["step"], wanted["names"]
@@ -55,7 +58,7 @@ class ActionModule(ActionBase):
         """Raise AnsibleActionFail with everything that speaks against the rotation."""
         cluster = variables["airflow_cluster"]
         problems = rotation_validation.check(
-            names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["foreign_secrets"]
+            names, stored, self._given(variables), str(variables.get("ansible_limit", "")), cluster["external_secrets"]
         )
         if problems := [*problems, *broker.check_rotation(names, ClusterBroker.from_vars(cluster["broker"]))]:
             raise AnsibleActionFail(problem.report(problems))

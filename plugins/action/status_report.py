@@ -1,4 +1,5 @@
-"""Action of flightdeck.airflow.status_report: prints what the hosts and the canary found, and fails when something is wrong."""
+"""Action of flightdeck.airflow.status_report: prints what the hosts and the canary found, and fails when something
+is wrong."""
 
 from __future__ import annotations
 
@@ -44,9 +45,9 @@ class ActionModule(ActionBase):
                 not_asked.append(str(host))
             rows += report.host_rows(str(host), found)
         url = _health_url(str(cluster["url"]), int(cluster["version"]["major"]))
-        authority = str(variables["airflow_certificates"].get("authority", ""))
+        ca = str(variables["airflow_certificates"].get("ca", ""))
         groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
-        rows += report.health_rows(url, _fetch(url, authority), groups)
+        rows += report.health_rows(url, _fetch(url, ca), groups)
         rows = report.arranged([*rows, *given["rows"]])
         self._print(str(cluster["name"]), rows)
         good, text = report.verdict(str(cluster["name"]), rows, not_asked)
@@ -60,7 +61,12 @@ class ActionModule(ActionBase):
     def _print(name: str, rows: list[dict[str, str]]) -> None:
         heading, *lines = report.table(rows)
         display.display(f"\n{heading}", color=C.COLOR_HIGHLIGHT)
-        colors = {"ok": C.COLOR_OK, "degraded": C.COLOR_WARN, "failed": C.COLOR_ERROR, "unreachable": C.COLOR_UNREACHABLE}
+        colors = {
+            "ok": C.COLOR_OK,
+            "degraded": C.COLOR_WARN,
+            "failed": C.COLOR_ERROR,
+            "unreachable": C.COLOR_UNREACHABLE,
+        }
         for row, line in zip(rows, lines, strict=True):
             display.display(line, color=colors.get(row["state"]))
         display.display("")
@@ -70,10 +76,10 @@ def _health_url(url: str, major: int) -> str:
     return f"{url}/api/v2/monitor/health" if major >= 3 else f"{url}/api/v1/health"
 
 
-def _fetch(url: str, authority: str) -> Mapping[str, Any] | str:
+def _fetch(url: str, ca: str) -> Mapping[str, Any] | str:
     """Airflow's health page as a dictionary, or why it could not be had."""
     try:
-        with trusting(authority).open(WebRequest(url), timeout=_TIMEOUT_SECONDS) as answer:
+        with trusting(ca).open(WebRequest(url), timeout=_TIMEOUT_SECONDS) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return f"status {error.code}"

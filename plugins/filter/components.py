@@ -10,7 +10,13 @@ from typing import Any
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses, airflow, leftovers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node, Queue, secret_file
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg, digests, environment, secrets, worker_units
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
+    airflow_cfg,
+    digests,
+    environment,
+    secrets,
+    worker_units,
+)
 
 
 def former_files(present: Iterable[str], node: object) -> list[str]:
@@ -33,7 +39,9 @@ def secret_versions(files: Iterable[object], values: Mapping[str, object]) -> di
     return secrets.secret_versions(map(secret_file, files), Secrets.from_vars(values))
 
 
-def worker_instances(queues: Iterable[object], major: int, address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+def worker_instances(
+    queues: Iterable[object], major: int, address: str, derived: int, remote_control: bool
+) -> list[dict[str, str]]:
     """See _render/worker_units.py."""
     return worker_units.worker_instances(map(Queue.from_vars, queues), major, address, derived, remote_control)
 

@@ -62,7 +62,10 @@ def inactive_users(shares: Iterable[Mapping[str, str]], values: Mapping[str, obj
 def firewall_peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -> list[str]:
     """See _model/firewall.py. The nodes are read as they are: there may be hundreds, for each host of a run."""
     addresses = {name: str(node["address"]) for name, node in nodes.items()}
-    sources = {name: {source for rule in node["firewall"]["rules"] for source in rule["sources"]} for name, node in nodes.items()}
+    sources = {
+        name: {source for rule in node["firewall"]["rules"] for source in rule["sources"]}
+        for name, node in nodes.items()
+    }
     return firewall.peers(addresses, sources, run)
 
 

@@ -15,8 +15,8 @@ LINK = "current"
 REVISIONS = "revisions"
 
 
-class StoreError(Exception):
-    """The store cannot do what was asked; the text says why and what helps."""
+class RevisionsError(Exception):
+    """The revisions cannot do what was asked; the text says why and what helps."""
 
 
 def manifest(root: str) -> dict[str, str]:
@@ -38,12 +38,12 @@ def manifest(root: str) -> dict[str, str]:
     return found
 
 
-class Store:
+class Revisions:
     """``<path>/revisions/<digest>`` and ``<path>/current``, a relative link to one of them."""
 
     def __init__(self, path: str, group: str) -> None:
         self.path, self.group = path, group
-        self.revisions = os.path.join(path, REVISIONS)
+        self.directory = os.path.join(path, REVISIONS)
         self.link = os.path.join(path, LINK)
 
     def current(self) -> str:
@@ -51,67 +51,79 @@ class Store:
         if not os.path.islink(self.link):
             return ""
         folder, name = os.path.split(os.readlink(self.link))
-        return name if folder == REVISIONS and os.path.isdir(os.path.join(self.revisions, name)) else ""
+        return name if folder == REVISIONS and os.path.isdir(os.path.join(self.directory, name)) else ""
 
     def superfluous(self, digest: str, keep: int) -> list[str]:
-        """Revisions beyond the ``keep`` most recently current ones, ``digest`` being one of those; and half-unpacked remains."""
-        if not os.path.isdir(self.revisions):
+        """Revisions beyond the ``keep`` most recently current ones, ``digest`` being one of those; and
+        half-unpacked remains."""
+        if not os.path.isdir(self.directory):
             return []
-        names = os.listdir(self.revisions)
+        names = os.listdir(self.directory)
         remains = [name for name in names if name.startswith(".")]
         complete = [name for name in names if not name.startswith(".") and name != digest]
-        complete.sort(key=lambda name: os.lstat(os.path.join(self.revisions, name)).st_mtime_ns, reverse=True)
+        complete.sort(key=lambda name: os.lstat(os.path.join(self.directory, name)).st_mtime_ns, reverse=True)
         return sorted(remains + complete[keep - 1 :])
 
     def apply(self, digest: str, *, archive: str | None, keep: int, check: bool, want_manifest: bool) -> dict[str, Any]:
         """Make ``digest`` the current revision.
 
-        Without ``archive`` a host that lacks the revision is left as it is and the result has ``missing: true``, so that the
-        controller can send it. Raises StoreError for a host that is not in the expected state.
+        Without ``archive`` a host that lacks the revision is left as it is and the result has ``missing: true``, so
+        that the controller can send it. Raises RevisionsError for a host that is not in the expected state.
         """
         if os.path.lexists(self.link) and not os.path.islink(self.link):
-            raise StoreError(f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind that name")
+            raise RevisionsError(
+                f"{self.link} is not a symbolic link; move it away, this collection keeps its revisions behind "
+                "that name"
+            )
         before = self.current()
-        revision = os.path.join(self.revisions, digest)
-        result: dict[str, Any] = {"changed": False, "missing": False, "revision": digest, "previous": before, "pruned": []}
+        revision = os.path.join(self.directory, digest)
+        result: dict[str, Any] = {
+            "changed": False,
+            "missing": False,
+            "revision": digest,
+            "previous": before,
+            "pruned": [],
+        }
         present = os.path.isdir(revision)
         if not present and (archive is None or check):
             result.update(missing=True, changed=True)
             if want_manifest:
-                result["manifest"] = manifest(os.path.join(self.revisions, before)) if before else {}
+                result["manifest"] = manifest(os.path.join(self.directory, before)) if before else {}
             return result
         pruned = self.superfluous(digest, keep)
         result.update(changed=before != digest or not present or bool(pruned), pruned=pruned)
         if want_manifest and before != digest and present:
-            result["manifest"] = manifest(os.path.join(self.revisions, before)) if before else {}
+            result["manifest"] = manifest(os.path.join(self.directory, before)) if before else {}
         if check or not result["changed"]:
             return result
         if archive and not present:
             self.unpack(archive, digest, before)
         if before != digest:
-            # The age of a revision is when it was last made current, so that going back and forth prunes neither of the two.
+            # The age of a revision is when it was last made current, so that going back and forth prunes neither of the
+            # two.
             os.utime(revision)
             temporary = f"{self.link}.new-{os.getpid()}"
             os.symlink(os.path.join(REVISIONS, digest), temporary)
             os.replace(temporary, self.link)
         for name in pruned:
-            _remove(os.path.join(self.revisions, name))
+            _remove(os.path.join(self.directory, name))
         return result
 
     def unpack(self, archive: str, digest: str, before: str) -> None:
-        """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not at all."""
+        """Unpack beside the other revisions under a hidden name, then rename: a revision exists as a whole or not
+        at all."""
         uid, gid = os.geteuid(), self._group_id()
-        for folder in (self.path, self.revisions):
+        for folder in (self.path, self.directory):
             os.makedirs(folder, exist_ok=True)
             os.chown(folder, uid, gid)
             os.chmod(folder, 0o750)
-        temporary = os.path.join(self.revisions, f".new-{digest}")
+        temporary = os.path.join(self.directory, f".new-{digest}")
         _remove(temporary)
         os.mkdir(temporary, 0o750)
         with tarfile.open(archive, "r:gz") as packed:
             for member in packed:
                 self._place(packed, member, temporary)
-        previous = os.path.join(self.revisions, before) if before else ""
+        previous = os.path.join(self.directory, before) if before else ""
         for folder, folders, files in os.walk(temporary):
             os.chown(folder, uid, gid)
             os.chmod(folder, 0o750)
@@ -120,20 +132,20 @@ class Store:
                 os.lchown(path, uid, gid)
                 if previous:
                     _keep_time(path, os.path.join(previous, os.path.relpath(path, temporary)))
-        os.rename(temporary, os.path.join(self.revisions, digest))
+        os.rename(temporary, os.path.join(self.directory, digest))
 
     @staticmethod
     def _place(packed: tarfile.TarFile, member: tarfile.TarInfo, root: str) -> None:
         path = os.path.join(root, member.name)
         if os.path.isabs(member.name) or ".." in member.name.split("/"):
-            raise StoreError(f"{member.name} in the archive leads out of the tree")
+            raise RevisionsError(f"{member.name} in the archive leads out of the tree")
         os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
         if member.issym():
             os.symlink(member.linkname, path)
             return
         content = packed.extractfile(member)
         if content is None:
-            raise StoreError(f"{member.name} in the archive is neither a file nor a link")
+            raise RevisionsError(f"{member.name} in the archive is neither a file nor a link")
         with open(path, "wb") as stream:
             shutil.copyfileobj(content, stream)
             os.fchmod(stream.fileno(), 0o750 if member.mode & stat.S_IXUSR else 0o640)
@@ -142,11 +154,14 @@ class Store:
         try:
             return grp.getgrnam(self.group).gr_gid
         except KeyError as error:
-            raise StoreError(f"{error.args[0]}: the role flightdeck.airflow.airflow makes the account, run it before this one") from error
+            raise RevisionsError(
+                f"{error.args[0]}: the role flightdeck.airflow.airflow makes the account, run it before this one"
+            ) from error
 
 
 def _keep_time(path: str, previous: str) -> None:
-    """Give ``path`` the time stamp of the same file in the revision before: Airflow reads a file again when that changes."""
+    """Give ``path`` the time stamp of the same file in the revision before: Airflow reads a file again when that
+    changes."""
     if os.path.islink(path) or os.path.islink(previous) or not os.path.isfile(previous):
         return
     if filecmp.cmp(path, previous, shallow=False):

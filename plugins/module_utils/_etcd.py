@@ -22,7 +22,11 @@ class Member(TypedDict):
 
 def command(url: str, *arguments: str) -> list[str]:
     """``etcdctl`` for the member at ``url``, on its own host: the member's certificate is that of its client, too."""
-    tls = [f"--cacert={_TLS}/ca.crt", f"--cert={_TLS}/server.crt", f"--key={_TLS}/server.key"] if url.startswith("https:") else []
+    tls = (
+        [f"--cacert={_TLS}/ca.crt", f"--cert={_TLS}/server.crt", f"--key={_TLS}/server.key"]
+        if url.startswith("https:")
+        else []
+    )
     return ["etcdctl", f"--endpoints={url}", *tls, *arguments]
 
 
@@ -38,7 +42,8 @@ def members(text: str) -> list[Member]:
 
 
 def seen_by_peer(peer_url: str, timeout: float = 5.0) -> list[Member] | None:
-    """The members as the one at ``peer_url`` tells its peers, on its own host; None when it does not answer within ``timeout`` seconds.
+    """The members as the one at ``peer_url`` tells its peers, on its own host; None when it does not answer within
+    ``timeout`` seconds.
 
     It answers them before it has reached the others, when it has no answer for clients yet.
     """
@@ -50,7 +55,9 @@ def seen_by_peer(peer_url: str, timeout: float = 5.0) -> list[Member] | None:
         except OSError:
             return None
     try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
         with opener.open(f"{peer_url}/members", timeout=timeout) as answer:
             # A member knows itself at least.
             return [_member(member["id"], member) for member in json.load(answer)] or None
@@ -73,5 +80,5 @@ def find(listed: Iterable[Member], name: str, peer_url: str) -> Member | None:
 
 
 def initial_cluster(listed: Iterable[Member], name: str) -> str:
-    """What a member that joins must be told: all that are listed, itself by the ``name`` that it is going to have."""
+    """The initial cluster of a member that joins: all that are listed, itself by its future ``name``."""
     return ",".join(f"{member['name'] or name}={url}" for member in listed for url in member["peer_urls"])

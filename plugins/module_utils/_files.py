@@ -146,7 +146,10 @@ def read_text(path: str) -> str | None:
 
 
 def write_text(path: str, content: str, uid: int, gid: int, mode: int) -> None:
-    """Replace ``path`` atomically: no reader sees half of it, and none sees it with another owner or mode. Raises OSError."""
+    """Replace ``path`` atomically: no reader sees half of it, and none sees it with another owner or mode.
+
+    Raises OSError.
+    """
     ensure_parents(path)
     temporary = f"{path}.new-{os.getpid()}"
     # What a killed run left behind; a link is not followed, because the directory may belong to a service's account.

@@ -37,7 +37,10 @@ _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
 _POSTGRESQL_DATA = "/var/lib/postgresql/*/main/PG_VERSION"
 # Of Airflow's database: the tables that a statement needs, and the statement.
-_CONTENTS = {"schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"), "token": (_metadata.TABLES, _metadata.ENCRYPTED)}
+_CONTENTS = {
+    "schema": ({"alembic_version"}, "SELECT version_num FROM alembic_version"),
+    "token": (_metadata.TABLES, _metadata.ENCRYPTED),
+}
 _TABLES = sorted({table for tables, _statement in _CONTENTS.values() for table in tables})
 # Seconds that a command may take.
 _COMMAND_SECONDS = 60
@@ -91,7 +94,8 @@ def parse_memory_mb(text: str) -> int:
 
 
 def parse_listeners(text: str) -> dict[int, dict[str, int]]:
-    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp or tcp6."""
+    """Ports in the state LISTEN with the inodes of their sockets and who made them (user ids), from /proc/net/tcp
+    or tcp6."""
     ports: dict[int, dict[str, int]] = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -139,7 +143,8 @@ def user_name(uid: int) -> str:
 
 
 def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
-    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be seen (else empty, 0)."""
+    """Who listens on ``ports``, by port as text: user, and process, process id and systemd unit where they can be
+    seen (else empty, 0)."""
     open_ports: dict[int, dict[str, int]] = {}
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         for port, inodes in parse_listeners(read(name)).items():
@@ -159,7 +164,8 @@ def listeners(ports: Iterable[int]) -> dict[str, dict[str, Any]]:
 
 
 def space(path: str) -> dict[str, Any]:
-    """Free MiB and inodes where ``path`` is or will be, and the file system, so that two paths on one can be told."""
+    """Free MiB and inodes where ``path`` is or will be, and its file system, so that two paths on one are
+    recognised."""
     existing = path
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
@@ -179,7 +185,9 @@ def resolve(names: Iterable[str]) -> dict[str, list[str]]:
 
     def ask(name: str) -> None:
         try:
-            found[name] = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+            found[name] = sorted(
+                {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+            )
         except OSError:
             found[name] = []
 
@@ -217,7 +225,7 @@ def releases(root: str) -> dict[str, Any]:
     }
 
 
-def foreign(groups: Iterable[str]) -> list[str]:
+def unmanaged_files(groups: Iterable[str]) -> list[str]:
     """Data and configurations of the services in ``groups`` that the roles did not make."""
     found = []
     for group in groups:
@@ -233,7 +241,9 @@ def foreign(groups: Iterable[str]) -> list[str]:
             found += [path for path in glob.glob(f"{_MNESIA}/*") if os.path.isdir(path)]
         elif group == "redis":
             found += glob.glob("/var/lib/redis/*")
-        elif group == "haproxy" and re.search(r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE):
+        elif group == "haproxy" and re.search(
+            r"^(frontend|backend|listen)\b", read("/etc/haproxy/haproxy.cfg"), re.MULTILINE
+        ):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
         found += [path for path, ours in units().items() if not ours]
@@ -252,13 +262,19 @@ def processors() -> int:
 
 
 def run(*command: str, codes: Iterable[int] = (0,)) -> str | None:
-    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the exit ``codes``.
+    """What a command says on its standard output; None when it cannot be run, takes too long, or ends with none of the
+    exit ``codes``.
 
     None is no answer, which is another thing than an empty one: the caller decides what follows from it.
     """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_COMMAND_SECONDS, env={**os.environ, "LC_ALL": "C"}
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_SECONDS,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -271,17 +287,20 @@ def postgresql_data(pattern: str = _POSTGRESQL_DATA) -> bool:
 
 
 def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, str] | None:
-    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that is encrypted in it.
+    """What Airflow's database ``name`` holds in the PostgreSQL server of this host: its schema version, and a text that
+    is encrypted in it.
 
-    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or before the first
-    migration. None when there are data and the server on ``port`` does not answer.
+    A key is missing where the database has nothing of it: on a host without a server's data, without the database, or
+    before the first migration. None when there are data and the server on ``port`` does not answer.
     """
     if not postgresql_data(data):
         return {}
     databases = _query("postgres", port, "SELECT datname FROM pg_database")
     if databases is None or name not in databases:
         return None if databases is None else {}
-    tables = _query(name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL")
+    tables = _query(
+        name, port, f"SELECT name FROM unnest(ARRAY{list(_TABLES)}) AS name WHERE to_regclass(name) IS NOT NULL"
+    )
     if tables is None:
         return None
     found: dict[str, str] = {}
@@ -296,17 +315,19 @@ def database(name: str, port: int, data: str = _POSTGRESQL_DATA) -> dict[str, st
 
 
 def _query(name: str, port: int, statement: str) -> list[str] | None:
-    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an answer."""
+    """Lines of the answer to ``statement`` in the database ``name``, as the server's superuser; None without an
+    answer."""
     command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--no-password", "--username=postgres"]
     said = run(*command, "--host=/var/run/postgresql", f"--port={port}", f"--dbname={name}", f"--command={statement}")
     return None if said is None else said.splitlines()
 
 
 def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]:
-    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it does not answer.
+    """Whether there are data of the etcd member at the two URLs, and the members that it knows; None for these when it
+    does not answer.
 
-    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first start of all,
-    answers its peers only.
+    A member that was refused by the others has a directory, but no log. One that waits for the others, as at the first
+    start of all, answers its peers only.
     """
     if not glob.glob(wal):
         return {"data": False, "members": []}
@@ -319,7 +340,8 @@ def etcd(client_url: str, peer_url: str, wal: str = _ETCD_LOG) -> dict[str, Any]
 
 
 def rabbitmq(node: str, directory: str = _MNESIA) -> dict[str, Any]:
-    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it cannot be read.
+    """Whether there are data of the RabbitMQ ``node``, and its cluster as it stands in them; None for that when it
+    cannot be read.
 
     A node that was refused by the others has written no schema.
     """

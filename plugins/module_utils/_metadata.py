@@ -1,4 +1,5 @@
-"""What Airflow's metadata database says about the schema and the Fernet key: for the preflight, and right before a migration."""
+"""What Airflow's metadata database says about the schema and the Fernet key: for the preflight, and right before a
+migration."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import re
 # The tables that hold what a Fernet key has encrypted, and the shortest such text in them. For PostgreSQL and MySQL.
 TABLES = frozenset({"connection", "variable"})
 ENCRYPTED = (
-    "SELECT sealed FROM (SELECT password AS sealed FROM connection WHERE is_encrypted UNION ALL SELECT extra FROM connection "
+    "SELECT sealed FROM (SELECT password AS sealed FROM connection WHERE is_encrypted UNION ALL SELECT extra FROM "
+    "connection "
     "WHERE is_extra_encrypted UNION ALL SELECT val FROM variable WHERE is_encrypted) AS encrypted "
     "WHERE sealed <> '' ORDER BY length(sealed) LIMIT 1"
 )
@@ -29,12 +31,15 @@ def decrypts(token: str, keys: str) -> bool:
         sealed = base64.urlsafe_b64decode(token)
     except ValueError:
         return False
-    proofs = (hmac.new(base64.urlsafe_b64decode(key)[:16], sealed[:-32], hashlib.sha256).digest() for key in keys.split(","))
+    proofs = (
+        hmac.new(base64.urlsafe_b64decode(key)[:16], sealed[:-32], hashlib.sha256).digest() for key in keys.split(",")
+    )
     return any(hmac.compare_digest(proof, sealed[-32:]) for proof in proofs)
 
 
 def revisions(package: str) -> set[str]:
-    """The schema versions that the Airflow in the directory ``package`` knows, from its migrations; empty when there are none."""
+    """The schema versions that the Airflow in the directory ``package`` knows, from its migrations; empty when
+    there are none."""
     found = set()
     for path in glob.glob(f"{glob.escape(package)}/migrations/versions/*.py"):
         with open(path, encoding="utf-8") as stream:

@@ -20,30 +20,39 @@ QUERIES: dict[str, dict[str, str]] = {
             SELECT count(*) FROM information_schema.tables AS made
             WHERE table_schema = database() AND table_name = 'task_instance' AND NOT EXISTS (
                 SELECT 1 FROM information_schema.columns AS found
-                WHERE found.table_schema = made.table_schema AND found.table_name = made.table_name AND found.column_name = 'id')""",
+                WHERE found.table_schema = made.table_schema AND found.table_name = made.table_name
+                AND found.column_name = 'id')""",
     },
 }
 _WANTED = {"explicit_defaults_for_timestamp": "ON", "character_set_database": "utf8mb4"}
 _VERSION = {"postgresql": re.compile(r"PostgreSQL (\d+)(?:\.(\d+))?"), "mysql": re.compile(r"(\d+)\.(\d+)")}
 
 
-def problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str | None:
+def server_problem(variable: str, engine: str, least: str, major: int, said: Mapping[str, str]) -> str | None:
     """Why the server is refused for Airflow ``major``, with the code of the problem; None when it is not.
 
-    Its URL is that of ``variable``. ``least`` is the oldest version that is supported. ``said`` holds the last column of the
-    first row that answers each of the QUERIES of ``engine``, or nothing.
+    Its URL is that of ``variable``. ``least`` is the oldest version that is supported. ``said`` holds the last column
+    of the first row that answers each of the QUERIES of ``engine``, or nothing.
     """
     version = said["version"]
     if "mariadb" in version.lower():
         remedy = "Airflow does not support it: its row locks and migrations are not those of MySQL."
-        return f"FD169 the server of {variable}: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
+        return (
+            f"FD169 the server of {variable}: found MariaDB ({version}); expected PostgreSQL, or MySQL itself. {remedy}"
+        )
     found = _VERSION[engine].match(version)
     if not found or _numbers(*found.groups("0")) < _numbers(*least.split(".")):
-        return f"FD178 the server of {variable}: found {version[:80]}; expected {engine} {least} or newer. Upgrade the server."
+        return (
+            f"FD178 the server of {variable}: found {version[:80]}; expected {engine} {least} or newer. Upgrade "
+            "the server."
+        )
     wrong = [f"{name} = {said[name]}" for name, value in _WANTED.items() if said.get(name, value) not in ("", value)]
     if wrong:
         wanted = ", ".join(f"{name} = {value}" for name, value in _WANTED.items())
-        return f"FD178 the server of {variable}: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the database."
+        return (
+            f"FD178 the server of {variable}: found {', '.join(wrong)}; expected {wanted}. Set it, or alter the "
+            "database."
+        )
     trust = "log_bin_trust_function_creators"
     if major > 2 and said.get("airflow_2") == "1" and (said["log_bin"], said[trust]) == ("ON", "OFF"):
         state = f"found {trust} = OFF, a binary log and the tables of Airflow 2; expected ON while they are migrated"

@@ -29,7 +29,9 @@ class Api:
 
     def call(self, path: str, method: str = "GET") -> tuple[int, Any]:
         """Status and decoded body. Raises UnreachableError when there is no answer at all."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/{path}", headers=self.headers, method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/{path}", headers=self.headers, method=method
+        )
         try:
             with self.opener.open(request, timeout=self.timeout) as answer:
                 status, body = answer.status, answer.read()
@@ -37,17 +39,19 @@ class Api:
             status, body = error.code, error.read()
         except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise UnreachableError(f"the management API on port {self.port} of this host does not answer: {reason}") from None
+            raise UnreachableError(
+                f"the management API on port {self.port} of this host does not answer: {reason}"
+            ) from None
         try:
             return status, json.loads(body) if body else None
         except ValueError:
             return status, None
 
-    def healthy(self, check: str) -> str:
-        """Empty when the health check ``check`` passes, else the reason that the node gives."""
+    def health_problem(self, check: str) -> str | None:
+        """The reason that the node gives for a failed health check ``check``; None when it passes."""
         status, body = self.call(f"health/checks/{check}")
         if status == 200:
-            return ""
+            return None
         reason = body.get("reason", "") if isinstance(body, dict) else ""
         return f"{check}: {reason or f'status {status}'}"
 
@@ -60,7 +64,8 @@ class Api:
         return f"unknown, the management API answers {status}"
 
 
-# Without statistics, which are up to 5 s old. An answer with them says some fields twice, first as they are and then as they were.
+# Without statistics, which are up to 5 s old. An answer with them says some fields twice, first as they are and then as
+# they were.
 _QUEUES = "disable_stats=true&enable_queue_totals=true"
 
 
@@ -86,7 +91,11 @@ def partitioned(nodes: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def without_replica(queues: Iterable[Mapping[str, Any]], node: str) -> list[str]:
     """Names of the quorum queues that keep no copy on ``node``."""
-    return sorted(queue["name"] for queue in queues if queue.get("type") == "quorum" and node not in (queue.get("members") or [node]))
+    return sorted(
+        queue["name"]
+        for queue in queues
+        if queue.get("type") == "quorum" and node not in (queue.get("members") or [node])
+    )
 
 
 def quoted(segment: str) -> str:

@@ -34,8 +34,12 @@ def _secrets(url: str) -> Iterator[str]:
         options = parse_qsl(parts.query)
     except ValueError:
         return
-    passwords = [parts.password or "", *(quote(value, safe="") for name, value in options if _SECRET_OPTION.search(name))]
+    passwords = [
+        parts.password or "",
+        *(quote(value, safe="") for name, value in options if _SECRET_OPTION.search(name)),
+    ]
     for password in filter(None, passwords):
         plain = unquote(password)
-        # As it is, decoded, as Python shows a text, and encoded again by a driver that leaves out other characters than we do.
+        # As it is, decoded, as Python shows a text, and encoded again by a driver that leaves out other characters than
+        # we do.
         yield from {password, plain, repr(plain)[1:-1], quote(plain, safe=""), quote(plain)}

@@ -15,7 +15,8 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, 
 class Definition:
     """What the process of a unit reads.
 
-    ``known`` is a digest of what no file tells, ``pending`` are files that are about to change, which only matters in check mode.
+    ``known`` is a digest of what no file tells, ``pending`` are files that are about to change, which only matters in
+    check mode.
     """
 
     restart_on: Sequence[str] = ()
@@ -64,7 +65,8 @@ class Services:
             if kind and not self.module.check_mode and _systemd.recorded(unit, kind) != _systemd.wanted(unit, kind):
                 again = kind.partition(".")[0]
                 self.module.warn(
-                    f"After the {verb} of {unit}, systemd recorded no new settings in {_systemd.RECORDS}/{unit}/{kind}; "
+                    f"After the {verb} of {unit}, systemd recorded no new settings in "
+                    f"{_systemd.RECORDS}/{unit}/{kind}; "
                     f"the next run would {again} it again. See journalctl --unit={unit}."
                 )
 
@@ -87,7 +89,9 @@ class Services:
         named = [f"--unit={unit}" for unit in units]
         if not named:
             return ""
-        return str(self.module.run_command(["journalctl", "--no-pager", "--lines=40", "--output=short", *named])[1]).strip()
+        return str(
+            self.module.run_command(["journalctl", "--no-pager", "--lines=40", "--output=short", *named])[1]
+        ).strip()
 
     def states(self, units: Iterable[str]) -> dict[str, _systemd.State]:
         """State of each unit now. Raises OSError."""
@@ -107,8 +111,8 @@ class Services:
     def define(self, unit: str, definition: Definition, state: _systemd.State) -> tuple[_systemd.State, set[str]]:
         """Write what belongs to ``unit``; return its state afterwards, and the kinds of digests that its process lacks.
 
-        The drop-in comes first: it tells that the unit is ours. Digests come after systemd has read the unit, because a start
-        at this point has to be one with these settings. Raises OSError.
+        The drop-in comes first: it tells that the unit is ours. Digests come after systemd has read the unit, because a
+        start at this point has to be one with these settings. Raises OSError.
         """
         # Of timers and the like nothing runs: systemd applies their files when it reads them.
         is_service = unit.endswith(".service")
@@ -116,7 +120,9 @@ class Services:
         # systemd does not always notice a directory of drop-ins that is new, as a killed run leaves it.
         outdated |= is_service and state.active and not _systemd.recorded(unit, _systemd.RESTART)
         folder = _systemd.drop_in_dir(unit)
-        written = is_service and self.put(f"{folder}/{_systemd.DROP_IN}", _systemd.drop_in(reloads=bool(definition.reload_on)), 0o644)
+        written = is_service and self.put(
+            f"{folder}/{_systemd.DROP_IN}", _systemd.drop_in(reloads=bool(definition.reload_on)), 0o644
+        )
         if definition.unit_file is not None:
             written |= self.put(_systemd.unit_path(unit), definition.unit_file, 0o644)
         if written or outdated:
@@ -129,8 +135,16 @@ class Services:
         lacking = {kind for kind, digest in digests.items() if _systemd.recorded(unit, kind) != digest}
         return state, lacking | (definition.changes() if self.module.check_mode else set())
 
-    def run(self, unit: str, definition: Definition, *, restart: bool = True, before_restart: Callable[[], None] | None = None) -> bool:
-        """Have ``unit`` run, now and at boot, with the settings on disk; whether it needs a restart that ``restart`` forbids.
+    def run(
+        self,
+        unit: str,
+        definition: Definition,
+        *,
+        restart: bool = True,
+        before_restart: Callable[[], None] | None = None,
+    ) -> bool:
+        """Have ``unit`` run, now and at boot, with the settings on disk; whether it needs a restart that ``restart``
+        forbids.
 
         ``before_restart`` returns when the running unit may restart. Raises OSError.
         """
@@ -170,7 +184,10 @@ class Services:
         self.act("disable", *names)
         self.act("stop", *names)
         for unit in names:
-            written = [os.path.join(_systemd.drop_in_dir(unit), name) for name in (_systemd.RESTART, _systemd.RELOAD, _systemd.DROP_IN)]
+            written = [
+                os.path.join(_systemd.drop_in_dir(unit), name)
+                for name in (_systemd.RESTART, _systemd.RELOAD, _systemd.DROP_IN)
+            ]
             records = [os.path.join(_systemd.RECORDS, unit, kind) for kind in (_systemd.RESTART, _systemd.RELOAD)]
             # The drop-in last: without it the unit is not ours.
             for path in (*records, _systemd.unit_path(unit), *written):
@@ -188,6 +205,7 @@ def _triggered(unit: str) -> str:
 
 
 def present(patterns: Iterable[str]) -> list[str]:
-    """Names of the unit files of ours that match one of the shell ``patterns``; templates (``name@.service``) are none."""
+    """Names of the unit files of ours that match one of the shell ``patterns``; templates (``name@.service``) are
+    none."""
     names = [name for name in os.listdir(_systemd.UNIT_DIR) if "@." not in name and not name.endswith(".d")]
     return sorted({name for pattern in patterns for name in fnmatch.filter(names, pattern)})

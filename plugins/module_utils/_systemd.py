@@ -127,17 +127,24 @@ def wanted(unit: str, kind: str) -> str:
 
 
 def recorded(unit: str, kind: str) -> str:
-    """The digest that was current when the process started or reloaded, empty when that is not known. Raises OSError."""
+    """The digest that was current when the process started or reloaded, empty when that is not known.
+
+    Raises OSError.
+    """
     return (_files.read_text(os.path.join(RECORDS, unit, kind)) or "").strip()
 
 
 def outdated(unit: str) -> bool:
-    """Whether a unit was defined here, and its process was started with other settings than those on disk. Raises OSError."""
+    """Whether a unit was defined here, and its process was started with other settings than those on disk.
+
+    Raises OSError.
+    """
     return recorded(unit, RESTART) != wanted(unit, RESTART)
 
 
 def process_settings(text: str, ignored: Sequence[str] = ()) -> list[str]:
-    """Lines of a unit file or drop-in that take effect when the process starts, without those that begin with ``ignored``."""
+    """Lines of a unit file or drop-in that take effect when the process starts, without those that begin with
+    ``ignored``."""
     section, found = "", []
     for line in (line.strip() for line in text.splitlines()):
         if line.startswith("["):
@@ -147,11 +154,13 @@ def process_settings(text: str, ignored: Sequence[str] = ()) -> list[str]:
     return found
 
 
-def digest(known: str, paths: Iterable[str], *, texts: Mapping[str, str] | None = None, ignored: Sequence[str] = ()) -> str:
+def digest(
+    known: str, paths: Iterable[str], *, texts: Mapping[str, str] | None = None, ignored: Sequence[str] = ()
+) -> str:
     """Digest of ``known`` and of the files ``paths``, in hexadecimal digits. Raises OSError.
 
-    A file that is absent counts, too. Of unit files and drop-ins only what a process is started with does. ``texts`` are
-    contents that files are going to have.
+    A file that is absent counts, too. Of unit files and drop-ins only what a process is started with does. ``texts``
+    are contents that files are going to have.
     """
     parts: dict[str, list[str] | str | None] = {}
     for path in sorted(set(paths)):

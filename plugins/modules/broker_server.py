@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # Copyright the flightdeck.airflow contributors
 # Apache-2.0 (see LICENSE)
-"""See whether a broker that the collection does not manage can carry Airflow's tasks."""
+"""Check whether an external broker can carry Airflow's tasks."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: broker_server
-short_description: See whether a broker can carry Airflow's tasks
+short_description: Check whether a broker can carry Airflow's tasks
 version_added: 0.1.0
 description:
-  - Logs in as Celery will, and asks for the queues that are there. A queue that is not there yet is none of its business where Celery
-    makes it. Writes nothing.
+  - Logs in as Celery will, and asks for the queues that are there. A queue that is not there yet is none of its
+    business where Celery makes it. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the clients.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
@@ -25,12 +25,13 @@ options:
     description: URL of the broker, as Celery takes it.
     type: str
     required: true
-  proof:
-    description: How the broker proves itself, Celery's C(broker_use_ssl). Empty means not at all.
+  tls:
+    description: How the broker is verified, Celery's C(broker_use_ssl). Empty means a connection without TLS.
     type: dict
     default: {}
-  authority:
-    description: Certificates in PEM that prove the broker, in the place of the file that O(proof) names. Empty means that file.
+  ca:
+    description: CA certificates in PEM to verify the broker with, in place of the file that O(tls) names. Empty means
+      that file.
     type: str
     default: ""
   options:
@@ -43,17 +44,18 @@ options:
     elements: str
     required: true
   user:
-    description: Account of the services, as which to ask. What it cannot read, such as a file with AWS credentials, they cannot either.
+    description: Account of the services, as which to ask. What it cannot read, such as a file with AWS credentials,
+      they cannot either.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: See whether the broker can carry tasks
+- name: Check whether the broker can carry tasks
   flightdeck.airflow.broker_server:
     kind: rabbitmq
     url: "{{ airflow_secrets.broker_url }}"
-    proof: {ca_certs: /etc/ssl/certs/ca-certificates.crt, cert_reqs: 2}
+    tls: {ca_certs: /etc/ssl/certs/ca-certificates.crt, cert_reqs: 2}
     queues: [default]
     user: airflow
   vars:
@@ -83,7 +85,7 @@ CONNECT_SECONDS = 4
 
 
 class RefusedError(Exception):
-    """What was found, what was expected, and what mends it."""
+    """What was found, what was expected, and the remedy."""
 
 
 def rabbitmq(connection: Any, queues: Iterable[str], _options: Mapping[str, Any]) -> list[str]:
@@ -99,10 +101,14 @@ def rabbitmq(connection: Any, queues: Iterable[str], _options: Mapping[str, Any]
             continue
         try:
             # As Celery does; of one that is like this nothing changes.
-            connection.channel().queue_declare(name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+            connection.channel().queue_declare(
+                name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
+            )
         except PreconditionFailed as error:
-            remedy = "Stop who uses it and delete it: Celery makes it anew"
-            raise RefusedError(f"queue {name} is another kind of queue ({error.reply_text}); expected a quorum queue. {remedy}") from error
+            remedy = "Stop its users and delete it: Celery creates it again"
+            raise RefusedError(
+                f"queue {name} is another kind of queue ({error.reply_text}); expected a quorum queue. {remedy}"
+            ) from error
         found.append(name)
     return found
 
@@ -117,7 +123,9 @@ def sqs(connection: Any, queues: Iterable[str], options: Mapping[str, Any]) -> l
     wanted = int(options["visibility_timeout"])
     for name in queues:
         address = options["predefined_queues"][name]["url"]
-        asked = connection.default_channel.sqs(name).get_queue_attributes(QueueUrl=address, AttributeNames=["VisibilityTimeout"])
+        asked = connection.default_channel.sqs(name).get_queue_attributes(
+            QueueUrl=address, AttributeNames=["VisibilityTimeout"]
+        )
         held = int(asked["Attributes"]["VisibilityTimeout"])
         if held < wanted:
             found = f"queue {name} gives a message to a second worker after {held} s; expected {wanted} s"
@@ -126,12 +134,12 @@ def sqs(connection: Any, queues: Iterable[str], options: Mapping[str, Any]) -> l
 
 
 @contextlib.contextmanager
-def proven(proof: Mapping[str, Any], authority: str) -> Iterator[dict[str, Any]]:
-    """The proof with a file of its own for ``authority``, as long as it is needed."""
+def tls_options(tls: Mapping[str, Any], ca: str) -> Iterator[dict[str, Any]]:
+    """``tls`` with the path of a temporary file that holds ``ca``, unless it is empty."""
     with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
-        file.write(authority)
+        file.write(ca)
         file.flush()
-        yield {name: file.name if authority and name.endswith("ca_certs") else value for name, value in proof.items()}
+        yield {name: file.name if ca and name.endswith("ca_certs") else value for name, value in tls.items()}
 
 
 @contextlib.contextmanager
@@ -161,25 +169,27 @@ def main() -> None:
         argument_spec={
             "kind": {"type": "str", "choices": list(KINDS), "required": True},
             "url": {"type": "str", "required": True, "no_log": True},
-            "proof": {"type": "dict", "default": {}},
-            "authority": {"type": "str", "default": ""},
+            "tls": {"type": "dict", "default": {}},
+            "ca": {"type": "str", "default": ""},
             "options": {"type": "dict", "default": {}},
             "queues": {"type": "list", "elements": "str", "required": True},
             "user": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
-    kind, url, proof, options, queues = (module.params[name] for name in ("kind", "url", "proof", "options", "queues"))
+    kind, url, tls, options, queues = (module.params[name] for name in ("kind", "url", "tls", "options", "queues"))
     variable = "airflow_sqs_queues" if kind == "sqs" else "airflow_broker_url"
     try:
         from kombu import Connection
 
         # Not as long as a running worker would try.
-        patience = {**options, "connect_retries_timeout": 3 * CONNECT_SECONDS, "max_retries": 1}
+        transport = {**options, "connect_retries_timeout": 3 * CONNECT_SECONDS, "max_retries": 1}
         with (
             acting_as(module.params["user"]),
-            proven(proof, module.params["authority"]) as proof,
-            Connection(url, ssl=proof or False, transport_options=patience, connect_timeout=CONNECT_SECONDS) as connection,
+            tls_options(tls, module.params["ca"]) as verified,
+            Connection(
+                url, ssl=verified or False, transport_options=transport, connect_timeout=CONNECT_SECONDS
+            ) as connection,
         ):
             if kind != "sqs":
                 connection.ensure_connection(max_retries=1, timeout=3 * CONNECT_SECONDS)
@@ -188,9 +198,12 @@ def main() -> None:
         module.fail_json(msg=f"FD187 the broker of {variable}: found that {refused}.")
     except Exception as error:
         reason = _redaction.reason(error, url)
-        expected = "a broker that lets this host in and answers"
-        remedy = "Mend the broker, the variable, or the way from this host to it"
-        module.fail_json(msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. {remedy}.")
+        expected = "a broker that accepts the login"
+        remedy = "Check the broker, the variable and the network path"
+        module.fail_json(
+            msg=f"FD187 the broker of {variable}: found none that can be used ({reason}); expected {expected}. "
+            f"{remedy}."
+        )
     module.exit_json(changed=False, queues=found)
 
 

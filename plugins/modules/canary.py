@@ -10,12 +10,12 @@ module: canary
 short_description: Run a task on every worker of every queue through the load balancer
 version_added: 0.1.0
 description:
-  - Logs in to Airflow at the URL that users open, triggers the DAG C(flightdeck_canary), follows it, and checks that each worker of
-    each queue of the inventory ran at least one task whose log can be read through the API.
+  - Logs in to Airflow at the URL that users open, triggers the DAG C(flightdeck_canary), follows it, and checks that
+    each worker of each queue of the inventory ran at least one task whose log can be read through the API.
   - When a worker got none, it tries again with more tasks, three times in all.
   - Old runs of its own are deleted, the last 20 stay.
-  - Runs on the controller, reads C(airflow_cluster) and C(airflow_secrets), which the playbook C(flightdeck.airflow.phases.model) sets,
-    and needs no connection to any host. Use it with C(run_once).
+  - Runs on the controller, reads C(airflow_cluster) and C(airflow_secrets), which the playbook
+    C(flightdeck.airflow.phases.model) sets, and needs no connection to any host. Use it with C(run_once).
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 attributes:

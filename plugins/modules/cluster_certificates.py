@@ -6,26 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_certificates
-short_description: Keep the certificate authority of a cluster and the certificates of its hosts
+short_description: Create the CA of a cluster and the certificates of its hosts
 version_added: 0.1.0
 description:
-  - Runs on the controller only. Makes a certificate authority once and one certificate per host, and makes a host's certificate anew
-    when it ends soon, when the host's names change, or when another authority signed it.
-  - Keys and certificates stay in O(path), encrypted when Ansible has a vault password, else with mode 0600 and a C(.gitignore) beside
-    it. One execution serves all hosts, which is why it signs by itself instead of running a module per host and step.
+  - Runs on the controller only. Creates a CA once and one certificate per host. Renews the certificate of a host before
+    it expires, when the host's names change, or when another CA signed it.
+  - Keys and certificates stay in O(path), encrypted when Ansible has a vault password, else with mode 0600 and a
+    C(.gitignore) beside it. One execution serves all hosts, which is why it signs by itself instead of running a module
+    per host and step.
   - Use C(no_log) on the task, because it returns the keys.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.secrets
 options:
   path:
-    description: File on the controller that holds authority, keys and certificates.
+    description: File on the controller that holds the CA, keys and certificates.
     type: path
     required: true
-  authority_file:
-    description: File on the controller that gets the certificate of the authority, for people and their browsers.
+  ca_file:
+    description: File on the controller that gets the certificate of the CA, for browsers and API clients.
     type: path
   cluster:
-    description: Name of the cluster, in the authority's name.
+    description: Name of the cluster, in the CA's name.
     type: str
     required: true
   names:
@@ -37,11 +38,12 @@ options:
     type: int
     required: true
   renew_days:
-    description: A certificate that is valid for fewer days than this is made anew.
+    description: A certificate that is valid for fewer days than this is renewed.
     type: int
     required: true
   web_certificate_file:
-    description: PEM file on the controller with the certificate that users see, and its chain. Empty means the load balancers' own.
+    description: PEM file on the controller with the certificate that users see, and its chain. Empty means the load
+      balancers' own.
     type: path
     default: ''
   web_key_file:
@@ -51,7 +53,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Make the certificates that are missing or end soon
+- name: Create certificates that are missing or end soon
   flightdeck.airflow.cluster_certificates:
     path: "{{ inventory_dir }}/.airflow_certificates.yml"
     cluster: prod
@@ -65,8 +67,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The authority's certificate as C(authority), C(hosts) with C(certificate) and C(key) of each, and the same as C(web) for the
-    user's own, else empty.
+  description: The CA's certificate as C(ca), C(hosts) with C(certificate) and C(key) of each, and the same as C(web)
+    for the user's own, else empty.
   type: dict
   returned: success
 made:

@@ -13,10 +13,11 @@ description:
   - Makes the content of O(path)C(/current) what O(source) on the controller holds, plus O(generated).
   - Every content has its own directory under O(path)C(/revisions), named by a digest of relative paths and contents;
     C(current) is a symbolic link to one of them, replaced atomically, so that no process ever sees half a deployment.
-  - The controller reads the tree once per run. A host that has the revision already costs one module execution, and the archive
-    is sent only to hosts that lack it.
+  - The controller reads the tree once per run. A host that has the revision already costs one module execution, and the
+    archive is sent only to hosts that lack it.
   - Directories C(.git) and C(__pycache__) and files C(*.pyc) are left out. A symbolic link must point into the tree.
-  - A file that does not differ from the one in the revision before keeps its time stamp, so that Airflow reads only what changed.
+  - A file that does not differ from the one in the revision before keeps its time stamp, so that Airflow reads only
+    what changed.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
@@ -25,7 +26,8 @@ options:
     type: str
     default: ""
   generated:
-    description: Files to add, their contents by their path in the tree. A file of the same path in O(source) is an error.
+    description: Files to add, their contents by their path in the tree. A file of the same path in O(source) is an
+      error.
     type: dict
     default: {}
   path:
@@ -42,8 +44,8 @@ options:
     default: 3
   target_python:
     description:
-      - Version (C(major.minor)) of the Python that runs the DAGs. A file that does not compile stops the run when the controller's
-        Python is at least as new; otherwise it is a warning, because the file may use newer syntax.
+      - Version (C(major.minor)) of the Python that runs the DAGs. A file that does not compile stops the run when the
+        controller's Python is at least as new; otherwise it is a warning, because the file may use newer syntax.
     type: str
     default: ""
   digest:
@@ -104,15 +106,21 @@ def main() -> None:
     )
     params = module.params
     if not params["digest"]:
-        module.fail_json(msg="the digest comes from the action plugin of the same name; call the module by a task, not directly")
+        module.fail_json(
+            msg="the digest comes from the action plugin of the same name; call the module by a task, not directly"
+        )
     if params["keep"] < 1:
         module.fail_json(msg=f"keep is {params['keep']}: at least 1 revision, the current one, has to stay")
-    store = _dags.Store(params["path"], params["group"])
+    revisions = _dags.Revisions(params["path"], params["group"])
     try:
-        result = store.apply(
-            params["digest"], archive=params["archive"], keep=params["keep"], check=module.check_mode, want_manifest=params["want_manifest"]
+        result = revisions.apply(
+            params["digest"],
+            archive=params["archive"],
+            keep=params["keep"],
+            check=module.check_mode,
+            want_manifest=params["want_manifest"],
         )
-    except _dags.StoreError as error:
+    except _dags.RevisionsError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or params['path']}: {error.strerror}")

@@ -11,8 +11,8 @@ short_description: Let a running etcd cluster take in a member, or forget one
 version_added: 0.1.0
 description:
   - Runs on the host of a member that works, and asks that member. The data of no host are touched.
-  - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been connected for five seconds,
-    so that of several hosts one joins after the other has started.
+  - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been
+    connected for five seconds, so that of several hosts one joins after the other has started.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
@@ -129,7 +129,13 @@ def main() -> None:
                 refuse(module, err)
         after = look(module)
     shown = [_etcd.initial_cluster(listed, name) for listed in (before, after)]
-    diff = dict(zip(("before", "after"), ("".join(f"{entry}\n" for entry in sorted(text.split(","))) for text in shown), strict=True))
+    diff = dict(
+        zip(
+            ("before", "after"),
+            ("".join(f"{entry}\n" for entry in sorted(text.split(","))) for text in shown),
+            strict=True,
+        )
+    )
     module.exit_json(changed=changed, initial_cluster=shown[1], diff=diff)
 
 

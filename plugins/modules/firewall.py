@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: firewall
-short_description: Put an nftables table into force without locking anybody out
+short_description: Activate an nftables table without locking Ansible out
 version_added: 0.1.0
 description:
-  - Replaces one table of nftables as a whole, in one transaction, and leaves all other tables alone. Nothing is done when the kernel has
-    the rules already, as they were confirmed, and would have them after a reboot.
-  - New rules are on trial. A timer of systemd brings back what was in force before after O(guard_seconds), unless Ansible has reached the
-    host over a new connection until then. Only then the rules are kept for the next boot.
-  - A host without the command C(nft) is left alone; see RV(installed).
+  - Replaces one table of nftables as a whole, in one transaction, and changes no other table. Nothing is done when the
+    kernel has the rules already, as they were confirmed, and would have them after a reboot.
+  - New rules are on trial. A timer of systemd restores the earlier rules after O(guard_seconds), unless Ansible has
+    reached the host over a new connection until then. Only then the rules are kept for the next boot.
+  - A host without the command C(nft) is not changed; see RV(installed).
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   state:
-    description: V(absent) takes the table, its file and its service away, and does nothing on a host that has none of them.
+    description: V(absent) removes the table, its file and its service, and does nothing on a host without them.
     type: str
     choices: [present, absent]
     default: present
@@ -27,11 +27,12 @@ options:
     description: What C(nft -f) loads. Required for O(state=present).
     type: str
   guard_seconds:
-    description: Seconds until rules that nobody confirmed are taken back.
+    description: Seconds until unconfirmed rules are replaced by the earlier ones.
     type: int
     default: 60
   confirm:
-    description: V(false) leaves the rules on trial, to try them by hand. They are taken back after O(guard_seconds).
+    description: V(false) leaves the rules on trial, to try them by hand. The earlier rules return after
+      O(guard_seconds).
     type: bool
     default: true
   existing:
@@ -41,16 +42,16 @@ options:
   step:
     description: Part of the work that one execution does. Set by the action.
     type: str
-    choices: [compared, applied, confirmed]
-    default: compared
-  in_force:
-    description: RV(in_force) of the trial that is confirmed. Set by the action.
+    choices: [compare, apply, confirm]
+    default: compare
+  active_digest:
+    description: RV(active_digest) of the trial that is confirmed. Set by the action.
     type: str
     default: ''
 """
 
 EXAMPLES = r"""
-- name: Let in who needs the services of this host, and nobody else
+- name: Admit only the clients of the services of this host
   flightdeck.airflow.firewall:
     rules: "{{ airflow_cluster.nodes[inventory_hostname].firewall | flightdeck.airflow.firewall_ruleset }}"
   register: __firewall
@@ -69,10 +70,10 @@ existing:
   description: Whether the host has, or had, a firewall of ours.
   type: bool
   returned: always
-in_force:
+active_digest:
   description: Digest of the table as the kernel shows it.
   type: str
-  returned: when rules were put into force
+  returned: when rules were activated
 """
 
 import hashlib
@@ -83,8 +84,8 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _files, 
 
 NFT = "/usr/sbin/nft"
 FILE = _host.FIREWALL
-# Digest of what the kernel shows after it has loaded the file: a rule that somebody took out by hand is put back.
-DIGEST = f"{FILE}.in-force"
+# Digest of what the kernel shows after it has loaded the file: a rule that was removed by hand returns.
+DIGEST = f"{FILE}.digest"
 TRIAL = f"{FILE}.trial"
 BEFORE = f"{FILE}.before"
 UNIT = "flightdeck-firewall.service"
@@ -95,7 +96,7 @@ UNIT_TEXT = """# Managed by Ansible
 Description=Firewall of the Airflow cluster
 DefaultDependencies=no
 Wants=network-pre.target
-# Debian's own service takes away all tables when it starts, reloads or stops: ours comes after it at boot, and back with it.
+# Debian's service removes all tables when it starts, reloads or stops: ours comes after it at boot, and back with it.
 After=nftables.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
@@ -117,7 +118,7 @@ WantedBy=sysinit.target nftables.service
 
 
 class Firewall:
-    """One run of the module."""
+    """The firewall of this host."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -138,10 +139,12 @@ class Firewall:
         if not self.installed:
             return ""
         # Numbers only: names of protocols come from a file that another package may bring later.
-        code, out, _err = self.module.run_command([NFT, "--stateless", "--numeric", "list", "table", "inet", _host.FIREWALL_TABLE])
+        code, out, _err = self.module.run_command(
+            [NFT, "--stateless", "--numeric", "list", "table", "inet", _host.FIREWALL_TABLE]
+        )
         return "" if code else out
 
-    def in_force(self) -> str:
+    def active_digest(self) -> str:
         """Digest of the table as the kernel has it, empty when there is none."""
         listed = self.listing()
         return hashlib.sha256(listed.encode()).hexdigest() if listed else ""
@@ -151,21 +154,24 @@ class Firewall:
         if _files.read_text(FILE) != self.rules or _files.read_text(UNIT_FILE) != self.unit_text:
             return False
         enabled = os.path.islink(f"/etc/systemd/system/sysinit.target.wants/{UNIT}")
-        return enabled and (_files.read_text(DIGEST) or "").strip() == (self.in_force() or None)
+        return enabled and (_files.read_text(DIGEST) or "").strip() == (self.active_digest() or None)
 
     def diff(self) -> dict[str, str]:
         """The rules, or what is wrong with them when their text is the same."""
         before = _files.read_text(FILE) or ""
         if before == self.rules:
-            return {"before": "not in force as written, or not kept for the next boot\n", "after": "in force and kept\n"}
+            return {
+                "before": "not active as written, or not stored for the next boot\n",
+                "after": "active and stored\n",
+            }
         return {"before": before, "after": self.rules, "before_header": FILE, "after_header": FILE}
 
     def apply(self) -> None:
-        """Put the rules into force, with a timer that takes them back."""
+        """Activate the rules, with a timer that restores the earlier ones."""
         os.makedirs(os.path.dirname(FILE), exist_ok=True)
         _files.write_text(TRIAL, self.rules, 0, 0, 0o600)
         self.run(NFT, "--check", "--file", TRIAL)
-        # What is in force now is what the timer brings back. While it runs, that is a trial of an interrupted run, which nobody confirmed.
+        # The timer restores the active rules. While it runs, these are the unconfirmed rules of an interrupted run.
         if not (os.path.exists(BEFORE) and self.run("systemctl", "is-active", "--quiet", f"{GUARD}.timer", fail=False)):
             undo = f"table inet {_host.FIREWALL_TABLE} {{}}\ndelete table inet {_host.FIREWALL_TABLE}\n"
             _files.write_text(BEFORE, undo + self.listing(), 0, 0, 0o600)
@@ -181,13 +187,15 @@ class Firewall:
         self.run("systemctl", "reset-failed", f"{GUARD}.timer", f"{GUARD}.service", fail=False)
 
     def confirm(self) -> None:
-        """Keep the rules: Ansible is here, so nobody is locked out."""
+        """Store the rules: Ansible has reached the host under them."""
         self.disarm()
-        found = self.in_force()
-        if found != self.module.params["in_force"]:
+        found = self.active_digest()
+        if found != self.module.params["active_digest"]:
             self.module.fail_json(
-                msg="The new rules are not in force any more: their trial had ended before Ansible was back, and the earlier rules let "
-                "it in. Nothing was kept. Look at airflow_firewall_ssh_ports and airflow_firewall_ssh_sources, or raise "
+                msg="The new rules are not active any more: their trial ended before Ansible reconnected, and the "
+                "earlier rules "
+                "admitted it. Nothing was stored. Check airflow_firewall_ssh_ports and "
+                "airflow_firewall_ssh_sources, or raise "
                 "airflow_firewall_guard_seconds."
             )
         _files.write_text(FILE, self.rules, 0, 0, 0o600)
@@ -199,7 +207,7 @@ class Firewall:
         self.run("systemctl", "start", UNIT)
         self.remove(TRIAL, BEFORE)
 
-    def take_away(self) -> None:
+    def remove_firewall(self) -> None:
         """Open the host again."""
         self.disarm()
         self.run("systemctl", "disable", "--quiet", "--now", UNIT, fail=False)
@@ -225,8 +233,8 @@ def main() -> None:
             "guard_seconds": {"type": "int", "default": 60},
             "confirm": {"type": "bool", "default": True},
             "existing": {"type": "bool", "default": False},
-            "step": {"type": "str", "choices": ["compared", "applied", "confirmed"], "default": "compared"},
-            "in_force": {"type": "str", "default": ""},
+            "step": {"type": "str", "choices": ["compare", "apply", "confirm"], "default": "compare"},
+            "active_digest": {"type": "str", "default": ""},
         },
         required_if=[("state", "present", ["rules"])],
         supports_check_mode=True,
@@ -236,20 +244,24 @@ def main() -> None:
     try:
         if module.params["state"] == "absent":
             if firewall.existing and not module.check_mode:
-                firewall.take_away()
+                firewall.remove_firewall()
             diff = {"before": f"{FILE}\n", "after": ""} if firewall.existing else {}
             module.exit_json(changed=firewall.existing, diff=diff, **facts)
-        if module.params["step"] == "compared":
+        if module.params["step"] == "compare":
             current = firewall.current()
             wanted = firewall.existing or not module.params["existing"]
             # In check mode it stands for the steps that are not taken.
             changed = module.check_mode and wanted and not current
-            module.exit_json(changed=changed, current=current, diff=firewall.diff() if wanted and not current else {}, **facts)
+            module.exit_json(
+                changed=changed, current=current, diff=firewall.diff() if wanted and not current else {}, **facts
+            )
         if not module.check_mode:
-            (firewall.apply if module.params["step"] == "applied" else firewall.confirm)()
+            (firewall.apply if module.params["step"] == "apply" else firewall.confirm)()
     except OSError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, in_force=firewall.in_force(), current=module.params["step"] == "confirmed", **facts)
+    module.exit_json(
+        changed=True, active_digest=firewall.active_digest(), current=module.params["step"] == "confirm", **facts
+    )
 
 
 if __name__ == "__main__":

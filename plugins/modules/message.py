@@ -10,8 +10,8 @@ module: message
 short_description: Print lines that every run shows
 version_added: 0.1.0
 description:
-  - Prints what an operator has to read at the end of a playbook. M(ansible.builtin.debug) is hidden when Ansible's default callback
-    shows no tasks without a change (C(display_ok_hosts)).
+  - Prints what an operator has to read at the end of a playbook. M(ansible.builtin.debug) is hidden when Ansible's
+    default callback shows no tasks without a change (C(display_ok_hosts)).
   - Runs on the controller and needs no connection to any host. Use it with C(run_once).
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads

@@ -10,11 +10,14 @@ module: metadata_db
 short_description: Migrate Airflow's database and keep the administrator account
 version_added: 0.1.0
 description:
-  - Compares the schema versions in the database with those of the installed release, and runs C(airflow db migrate) when they
-    differ; makes the administrator account, or sets its password, when it is missing or has another one. A diff never shows the password.
+  - Compares the schema versions in the database with those of the installed release, and runs C(airflow db migrate)
+    when they differ; makes the administrator account, or sets its password, when it is missing or has another one. A
+    diff never shows the password.
   - When nothing is to do, it costs a few queries and no import of Airflow.
-  - Fails before any change when the schema is none that the release knows, or O(fernet_key) does not decrypt what is in the database.
-  - Migrations run as the database's owner, whose password no file of the host has; the environment of their process does meanwhile.
+  - Fails before any change when the schema is none that the release knows, or O(fernet_key) does not decrypt what is in
+    the database.
+  - Migrations run as the database's owner, whose password no file of the host has; the environment of their process
+    does meanwhile.
   - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on one host of the cluster.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
@@ -32,7 +35,8 @@ options:
     type: str
     required: true
   result_tables:
-    description: Whether Celery's results are in the same database, where its account may not make their tables; the owner makes them then.
+    description: Whether Celery's results are in the same database, where its account may not make their tables; the
+      owner makes them then.
     type: bool
     default: false
   command:
@@ -105,8 +109,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _metadata, _redaction
 
-# Runs inside the release, where the auth manager's own functions keep the hashing and the roles right. Reads JSON from stdin,
-# because an argument could be seen in the process list.
+# Runs inside the release, where the auth manager's own functions keep the hashing and the roles right. Reads JSON from
+# stdin, because an argument could be seen in the process list.
 ACCOUNT_SCRIPT = """
 import json, sys
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
@@ -119,14 +123,16 @@ with get_application_builder() as builder:
         manager.reset_password(user.id, wanted["password"])
     else:
         role = manager.find_role("Admin")
-        if not manager.add_user(wanted["username"], "Cluster", "Administrator", wanted["email"], role, wanted["password"]):
+        name, email, password = (wanted[key] for key in ("username", "email", "password"))
+        if not manager.add_user(name, "Cluster", "Administrator", email, role, password):
             sys.exit("the account could not be made")
 """
 
 
 @dataclass
 class State:
-    """What is in the database: schema version per version table, the names of all tables, the administrator's hash, an encrypted text."""
+    """What is in the database: schema version per version table, the names of all tables, the administrator's hash,
+    an encrypted text."""
 
     versions: dict[str, str]
     tables: set[str]
@@ -141,15 +147,17 @@ class State:
             return "created"
         return "unchanged" if check_password_hash(self.password_hash, password) else "password set"
 
-    def problem(self, version: str, revisions: set[str], keys: str) -> str:
-        """Why Airflow ``version`` with its schema versions ``revisions`` and Fernet ``keys`` must not use it; empty when it may.
+    def state_problem(self, version: str, revisions: set[str], keys: str) -> str | None:
+        """Why Airflow ``version`` with its schema versions ``revisions`` and Fernet ``keys`` must not use it; None when
+        it may.
 
-        Of what is empty nothing is said.
+        What is empty is not checked.
         """
         schema = self.versions.get("alembic_version", "")
         if schema and revisions and schema not in revisions:
             remedy = (
-                "Set airflow_version to the newer one, or bring the schema back first: by a backup, or by its own airflow db downgrade."
+                "Set airflow_version to the newer one, or bring the schema back first: by a backup, or by its own "
+                "airflow db downgrade."
             )
             expected = f"one that Airflow {version} knows"
             found = f"the schema version {schema}, of a newer Airflow or of a very old one"
@@ -157,7 +165,7 @@ class State:
         if self.token and keys and not _metadata.decrypts(self.token, keys):
             found, expected, remedy = _metadata.WRONG_KEY
             return f"FD215 airflow_fernet_key: found {found}; expected {expected}. {remedy}"
-        return ""
+        return None
 
 
 def state(url: str, username: str) -> State:
@@ -170,14 +178,19 @@ def state(url: str, username: str) -> State:
         def first(query: str, **parameters: str) -> str:
             return str(connection.execute(text(query), parameters).scalar() or "")
 
-        versions = {table: first(f"SELECT version_num FROM {table}") for table in tables if table.startswith("alembic_version")}
-        stored = first("SELECT password FROM ab_user WHERE username = :name", name=username) if "ab_user" in tables else ""
+        versions = {
+            table: first(f"SELECT version_num FROM {table}") for table in tables if table.startswith("alembic_version")
+        }
+        stored = (
+            first("SELECT password FROM ab_user WHERE username = :name", name=username) if "ab_user" in tables else ""
+        )
         token = first(_metadata.ENCRYPTED) if tables >= _metadata.TABLES else ""
         return State(versions, tables, stored, token)
 
 
 def known_revisions(heads: Mapping[str, str]) -> set[str]:
-    """The schema versions that the release knows, without an import of Airflow, which takes seconds; empty when they cannot be found.
+    """The schema versions that the release knows, without an import of Airflow, which takes seconds; empty when they
+    cannot be found.
 
     ``heads`` are its own: without that one among them, the others mean nothing.
     """
@@ -196,7 +209,9 @@ def make_result_tables(url: str) -> None:
     Task.metadata.create_all(create_engine(url))
 
 
-def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
+def run(
+    module: AnsibleModule, what: str, command: list[str], stdin: str = "", environment: Mapping[str, str] | None = None
+) -> str:
     """Run ``command`` and return what it said; fail with its last lines."""
     user = module.params["user"]
     done = subprocess.run(
@@ -213,7 +228,9 @@ def run(module: AnsibleModule, what: str, command: list[str], stdin: str = "", e
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        module.fail_json(msg=f"{what} failed with code {done.returncode}:\n{_redaction.redacted(said, module.params['owner_url'])}")
+        module.fail_json(
+            msg=f"{what} failed with code {done.returncode}:\n{_redaction.redacted(said, module.params['owner_url'])}"
+        )
     return done.stdout
 
 
@@ -242,7 +259,11 @@ def main() -> None:
     as_owner = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
     if wanted["command"]:
         command = [wanted["airflow"], "db", *wanted["command"]]
-        said = "" if module.check_mode else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
+        said = (
+            ""
+            if module.check_mode
+            else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
+        )
         module.exit_json(changed=True, migrated=False, account="unchanged", stdout=said)
     try:
         found = state(url, wanted["username"])
@@ -250,7 +271,9 @@ def main() -> None:
         module.fail_json(msg=f"the metadata database does not answer: {_redaction.reason(error, url)}")
     present = {name: found.versions.get(name) or "absent" for name in heads}
     migrate = present != heads
-    if problem := found.problem(release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]):
+    if problem := found.state_problem(
+        release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]
+    ):
         module.fail_json(msg=problem)
     account = found.account(wanted["password"])
     results = {"celery_taskmeta", "celery_tasksetmeta"} <= found.tables
@@ -268,7 +291,10 @@ def main() -> None:
         changed=migrate or missing or account != "unchanged",
         migrated=migrate,
         account=account,
-        diff={"before": json.dumps(before, indent=1, sort_keys=True) + "\n", "after": json.dumps(after, indent=1, sort_keys=True) + "\n"},
+        diff={
+            "before": json.dumps(before, indent=1, sort_keys=True) + "\n",
+            "after": json.dumps(after, indent=1, sort_keys=True) + "\n",
+        },
     )
 
 

@@ -10,7 +10,8 @@ module: metastore_server
 short_description: See whether a database server can be Airflow's metastore
 version_added: 0.1.0
 description:
-  - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration need. Writes nothing.
+  - Logs in by each URL and asks the server for its version and for the settings that Airflow and its next migration
+    need. Writes nothing.
   - Must run with the Python of the release (C(ansible_python_interpreter)), which has the drivers.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
@@ -29,7 +30,8 @@ options:
     type: int
     required: true
   urls:
-    description: SQLAlchemy URLs of the accounts that have to be able to log in, each under the name of the variable that says it.
+    description: SQLAlchemy URLs of the accounts that have to be able to log in, each under the name of the variable
+      that says it.
     type: dict
     required: true
 """
@@ -85,8 +87,8 @@ def main() -> None:
         except Exception as error:
             reason = _redaction.reason(error, url)
             found = f"FD178 the server of {variable}: found no login ({reason}); expected a server that answers"
-            module.fail_json(msg=f"{found}. Mend the server, the URL, or the way from this host to it.")
-        if problem := _metastore_server.problem(variable, engine, least, major, said):
+            module.fail_json(msg=f"{found}. Check the server, the URL and the network path.")
+        if problem := _metastore_server.server_problem(variable, engine, least, major, said):
             module.fail_json(msg=problem)
     module.exit_json(changed=False, version=said.get("version", ""))
 

@@ -10,10 +10,10 @@ module: node_status
 short_description: Look at every service that a host of the cluster should run
 version_added: 0.1.0
 description:
-  - Reads systemd, the services' own health checks, RabbitMQ's management API on the loopback address, HAProxy's statistics, and greets
-    PostgreSQL, Redis and the broker as a client would. One execution for all services of a host.
-  - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it cannot look;
-    findings are rows.
+  - Reads systemd, the services' own health checks, RabbitMQ's management API on the loopback address, HAProxy's
+    statistics, and greets PostgreSQL, Redis and the broker as a client would. One execution for all services of a host.
+  - Changes nothing, needs no password but that for the management API on a host with RabbitMQ, and fails only when it
+    cannot look; findings are rows.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
@@ -22,7 +22,8 @@ options:
     type: dict
     required: true
   queues:
-    description: Names of the queues that workers of the cluster consume from; on a broker each has to be a quorum queue.
+    description: Names of the queues that workers of the cluster consume from; on a broker each has to be a quorum
+      queue.
     type: list
     elements: str
     default: []
@@ -74,7 +75,8 @@ class _Node:
         self.timeout: int = params["timeout_seconds"]
 
     def command(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, output and error output; 124 with a text when it took too long, 127 when there is no such command."""
+        """Exit code, output and error output; 124 with a text when it took too long, 127 when there is no such
+        command."""
         try:
             done = subprocess.run(arguments, capture_output=True, text=True, timeout=self.timeout, check=False)
         except subprocess.TimeoutExpired:
@@ -97,8 +99,10 @@ class _Node:
     def metastore(self, part: dict[str, Any]) -> list[status.Row]:
         rows = []
         for database in part["databases"]:
-            problem = status.postgresql_problem("127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout)
-            # From the host itself pg_hba may admit nobody (28000): the server answers, and that is what is asked here.
+            problem = status.postgresql_problem(
+                "127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout
+            )
+            # pg_hba may refuse the host itself (28000). The server answers, and only that is checked here.
             healthy = problem is None or problem.startswith("28000")
             rows.append(
                 status.row(
@@ -113,19 +117,27 @@ class _Node:
         try:
             return self.broker(part)
         except _rabbitmq_api.UnreachableError as error:
-            paused = f"unit is active, but {error}; it still starts, or has paused itself because most others are out of reach"
+            paused = (
+                f"unit is active, but {error}; it still starts, or has paused itself because most others are out "
+                "of reach"
+            )
             return [status.row("rabbitmq", status.FAILED, self.stopped("rabbitmq-server.service") or paused)]
 
     def broker(self, part: dict[str, Any]) -> list[status.Row]:
         """What the management API says. Raises UnreachableError."""
-        api = _rabbitmq_api.Api(int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout)
+        api = _rabbitmq_api.Api(
+            int(part["management_port"]), part["admin_user"], self.rabbitmq_admin_password, self.timeout
+        )
         answers = []
         for path in ("nodes?columns=name,running,partitions", _rabbitmq_api.queues_path(part["vhost"])):
             code, answer = api.call(path)
             if code != 200:
                 problem = f"the management API answers {code} to /api/{path.partition('?')[0]}"
                 if code == 401:
-                    problem = "the management API refuses rabbitmq_admin_password, which was changed and not deployed; run site.yml"
+                    problem = (
+                        "the management API refuses rabbitmq_admin_password, which was changed and not deployed; "
+                        "run site.yml"
+                    )
                 return [status.row("rabbitmq", status.FAILED, problem)]
             answers.append(answer)
         nodes, queues = answers
@@ -134,13 +146,19 @@ class _Node:
     def stopped(self, unit: str) -> str | None:
         """Why ``unit`` does not run; None when it does, or systemd does not say."""
         try:
-            return status.unit_problem(_systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit, {}))
+            return status.unit_problem(
+                _systemd.show(lambda command: self.command(*command), [unit], _PROPERTIES).get(unit, {})
+            )
         except OSError:
             return None
 
     def redis(self, part: dict[str, Any]) -> list[status.Row]:
-        problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("authority", ""))
-        return [status.row("redis", status.FAILED if problem else status.OK, problem or f"takes writes on port {part['port']}")]
+        problem = status.redis_problem("127.0.0.1", int(part["port"]), self.timeout, part.get("ca_file", ""))
+        return [
+            status.row(
+                "redis", status.FAILED if problem else status.OK, problem or f"takes writes on port {part['port']}"
+            )
+        ]
 
     def haproxy(self, part: dict[str, Any]) -> list[status.Row]:
         try:
@@ -155,32 +173,46 @@ class _Node:
                 )
                 service = "PostgreSQL"
             elif listener.get("check") == "patroni":
-                problem = status.postgresql_problem("127.0.0.1", int(listener["port"]), "airflow", "airflow", self.timeout)
+                problem = status.postgresql_problem(
+                    "127.0.0.1", int(listener["port"]), "airflow", "airflow", self.timeout
+                )
                 # Without encryption it is refused (28000): the server answers, and that is what is asked here.
                 problem = None if problem and problem.startswith("28000") else problem
                 service = "the PostgreSQL server that leads"
             elif listener.get("check") == "amqp":
-                problem = status.amqp_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
+                problem = status.amqp_problem(
+                    "127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", "")
+                )
                 service = "the broker"
             elif listener.get("check") == "redis":
-                problem = status.redis_problem("127.0.0.1", int(listener["port"]), self.timeout, listener.get("authority", ""))
+                problem = status.redis_problem(
+                    "127.0.0.1", int(listener["port"]), self.timeout, listener.get("ca_file", "")
+                )
                 service = "the broker"
             else:
                 continue
             answer = f"{service} answers through port {listener['port']}"
-            rows.append(status.row(f"path to {listener['name']}", status.FAILED if problem else status.OK, problem or answer))
+            rows.append(
+                status.row(f"path to {listener['name']}", status.FAILED if problem else status.OK, problem or answer)
+            )
         return rows
 
     def pgbouncer(self, part: dict[str, Any]) -> list[status.Row]:
         problem = status.postgresql_problem("127.0.0.1", int(part["port"]), "airflow", "airflow", self.timeout)
         # Without encryption it is refused (08P01): it answers, and that is what is asked here.
         problem = None if problem and problem.startswith("08P01") else problem
-        return [status.row("pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}")]
+        return [
+            status.row(
+                "pgbouncer", status.FAILED if problem else status.OK, problem or f"answers on port {part['port']}"
+            )
+        ]
 
     def airflow(self) -> list[status.Row]:
         services = [(service["label"], service["unit"]) for service in self.node.get("airflow", {}).get("units", [])]
         try:
-            units = _systemd.show(lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES)
+            units = _systemd.show(
+                lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES
+            )
         except OSError as error:
             return [status.row(label, status.FAILED, " ".join(str(error).split())) for label, _ in services]
         return [self.service(label, unit, units.get(f"{unit}.service", {})) for label, unit in services]
@@ -193,7 +225,9 @@ class _Node:
         if code:
             return status.row(label, status.FAILED, f"unit is active, but: {said or f'health check exited {code}'}")
         if outdated(f"{unit}.service"):
-            return status.row(label, status.DEGRADED, f"{said}; runs with older settings than those on disk, restart it")
+            return status.row(
+                label, status.DEGRADED, f"{said}; runs with older settings than those on disk, restart it"
+            )
         return status.row(label, status.OK, f"{said}, {status.unit_detail(values)}")
 
 

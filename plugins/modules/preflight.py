@@ -9,7 +9,8 @@ module: preflight
 short_description: Check what was found on all hosts before anything changes
 version_added: 0.1.0
 description:
-  - Runs on the controller, after M(flightdeck.airflow.preflight_facts) ran on every host. Fails with all problems of all hosts.
+  - Runs on the controller, after M(flightdeck.airflow.preflight_facts) ran on every host. Fails with all problems of
+    all hosts.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
@@ -19,8 +20,8 @@ options:
     required: true
   deploy:
     description:
-      - Whether the play deploys. Otherwise only what makes every playbook wrong is checked (reach, root, system, another cluster), not what
-        a new service needs, so that a full disk does not keep anybody from stopping Airflow.
+      - Whether the play deploys. Otherwise only what makes every playbook wrong is checked (reach, root, system,
+        another cluster), not what a new service needs, so that Airflow can be stopped on a full disk.
     type: bool
     default: false
 """
@@ -37,9 +38,10 @@ RETURN = r"""
 ansible_facts:
   description:
     - flightdeck_postgresql_origins, the hosts that had a PostgreSQL server's data directory before anything changed.
-    - flightdeck_stores, by store with several members (etcd, rabbitmq, metastore) whether none of them has data (new), the hosts with data
-      (origins), those without where others have some (empty), as what the others still count them (lost), those of which too few others say
-      whether they count on them (unknown), those that etcd has to be told of (joining), and whom to ask (source).
+    - flightdeck_survey, by tier with several members (etcd, rabbitmq, metastore) whether none of them has data (new),
+      the hosts with data (origins), those without where others have some (empty), as what the others still count them
+      (lost), those of which too few others say whether they count on them (unknown), those to announce to etcd
+      (joining), and the host to ask (source).
   type: dict
   returned: when there is no problem
 """

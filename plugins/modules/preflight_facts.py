@@ -10,15 +10,17 @@ module: preflight_facts
 short_description: Look at a host before anything changes
 version_added: 0.1.0
 description:
-  - Returns the few facts that roles of this collection use, and what the preflight checks, in one execution. It takes the place of
-    C(ansible.builtin.setup) and leaves Ansible's own facts alone.
-  - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module cannot run, is no
-    failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report with everything else.
+  - Returns the few facts that roles of this collection use, and what the preflight checks, in one execution. It takes
+    the place of C(ansible.builtin.setup) and leaves Ansible's own facts alone.
+  - Its action works out from the cluster model what to look at. A host that cannot be reached, or where the module
+    cannot run, is no failure of this task. It is RV(preflight.error), for M(flightdeck.airflow.preflight) to report
+    with everything else.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   groups:
-    description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set by the action.
+    description: Services of the host whose earlier data is looked for, and V(airflow) when a component runs there. Set
+      by the action.
     type: list
     elements: str
     default: []
@@ -62,8 +64,8 @@ options:
     type: list
     elements: str
     default: []
-  stores:
-    description: Stores of the host whose data and members are looked for. Set by the action.
+  tiers:
+    description: Stateful tiers of the host whose data and members are collected. Set by the action.
     type: dict
     default: {}
     suboptions:
@@ -98,8 +100,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description:
-    - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as Ansible's own facts
-      have them, python, as major.minor, and ipv6, whether the kernel has it.
+    - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as
+      Ansible's own facts have them, python, as major.minor, and ipv6, whether the kernel has it.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_addresses, the addresses of each name that the host has to resolve.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
@@ -114,9 +116,10 @@ preflight:
   type: dict
   returned: always
   contains:
-    error: {description: Why the host could not be looked at., type: str, returned: when it could not}
+    error: {description: Why the host could not be checked., type: str, returned: when it could not}
     unreachable: {description: Whether the connection failed., type: bool, returned: always}
-    clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list, elements: float}
+    clock: {description: Lowest and highest difference of its clock to the controller's in seconds., type: list,
+    elements: float}
     root: {description: Whether the module ran as root., type: bool}
     systemd: {description: Whether systemd runs the host., type: bool}
     identity: {description: A text that no other host has., type: str}
@@ -124,15 +127,18 @@ preflight:
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
-    foreign: {description: Files of services that the roles did not make., type: list, elements: str}
+    unmanaged: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database:
-      description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it does not answer.
+      description: Schema version of Airflow's database and whether the Fernet key decrypts what is in it. Null when it
+        does not answer.
       type: dict
-    stores:
-      description: By store, whether the host has data of it, and its members as this one knows them; null when it cannot be asked.
+    tiers:
+      description: By tier, whether the host has data of it, and its members as this one knows them; null when it cannot
+        be asked.
       type: dict
-    without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements: str}
+    without_candidate: {description: Packages that apt could not install; null without an answer., type: list, elements:
+    str}
     nr_open: {description: Files that a process may be allowed to open., type: int}
     synchronised: {description: Whether a time service keeps the clock; null when the kernel does not say., type: bool}
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
@@ -149,8 +155,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 
 
-def stores(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By store of the host, what it has of it."""
+def tiers(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By tier of the host, what it has of it."""
     found = {}
     if wanted.get("etcd"):
         found["etcd"] = _host.etcd(**wanted["etcd"])
@@ -168,16 +174,22 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "names": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/airflow"},
-            "database": {"type": "dict", "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
+            "database": {
+                "type": "dict",
+                "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}},
+            },
             "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
-            "stores": {
+            "tiers": {
                 "type": "dict",
                 "default": {},
                 "options": {
                     "etcd": {
                         "type": "dict",
-                        "options": {"client_url": {"type": "str", "required": True}, "peer_url": {"type": "str", "required": True}},
+                        "options": {
+                            "client_url": {"type": "str", "required": True},
+                            "peer_url": {"type": "str", "required": True},
+                        },
                     },
                     "rabbitmq": {"type": "str"},
                 },
@@ -213,18 +225,20 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": names,
         "cluster": _host.read(_host.MARK),
-        "foreign": _host.foreign(wanted["groups"]),
+        "unmanaged": _host.unmanaged_files(wanted["groups"]),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
-        "stores": stores(wanted["stores"]),
+        "tiers": tiers(wanted["tiers"]),
         "without_candidate": _host.without_candidate(wanted["packages"]),
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),
         "unattended_upgrades": _host.unattended_upgrades(),
-        # Last, so that little time passes until the controller looks at its own clock.
+        # Last, so that little time passes until the controller reads its own clock.
         "now": time.time(),
     }
-    module.exit_json(changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight)
+    module.exit_json(
+        changed=False, ansible_facts={f"ansible_{name}": value for name, value in facts.items()}, preflight=preflight
+    )
 
 
 if __name__ == "__main__":

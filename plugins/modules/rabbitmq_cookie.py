@@ -44,13 +44,18 @@ COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
 
 
 def give(module: AnsibleModule, known: str, cookie: str, *, running: bool) -> None:
-    """Bring ``cookie`` into the running node and then to the file, which its tools read; ``known`` is the present one. Raises OSError."""
+    """Bring ``cookie`` into the running node and then to the file, which its tools read; ``known`` is the present one.
+
+    Raises OSError.
+    """
     following = f"{COOKIE}.next"
     write(following, cookie)
     refused = ""
     if running:
         # By the file, because everybody can read the arguments of a process.
-        expression = f'{{ok, Cookie}} = file:read_file("{following}"), erlang:set_cookie(binary_to_atom(Cookie, latin1)).'
+        expression = (
+            f'{{ok, Cookie}} = file:read_file("{following}"), erlang:set_cookie(binary_to_atom(Cookie, latin1)).'
+        )
         code, out, err = module.run_command(["rabbitmqctl", "--quiet", "eval", expression])
         if code or out.strip() != "true":
             refused = (err or out).strip() or "no answer"

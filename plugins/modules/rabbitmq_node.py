@@ -112,14 +112,16 @@ class Node:
 
     def definition(self) -> _service.Definition:
         """What the process of the node reads."""
-        return _service.Definition(restart_on=self.p["restart_on"], reload_on=self.p["reload_on"], pending=self.p["pending"])
+        return _service.Definition(
+            restart_on=self.p["restart_on"], reload_on=self.p["reload_on"], pending=self.p["pending"]
+        )
 
     def fail(self, message: str) -> None:
         """Fail the module with what was done so far."""
         self.services.fail(f"{self.p['node']}: {message}")
 
-    def wait(self, what: str, problem: Callable[[], str]) -> None:
-        """Poll ``problem`` until it returns an empty text; fail with its last text after the bound."""
+    def wait(self, what: str, problem: Callable[[], str | None]) -> None:
+        """Poll ``problem`` until it returns None; fail with its last text after the bound."""
         if self.module.check_mode:
             return
         deadline = time.monotonic() + WAIT_SECONDS
@@ -129,9 +131,12 @@ class Node:
             time.sleep(POLL_SECONDS)
 
     def started(self) -> bool:
-        """Have the node run as a member of the cluster; whether it needs a restart. Raises OSError and UnreachableError."""
+        """Have the node run as a member of the cluster; whether it needs a restart.
+
+        Raises OSError and UnreachableError.
+        """
         state = self.services.states([UNIT])[UNIT]
-        if state.found and (problem := self.unresolvable()):
+        if state.found and (problem := self.resolution_problem()):
             self.fail(problem)
         if state.found and not state.active and not self.module.check_mode and not self.has_data():
             self.prepare_first_start()
@@ -147,7 +152,7 @@ class Node:
         """Restart the node if it needs that, when no queue loses its quorum. Raises OSError and UnreachableError."""
         _state, lacking = self.services.define(UNIT, self.definition(), self.services.states([UNIT])[UNIT])
         if _systemd.RESTART in lacking:
-            self.wait("a cluster in which this node may stop", self.unsafe_to_stop)
+            self.wait("a cluster in which this node may stop", self.stop_problem)
             if len(self.p["nodes"]) > 1:
                 self.drain()
             self.services.act("restart", UNIT)
@@ -159,16 +164,20 @@ class Node:
         return os.path.exists(os.path.join(DATA, self.p["node"], SCHEMA))
 
     def prepare_first_start(self) -> None:
-        """Let a node without data wait for the seed; fail when it is the seed of a new cluster and there is one already."""
+        """Let a node without data wait for the seed; fail when it is the seed of a new cluster and there is one
+        already."""
         if self.p["node"] != self.p["seed_node"]:
-            self.wait(f"the seed {self.p['seed_node']} before the first start", self.seed_closed)
+            self.wait(f"the seed {self.p['seed_node']} before the first start", self.seed_problem)
         elif others := self.others_serving():
-            self.fail(f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run without --limit")
+            self.fail(
+                f"it has no data and would begin a new cluster, but {', '.join(others)} can be reached; run "
+                "without --limit"
+            )
 
     def wait_for_member(self) -> None:
         """Return when the node serves and is in the cluster of the seed."""
-        self.wait("the node to serve", self.not_serving)
-        self.wait("the node to be in the cluster", self.outside_of_cluster)
+        self.wait("the node to serve", self.serving_problem)
+        self.wait("the node to be in the cluster", self.membership_problem)
 
     def drain(self) -> None:
         """Hand the leaders of this node's queues over to other nodes."""
@@ -180,30 +189,39 @@ class Node:
             self.fail(f"rabbitmq-upgrade drain failed: {(err or out).strip()}")
 
     def delete_default_user(self) -> None:
-        """Delete the user that a node has which was started before its configuration was there. Raises UnreachableError."""
+        """Delete the user that a node has which was started before its configuration was there.
+
+        Raises UnreachableError.
+        """
         if self.api.call("users/guest")[0] != 200:
             return
         self.services.actions.append("delete user guest")
         if not self.module.check_mode:
             self.api.call("users/guest", "DELETE")
 
-    def unresolvable(self) -> str:
-        """Which peers have no address here, or empty."""
+    def resolution_problem(self) -> str | None:
+        """Which peers have no address on this host; None when each has one."""
         missing = []
         for host in sorted({name.partition("@")[2] for name in self.p["nodes"]}):
             try:
                 socket.getaddrinfo(host, None)
             except OSError:
                 missing.append(host)
-        return f"{', '.join(missing)} cannot be resolved on this host; use DNS or set airflow_manage_hosts_file: true" if missing else ""
+        return (
+            f"{', '.join(missing)} cannot be resolved on this host; use DNS or set airflow_manage_hosts_file: true"
+            if missing
+            else None
+        )
 
-    def seed_closed(self) -> str:
-        """Why the seed cannot be joined yet, or empty."""
+    def seed_problem(self) -> str | None:
+        """Why the seed cannot be joined yet; None when it can."""
         try:
             socket.create_connection((self.p["seed_address"], self.p["port"]), timeout=5).close()
         except OSError as error:
-            return f"{self.p['seed_address']}:{self.p['port']} says: {error}. Is {self.p['seed_node']} part of this run?"
-        return ""
+            return (
+                f"{self.p['seed_address']}:{self.p['port']} says: {error}. Is {self.p['seed_node']} part of this run?"
+            )
+        return None
 
     def others_serving(self) -> list[str]:
         """The other nodes whose AMQP port is open."""
@@ -217,36 +235,38 @@ class Node:
                 continue
         return found
 
-    def not_serving(self) -> str:
-        """Why the node does not serve, or empty."""
+    def serving_problem(self) -> str | None:
+        """Why the node does not serve; None when it serves."""
         try:
             status, _ = self.api.call("whoami")
             if status == 401:
                 # The password was changed by hand or comes from a backup. The file has the right one.
                 self.services.act("reload", UNIT)
                 return "the management API refuses the admin password"
-            return self.api.healthy(f"port-listener/{self.p['port']}") or self.api.healthy("virtual-hosts")
+            return self.api.health_problem(f"port-listener/{self.p['port']}") or self.api.health_problem(
+                "virtual-hosts"
+            )
         except _rabbitmq_api.UnreachableError as error:
             return str(error)
 
-    def unsafe_to_stop(self) -> str:
-        """Why stopping this node now would do harm, or empty."""
+    def stop_problem(self) -> str | None:
+        """Why stopping this node now would do harm; None when it may stop."""
         try:
             status, members = self.api.call("nodes")
             if status != 200:
                 return f"the management API answers {status}"
             if len(members) < 2:
-                return ""
+                return None
             if down := _rabbitmq_api.stopped(members):
                 return f"not running: {', '.join(sorted(down))}"
             if split := _rabbitmq_api.partitioned(members):
                 return f"in a network partition: {', '.join(sorted(split))}"
-            return self.api.healthy("alarms") or self.api.healthy("node-is-quorum-critical")
+            return self.api.health_problem("alarms") or self.api.health_problem("node-is-quorum-critical")
         except _rabbitmq_api.UnreachableError as error:
             return str(error)
 
-    def outside_of_cluster(self) -> str:
-        """Why this node is not in the seed's cluster, or empty."""
+    def membership_problem(self) -> str | None:
+        """Why this node is not in the seed's cluster; None when it is a member."""
         try:
             status, members = self.api.call("nodes")
         except _rabbitmq_api.UnreachableError as error:
@@ -255,7 +275,10 @@ class Node:
             return f"the management API answers {status}"
         names = {member["name"] for member in members}
         if unknown := names - set(self.p["nodes"]):
-            return f"member but not in the inventory: {', '.join(sorted(unknown))}; remove with rabbitmqctl forget_cluster_node"
+            return (
+                f"member but not in the inventory: {', '.join(sorted(unknown))}; remove with rabbitmqctl "
+                "forget_cluster_node"
+            )
         if self.p["seed_node"] not in names:
             return (
                 f"it runs in a cluster of its own ({', '.join(sorted(names))}) without the seed {self.p['seed_node']}; "
@@ -263,7 +286,7 @@ class Node:
             )
         if self.p["node"] not in _rabbitmq_api.running(members):
             return "it is a member but does not run"
-        return ""
+        return None
 
 
 def main() -> None:

@@ -57,7 +57,10 @@ WAIT_SECONDS = 600
 
 
 def lacking(api: _rabbitmq_api.Api, vhost: str, node: str) -> list[str]:
-    """Quorum queues without a copy on ``node``; none as long as there is no such virtual host. Raises UnreachableError."""
+    """Quorum queues without a copy on ``node``; none as long as there is no such virtual host.
+
+    Raises UnreachableError.
+    """
     status, queues = api.call(_rabbitmq_api.queues_path(vhost))
     return _rabbitmq_api.without_replica(queues, node) if status == 200 else []
 
@@ -67,7 +70,10 @@ def grow(module: AnsibleModule, api: _rabbitmq_api.Api, vhost: str, node: str) -
     deadline = time.monotonic() + WAIT_SECONDS
     while found := lacking(api, vhost, node):
         if time.monotonic() > deadline:
-            module.fail_json(msg=f"{node}: waited {WAIT_SECONDS} s; {len(found)} quorum queues have no copy here, the first is {found[0]}")
+            module.fail_json(
+                msg=f"{node}: waited {WAIT_SECONDS} s; {len(found)} quorum queues have no copy here, the first is "
+                f"{found[0]}"
+            )
         # Two nodes that join at once disturb each other: what failed is found, and tried again, in the next round.
         module.run_command(["rabbitmq-queues", "--quiet", "grow", node, "all"])
         time.sleep(POLL_SECONDS)
@@ -87,7 +93,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     node, vhost = module.params["node"], module.params["vhost"]
-    api = _rabbitmq_api.Api(module.params["management_port"], module.params["admin_user"], module.params["admin_password"])
+    api = _rabbitmq_api.Api(
+        module.params["management_port"], module.params["admin_user"], module.params["admin_password"]
+    )
     found: list[str] = []
     try:
         found = lacking(api, vhost, node)

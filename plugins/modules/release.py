@@ -10,8 +10,8 @@ module: release
 short_description: Activate an Airflow release
 version_added: 0.1.0
 description:
-  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first when
-    O(archive) is given; a release that was unpacked halfway is never seen.
+  - Points C(current) to a release, atomically, and removes releases that are no longer kept. Unpacks the release first
+    when O(archive) is given; a release that was unpacked halfway is never seen.
   - Without O(archive), a release that is not there is no error. RV(installed) tells.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
@@ -68,7 +68,17 @@ def unpack(module: AnsibleModule, releases: str, name: str, archive: str) -> Non
     shutil.rmtree(half, ignore_errors=True)
     shutil.rmtree(os.path.join(releases, name), ignore_errors=True)
     os.makedirs(half, mode=0o755)
-    command = ["tar", "--extract", "--use-compress-program", "zstd -d", "--no-same-owner", "--file", archive, "--directory", half]
+    command = [
+        "tar",
+        "--extract",
+        "--use-compress-program",
+        "zstd -d",
+        "--no-same-owner",
+        "--file",
+        archive,
+        "--directory",
+        half,
+    ]
     code, _out, err = module.run_command(command)
     if code:
         shutil.rmtree(half, ignore_errors=True)
@@ -85,7 +95,9 @@ def superfluous(releases: str, keep: int, stay: set[str]) -> list[str]:
         present,
         key=lambda name: (
             name in stay,
-            os.stat(os.path.join(releases, name, MARK)).st_mtime if os.path.exists(os.path.join(releases, name, MARK)) else 0.0,
+            os.stat(os.path.join(releases, name, MARK)).st_mtime
+            if os.path.exists(os.path.join(releases, name, MARK))
+            else 0.0,
         ),
         reverse=True,
     )

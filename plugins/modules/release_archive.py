@@ -10,10 +10,11 @@ module: release_archive
 short_description: Bring the archive of an Airflow release to the controller
 version_added: 0.1.0
 description:
-  - Transfers O(path) as a file, through the connection, whoever logs in. C(ansible.builtin.fetch) reads a file that only root may read
-    into the memory of both ends and sends it as text.
-  - For a login that is not root, a copy with mode 0400 lies in the temporary directory that Ansible makes for the login, which no other
-    account may enter, until it is transferred. What a killed run has left there goes in the next one.
+  - Transfers O(path) as a file, through the connection, with any login. C(ansible.builtin.fetch) reads a file that only
+    root may read into the memory of both ends and sends it as text.
+  - For a login that is not root, a copy with mode 0400 lies in the temporary directory that Ansible makes for the
+    login, which no other account may enter, until it is transferred. The next run removes what a killed run has left
+    there.
   - O(dest) appears when the whole archive has come and its digest is right.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
@@ -121,7 +122,8 @@ def main() -> None:
     except OSError as error:
         size = f" ({os.path.getsize(path) >> 20} MiB)" if os.path.exists(path) else ""
         module.fail_json(
-            msg=f"{path}{size} cannot be handed to the account that logs in: {error}. It needs room for it in its temporary directory; "
+            msg=f"{path}{size} cannot be handed to the account that logs in: {error}. It needs room for it in its "
+            "temporary directory; "
             "ansible_remote_tmp names another."
         )
 

@@ -252,7 +252,9 @@ class Run:
                 return
             if time.monotonic() > deadline:
                 said = "\n".join(text.strip() for text in (out, err) if text.strip())
-                self.services.fail(f"{self.p['name']} was not restarted: for {self.p['timeout']} s, {command[0]} said:\n{said}")
+                self.services.fail(
+                    f"{self.p['name']} was not restarted: for {self.p['timeout']} s, {command[0]} said:\n{said}"
+                )
             time.sleep(POLL_SECONDS)
 
     def wait(self, units: list[str], *options: str) -> None:
@@ -263,7 +265,9 @@ class Run:
         code, out, err = self.module.run_command([HEALTH, f"--wait={timeout}", *options, *units])
         if code:
             journal = self.services.journal(units)
-            self.services.fail(f"Not healthy after {timeout} s:\n{(out or err).strip()}\nTheir journal ends with:\n{journal}")
+            self.services.fail(
+                f"Not healthy after {timeout} s:\n{(out or err).strip()}\nTheir journal ends with:\n{journal}"
+            )
         if WEBSERVERS.intersection(units):
             wait_served(self.services, self.p["up_urls"], timeout)
 

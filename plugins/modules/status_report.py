@@ -10,10 +10,11 @@ module: status_report
 short_description: Print the state of the whole cluster as one table
 version_added: 0.1.0
 description:
-  - Collects what M(flightdeck.airflow.node_status) registered on each host, adds Airflow's own health page through the load balancer
-    and the rows given, prints a table, and fails with a sentence that names everything that is wrong.
+  - Collects what M(flightdeck.airflow.node_status) registered on each host, adds Airflow's own health page through the
+    load balancer and the rows given, prints a table, and fails with a sentence that names everything that is wrong.
   - Runs on the controller and needs no connection to any host. Use it with C(run_once).
-  - A host that could not be reached is a line of the table. A host that was left out by C(--limit) is named in the result.
+  - A host that could not be reached is a line of the table. A host that was left out by C(--limit) is named in the
+    result.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:

@@ -11,7 +11,8 @@ short_description: See whether tasks of Airflow are queued or running
 version_added: 0.1.0
 description:
   - Asks the metastore, whichever it is, with the URL that Airflow's own processes on this host have.
-  - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on a host of a webserver or scheduler.
+  - Must run with the Python of the release (C(ansible_python_interpreter)), as root, on a host of a webserver or
+    scheduler.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:

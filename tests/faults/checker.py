@@ -15,7 +15,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Writes:
-    """What became of writes: ``lost`` were acknowledged and are gone, ``unexpected`` are there and were never attempted."""
+    """What became of writes: ``lost`` were acknowledged and are gone, ``unexpected`` are there and were never
+    attempted."""
 
     attempted: int
     acknowledged: int
@@ -34,7 +35,8 @@ class Tasks:
     ended: int
     double_starts: int
     overlap_seconds: float
-    # How many tasks were tried more than once, and the longest time from the last sign of a try to the begin of the next.
+    # How many tasks were tried more than once, and the longest time from the last sign of a try to the begin of the
+    # next.
     repeated: int
     retry_seconds: float
     failed: int
@@ -55,7 +57,10 @@ class Commits:
 
 
 def commits_of(record: Iterable[Row], since: float, until: float) -> Commits:
-    """``record`` has epochs and commits in the order of commits. A session belongs to the last epoch of its login that began before it."""
+    """``record`` has epochs and commits in the order of commits.
+
+    A session belongs to the last epoch of its login that began before it.
+    """
     begun: dict[str, list[tuple[float, int]]] = {}
     commits, stale, latest, times = 0, 0, 0, []
     epochs = set()
@@ -129,7 +134,8 @@ def stray(ledger: Iterable[Row], since: float) -> float:
 
 
 def tasks(ledger: Sequence[Row], states: Mapping[str, str]) -> Tasks:
-    """``ledger`` has a row for every begin, end and second between of a task's body; ``states`` is what Airflow says in the end."""
+    """``ledger`` has a row for every begin, end and second between of a task's body; ``states`` is what Airflow
+    says in the end."""
     # By body, because a row is sent again when its answer does not come in time.
     begins: dict[tuple[str, int], set[str]] = {}
     ended = set()

@@ -1,4 +1,4 @@
-"""The cluster under test as the faults see it: who leads what, whether all is well, and how to break a host."""
+"""The cluster under test as the faults see it: leaders, health, and how to break a host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def wait(what: str, check: Callable[[], str], seconds: float, every: float = 0.5
     """Wait until ``check`` has nothing to complain about; returns the seconds that it took."""
 
     def complaint() -> str:
-        # While hosts come and go, that somebody cannot be asked is a complaint as well.
+        # While hosts come and go, an unreachable host is a problem as well.
         try:
             return check()
         except (OSError, subprocess.SubprocessError, LookupError, ValueError) as error:
@@ -57,7 +57,13 @@ class Cluster:
     def session(self) -> requests.Session:
         """The API as the administrator: a session with a token. What only reads is repeated when the server fails."""
         session = requests.Session()
-        again = Retry(total=4, backoff_factor=1, status_forcelist=(500, 502, 503, 504), allowed_methods=("GET",), raise_on_status=False)
+        again = Retry(
+            total=4,
+            backoff_factor=1,
+            status_forcelist=(500, 502, 503, 504),
+            allowed_methods=("GET",),
+            raise_on_status=False,
+        )
         session.mount(self.access.url, HTTPAdapter(max_retries=again))
         self.log_in(session)
         return session
@@ -86,7 +92,11 @@ class Cluster:
         }
         for group, names in packages.items():
             listed = self.run(
-                self.hosts(group)[0], "dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Package} ${Version}\n", *names
+                self.hosts(group)[0],
+                "dpkg-query",
+                "--show",
+                "--showformat=${db:Status-Abbrev}${Package} ${Version}\n",
+                *names,
             )
             found |= dict(line[2:].strip().split() for line in listed.splitlines() if line.startswith("ii"))
         return found
@@ -109,22 +119,42 @@ class Cluster:
 
     def standby(self) -> str:
         """A metastore host that confirms writes."""
-        return next((member["name"] for member in self.patroni() if member["role"] in ("sync_standby", "quorum_standby")), "")
+        return next(
+            (member["name"] for member in self.patroni() if member["role"] in ("sync_standby", "quorum_standby")), ""
+        )
 
     @property
     def vip(self) -> str:
         """The virtual IP."""
-        return str(next(node["keepalived"]["vip"] for node in self.nodes.values() if "keepalived" in node)).partition("/")[0]
+        return str(next(node["keepalived"]["vip"] for node in self.nodes.values() if "keepalived" in node)).partition(
+            "/"
+        )[0]
 
     def vip_holder(self) -> str:
         """The load balancer that has the virtual IP."""
-        return next((host for host in self.hosts("haproxy") if f" {self.vip}/" in self.run(host, "ip", "-oneline", "address")), "")
+        return next(
+            (host for host in self.hosts("haproxy") if f" {self.vip}/" in self.run(host, "ip", "-oneline", "address")),
+            "",
+        )
 
     def queue_leader(self, queue: str = "default") -> str:
         """The broker that leads a queue."""
         for host in self.hosts("rabbitmq"):
             listed = json.loads(
-                self.run(host, *["rabbitmqctl", "--quiet", "list_queues", "-p", "airflow", "name", "leader", "--formatter", "json"])
+                self.run(
+                    host,
+                    *[
+                        "rabbitmqctl",
+                        "--quiet",
+                        "list_queues",
+                        "-p",
+                        "airflow",
+                        "name",
+                        "leader",
+                        "--formatter",
+                        "json",
+                    ],
+                )
             )
             return next(str(entry["leader"]).partition("@")[2] for entry in listed if entry["name"] == queue)
         return ""
@@ -136,7 +166,9 @@ class Cluster:
         stopped = [name for name, container in self.access.containers.items() if self._state(container) != "running"]
         if stopped:
             return f"not running: {stopped}"
-        return self._metastore_problem() or self._broker_problem() or self._airflow_problem() or self._services_problem()
+        return (
+            self._metastore_problem() or self._broker_problem() or self._airflow_problem() or self._services_problem()
+        )
 
     def _state(self, container: str) -> str:
         return self.docker("inspect", "--format", "{{.State.Status}}", container).strip()
@@ -147,13 +179,21 @@ class Cluster:
         if len(members) != len(self.hosts("metastore")) or sum(role in ("leader", "master") for role in roles) != 1:
             return f"metastore: {roles}"
         if not any(role in ("sync_standby", "quorum_standby") for role in roles):
-            return "metastore: nobody confirms writes"
-        lagging = [member["name"] for member in members if member["state"] not in ("running", "streaming") or member.get("lag", 0)]
+            return "metastore: no server confirms writes"
+        lagging = [
+            member["name"]
+            for member in members
+            if member["state"] not in ("running", "streaming") or member.get("lag", 0)
+        ]
         return f"metastore: {lagging} lag" if lagging else ""
 
     def _broker_problem(self) -> str:
         nodes = self._management(self.hosts("rabbitmq")[0], "nodes").json()
-        bad = [each["name"] for each in nodes if not each.get("running") or each.get("partitions") or each.get("disk_free_alarm")]
+        bad = [
+            each["name"]
+            for each in nodes
+            if not each.get("running") or each.get("partitions") or each.get("disk_free_alarm")
+        ]
         if bad or len(nodes) != len(self.hosts("rabbitmq")):
             return f"broker: {bad}"
         # RabbitMQ's own health check: whether it finds the port that clients use.
@@ -181,7 +221,11 @@ class Cluster:
         for host in self.access.containers:
             shown = self.run(host, "systemctl", "show", "--property=Id,ActiveState,UnitFileState", *SERVICES)
             services = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in shown.strip().split("\n\n")]
-            states = {service["Id"]: service["ActiveState"] for service in services if service.get("UnitFileState") == "enabled"}
+            states = {
+                service["Id"]: service["ActiveState"]
+                for service in services
+                if service.get("UnitFileState") == "enabled"
+            }
             bad += [f"{name} of {host} is {state}" for name, state in states.items() if state != "active"]
             if units := [name for name in states if name.startswith("airflow-")]:
                 bad += self._unhealthy(host, units)
@@ -216,11 +260,15 @@ class Cluster:
         self.run(host, "systemctl", "kill", f"--signal={signal}", f"--kill-whom={whom}", unit)
 
     def isolate(self, host: str, *others: str, ways: tuple[str, ...] = ("input", "output")) -> None:
-        """No packet passes between ``host`` and ``others``: neither its ``input`` nor its ``output``, or one of both."""
+        """No packet passes between ``host`` and ``others``: neither its ``input`` nor its ``output``, or one of
+        both."""
         moving = [self.vip] if set(self.hosts("haproxy")) <= set(others) else []
         addresses = ", ".join([self.nodes[other]["address"] for other in others] + moving)
         match = {"input": "saddr", "output": "daddr"}
-        chains = (f"chain {way} {{ type filter hook {way} priority -300; ip {match[way]} {{ {addresses} }} drop; }};" for way in ways)
+        chains = (
+            f"chain {way} {{ type filter hook {way} priority -300; ip {match[way]} {{ {addresses} }} drop; }};"
+            for way in ways
+        )
         self.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
 
     def rejoin(self, host: str) -> None:
@@ -228,14 +276,20 @@ class Cluster:
         self.run(host, "nft", "delete", "table", "inet", "nemesis")
 
     def skew(self, host: str, unit: str, seconds: int) -> None:
-        """A unit starts anew with a clock of its own: containers have one clock for all, so only what its processes see can be changed."""
+        """A unit restarts with a clock of its own: containers have one clock for all, so only what its processes
+        see can be changed."""
         path = f"/run/systemd/system/{unit}.service.d"
         # The clock that measures how long something takes goes on as it is, as on a machine whose time was set wrongly.
         settings = {"LD_PRELOAD": self.run(host, "sh", "-c", "ls /usr/lib/*/faketime/libfaketime.so.1").strip()}
         settings |= {"FAKETIME": f"{seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         lines = ["[Service]", *(f"Environment={name}={value}" for name, value in settings.items())]
         self.run(
-            host, "sh", "-c", f"mkdir -p {path} && printf '%s\\n' \"$@\" > {path}/nemesis.conf && systemctl daemon-reload", "sh", *lines
+            host,
+            "sh",
+            "-c",
+            f"mkdir -p {path} && printf '%s\\n' \"$@\" > {path}/nemesis.conf && systemctl daemon-reload",
+            "sh",
+            *lines,
         )
         self.run(host, "systemctl", "restart", unit)
 

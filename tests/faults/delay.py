@@ -1,9 +1,10 @@
-"""Runs as root on a host: what it sends to the named addresses leaves 150 to 250 ms late, and in another order, until standard input ends.
+"""Runs as root on a host: what it sends to the named addresses leaves 150 to 250 ms late, and in another order, until
+standard input ends.
 
     python3 delay.py ADDRESS...
 
-Packets are led into a TUN device, kept here, and sent on by a raw socket whose mark leads them past the device. (Linux can do that by
-itself with netem, which many kernels for containers lack.)
+Packets are led into a TUN device, kept here, and sent on by a raw socket whose mark leads them past the device. (Linux
+can do that by itself with netem, which many kernels for containers lack.)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def ip(*arguments: str) -> None:
 
 
 def forward(device: int) -> None:
-    """Send on what comes, late, until nobody listens to us any more."""
+    """Send on what comes, late, until no receiver is left."""
     sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
     waiting: list[tuple[float, bytes]] = []

@@ -1,6 +1,7 @@
 """What may happen to a cluster, and what it has promised for that case.
 
-Numbers and targets follow the timing budget in docs/reliability.md: seconds without an answer per layer. ``None`` is no promise.
+Numbers and targets follow the timing budget in docs/reliability.md: seconds without an answer per layer. ``None`` is no
+promise.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cluster_access import ansible, recap, wait_until
 
 ROOT = Path(__file__).parents[2]
 
-# How to mend what was broken, the last first. All of it is done, also when something on the way failed.
+# Undoes the injected faults, the last first. Every step runs, also after one that failed.
 Undo = ExitStack
 # Injects the fault, and registers with its second argument how to undo it.
 Action = Callable[[Cluster, Undo], None]
@@ -33,7 +34,7 @@ class Fault:
     name: str
     title: str
     break_it: Action
-    # Seconds until it is mended.
+    # Seconds until the fault is removed.
     hold: float
     # Longest outage in seconds that is allowed, by layer.
     http: float | None = 5
@@ -47,13 +48,14 @@ class Fault:
     stray: float | None = None
     # Seconds between two runs.
     every: float = 4
-    # Seconds that a body takes, how many a run has, of which DAG, the most runs that are asked for, and how long their retries may take.
+    # Seconds that a body takes, how many a run has, of which DAG, the most runs that are asked for, and how long their
+    # retries may take.
     body_seconds: float = 10
     bodies: int = 2
     dag: str = "flightdeck_ledger"
     runs: float = float("inf")
-    patience: float = 240
-    # Seconds until everything is well again, once it is mended.
+    finish: float = 240
+    # Seconds until the cluster is healthy again, once the fault is removed.
     heal: float = 120
     # Part of every test run, not only of the long one.
     guards: bool = False
@@ -61,12 +63,12 @@ class Fault:
     probe_not_on: Callable[[Cluster], list[str]] = field(default=lambda _cluster: [])
 
     def problem(self, cluster: Cluster) -> str:
-        """What is not as it should be, before the fault and once it is mended; empty when all is well."""
+        """What is unhealthy, before the fault and once it is removed; empty when nothing is."""
         return cluster.problem()
 
 
 def lose_host(find: Find, lose: Callable[[Cluster, str], None], give_back: Callable[[Cluster, str], None]) -> Action:
-    """A whole host is away, and back when the fault is mended."""
+    """A whole host is down, and starts when the fault is removed."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
@@ -77,7 +79,7 @@ def lose_host(find: Find, lose: Callable[[Cluster, str], None], give_back: Calla
 
 
 def kill_host(find: Find) -> Action:
-    """The host's power is cut, and comes back when the fault is mended."""
+    """The host's power is cut, and returns when the fault is removed."""
     return lose_host(find, Cluster.kill, Cluster.start)
 
 
@@ -87,7 +89,7 @@ def pause_host(find: Find) -> Action:
 
 
 def together(*faults: Action) -> Action:
-    """One after the other; the last is mended first."""
+    """One after the other; the last is removed first."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         for fault in faults:
@@ -106,7 +108,7 @@ def kill_process(find: Find, unit: str, whom: str = "main") -> Action:
 
 
 def freeze_process(find: Find, unit: str, whom: str = "all") -> Action:
-    """The unit's processes are stopped and go on when the fault is mended."""
+    """The unit's processes are stopped and go on when the fault is removed."""
 
     def break_it(cluster: Cluster, undo: Undo) -> None:
         host = find(cluster)
@@ -117,7 +119,10 @@ def freeze_process(find: Find, unit: str, whom: str = "all") -> Action:
 
 
 def stop(cluster: Cluster, undo: Undo, hosts: list[str], unit: str, *options: str) -> None:
-    """The unit ends on every host of ``hosts``, as an administrator stops it. Those that wait for each other start at the same time."""
+    """The unit ends on every host of ``hosts``, as an administrator stops it.
+
+    Those that wait for each other start at the same time.
+    """
     for host in hosts:
         cluster.run(host, "systemctl", "stop", *options, unit)
         undo.callback(cluster.run, host, "systemctl", "start", "--no-block", unit)
@@ -129,7 +134,7 @@ def kill_postgres(cluster: Cluster, _undo: Undo) -> None:
 
 
 def switch_over(cluster: Cluster, _undo: Undo) -> None:
-    """Another leads, because somebody asked for it."""
+    """Another one leads after a switchover."""
     before = cluster.leader()
     ansible(str(ROOT / "playbooks/switchover.yml"), program="ansible-playbook")
     assert cluster.leader() != before, f"{before} still leads"
@@ -152,7 +157,7 @@ def isolate(find: Find, group: str, *ways: str) -> Action:
 
 
 def cut_off(find: Find) -> Action:
-    """The host reaches nobody, and nobody reaches it; what it does goes on until it notices."""
+    """The host reaches no other host and cannot be reached; its processes go on until they notice."""
     return part(find, lambda cluster: cluster.nodes)
 
 
@@ -205,7 +210,10 @@ def exceed_memory(cluster: Cluster, _undo: Undo) -> None:
     """A task takes more memory than its worker may have: its first try dies, and nothing else."""
 
     def worker_pids() -> dict[str, str]:
-        return {host: cluster.run(host, "systemctl", "show", "--property=MainPID", WORKER) for host in cluster.hosts("worker")}
+        return {
+            host: cluster.run(host, "systemctl", "show", "--property=MainPID", WORKER)
+            for host in cluster.hosts("worker")
+        }
 
     session, name, before = cluster.session(), f"balloon-{time.time():.0f}", worker_pids()
     url = f"{cluster.access.url}/api/v2/dags/flightdeck_balloon/dagRuns"
@@ -214,10 +222,14 @@ def exceed_memory(cluster: Cluster, _undo: Undo) -> None:
 
     def problem() -> str:
         [task] = session.get(f"{url}/{name}/taskInstances", timeout=10).json()["task_instances"]
-        return "" if (task["state"], task["try_number"]) == ("success", 2) else f"{task['state']} at try {task['try_number']}"
+        return (
+            ""
+            if (task["state"], task["try_number"]) == ("success", 2)
+            else f"{task['state']} at try {task['try_number']}"
+        )
 
     wait("the task that took too much ended at its second try", problem, 120)
-    assert worker_pids() == before, "a worker was started anew"
+    assert worker_pids() == before, "a worker was restarted"
 
 
 def watch_schedulers(cluster: Cluster, undo: Undo) -> None:
@@ -236,14 +248,18 @@ def cold_start(cluster: Cluster, undo: Undo) -> None:
 
 
 def bad_network(cluster: Cluster, undo: Undo) -> None:
-    """What the metastore's leader sends arrives late, and one packet of fifty is lost in each direction: no reason to change the leader."""
+    """What the metastore's leader sends arrives late, and one packet of fifty is lost in each direction: no reason
+    to change the leader."""
     host = cluster.leader()
 
     def leads() -> None:
         assert cluster.leader() == host, f"{cluster.leader()} leads instead of {host}"
 
     undo.callback(leads)
-    chains = (f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};" for hook in ("input", "output"))
+    chains = (
+        f"chain {hook} {{ type filter hook {hook} priority -300; numgen random mod 50 < 1 drop; }};"
+        for hook in ("input", "output")
+    )
     cluster.run(host, "nft", f"table inet nemesis {{ {' '.join(chains)} }}")
     undo.callback(cluster.rejoin, host)
     undo.callback(cluster.delay(host))
@@ -283,7 +299,8 @@ def roll_brokers(_cluster: Cluster, undo: Undo) -> None:
 
 
 def kill_controller(_cluster: Cluster, undo: Undo) -> None:
-    """The play that restarts every broker is killed somewhere; the next one finishes its work, and the one after that finds none."""
+    """The play that restarts every broker is killed somewhere; the next one finishes its work, and the one after
+    that finds none."""
 
     def run_again() -> None:
         play()
@@ -298,7 +315,8 @@ def kill_controller(_cluster: Cluster, undo: Undo) -> None:
 
 
 def play_with_one_down(cluster: Cluster, undo: Undo) -> None:
-    """The play that restarts every broker is started while one is down: nothing may be changed, because the others are needed."""
+    """The play that restarts every broker is started while one is down: nothing may be changed, because the others
+    are needed."""
     kill_host(Cluster.standby)(cluster, undo)
     done = ""
     try:
@@ -323,19 +341,50 @@ def leader(cluster: Cluster) -> str:
 
 WORKER = "airflow-worker@default"
 LOSS = 45.0
-# A broker misses a silent peer after 1.25 times net_ticktime, 37.5 s; then the queues' leaders move, and clients come back.
+# A broker misses a silent peer after 1.25 times net_ticktime, 37.5 s; then the queues' leaders move, and clients come
+# back.
 SILENCE = 45.0
 FAULTS = [
-    Fault("F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True),
     Fault(
-        "F2", "a host with api-server and scheduler is lost", kill_host(first("webserver")), 60, probe_not_on=lambda c: c.hosts("webserver")
+        "F1", "an api-server is killed", kill_process(first("webserver"), "airflow-api-server", "all"), 0, guards=True
     ),
-    Fault("F3", "the host with the virtual IP is lost", kill_host(Cluster.vip_holder), 20, http=6, metastore=8, broker=15, guards=True),
     Fault(
-        "F4", "HAProxy with the virtual IP is killed", kill_process(Cluster.vip_holder, "haproxy", "all"), 0, http=6, metastore=8, broker=15
+        "F2",
+        "a host with api-server and scheduler is lost",
+        kill_host(first("webserver")),
+        60,
+        probe_not_on=lambda c: c.hosts("webserver"),
+    ),
+    Fault(
+        "F3",
+        "the host with the virtual IP is lost",
+        kill_host(Cluster.vip_holder),
+        20,
+        http=6,
+        metastore=8,
+        broker=15,
+        guards=True,
+    ),
+    Fault(
+        "F4",
+        "HAProxy with the virtual IP is killed",
+        kill_process(Cluster.vip_holder, "haproxy", "all"),
+        0,
+        http=6,
+        metastore=8,
+        broker=15,
     ),
     Fault("F5", "HAProxy is reloaded 20 times", reload_balancer, 0, http=1, metastore=1, broker=1),
-    Fault("F6", "the host of the metastore's leader is lost", kill_host(leader), 60, http=5, metastore=LOSS, broker=SILENCE, guards=True),
+    Fault(
+        "F6",
+        "the host of the metastore's leader is lost",
+        kill_host(leader),
+        60,
+        http=5,
+        metastore=LOSS,
+        broker=SILENCE,
+        guards=True,
+    ),
     Fault(
         "F7",
         "the host of the metastore's leader is frozen",
@@ -351,7 +400,8 @@ FAULTS = [
     Fault("F9", "Patroni is killed where it leads", kill_process(leader, "patroni"), 0, metastore=1),
     Fault("F10", "Patroni is frozen where it leads", freeze_process(leader, "patroni", "main"), 60, metastore=30),
     Fault("F11", "the metastore is switched over", switch_over, 0, metastore=8),
-    # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it answers.
+    # Airflow writes its audit log in the api-server's event loop: as long as a commit hangs, so does everything that it
+    # answers.
     Fault(
         "F12",
         "the metastore's leader is cut off from its peers",
@@ -370,7 +420,9 @@ FAULTS = [
         metastore=1,
     ),
     Fault("F14", "most etcd members are stopped", lose_etcd_majority, 60, metastore=None, start=None),
-    Fault("F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=SILENCE),
+    Fault(
+        "F15", "the follower that confirms writes is lost", kill_host(Cluster.standby), 60, metastore=25, broker=SILENCE
+    ),
     Fault("F16", "all followers are lost", lose_followers, 30, http=60, metastore=60, start=None),
     Fault(
         "F17",
@@ -410,9 +462,9 @@ FAULTS = [
         # So few that the other worker has done them when the lost ones are given to it.
         runs=20,
         start=None,
-        # The scheduler misses its heartbeat for 300 s, looks every 10 s, and queues it anew.
+        # The scheduler misses its heartbeat for 300 s, checks every 10 s, and queues it again.
         retry=330,
-        patience=600,
+        finish=600,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     Fault(
@@ -425,7 +477,7 @@ FAULTS = [
         start=None,
         # What the timing budget says, and the seconds of the last row.
         stray=275,
-        patience=900,
+        finish=900,
         probe_not_on=lambda c: c.hosts("worker"),
     ),
     # No try is repeated, not even of those that ran when it was stopped.
@@ -442,21 +494,38 @@ FAULTS = [
         retry=0,
     ),
     Fault("F25", "a task takes more memory than its worker has", exceed_memory, 0, start=30, retry=0),
-    Fault("F26", "a scheduler is killed", kill_process(first("scheduler"), "airflow-scheduler", "all"), 0, start=15, guards=True),
+    Fault(
+        "F26",
+        "a scheduler is killed",
+        kill_process(first("scheduler"), "airflow-scheduler", "all"),
+        0,
+        start=15,
+        guards=True,
+    ),
     # 45 s until the metastore answers, and 30 s for them.
     Fault("F27", "schedulers without the metastore's leader", watch_schedulers, 75, metastore=LOSS, broker=SILENCE),
     Fault("F29", "a worker's clock is 15 s ahead", skew(first("worker"), WORKER, 15), 60, retry=0),
     Fault("F29b", "an api-server's clock is 15 s behind", skew(first("webserver"), "airflow-api-server", -15), 60),
     # The watchdog takes the worker away before the second tries.
-    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", patience=400),
+    Fault("F30", "a worker's disk for logs is full", fill_logs, 150, dag="flightdeck_ledger_patient", finish=400),
     Fault("F31", "PgBouncer with the virtual IP is killed", kill_process(Cluster.vip_holder, "pgbouncer", "all"), 0),
     Fault(
-        "F32", "everything is lost and starts in any order", cold_start, 5, http=None, metastore=None, broker=None, start=300, patience=900
+        "F32",
+        "everything is lost and starts in any order",
+        cold_start,
+        5,
+        http=None,
+        metastore=None,
+        broker=None,
+        start=300,
+        finish=900,
     ),
     # Every step of a scheduler asks the metastore many times: it goes on, as slowly as the network.
-    Fault("F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None),
+    Fault(
+        "F33", "packets of the metastore's leader come late and some never", bad_network, 180, metastore=15, start=None
+    ),
     Fault("F34", "the controller is killed in the middle of a play", kill_controller, 0, broker=15, heal=300),
-    Fault("F35", "a play begins while a store is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
+    Fault("F35", "a play begins while a stateful service is down", play_with_one_down, 0, metastore=25, broker=SILENCE),
     Fault(
         "F38",
         "the metastore's leader hears its peers no more",

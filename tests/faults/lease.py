@@ -9,14 +9,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster, wait
-from faults import LOSS, SILENCE, Fault, Undo, cut_off, freeze_process, kill_host, kill_process, leader, pause_host, together
+from faults import (
+    LOSS,
+    SILENCE,
+    Fault,
+    Undo,
+    cut_off,
+    freeze_process,
+    kill_host,
+    kill_process,
+    leader,
+    pause_host,
+    together,
+)
 
-# A deferred constraint trigger fires at the end of its transaction. It waits there until all transactions that were recorded before have
-# committed, so that the numbers are in the order of commits.
+# A deferred constraint trigger fires at the end of its transaction. It waits there until all transactions that were
+# recorded before have committed, so that the numbers are in the order of commits.
 RECORD = """
 CREATE SCHEMA flightdeck_lease;
 CREATE TABLE flightdeck_lease.record (
-  n bigserial, kind text, transaction xid8 PRIMARY KEY DEFAULT pg_current_xact_id(), login text, epoch bigint, began timestamptz,
+  n bigserial, kind text, transaction xid8 PRIMARY KEY DEFAULT pg_current_xact_id(), login text, epoch bigint,
+  began timestamptz,
   at timestamptz DEFAULT clock_timestamp());
 CREATE FUNCTION flightdeck_lease.commits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -45,7 +58,8 @@ INSTALL = (
     """CREATE TRIGGER flightdeck_lease AFTER UPDATE OF epoch ON scheduler_lease.lease
       FOR EACH ROW EXECUTE FUNCTION flightdeck_lease.begins()""",
     *(
-        f"""CREATE CONSTRAINT TRIGGER flightdeck_lease AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED
+        f"""CREATE CONSTRAINT TRIGGER flightdeck_lease AFTER INSERT OR UPDATE OR DELETE ON {table}
+            DEFERRABLE INITIALLY DEFERRED
           FOR EACH ROW EXECUTE FUNCTION flightdeck_lease.commits()"""
         for table in TABLES
     ),
@@ -97,7 +111,8 @@ def standby(cluster: Cluster) -> str:
 
 @dataclass
 class LeaseFault(Fault):
-    """A fault, the longest time between two commits of schedulers that is allowed, and the least number of new epochs."""
+    """A fault, the longest time between two commits of schedulers that is allowed, and the least number of new
+    epochs."""
 
     gap: float = 60
     changes: int = 1
@@ -124,7 +139,10 @@ def expire(cluster: Cluster, _undo: Undo) -> None:
     epoch = status(cluster)["epoch"]
 
     def problem() -> str:
-        psql(cluster, f"UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour' WHERE epoch = {epoch}")
+        psql(
+            cluster,
+            f"UPDATE scheduler_lease.lease SET renewed_at = renewed_at - interval '1 hour' WHERE epoch = {epoch}",
+        )
         return "" if status(cluster)["epoch"] > epoch else "the epoch is the same"
 
     wait("the lease expires", problem, 30)
@@ -146,22 +164,44 @@ def schedulers(cluster: Cluster) -> list[str]:
     return cluster.hosts("scheduler")
 
 
-# What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the metastore.
+# What else runs on the host of the scheduler is lost with it; the load balancers and brokers are on the hosts of the
+# metastore.
 _HOST: dict[str, Any] = {"probe_not_on": schedulers, "http": 8, "heal": 240}
 # The metastore needs a leader before a host can acquire the lease. It is elected while the lease expires.
 _STORE: dict[str, Any] = {**_HOST, "http": LOSS, "metastore": LOSS, "broker": SILENCE}
 FAULTS = [
     LeaseFault(
-        "F28a", "the active scheduler is killed", kill_process(active, "airflow-scheduler", "all"), 0, probe_not_on=schedulers, guards=True
+        "F28a",
+        "the active scheduler is killed",
+        kill_process(active, "airflow-scheduler", "all"),
+        0,
+        probe_not_on=schedulers,
+        guards=True,
     ),
     LeaseFault(
-        "F28b", "the agent of the active scheduler is killed", kill_process(active, "airflow-scheduler"), 0, probe_not_on=schedulers
+        "F28b",
+        "the agent of the active scheduler is killed",
+        kill_process(active, "airflow-scheduler"),
+        0,
+        probe_not_on=schedulers,
     ),
     LeaseFault("F28c", "the active scheduler's host is lost", kill_host(active), 90, guards=True, **_HOST),
     LeaseFault("F28d", "the active scheduler's host is frozen", pause_host(active), 90, guards=True, **_HOST),
     LeaseFault("F28e", "the active scheduler's host is cut off", cut_off(active), 90, **_HOST),
-    LeaseFault("F28f", "it is lost together with the metastore's leader", together(kill_host(active), kill_host(leader)), 90, **_STORE),
-    LeaseFault("F28g", "it is cut off while the metastore's leader is lost", together(cut_off(active), kill_host(leader)), 90, **_STORE),
+    LeaseFault(
+        "F28f",
+        "it is lost together with the metastore's leader",
+        together(kill_host(active), kill_host(leader)),
+        90,
+        **_STORE,
+    ),
+    LeaseFault(
+        "F28g",
+        "it is cut off while the metastore's leader is lost",
+        together(cut_off(active), kill_host(leader)),
+        90,
+        **_STORE,
+    ),
     # The active host may be faster than the standby when the metastore is back, and keep the lease.
     LeaseFault("F28h", "the metastore's leader is lost", kill_host(leader), 60, changes=0, **_STORE),
     LeaseFault("F28i", "the lease expires while its holder lives", expire, 0, probe_not_on=schedulers),
@@ -175,5 +215,7 @@ FAULTS = [
         probe_not_on=schedulers,
     ),
     # Its agent starts it again, and after three times in a row another host does.
-    LeaseFault("F28l", "the active scheduler dies and its agent lives", kill_child, 0, probe_not_on=schedulers, changes=0),
+    LeaseFault(
+        "F28l", "the active scheduler dies and its agent lives", kill_child, 0, probe_not_on=schedulers, changes=0
+    ),
 ]

@@ -1,7 +1,8 @@
-"""Runs on a host of the cluster: writes to the metastore and to the broker as Airflow does, five times a second, and tells the answers.
+"""Runs on a host of the cluster: writes to the metastore and to the broker as Airflow does, five times a second, and
+tells the answers.
 
-One JSON object per line on standard output; ends when standard input ends. With ``again`` what was written before stays; with ``read``
-it prints what is there instead.
+One JSON object per line on standard output; ends when standard input ends. With ``again`` what was written before
+stays; with ``read`` it prints what is there instead.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from kombu import Connection, Exchange, Queue
 SECRETS = Path("/etc/airflow/secrets")
 PERIOD = 0.2
 TABLE = "flightdeck_probe"
-QUEUE = Queue(TABLE, Exchange("", "direct"), routing_key=TABLE, durable=True, queue_arguments={"x-queue-type": "quorum"})
+QUEUE = Queue(
+    TABLE, Exchange("", "direct"), routing_key=TABLE, durable=True, queue_arguments={"x-queue-type": "quorum"}
+)
 LOCK = threading.Lock()
 STOPPED = threading.Event()
 
@@ -41,13 +44,23 @@ def metastore() -> psycopg2.extensions.connection:
 def broker() -> Connection:
     """A connection as Celery has it: publishing waits for the confirmation of a majority."""
     url = (SECRETS / "broker_url").read_text()
-    verified = {"ca_certs": str(SECRETS / "ca.crt"), "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": urlsplit(url).hostname}
+    verified = {
+        "ca_certs": str(SECRETS / "ca.crt"),
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": urlsplit(url).hostname,
+    }
     options = {"confirm_publish": True, "read_timeout": 15, "write_timeout": 15}
-    return Connection(url, ssl=verified if url.startswith("amqps") else False, connect_timeout=4, heartbeat=10, transport_options=options)
+    return Connection(
+        url,
+        ssl=verified if url.startswith("amqps") else False,
+        connect_timeout=4,
+        heartbeat=10,
+        transport_options=options,
+    )
 
 
 class Writer(threading.Thread):
-    """Attempts a write in every period, with a connection that is made anew after an error."""
+    """Attempts a write in every period, with a new connection after an error."""
 
     layer = ""
 

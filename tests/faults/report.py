@@ -1,4 +1,5 @@
-"""Stores what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and docs/scheduler-failover.md.
+"""Stores what the faults showed, a line per run, and writes the worst of all runs into docs/reliability.md and
+docs/scheduler-failover.md.
 
 python tests/faults/report.py artefacts/faults
 """
@@ -29,16 +30,25 @@ OF_LAYER = ("outage_seconds", "target_seconds", "acknowledged", "lost")
 # Columns of a line of Markdown that is no row of a table.
 COLUMNS = 100
 ABOUT = (
-    "Seconds are the worst of all runs: the longest time without an answer of the UI and API, of the metastore and of the "
+    "Seconds are the worst of all runs: the longest time without an answer of the UI and API, of the metastore and "
+    "of the "
     "broker, and the longest time without a new task. Two new tasks are due every four seconds."
 )
 ABOUT_LEASE = "Seconds are the worst of all runs."
 OF_COMMITS = ("gap_seconds", "target_seconds", "commits", "stale", "epochs")
-OF_TASKS = ("without_new_seconds", "target_seconds", "retry_seconds", "stray_seconds", "tries", "double_starts", "failed")
+OF_TASKS = (
+    "without_new_seconds",
+    "target_seconds",
+    "retry_seconds",
+    "stray_seconds",
+    "tries",
+    "double_starts",
+    "failed",
+)
 
 
 def result(verdict: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a verdict."""
+    """The stored part of a verdict."""
     kept = {name: verdict[name] for name in ("fault", "title", "at", "broken", "versions")}
     if verdict.get("times", 1) > 1:
         kept["times"] = verdict["times"]
@@ -87,7 +97,8 @@ def worst(measured: list[dict[str, Any]], what: str) -> str:
 def table(runs_of_all: list[dict[str, Any]]) -> str:
     """A row per fault: how often, and the worst of what was seen."""
     lines = [
-        "| fault | times | UI and API | metastore | broker | new tasks | writes lost of acknowledged | tries begun twice | tasks failed |",
+        "| fault | times | UI and API | metastore | broker | new tasks | writes lost of acknowledged | tries begun "
+        "twice | tasks failed |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for runs in by_fault(runs_of_all):
@@ -132,10 +143,19 @@ def end(runs: list[dict[str, Any]], about: str) -> list[str]:
     ran = f"{times(runs)} runs, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, with {', '.join(versions)}."
     lines = [*(textwrap.fill(text, COLUMNS, break_on_hyphens=False) for text in (ran, about)), ""]
     missed = [f"- {run['fault']}: {reason[:300]}" for run in runs for reason in run["broken"]]
-    return [*lines, *(["Promises that were not kept:", "", *missed] if missed else ["Every promise was kept in every run of the table."])]
+    return [
+        *lines,
+        *(
+            ["Promises that were not kept:", "", *missed]
+            if missed
+            else ["Every promise was kept in every run of the table."]
+        ),
+    ]
 
 
-def write(verdicts: list[dict[str, Any]], results: Path, page: Path, show: Callable[[list[dict[str, Any]]], str]) -> None:
+def write(
+    verdicts: list[dict[str, Any]], results: Path, page: Path, show: Callable[[list[dict[str, Any]]], str]
+) -> None:
     """Add ``verdicts`` to ``results``, and show all of them on a page."""
     old = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
     runs = merged(old, [result(verdict) for verdict in verdicts])
@@ -147,7 +167,9 @@ def write(verdicts: list[dict[str, Any]], results: Path, page: Path, show: Calla
 
 def main() -> None:
     """Entry point."""
-    verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))]
+    verdicts = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(sys.argv[1]).glob("*/verdict.json"))
+    ]
     if not verdicts:
         raise SystemExit(f"no verdict below {sys.argv[1]}")
     of_lease = [verdict for verdict in verdicts if checker.COMMITS in verdict]

@@ -1,6 +1,7 @@
 """Injects faults into a running cluster, one after the other, and records what probes and tasks see of it.
 
-    python tests/faults/run.py --inventory molecule/ha/inventory [--faults F6,F7] [--repeat 3] [--output artefacts/faults]
+    python tests/faults/run.py --inventory molecule/ha/inventory [--faults F6,F7] [--repeat 3] [--output
+    artefacts/faults]
 
 Ends with 1 when a promise was broken. Every run leaves a directory with its histories and ``verdict.json``.
 """
@@ -36,8 +37,8 @@ from faults import FAULTS, Fault, Undo
 WARM_SECONDS = 10
 WARM_TASKS = 4
 CALM_SECONDS = 10
-# Between two looks at every service: a look takes seconds of a processor, which the cluster needs to come back.
-LOOK_SECONDS = 3
+# Between two checks of every service: a check takes seconds of a processor, which the cluster needs to recover.
+CHECK_SECONDS = 3
 # Runs without a verdict, one after the other, after which the rest is left.
 FAILED_AT_ONCE = 3
 PERIOD = 0.2
@@ -133,7 +134,13 @@ class Probes:
 
     def read(self) -> dict[str, list[str]]:
         """What is stored in the end, by layer."""
-        command = [self.cluster.access.containers[self.host], "/opt/airflow/current/bin/python", "-c", self.source(), "read"]
+        command = [
+            self.cluster.access.containers[self.host],
+            "/opt/airflow/current/bin/python",
+            "-c",
+            self.source(),
+            "read",
+        ]
         found: dict[str, list[str]] = json.loads(self.cluster.docker("exec", *command).splitlines()[-1])
         return found
 
@@ -175,15 +182,21 @@ class Runs:
     def unfinished(self) -> str:
         """How many have not ended. One that is gone will not."""
         try:
-            answers = [self.session.get(f"{self.url}/{name}", timeout=10) for name in self.names if name not in self.ended]
+            answers = [
+                self.session.get(f"{self.url}/{name}", timeout=10) for name in self.names if name not in self.ended
+            ]
             if any(answer.status_code == 401 for answer in answers):
                 self.cluster.log_in(self.session)
                 return "logging in"
-            states = [answer.json().get("state") if answer.status_code == 200 else answer.status_code for answer in answers]
+            states = [
+                answer.json().get("state") if answer.status_code == 200 else answer.status_code for answer in answers
+            ]
         except (requests.RequestException, ValueError) as error:
             return str(error)
         waiting = [name for name in self.names if name not in self.ended]
-        self.ended.update(name for name, state in zip(waiting, states, strict=True) if state in ("success", "failed", 404))
+        self.ended.update(
+            name for name, state in zip(waiting, states, strict=True) if state in ("success", "failed", 404)
+        )
         left = len(self.names) - len(self.ended)
         return f"{left} runs have not ended" if left else ""
 
@@ -203,7 +216,11 @@ class Runs:
 @contextlib.contextmanager
 def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Ledger]]:
     """Probes, runs and ledger, which end in this order."""
-    others = [host for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")] if host not in fault.probe_not_on(cluster)]
+    others = [
+        host
+        for host in [*cluster.hosts("worker"), *cluster.hosts("scheduler")]
+        if host not in fault.probe_not_on(cluster)
+    ]
     network = cluster.nodes[others[0]]["address"].rpartition(".")[0]
     # Its messages are counted in the end, however old they are by then.
     broker = cluster.hosts("rabbitmq")[0]
@@ -223,18 +240,23 @@ def observed(cluster: Cluster, fault: Fault) -> Iterator[tuple[Probes, Runs, Led
 def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance: float = 1) -> dict[str, Any]:
     """One run of a fault, or so many in a row: the verdict, with everything that was measured, or the worst of it.
 
-    Every promise in seconds may take ``allowance`` times as long; what may not be lost or happen twice has no allowance.
+    Every promise in seconds may take ``allowance`` times as long; what may not be lost or happen twice has no
+    allowance.
     """
     if allowance != 1:
-        names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "patience")
+        names = ("http", "metastore", "broker", "heal", "start", "stray", "retry", "gap", "finish")
         promised = {name: getattr(fault, name) for name in names if getattr(fault, name, None)}
         fault = replace(fault, **{name: value * allowance for name, value in promised.items()})
-    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, LOOK_SECONDS)
+    wait("the cluster is well before the fault", lambda: fault.problem(cluster), 300, CHECK_SECONDS)
     broken: list[str] = []
     record = lease.recorded(cluster) if isinstance(fault, lease.LeaseFault) else contextlib.nullcontext(list)
     with record as commits, observed(cluster, fault) as (probes, runs, ledger), Undo() as undo:
         time.sleep(WARM_SECONDS)
-        wait("tasks run", lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few", 120)
+        wait(
+            "tasks run",
+            lambda: "" if sum(row["phase"] == "begin" for row in list(ledger.rows)) >= WARM_TASKS else "too few",
+            120,
+        )
         healed, spans = 0.0, []
         for _ in range(times):
             begun = time.time()
@@ -244,14 +266,19 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
             with kept(broken):
                 undo.close()
             with kept(broken):
-                healed = max(healed, wait("the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, LOOK_SECONDS))
+                healed = max(
+                    healed,
+                    wait(
+                        "the cluster is well after the fault", lambda: fault.problem(cluster), fault.heal, CHECK_SECONDS
+                    ),
+                )
             time.sleep(CALM_SECONDS)
             spans.append((begun, time.time()))
             if broken:
                 break
         runs.stop()
         with kept(broken):
-            wait("all runs have ended", runs.unfinished, fault.patience)
+            wait("all runs have ended", runs.unfinished, fault.finish)
         probes.stop()
         states, read, rows, written = runs.states(), probes.read(), list(probes.rows), list(ledger.rows)
         committed = commits()
@@ -277,7 +304,10 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
             if found.lost or found.unexpected:
                 broken.append(f"{layer}: {found.lost} writes lost, {found.unexpected} unexpected")
     if isinstance(fault, lease.LeaseFault):
-        seen, changes = checker.commits_of(committed, begun, ended), [checker.changes(committed, *span) for span in spans]
+        seen, changes = (
+            checker.commits_of(committed, begun, ended),
+            [checker.changes(committed, *span) for span in spans],
+        )
         verdict[checker.COMMITS] = {**asdict(seen), "target_seconds": fault.gap}
         if seen.stale or seen.gap_seconds > fault.gap or min(changes) < fault.changes or not seen.commits:
             broken.append(f"lease: {asdict(seen)}, changes {changes}")
@@ -297,11 +327,21 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
     if fault.retry == 0 and tasks.repeated:
         broken.append(f"{tasks.repeated} tasks were tried again")
     if fault.retry and not 0 < tasks.retry_seconds <= fault.retry:
-        broken.append(f"a lost task was tried again after {tasks.retry_seconds:.0f} s" if tasks.retry_seconds else "no task was lost")
+        broken.append(
+            f"a lost task was tried again after {tasks.retry_seconds:.0f} s"
+            if tasks.retry_seconds
+            else "no task was lost"
+        )
     if fault.start is not None and idle > fault.start:
         broken.append(f"no task began for {idle:.0f} s")
     output.mkdir(parents=True, exist_ok=True)
-    for name, content in (("probes", rows), ("ledger", written), ("states", states), ("commits", committed), ("verdict", verdict)):
+    for name, content in (
+        ("probes", rows),
+        ("ledger", written),
+        ("states", states),
+        ("commits", committed),
+        ("verdict", verdict),
+    ):
         (output / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     if broken:
         write_journals(cluster, begun - WARM_SECONDS, output)
@@ -309,7 +349,7 @@ def once(cluster: Cluster, fault: Fault, output: Path, times: int = 1, allowance
 
 
 def write_journals(cluster: Cluster, since: float, output: Path) -> None:
-    """The journal of every host from ``since`` (seconds of the epoch) on, for whoever asks why."""
+    """The journal of every host from ``since`` (seconds of the epoch) on, to find the cause."""
     for host in cluster.nodes:
         with contextlib.suppress(Exception):
             text = cluster.run(host, "journalctl", "--no-pager", "--output=short-precise", f"--since=@{since:.0f}")
@@ -318,12 +358,14 @@ def write_journals(cluster: Cluster, since: float, output: Path) -> None:
 
 @contextlib.contextmanager
 def kept(broken: list[str]) -> Iterator[None]:
-    """What fails within is noted, and what follows is still looked at."""
+    """What fails within is noted, and what follows is still checked."""
     try:
         yield
     except Exception as error:
         said = getattr(error, "stderr", None) or ""
-        broken.append(str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error} {said}"[:2000])
+        broken.append(
+            str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error} {said}"[:2000]
+        )
 
 
 def main() -> int:
@@ -331,12 +373,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inventory", required=True)
     parser.add_argument(
-        "--faults", default="", help="names with commas between them; all when left out; 'guards' for those of every test run"
+        "--faults",
+        default="",
+        help="names with commas between them; all when left out; 'guards' for those of every test run",
     )
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; for a leader lease")
+    parser.add_argument(
+        "--in-a-row", type=int, default=1, help="faults in a row in one run, while probes go on; for a leader lease"
+    )
     parser.add_argument("--minutes", type=float, default=0, help="in random order, and again, for so long")
-    parser.add_argument("--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10000), help="of all that is random; it is printed"
+    )
     parser.add_argument("--output", type=Path, default=Path("artefacts/faults"))
     given = parser.parse_args()
     os.environ["FLIGHTDECK_INVENTORY"] = given.inventory
@@ -347,18 +395,23 @@ def main() -> int:
     if unknown := set(wanted) - {"guards", *(fault.name for fault in faults)}:
         names = ", ".join(fault.name for fault in faults)
         parser.error(
-            f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for those of every test run"
+            f"--faults: {', '.join(sorted(unknown))} is unknown; this cluster's are {names}, and 'guards' for "
+            "those of every test run"
         )
     if given.in_a_row > 1 and faults is not lease.FAULTS:
         parser.error("--in-a-row is for schedulers with a lease: the other faults are measured from one begin")
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
     runs = broken = failed = 0
-    for fault in randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]:
+    for fault in (
+        randomly(chosen, given.minutes) if given.minutes else [fault for fault in chosen for _ in range(given.repeat)]
+    ):
         print(f"{time.strftime('%H:%M:%S')} {fault.name} {fault.title}", flush=True)
         runs += 1
         try:
-            verdict = once(cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", given.in_a_row)
+            verdict = once(
+                cluster, fault, given.output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", given.in_a_row
+            )
         except Exception as error:
             # One that cannot be judged does not end a night of runs; a cluster that does not come back does.
             print(f"{fault.name}: no verdict, {type(error).__name__}: {error}", flush=True)
@@ -377,7 +430,9 @@ def guard(fault: Fault, output: Path) -> None:
 
     Seconds are measured by ``main`` on a machine with nothing else to do; here they only have to be of the right order.
     """
-    verdict = once(Cluster(), fault, output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", allowance=GUARD_ALLOWANCE)
+    verdict = once(
+        Cluster(), fault, output / f"{fault.name}-{time.strftime('%Y%m%dT%H%M%S')}", allowance=GUARD_ALLOWANCE
+    )
     print(verdict)
     assert verdict["broken"] == []
 

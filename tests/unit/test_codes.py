@@ -35,7 +35,7 @@ from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
 from test_preflight import OWN, cluster, looked, taken
-from test_stores import ALL, MODEL, found
+from test_survey import ALL, MODEL, found
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"\bFD\d{3}\b")
@@ -46,7 +46,11 @@ def sources(*patterns):
 
 
 def test_the_table_in_the_docs_is_the_enumeration():
-    command = [sys.executable, "-c", "import runpy; print(runpy.run_path('.config/render_codes.py')['render'](), end='')"]
+    command = [
+        sys.executable,
+        "-c",
+        "import runpy; print(runpy.run_path('.config/render_codes.py')['render'](), end='')",
+    ]
     rendered = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
     assert (ROOT / "docs/troubleshooting.md").read_text() == rendered, "run make docs"
 
@@ -57,12 +61,16 @@ def test_codes_are_sorted_and_fit_into_a_row():
         assert CODE.fullmatch(code.name)
         assert code == code.name
         assert code.stages
-        assert not [text for text in (code.summary, code.remedy) if not text or text[-1] in ". " or re.search(r"[|\n]|  ", text)]
+        assert not [
+            text for text in (code.summary, code.remedy) if not text or text[-1] in ". " or re.search(r"[|\n]|  ", text)
+        ]
 
 
 def test_what_roles_playbooks_and_modules_report_is_in_the_enumeration():
     """They write codes as text: YAML and what runs on hosts cannot import the enumeration."""
-    written = sources("playbooks/**/*.yml", "roles/*/tasks/*.yml", "plugins/modules/*.py", "plugins/module_utils/**/*.py")
+    written = sources(
+        "playbooks/**/*.yml", "roles/*/tasks/*.yml", "plugins/modules/*.py", "plugins/module_utils/**/*.py"
+    )
     in_text = {code for text in written.values() for code in CODE.findall(text)}
     assert in_text == {code for code in Code if Stage.RUN in code.stages}
 
@@ -76,18 +84,24 @@ def test_all_others_are_written_as_members():
 
 
 def test_other_pages_and_tests_name_codes_that_exist():
-    named = {code for text in sources("docs/*.md", "roles/*/README.md", "molecule/**/*.py").values() for code in CODE.findall(text)}
+    named = {
+        code
+        for text in sources("docs/*.md", "roles/*/README.md", "molecule/**/*.py").values()
+        for code in CODE.findall(text)
+    }
     assert named <= set(Code)
 
 
-def certificate_of_nobody(folder):
+def unreadable_certificate(folder):
     (folder / "web").write_text("no certificate")
-    return controller.check_web_certificate(str(folder / "web"), str(folder / "web"), "", datetime.datetime.now(datetime.UTC))
+    return controller.check_web_certificate(
+        str(folder / "web"), str(folder / "web"), "", datetime.datetime.now(datetime.UTC)
+    )
 
 
 def certificate_of_another(folder):
     now = datetime.datetime.now(datetime.UTC)
-    pair = certificates.issue(certificates.make_authority("x", now), "lb1", ["lb1"], now, days=1)
+    pair = certificates.issue(certificates.make_ca("x", now), "lb1", ["lb1"], now, days=1)
     for name, content in (("crt", pair["certificate"]), ("key", pair["key"])):
         (folder / name).write_text(content)
     return controller.check_web_certificate(str(folder / "crt"), str(folder / "key"), "airflow.example.org", now)
@@ -114,21 +128,24 @@ ONE_MACHINE = {name: looked(MODEL, name, identity="same") for name in MODEL.node
 GONE = {name: {"preflight": {"unreachable": True, "error": "timed out"}} for name in MODEL.nodes}
 OLD = cluster(airflow_version="2.11.2")
 
-# What makes a check report a code, at each stage at which it can. Codes of GROUPED come out of whole runs of validate.yml.
+# What makes a check report a code, at each stage at which it can. Codes of GROUPED come out of whole runs of
+# validate.yml.
 TRIGGERS = {
     Stage.INVENTORY: {
         Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
         Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
-        Code.FD140: certificate_of_nobody,
+        Code.FD140: unreadable_certificate,
         Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
         Code.FD150: lambda _: inventory.check(
             [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)
         ),
         Code.FD155: lambda _: inventory.check([*reference(), host("e", 99, "etcd")], defaults()),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
-        Code.FD195: lambda _: inventory.check([replace(reference()[0], address="2001:db8::10"), *reference()[1:]], defaults()),
+        Code.FD195: lambda _: inventory.check(
+            [replace(reference()[0], address="2001:db8::10"), *reference()[1:]], defaults()
+        ),
         Code.FD196: certificate_of_another,
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
     },
@@ -136,11 +153,15 @@ TRIGGERS = {
         Code.FD160: lambda _: rotate(["fernet"]),
         Code.FD161: lambda _: rotate(["admin_password"], {"admin_password": "mine"}),
         Code.FD162: lambda _: rotate([], limit="w1"),
-        Code.FD172: lambda _: broker.check_rotation(["broker_password"], cluster_model.build(with_redis(), defaults(**REDIS)).broker),
+        Code.FD172: lambda _: broker.check_rotation(
+            ["broker_password"], cluster_model.build(with_redis(), defaults(**REDIS)).broker
+        ),
         Code.FD179: lambda _: rotate(["metastore_password"], external=["metastore_password"]),
     },
     Stage.PREFLIGHT: {
-        Code.FD182: lambda _: problems(cluster(), limit="node1", facts={"flightdeck_files": [SCHEDULER_LEASE.wrapper.program]}),
+        Code.FD182: lambda _: problems(
+            cluster(), limit="node1", facts={"flightdeck_files": [SCHEDULER_LEASE.wrapper.program]}
+        ),
         Code.FD201: lambda _: problems(cluster(), system={"distribution": "Ubuntu"}),
         Code.FD202: lambda _: problems(OLD, system={"python": "3.13"}, releases=NOTHING),
         Code.FD203: lambda _: preflight.check(TWO_RELEASES, MODEL, OWN)[0],
@@ -167,12 +188,20 @@ TRIGGERS = {
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },
     Stage.RUN: {
-        Code.FD169: lambda _: [_metastore_server.problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})],
-        Code.FD215: lambda _: [
-            State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).problem("3.3.2", set(), "A" * 44)
+        Code.FD169: lambda _: [
+            _metastore_server.server_problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})
         ],
-        Code.FD216: lambda _: [State({"alembic_version": "newer"}, set(), "", "").problem("3.3.2", {"older"}, "")],
-        Code.FD178: lambda _: [_metastore_server.problem("url", "postgresql", "14", 3, {"version": "PostgreSQL 13.21"})],
+        Code.FD215: lambda _: [
+            State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).state_problem(
+                "3.3.2", set(), "A" * 44
+            )
+        ],
+        Code.FD216: lambda _: [
+            State({"alembic_version": "newer"}, set(), "", "").state_problem("3.3.2", {"older"}, "")
+        ],
+        Code.FD178: lambda _: [
+            _metastore_server.server_problem("url", "postgresql", "14", 3, {"version": "PostgreSQL 13.21"})
+        ],
     },
 }
 
@@ -182,7 +211,11 @@ REFUSED = {
     "airflow_cluster": {
         "metastore": {"external": True},
         "nodes": {
-            "localhost": {"airflow": {"wrappers": {"scheduler": {"unit": "airflow-scheduler.service", "setting": "a", "value": "b"}}}}
+            "localhost": {
+                "airflow": {
+                    "wrappers": {"scheduler": {"unit": "airflow-scheduler.service", "setting": "a", "value": "b"}}
+                }
+            }
         },
     },
     "airflow_replaced_host": "db9",
@@ -211,10 +244,22 @@ def reported_by_tasks(tmp_path_factory):
     tasks = [{"ansible.builtin.set_fact": {"flightdeck_unwrapped": ["airflow-scheduler.service"], "cacheable": True}}]
     for code in IN_TASKS:
         path = next(path for path, text in written.items() if code in text and "set_fact" not in text)
-        tasks.append({"block": [{"ansible.builtin.include_tasks": str(path)}], "rescue": [{"ansible.builtin.meta": "clear_host_errors"}]})
+        tasks.append(
+            {
+                "block": [{"ansible.builtin.include_tasks": str(path)}],
+                "rescue": [{"ansible.builtin.meta": "clear_host_errors"}],
+            }
+        )
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    command = [Path(sys.executable).parent / "ansible-playbook", folder / "play.yml", "-e", json.dumps(REFUSED), "--skip-tags", "unknown"]
+    command = [
+        Path(sys.executable).parent / "ansible-playbook",
+        folder / "play.yml",
+        "-e",
+        json.dumps(REFUSED),
+        "--skip-tags",
+        "unknown",
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -238,6 +283,9 @@ def test_what_only_services_report_is_shown_by_a_test_with_them(code, why):
 
 @pytest.mark.parametrize("stage", Stage)
 def test_every_code_has_a_trigger(stage):
-    run = {Stage.INVENTORY: {code for kind in GROUPED.values() for code in kind}, Stage.RUN: {*IN_TASKS, *NEEDS_SERVICES}}
+    run = {
+        Stage.INVENTORY: {code for kind in GROUPED.values() for code in kind},
+        Stage.RUN: {*IN_TASKS, *NEEDS_SERVICES},
+    }
     triggered = [*TRIGGERS[stage], *run.get(stage, ())]
     assert sorted(triggered) == [code for code in Code if stage in code.stages]

@@ -25,7 +25,7 @@ def answers(*ends, failed=()):
     ("rows", "seconds"),
     [
         (answers(9, 10, 11, 12, 20, 21), 8),
-        # Before the fault nobody cares.
+        # Before the fault it does not count.
         (answers(1, 9.5, 10.5, 11, 20), 9),
         (answers(1, 10.5, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20), 1),
         (answers(9, 10.1, failed=[11, 12, 13]), 9.9),
@@ -50,7 +50,7 @@ def test_writes():
         {"id": "recovered", "ok": False},
         {"id": "refused", "ok": False},
     ]
-    assert checker.writes(attempts, ["kept", "doubled", "doubled", "recovered", "stranger"]) == checker.Writes(
+    assert checker.writes(attempts, ["kept", "doubled", "doubled", "recovered", "unknown"]) == checker.Writes(
         attempted=5, acknowledged=3, lost=1, unexpected=1, recovered=1, duplicated=1
     )
 
@@ -65,11 +65,15 @@ def test_tasks():
         beat("b", 1, 0, "begin"), beat("b", 1, 4), beat("b", 2, 9, "begin"), beat("b", 2, 12, "end"),
     ]  # fmt: skip
     well = checker.tasks(ledger, {"a": "success", "b": "success"})
-    assert well == checker.Tasks(tries=3, ended=2, double_starts=0, overlap_seconds=0, repeated=1, retry_seconds=5, failed=0)
+    assert well == checker.Tasks(
+        tries=3, ended=2, double_starts=0, overlap_seconds=0, repeated=1, retry_seconds=5, failed=0
+    )
     assert checker.stray(ledger, since=1) == 3
     # A row that came twice is no second begin.
     assert checker.tasks([*ledger, beat("a", 1, 1, "begin")], {"a": "success", "b": "success"}) == well
-    twice = checker.tasks([*ledger, beat("a", 1, 1, "begin", "again"), beat("b", 1, 11)], {"a": "success", "b": "failed"})
+    twice = checker.tasks(
+        [*ledger, beat("a", 1, 1, "begin", "again"), beat("b", 1, 11)], {"a": "success", "b": "failed"}
+    )
     assert (twice.double_starts, twice.overlap_seconds, twice.failed) == (1, 2, 1)
 
 
@@ -78,7 +82,13 @@ def test_a_try_that_died_before_its_first_row_is_repeated_as_well():
 
 
 def test_the_time_without_a_new_task():
-    ledger = [beat("a", 1, 3, "begin"), beat("a", 1, 12), beat("b", 1, 14, "begin"), beat("a", 2, 20, "begin"), beat("c", 1, 30, "begin")]
+    ledger = [
+        beat("a", 1, 3, "begin"),
+        beat("a", 1, 12),
+        beat("b", 1, 14, "begin"),
+        beat("a", 2, 20, "begin"),
+        beat("c", 1, 30, "begin"),
+    ]
     assert checker.without_new(ledger, 10) == 16
     assert checker.without_new(ledger[:3], 10) == 4
     assert checker.without_new([], 10) == float("inf")
@@ -117,7 +127,11 @@ def test_what_was_not_measured_is_not_shown_as_nothing():
 
 def test_runs_of_several_days_are_kept_once_and_in_order():
     first, again, other = verdict(), {**verdict(), "at": 9}, {**verdict(), "fault": "F12"}
-    assert [(run["fault"], run["at"]) for run in report.merged([other, first], [first, again])] == [("F1", 0), ("F1", 9), ("F12", 0)]
+    assert [(run["fault"], run["at"]) for run in report.merged([other, first], [first, again])] == [
+        ("F1", 0),
+        ("F1", 9),
+        ("F12", 0),
+    ]
     assert sorted(["F30", "F28b", "F9", "F28a"], key=report.order) == ["F9", "F28a", "F28b", "F30"]
 
 

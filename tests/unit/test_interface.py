@@ -17,7 +17,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
 
 ROOT = Path(__file__).parents[2]
-SPECS = [yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text()) for role in ("airflow", "metastore")]
+SPECS = [
+    yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text()) for role in ("airflow", "metastore")
+]
 OPTIONS = SPECS[0]["argument_specs"]["cluster"]["options"]
 ARGUMENTS = types.arguments(SPECS)
 DEFAULTS: dict[str, object] = {}
@@ -33,9 +35,13 @@ def sources():
     """Text of everything that may read a variable."""
     paths = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("plugins/**/*.py")]
     paths += [
-        path for path in ROOT.glob("roles/**/*") if path.is_file() and path.suffix in (".yml", ".j2", ".py") and "locks" not in path.parts
+        path
+        for path in ROOT.glob("roles/**/*")
+        if path.is_file() and path.suffix in (".yml", ".j2", ".py") and "locks" not in path.parts
     ]
-    return {path: path.read_text() for path in paths if "defaults" not in path.parts and path.name != "argument_specs.yml"}
+    return {
+        path: path.read_text() for path in paths if "defaults" not in path.parts and path.name != "argument_specs.yml"
+    }
 
 
 def test_every_default_is_in_the_spec_and_says_the_same():
@@ -62,7 +68,9 @@ def test_an_option_that_several_entry_points_have_has_one_default():
             for name, option in entry_point["options"].items():
                 if "default" in option:
                     found.setdefault(name, []).append(option["default"])
-    assert {name: defaults for name, defaults in found.items() if any(default != defaults[0] for default in defaults)} == {}
+    assert {
+        name: defaults for name, defaults in found.items() if any(default != defaults[0] for default in defaults)
+    } == {}
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS | GIVEN))
@@ -78,7 +86,9 @@ def test_every_option_is_read_and_described(name):
         return
     # As a variable, as a field of the settings, or as a secret that the model names.
     short = name.removeprefix("airflow_")
-    assert any(re.search(rf'\b{name}\b|\bsettings\.{short}\b|\bsecret_name\("{short}"\)', text) for text in sources().values())
+    assert any(
+        re.search(rf'\b{name}\b|\bsettings\.{short}\b|\bsecret_name\("{short}"\)', text) for text in sources().values()
+    )
 
 
 def test_no_variable_of_ours_is_used_without_a_default():
@@ -88,7 +98,7 @@ def test_no_variable_of_ours_is_used_without_a_default():
         if path.suffix == ".py":
             continue
         for name in re.findall(r"(?<![\w./-])airflow_[a-z0-9_]+\b(?!\.py|\s*:\s*\S*\.yml|\.conf|\.service)", text):
-            # Names of groups, tests of the collection's own files, and keys of the model.
+            # Names of groups, tests of our files, and keys of the model.
             if name not in known and not re.fullmatch(
                 r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results|lease|sched_)|airflow_release\w*", name
             ):
@@ -103,7 +113,17 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 
 def test_playbooks_are_what_an_operator_types():
     """Parts that are no use alone are in playbooks/phases."""
-    changing = {"site", "deploy_dags", "stop", "start", "switchover", "replace_host", "grow_metastore", "rotate_secrets", "airflow_db"}
+    changing = {
+        "site",
+        "deploy_dags",
+        "stop",
+        "start",
+        "switchover",
+        "replace_host",
+        "grow_metastore",
+        "rotate_secrets",
+        "airflow_db",
+    }
     assert {path.stem for path in (ROOT / "playbooks").glob("*.yml")} == changing | {"validate", "status", "verify"}
 
 
@@ -130,7 +150,14 @@ def test_the_page_of_the_architecture_says_why_a_module_exists(name):
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     target = tmp_path_factory.mktemp("build")
-    command = [Path(sys.executable).parent / "ansible-galaxy", "collection", "build", str(ROOT), "--output-path", str(target)]
+    command = [
+        Path(sys.executable).parent / "ansible-galaxy",
+        "collection",
+        "build",
+        str(ROOT),
+        "--output-path",
+        str(target),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return next(target.glob("*.tar.gz"))
 
@@ -154,12 +181,25 @@ def test_the_archive_holds_what_users_need_and_nothing_else(archive):
     }
     assert wanted <= tops
     assert tops - wanted <= {"FILES.json", "CHANGELOG.rst", "CONTRIBUTING.md"}
-    assert not [name for name in names if "airflow_secrets" in name or ".airflow_" in name or "__pycache__" in name or "/lab/" in name]
+    assert not [
+        name
+        for name in names
+        if "airflow_secrets" in name or ".airflow_" in name or "__pycache__" in name or "/lab/" in name
+    ]
 
 
 def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
     bin_dir = Path(sys.executable).parent
-    install = [bin_dir / "ansible-galaxy", "collection", "install", "--no-deps", "--offline", str(archive), "-p", str(tmp_path)]
+    install = [
+        bin_dir / "ansible-galaxy",
+        "collection",
+        "install",
+        "--no-deps",
+        "--offline",
+        str(archive),
+        "-p",
+        str(tmp_path),
+    ]
     site = next(Path(path) for path in sys.path if (Path(path) / "ansible_collections/community").is_dir())
     environment = {
         "PATH": f"{bin_dir}:/usr/bin:/bin",
@@ -177,7 +217,11 @@ def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
     done = subprocess.run(check, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     docs = subprocess.run(
-        [bin_dir / "ansible-doc", "flightdeck.airflow.config_files"], capture_output=True, text=True, env=environment, check=False
+        [bin_dir / "ansible-doc", "flightdeck.airflow.config_files"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert "FLIGHTDECK.AIRFLOW.CONFIG_FILES" in docs.stdout.upper()
 

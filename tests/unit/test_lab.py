@@ -54,7 +54,9 @@ def test_a_machine_without_an_engine_passes_and_has_nothing_to_remove():
         port = probe.getsockname()[1]
     bare = {"PATH": "/nowhere", "HOME": os.environ["HOME"]}
     for words in (["check", str(port)], ["remove", "lab"]):
-        done = subprocess.run([sys.executable, str(PATH), *words], env=bare, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, str(PATH), *words], env=bare, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -90,7 +92,11 @@ def test_uv_gets_what_pip_is_configured_with(monkeypatch):
     """uv reads none of pip's files, and a machine that has a mirror has often told pip alone."""
     for name in ("UV_DEFAULT_INDEX", "SSL_CERT_FILE", "UV_HTTP_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {"INDEX_URL": "https://mirror.example.org/simple", "CERT": "/etc/own.crt", "DEFAULT_TIMEOUT": "99"}.items():
+    for name, value in {
+        "INDEX_URL": "https://mirror.example.org/simple",
+        "CERT": "/etc/own.crt",
+        "DEFAULT_TIMEOUT": "99",
+    }.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     found = lab.index_environment()
     assert found["UV_DEFAULT_INDEX"] == "https://mirror.example.org/simple"
@@ -103,7 +109,11 @@ def test_uv_gets_what_pip_is_configured_with(monkeypatch):
 def test_what_roles_install_is_not_installed_before_them():
     """A role that forgets a package would find it there."""
     script = lab.provision_script("bookworm")
-    installs = [line for line in script.splitlines() if "apt-get install" in line and "-only" not in line and "--simulate" not in line]
+    installs = [
+        line
+        for line in script.splitlines()
+        if "apt-get install" in line and "-only" not in line and "--simulate" not in line
+    ]
     assert not [package for package in lab.PACKAGES for line in installs if package in line.split()]
 
 

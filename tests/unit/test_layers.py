@@ -11,14 +11,20 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 BASE = "ansible_collections.flightdeck.airflow.plugins."
 # Docs: docs/architecture.md.
 LAYERS = ("_catalog", "_model", "_validation", "_render", "_controller", "_api")
-FILES = sorted(path.relative_to(PLUGINS) for layer in LAYERS for path in (PLUGINS / "plugin_utils" / layer).glob("*.py"))
+FILES = sorted(
+    path.relative_to(PLUGINS) for layer in LAYERS for path in (PLUGINS / "plugin_utils" / layer).glob("*.py")
+)
 
 
 def imported(path):
     """Packages of the plugins that a file imports, such as ``plugin_utils._model``."""
     for node in ast.walk(ast.parse((PLUGINS / path).read_text(encoding="utf-8"))):
-        names = [node.module] if isinstance(node, ast.ImportFrom) else [each.name for each in getattr(node, "names", ())]
-        yield from (".".join(name.removeprefix(BASE).split(".")[:2]) for name in names if name and name.startswith(BASE))
+        names = (
+            [node.module] if isinstance(node, ast.ImportFrom) else [each.name for each in getattr(node, "names", ())]
+        )
+        yield from (
+            ".".join(name.removeprefix(BASE).split(".")[:2]) for name in names if name and name.startswith(BASE)
+        )
 
 
 def test_every_file_is_in_a_layer():
@@ -32,4 +38,6 @@ def test_a_layer_imports_what_stands_to_its_left(path):
 
 
 def test_the_catalogue_imports_nothing_of_ours_but_itself():
-    assert {name for path in FILES if path.parts[1] == "_catalog" for name in imported(path)} <= {"plugin_utils._catalog"}
+    assert {name for path in FILES if path.parts[1] == "_catalog" for name in imported(path)} <= {
+        "plugin_utils._catalog"
+    }

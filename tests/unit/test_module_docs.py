@@ -16,7 +16,11 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 
 @pytest.fixture(scope="module")
 def docs():
-    command = [Path(sys.executable).parent / "ansible-doc", "--json", *(f"flightdeck.airflow.{name}" for name in MODULES)]
+    command = [
+        Path(sys.executable).parent / "ansible-doc",
+        "--json",
+        *(f"flightdeck.airflow.{name}" for name in MODULES),
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=True)
     return {name.rpartition(".")[2]: entry for name, entry in json.loads(done.stdout).items()}

@@ -86,7 +86,9 @@ def test_every_entry_point_that_is_used_is_in_the_spec_of_its_role():
         for task in nested(task for part in content for task in (part.get("tasks", ()) if "hosts" in part else [part])):
             for said in (task[action] for action, kind in ACTIONS.items() if kind == "role" and action in task):
                 name = said.get("tasks_from", "main")
-                used |= {(role, each) for role in roles(said["name"]) for each in (re.findall(r"'(\w+)'", name) or [name])}
+                used |= {
+                    (role, each) for role in roles(said["name"]) for each in (re.findall(r"'(\w+)'", name) or [name])
+                }
     assert len(used) > 25
     assert {(role, name) for role, name in used if name not in entry_points(role)} == set()
 
@@ -96,8 +98,9 @@ def test_every_entry_point_of_the_role_airflow_is_in_its_readme():
     assert set(table) == entry_points("airflow")
 
 
-def test_nothing_is_one_at_a_time_where_hosts_wait_for_nobody():
-    """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no limit at all."""
+def test_nothing_is_one_at_a_time_where_hosts_do_not_wait_for_each_other():
+    """With the strategies free and host_pinned each host's inclusion counts ``throttle`` for itself, which is no
+    limit at all."""
     found, tasks = [], 0
     for path, play in plays():
         if play.get("strategy", "linear").split(".")[-1] in ("free", "host_pinned"):
@@ -125,7 +128,8 @@ def used_entry_points(tasks):
 
 
 def test_secrets_go_after_the_restarts_and_units_before():
-    """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old processes read old secrets."""
+    """Handlers run between tasks and post_tasks: they restart every unit that is there, and until then old
+    processes read old secrets."""
     found = 0
     for path, play in plays():
         restarts = any("airflow-*.service" in str(task) for task, _place in reached(play.get("tasks", ()), path.parent))
@@ -139,22 +143,32 @@ def test_secrets_go_after_the_restarts_and_units_before():
 
 @pytest.mark.parametrize(("limit", "builder"), [(["lb1", "db1"], None), (["db1", "worker1", "master1"], "master1")])
 def test_one_airflow_host_of_those_that_run_builds_the_release_and_a_run_without_any_goes_on(limit, builder):
-    [condition] = (task["when"] for _path, play in plays() for task in play.get("tasks", ()) if used_entry_points([task]) == ["build"])
+    [condition] = (
+        task["when"]
+        for _path, play in plays()
+        for task in play.get("tasks", ())
+        if used_entry_points([task]) == ["build"]
+    )
     known = {"airflow_cluster": {"airflow_hosts": ["master1", "worker1"]}, "ansible_play_hosts_all": limit}
     builds = [
         host
         for host in limit
-        if Templar(DataLoader(), {**known, "inventory_hostname": host}).evaluate_conditional(trust_as_template(condition))
+        if Templar(DataLoader(), {**known, "inventory_hostname": host}).evaluate_conditional(
+            trust_as_template(condition)
+        )
     ]
     assert builds == ([builder] if builder else [])
 
 
 def test_logins_of_package_indexes_stand_in_no_command_line():
-    """``environment`` of a task is part of the command that Ansible gives to a shell on the host: every account there can read it."""
+    """``environment`` of a task is part of the command that Ansible gives to a shell on the host: every account
+    there can read it."""
     found = []
     for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml")]:
         for task in nested(yaml.safe_load(path.read_text())):
-            if "block" not in task and re.search(r"__airflow_build_environment|airflow_package_(\w*url|proxy)", str(task)):
+            if "block" not in task and re.search(
+                r"__airflow_build_environment|airflow_package_(\w*url|proxy)", str(task)
+            ):
                 found.append((path.name, "environment" in task, task.get("no_log", False)))
     assert found
     assert [task for task in found if task[1:] != (False, True)] == []
@@ -163,7 +177,13 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
 def test_the_tags_that_a_deployment_accepts_are_those_of_its_parts():
     content = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
     accepted = next(tags for part in content if (tags := part.get("vars", {}).get("__play_tags")))
-    used = {tag for path, play in plays() for part in (play, *nested(play["tasks"])) for tag in [part.get("tags", [])] if tag}
+    used = {
+        tag
+        for path, play in plays()
+        for part in (play, *nested(play["tasks"]))
+        for tag in [part.get("tags", [])]
+        if tag
+    }
     assert used - {"always"} == set(accepted)
 
 
@@ -176,17 +196,23 @@ def test_every_playbook_checks_its_tags_first():
 
 
 def test_private_names_stay_where_they_are_made():
-    """Playbooks have names of their own and give roles what their specs name; no role reads what a playbook keeps for itself."""
+    """Playbooks have names of their own and give roles what their specs name; no role reads what a playbook keeps
+    for itself."""
     found = set()
     for path in sorted((ROOT / "playbooks").glob("**/*.yml")):
-        found |= {(path.name, name) for name in re.findall(r"\b__\w+", path.read_text()) if not name.startswith("__play_")}
+        found |= {
+            (path.name, name) for name in re.findall(r"\b__\w+", path.read_text()) if not name.startswith("__play_")
+        }
     for path in [*ROOT.glob("roles/**/*.yml"), *ROOT.glob("roles/**/*.j2"), *ROOT.glob("plugins/**/*.py")]:
         found |= {(path.name, name) for name in re.findall(r"\b__play_\w+", path.read_text())}
     assert found == set()
 
 
 def test_no_play_lists_the_groups_of_the_cluster():
-    """A new service would have to be added to every list. Plays over the cluster run on the groups that the model phase makes."""
+    """A new service would have to be added to every list.
+
+    Plays over the cluster run on the groups that the model phase makes.
+    """
     longest = {f"{path.name}: {play['name']}": play["hosts"].count("airflow_") for path, play in plays()}
     assert {name for name, count in longest.items() if count > 3} == set()
 
@@ -202,9 +228,17 @@ def inventory(tmp_path):
 
 def run(inventory, content, *arguments, **environment):
     """What Ansible does with playbooks of the collection, by their paths, and with plays."""
-    listed = [{"ansible.builtin.import_playbook": str(ROOT / part)} if isinstance(part, str) else part for part in content]
+    listed = [
+        {"ansible.builtin.import_playbook": str(ROOT / part)} if isinstance(part, str) else part for part in content
+    ]
     (inventory.parent / "plays.yml").write_text(yaml.safe_dump(listed))
-    command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, inventory.parent / "plays.yml", *arguments]
+    command = [
+        Path(sys.executable).parent / "ansible-playbook",
+        "-i",
+        inventory,
+        inventory.parent / "plays.yml",
+        *arguments,
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment}
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
 
@@ -221,7 +255,10 @@ def test_the_groups_of_the_model_are_the_hosts_of_the_cluster_in_its_order(inven
     groups = ["airflow_cluster_hosts", "airflow_component_hosts"]
     show = {"ansible.builtin.debug": {"msg": "members: {{ ansible_play_hosts | join(' ') }}"}, "run_once": True}
     # The model is computed again where a playbook imports site.yml.
-    content = [*["playbooks/phases/model.yml"] * 2, *({"hosts": group, "gather_facts": False, "tasks": [show]} for group in groups)]
+    content = [
+        *["playbooks/phases/model.yml"] * 2,
+        *({"hosts": group, "gather_facts": False, "tasks": [show]} for group in groups),
+    ]
     done = run(inventory, content, *arguments, ANSIBLE_DISPLAY_OK_HOSTS="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " | ".join(re.findall(r"members: ([\w ]+)", done.stdout)) == expected
@@ -233,7 +270,7 @@ ACCESS = """
 UI        https://192.0.2.10:8443
 login     admin
 password  airflow_admin_password, in {0}/group_vars/all/airflow_secrets.yml or where your inventory sets it
-CA        {0}/.airflow_authority.crt, for browsers to import
+CA        {0}/.airflow_ca.crt, for browsers to import
 """
 
 

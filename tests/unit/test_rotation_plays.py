@@ -1,4 +1,4 @@
-"""What a rotation waits for, and what it takes for the answer when nobody answers."""
+"""What a rotation waits for, and how it counts a missing answer."""
 
 from __future__ import annotations
 
@@ -22,9 +22,24 @@ def run(folder, plays, *arguments, web="here", **variables):
     (folder / "plays.yml").write_text(yaml.safe_dump([{"gather_facts": False, **play} for play in plays]))
     unreachable = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     groups = {"airflow_scheduler": {"hosts": {"here": None}}, "airflow_webserver": {"hosts": {web: None}}}
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"here": LOCAL, "gone": unreachable}, "children": groups}}))
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1"}
-    command = [PLAYBOOK, "-i", str(folder / "hosts.yml"), str(folder / "plays.yml"), "-e", json.dumps(variables), *arguments]
+    (folder / "hosts.yml").write_text(
+        yaml.safe_dump({"all": {"hosts": {"here": LOCAL, "gone": unreachable}, "children": groups}})
+    )
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_DISPLAY_OK_HOSTS": "1",
+    }
+    command = [
+        PLAYBOOK,
+        "-i",
+        str(folder / "hosts.yml"),
+        str(folder / "plays.yml"),
+        "-e",
+        json.dumps(variables),
+        *arguments,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
     return done.stdout + done.stderr
 
@@ -49,13 +64,15 @@ def test_no_answer_is_not_that_all_tasks_are_finished(tmp_path, host, arguments,
 
 
 @pytest.mark.parametrize(("role", "inactive"), [("metastore", []), ("rabbitmq", "airflow_b")])
-def test_in_check_mode_nobody_has_changed_over_and_nobody_is_waited_for(tmp_path, role, inactive):
+def test_in_check_mode_no_service_has_changed_and_none_is_waited_for(tmp_path, role, inactive):
     variables = {
         f"__{role}_inactive": inactive,
         "airflow_cluster": {"nodes": {"here": NODE}},
         "airflow_secrets": {"rabbitmq_admin_password": "secret"},
     }
-    retiring = {"name": f"flightdeck.airflow.{role}", "tasks_from": "retire", "rolespec_validate": False}
-    said = run(tmp_path, [{"hosts": "here", "tasks": [{"ansible.builtin.import_role": retiring}]}], "--check", **variables)
+    retiring = {"name": f"flightdeck.airflow.{role}", "tasks_from": "drop_old_users", "rolespec_validate": False}
+    said = run(
+        tmp_path, [{"hosts": "here", "tasks": [{"ansible.builtin.import_role": retiring}]}], "--check", **variables
+    )
     assert "failed=0" in said, said
     assert "FD164" not in said

@@ -1,4 +1,5 @@
-"""The agent against a metastore in memory that does what the functions in the real one do, by a clock that the tests set."""
+"""The agent against a metastore in memory that does what the functions in the real one do, by a clock that the
+tests set."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ class Time:
 
 
 class Server:
-    """What scheduler_lease.sql does, and the sessions of schedulers. Sessions are pid to (host, epoch of the process, admitted)."""
+    """What scheduler_lease.sql does, and the sessions of schedulers.
+
+    Sessions are pid to (host, epoch of the process, admitted).
+    """
 
     TTL, LIVENESS_WINDOW, REQUEST_TIMEOUT = 30, 15, 120
 
@@ -55,7 +59,10 @@ class Server:
         return self.leader is not None and abs(self.clock() - self.renewed_at) <= self.TTL
 
     def live(self, host):
-        return self.last_seen_at.get(host) is not None and abs(self.clock() - self.last_seen_at[host]) <= self.LIVENESS_WINDOW
+        return (
+            self.last_seen_at.get(host) is not None
+            and abs(self.clock() - self.last_seen_at[host]) <= self.LIVENESS_WINDOW
+        )
 
     def valid_request(self):
         recent = abs(self.clock() - self.requested_at) <= self.REQUEST_TIMEOUT
@@ -143,7 +150,12 @@ class Server:
             }
             for host, seen in sorted(self.last_seen_at.items())
         ]
-        row = {"epoch": self.epoch, "leader": self.leader, "requested_host": self.valid_request(), "valid": self.valid()}
+        row = {
+            "epoch": self.epoch,
+            "leader": self.leader,
+            "requested_host": self.valid_request(),
+            "valid": self.valid(),
+        }
         return {**row, "renewed_seconds": self.clock() - self.renewed_at, "nodes": nodes}
 
     # What schedulers do.
@@ -267,19 +279,28 @@ def activated(pair, clock):
 
 def test_agent_and_metastore_have_the_same_times_and_functions():
     assert f"interval '{lease.TTL} seconds'" in SQL
-    assert re.search(rf"liveness_window\(\) RETURNS interval.*?interval '{Server.LIVENESS_WINDOW} seconds'", SQL, re.DOTALL)
-    assert re.search(rf"request_timeout\(\) RETURNS interval.*?interval '{Server.REQUEST_TIMEOUT} seconds'", SQL, re.DOTALL)
+    assert re.search(
+        rf"liveness_window\(\) RETURNS interval.*?interval '{Server.LIVENESS_WINDOW} seconds'", SQL, re.DOTALL
+    )
+    assert re.search(
+        rf"request_timeout\(\) RETURNS interval.*?interval '{Server.REQUEST_TIMEOUT} seconds'", SQL, re.DOTALL
+    )
     assert Server.TTL == lease.TTL
     # A standby calls often enough to count as live, also when a call fails.
     assert 3 * lease.POLL_INTERVAL + lease.CALL_TIMEOUT < Server.LIVENESS_WINDOW
-    # The scheduler is dead, also by the kernel's hand, before the lease expires; and there were several attempts to renew it.
+    # The scheduler is dead, also by the kernel's hand, before the lease expires; and there were several attempts to
+    # renew it.
     assert lease.TTL - lease.MARGIN + 1 < lease.TTL
     assert lease.TTL - lease.MARGIN >= lease.RENEW_INTERVAL + 3 * lease.CALL_TIMEOUT
-    assert {f"'{state}'" for state in (lease.FENCING, lease.ACTIVE)} <= set(re.findall(r"record_state\(me, ('\w+')\)", SQL))
+    assert {f"'{state}'" for state in (lease.FENCING, lease.ACTIVE)} <= set(
+        re.findall(r"record_state\(me, ('\w+')\)", SQL)
+    )
     called = set(re.findall(r'call\("(\w+)"', PATH.read_text()))
     granted = re.search(r"GRANT EXECUTE ON FUNCTION(.*?)TO \{\{", SQL, re.DOTALL)[1]
     assert called == set(re.findall(r"scheduler_lease\.(\w+)", granted))
-    definers = re.findall(r"FUNCTION scheduler_lease\.(\w+)\([^;]*?SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS", SQL)
+    definers = re.findall(
+        r"FUNCTION scheduler_lease\.(\w+)\([^;]*?SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS", SQL
+    )
     assert called == set(definers)
 
 
@@ -366,14 +387,19 @@ def test_only_confirmed_renewals_notify_the_watchdog(pair, clock):
 
 
 def test_the_agent_says_whether_its_host_is_healthy(pair, clock):
-    """To airflow-health: with a process it looks at that, else it takes what stands here."""
+    """For airflow-health: with a process it checks that, else it reads this state."""
     first, second = pair
     assert second.agent.status()["unhealthy"] == "standby, no scheduler is active"
     activated(pair, clock)
     found = first.agent.status()
     assert (found["pid"], found["summary"], found["unhealthy"], found["unknown"]) == (1, "epoch 1", "", "")
     found = second.agent.status()
-    assert (found["pid"], found["summary"], found["unhealthy"], found["unknown"]) == (0, "standby, m1 is the leader", "", "")
+    assert (found["pid"], found["summary"], found["unhealthy"], found["unknown"]) == (
+        0,
+        "standby, m1 is the leader",
+        "",
+        "",
+    )
     first.agent.ending = True
     first.agent.step()
     assert first.agent.status()["unhealthy"] == "stopping, no scheduler is active"
@@ -382,7 +408,7 @@ def test_the_agent_says_whether_its_host_is_healthy(pair, clock):
     assert first.agent.status()["unhealthy"] == "the scheduler did not start"
 
 
-def test_a_standby_is_not_killed_when_the_metastore_is_away(pair, clock):
+def test_a_standby_is_not_killed_when_the_metastore_is_unavailable(pair, clock):
     pair[0].line.fault = "lost"
     run(clock, pair[:1], 30)
     assert pair[0].notified.count("WATCHDOG=1") > 3
@@ -535,7 +561,7 @@ def test_a_clock_that_is_put_back_ends_an_epoch_at_worst(pair, clock, server):
             clock.now += 0.5
 
 
-def test_an_agent_that_is_stopped_while_the_metastore_is_away_ends_all_the_same(pair, clock):
+def test_an_agent_that_is_stopped_while_the_metastore_is_unavailable_ends_all_the_same(pair, clock):
     first, _second = activated(pair, clock)
     first.line.fault = "lost"
     first.agent.ending = True
@@ -553,10 +579,13 @@ def test_a_host_that_was_not_deployed_may_not_hold_the_lease(clock, server):
     assert "deploy" in unknown.agent.status()["unhealthy"]
 
 
-# Anything that can happen to two hosts, as often and in the order that hypothesis likes. A host that does not go on is frozen.
+# Anything that can happen to two hosts, as often and in the order that hypothesis likes. A host that does not go on is
+# frozen.
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["go", "go", "connect", "commit", "commit", "starting", "admitted", "fault", "die", "crash", "request"]),
+        st.sampled_from(
+            ["go", "go", "connect", "commit", "commit", "starting", "admitted", "fault", "die", "crash", "request"]
+        ),
         st.integers(0, 1),
         st.sampled_from([1, 2, 3, 4, 5, 10, 40]),
     ),
@@ -568,7 +597,11 @@ EVENTS = st.lists(
 def happen(clock, server, hosts, what, which, number):
     """One event."""
     host = hosts[which]
-    mine = [pid for pid, (name, _epoch, admitted) in server.sessions.items() if name == host.name and admitted == (what == "commit")]
+    mine = [
+        pid
+        for pid, (name, _epoch, admitted) in server.sessions.items()
+        if name == host.name and admitted == (what == "commit")
+    ]
     if what == "go":
         run(clock, [host], number)
     elif what == "fault":
@@ -597,7 +630,7 @@ def cluster():
 REPLACED = [("go", 1, 40), ("connect", 1, 1), ("commit", 1, 1)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS)
 # A session of a replaced host commits late, and one that was being admitted when it was replaced.
 @example([*REPLACED, ("commit", 0, 1)])
@@ -611,7 +644,7 @@ def test_commits_come_in_the_order_of_epochs_whatever_happens(events):
     assert server.commits == sorted(server.commits)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(EVENTS)
 def test_the_leader_is_active_once_all_faults_are_over(events):
     clock, server, hosts = cluster()
@@ -630,7 +663,11 @@ def ask(server, *arguments, host="m1"):
     given = argparse.Namespace(command=arguments[0], host=(*arguments, "")[1], wait=0.1)
     given.yes, given.here = "--yes" in arguments, "--here" in arguments
     mail = {"to": [], "from": "airflow@example.org", "host": "127.0.0.1", "port": 25, "starttls": False, "user": ""}
-    return lease.answer({"host": host, "cluster": "airflow", "email": mail, "email_password": "", "webhook_url": ""}, Line(server), given)
+    return lease.answer(
+        {"host": host, "cluster": "airflow", "email": mail, "email_password": "", "webhook_url": ""},
+        Line(server),
+        given,
+    )
 
 
 def test_exit_codes_are_those_of_monitoring_systems(pair, clock, server):
@@ -642,7 +679,10 @@ def test_exit_codes_are_those_of_monitoring_systems(pair, clock, server):
         "m1: active, 4 s ago, can log in",
         "m2: standby, 1 s ago",
     ]
-    assert [ask(server, "is_scheduler_running", "--here", host=host)[0] for host in ("m1", "m2")] == [lease.OK, lease.CRITICAL]
+    assert [ask(server, "is_scheduler_running", "--here", host=host)[0] for host in ("m1", "m2")] == [
+        lease.OK,
+        lease.CRITICAL,
+    ]
     run(clock, [first], 20)
     assert ask(server, "status")[:1] == (lease.WARNING,)
     assert ask(server, "test_connection")[0] == lease.WARNING
@@ -729,7 +769,14 @@ def test_alerts_are_sent_by_email_and_webhook(monkeypatch):
         url = f"http://127.0.0.1:{receiver.server_port}/hook"
         lease.alert({"cluster": "prod", "host": "m2", "email": {"to": ["a@example.org"]}, "webhook_url": url}, "m1", 7)
     assert sent[0][0] == "Airflow prod: the scheduler of m2 is active"
-    assert got[0] == {"event": "scheduler_moved", "cluster": "prod", "from": "m1", "to": "m2", "epoch": 7, "text": sent[0][0]}
+    assert got[0] == {
+        "event": "scheduler_moved",
+        "cluster": "prod",
+        "from": "m1",
+        "to": "m2",
+        "epoch": 7,
+        "text": sent[0][0],
+    }
 
 
 def test_the_webhook_is_sent_when_the_email_fails(monkeypatch, capsys):
@@ -740,7 +787,9 @@ def test_the_webhook_is_sent_when_the_email_fails(monkeypatch, capsys):
 
     monkeypatch.setattr(lease, "send_email", fail)
     monkeypatch.setattr(lease, "Post", lambda url, _event: opened.append(url) or fail())
-    lease.alert({"cluster": "prod", "host": "m2", "email": {"to": ["a@example.org"]}, "webhook_url": "http://x/"}, "m1", 7)
+    lease.alert(
+        {"cluster": "prod", "host": "m2", "email": {"to": ["a@example.org"]}, "webhook_url": "http://x/"}, "m1", 7
+    )
     assert opened == ["http://x/"]
     said = capsys.readouterr().err
     assert said.count("RuntimeError") == 2
@@ -782,7 +831,7 @@ def test_the_kernel_kills_an_agent_that_hangs():
 
 
 def test_only_members_of_its_own_group_are_its_schedulers_processes():
-    """Without killing anybody: this process and its siblings share a group here."""
+    """Without a kill: this process and its siblings share a group here."""
     scheduler = lease.Scheduler(["true"])
     with subprocess.Popen(["sleep", "30"]) as process:
         assert process.pid in scheduler._others()

@@ -10,7 +10,12 @@ import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import LOGIN_PREFIX, SCHEDULER_LEASE
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, airflow, cluster, scheduler_lease
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    accounts,
+    airflow,
+    cluster,
+    scheduler_lease,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -34,7 +39,14 @@ def settings(**changes):
 
 
 def hosts(**groups):
-    plain = {"lb1": {"haproxy"}, "master1": MASTER, "master2": MASTER, "worker1": {"worker"}, "db1": {"metastore"}, "mq1": {"rabbitmq"}}
+    plain = {
+        "lb1": {"haproxy"},
+        "master1": MASTER,
+        "master2": MASTER,
+        "worker1": {"worker"},
+        "db1": {"metastore"},
+        "mq1": {"rabbitmq"},
+    }
     queues = hosts_model.queues_of(["default"])
     return [
         hosts_model.Host(name, frozenset(of), f"192.0.2.{number}", queues if "worker" in of else ())
@@ -56,7 +68,9 @@ def test_the_lease_needs_a_managed_metastore():
     assert codes(without) == codes(hosts(), airflow_scheduler_mode="singleton") == set()
 
 
-@pytest.mark.parametrize("given", [{}, {"airflow_failover_email_host": "mail"}, {"airflow_failover_email_from": "a@example.org"}])
+@pytest.mark.parametrize(
+    "given", [{}, {"airflow_failover_email_host": "mail"}, {"airflow_failover_email_from": "a@example.org"}]
+)
 def test_an_email_needs_a_server_and_a_sender(given):
     assert codes(hosts(), airflow_failover_email_to=["b@example.org"], **given) == {"FD181"}
     assert codes(hosts(), **given) == set()
@@ -96,14 +110,18 @@ def test_the_unit_runs_the_agent():
         "value": "singleton",
         "unit": "airflow-scheduler.service",
     }
-    assert wrapper.items() >= {**mode, "program": "/usr/local/sbin/flightdeck-scheduler-lease", "command": "start"}.items()
+    assert (
+        wrapper.items() >= {**mode, "program": "/usr/local/sbin/flightdeck-scheduler-lease", "command": "start"}.items()
+    )
     assert len(wrapper["digest"]) == 12
     assert model.nodes["worker1"].airflow.wrappers == {}
 
 
 def test_the_metastore_knows_the_hosts_and_both_common_users():
     share = build().scheduler_lease
-    assert [(login.host, login.user) for login in share.logins] == [(name, f"airflow_sched_{name}") for name in ("master1", "master2")]
+    assert [(login.host, login.user) for login in share.logins] == [
+        (name, f"airflow_sched_{name}") for name in ("master1", "master2")
+    ]
     assert share.common_users == ("airflow", "airflow_b")
 
 
@@ -121,10 +139,16 @@ def test_the_login_of_a_host_is_granted_at_run_time():
 def test_a_scheduler_logs_in_as_its_host_and_its_agent_goes_past_the_pooler(pooled):
     nodes = build(airflow_pgbouncer=pooled).nodes
     contents = secrets.secret_contents(nodes["master2"].airflow.secrets, Secrets(VALUES, ("metastore_password",)))
-    users = {user["name"]: user["password"] for user in accounts.extra_users(nodes["db1"].metastore.extra_users, SECRETS)}
+    users = {
+        user["name"]: user["password"] for user in accounts.extra_users(nodes["db1"].metastore.extra_users, SECRETS)
+    }
     own = f"airflow_sched_master2:{users['airflow_sched_master2']}@"
-    assert contents["scheduler_conn"] == contents["sql_alchemy_conn"].replace("airflow_b:metastore_password-value@", own)
-    assert contents["scheduler_conn_async"] == contents["sql_alchemy_conn_async"].replace("airflow_b:metastore_password-value@", own)
+    assert contents["scheduler_conn"] == contents["sql_alchemy_conn"].replace(
+        "airflow_b:metastore_password-value@", own
+    )
+    assert contents["scheduler_conn_async"] == contents["sql_alchemy_conn_async"].replace(
+        "airflow_b:metastore_password-value@", own
+    )
     port = 6432 if pooled else 5000
     assert f":{port}/" in contents["scheduler_conn"]
     agent = contents["scheduler_lease_conn"]
@@ -138,7 +162,9 @@ def test_the_agents_settings_hold_the_secrets_of_alerts():
     model = build(airflow_failover_email_to=["a@example.org"], airflow_failover_webhook_url="https://example.org/model")
     # Secrets come from their own values only: the model never has them.
     given_values = {**VALUES, "failover_email_password": "hunter2", "failover_webhook_url": "https://example.org/hook"}
-    text = secrets.secret_contents(model.nodes["master2"].airflow.secrets, Secrets(given_values))["scheduler_lease_settings"]
+    text = secrets.secret_contents(model.nodes["master2"].airflow.secrets, Secrets(given_values))[
+        "scheduler_lease_settings"
+    ]
     mail = {"to": ["a@example.org"], "from": "", "host": "", "port": 25, "starttls": False, "user": ""}
     assert json.loads(text) == {
         "cluster": "airflow",
@@ -155,10 +181,16 @@ def test_the_agents_settings_hold_the_secrets_of_alerts():
 
 @pytest.mark.parametrize("major", [2, 3])
 def test_the_scheduler_sees_its_own_login_in_the_place_of_the_common_one(major):
-    files = {*airflow.secrets_of("scheduler", major), *airflow.secrets_of("webserver", major), *airflow.mode_files(SCHEDULER_LEASE, major)}
+    files = {
+        *airflow.secrets_of("scheduler", major),
+        *airflow.secrets_of("webserver", major),
+        *airflow.mode_files(SCHEDULER_LEASE, major),
+    }
     mounts = airflow.secret_mounts("scheduler", major, files, "/s")
     assert "/s/scheduler_conn:/s/sql_alchemy_conn" in mounts
-    assert {"/s/scheduler_lease_conn", "/s/scheduler_lease_settings", f"{paths.NOTHING}:/s/scheduler_conn"} <= set(mounts)
+    assert {"/s/scheduler_lease_conn", "/s/scheduler_lease_settings", f"{paths.NOTHING}:/s/scheduler_conn"} <= set(
+        mounts
+    )
     assert ("/s/scheduler_conn_async:/s/sql_alchemy_conn_async" in mounts) == (major == 3)
     others = airflow.secret_mounts("webserver", major, files, "/s")
     assert "/s/sql_alchemy_conn" in others

@@ -1,7 +1,7 @@
 """Every order of the steps of two hosts, their schedulers' sessions and a lease that may expire at any moment.
 
-The claim: no commit of an epoch follows a commit of a later one. The design keeps it; each design that leaves one of its parts out
-breaks it, which shows that the search can find a violation.
+The claim: no commit of an epoch follows a commit of a later one. The design keeps it; each design that leaves one of
+its parts out breaks it, which shows that the search can find a violation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import pytest
 HOSTS = (0, 1)
 EPOCHS = 4
 
-# States of an agent: idle; leader; asked sessions to end; waits for that and asks no more; found none; its scheduler runs.
+# States of an agent: idle; leader; asked sessions to end; waits for that and asks no more; found none; its scheduler
+# runs.
 IDLE, LEADER, ASKED, WAITS, FENCED, ACTIVE = range(6)
-# A session: being admitted (it has passed the check of its login), admitted, and asked to end, when its last commit may still come.
+# A session: being admitted (it has passed the check of its login), admitted, and asked to end, when its last commit may
+# still come.
 STARTING, OPEN, ENDING = range(3)
 
 
@@ -89,20 +91,33 @@ def steps(state, design):
             yield "lost", host, state.agent(host, IDLE)
         elif progress in (LEADER, ASKED, WAITS):
             if design.terminates and progress != WAITS:
-                ended = {(h, e, ENDING) if s == OPEN and (h != host or design.fences_itself) else (h, e, s) for h, e, s in state.sessions}
+                ended = {
+                    (h, e, ENDING) if s == OPEN and (h != host or design.fences_itself) else (h, e, s)
+                    for h, e, s in state.sessions
+                }
                 after = replace(state, sessions=frozenset(ended)).agent(host, ASKED)
                 if after != state:
                     yield "terminate", host, after
             if design.revokes_late and progress == ASKED:
                 yield "revoke", host, without_logins(state).agent(host, WAITS)
-            elif (progress != LEADER or not design.terminates) and (not design.waits or not in_the_way(state, host, design)):
+            elif (progress != LEADER or not design.terminates) and (
+                not design.waits or not in_the_way(state, host, design)
+            ):
                 yield "fenced", host, state.agent(host, FENCED)
         elif progress == FENCED:
             login = tuple(design.never_revokes or state.login[other] or other == host for other in HOSTS)
-            yield "activate", host, replace(state, login=login, processes=state.processes | {(host, epoch)}).agent(host, ACTIVE)
+            yield (
+                "activate",
+                host,
+                replace(state, login=login, processes=state.processes | {(host, epoch)}).agent(host, ACTIVE),
+            )
         if progress != IDLE:
             # The agent dies, or kills its scheduler, at any moment. Its sessions may go on.
-            killed = frozenset(process for process in state.processes if process[0] != host) if design.one_group else state.processes
+            killed = (
+                frozenset(process for process in state.processes if process[0] != host)
+                if design.one_group
+                else state.processes
+            )
             yield "die", host, replace(state, processes=killed).agent(host, IDLE)
     yield from of_sessions(state)
 
@@ -121,7 +136,11 @@ def of_sessions(state):
         else:
             # Also of a process that is gone: its last commit was on its way.
             left = state.sessions if progress == OPEN else others
-            yield "commit", host, replace(state, sessions=left, last=max(epoch, state.last), violated=epoch < state.last)
+            yield (
+                "commit",
+                host,
+                replace(state, sessions=left, last=max(epoch, state.last), violated=epoch < state.last),
+            )
 
 
 def explore(design):

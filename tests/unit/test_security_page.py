@@ -30,7 +30,10 @@ def table():
         hosts_model.Host(group, frozenset({group}), f"192.0.2.{number}", (Queue(name="default"),))
         for number, group in enumerate(services.GROUPS, start=1)
     ]
-    hosts += [hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}") for number, group in enumerate(("metastore", "etcd"))]
+    hosts += [
+        hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}")
+        for number, group in enumerate(("metastore", "etcd"))
+    ]
     settings = Settings.from_variables({**variables, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
     for group in services.GROUPS:

@@ -71,7 +71,9 @@ def test_lines_are_shown_as_they_come(tmp_path):
     command = [sys.executable, stages.__file__, "run", "progress", sys.executable, "-c", script]
     (tmp_path / "stages").mkdir()
     subprocess.run(["mkfifo", tmp_path / "go"], check=True)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"FLIGHTDECK_CACHE": str(tmp_path / "stages")}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={"FLIGHTDECK_CACHE": str(tmp_path / "stages")}
+    ) as process:
         assert process.stdout.readline() == "begun\n"
         (tmp_path / "go").write_text("on")
         assert process.wait() == 0
@@ -81,7 +83,13 @@ def test_the_table_counts_stages_that_ran_at_once_in_the_whole_only_once(cache):
     rows = [
         {"name": "image", "began": 100.0, "seconds": 40.0, "code": 0, "parts": []},
         {"name": "tools", "began": 101.0, "seconds": 20.0, "code": 0, "parts": []},
-        {"name": "default", "began": 140.0, "seconds": 60.0, "code": 1, "parts": [["converge", 50.0], ["destroy", 1.0]]},
+        {
+            "name": "default",
+            "began": 140.0,
+            "seconds": 60.0,
+            "code": 1,
+            "parts": [["converge", 50.0], ["destroy", 1.0]],
+        },
     ]
     (cache / "stages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert stages.table(stages.read()).splitlines() == [
@@ -97,6 +105,8 @@ def test_the_table_counts_stages_that_ran_at_once_in_the_whole_only_once(cache):
 def test_what_up_needs_is_a_part_of_what_the_tests_need():
     """One environment serves both, so both locks say the same."""
     root = Path(__file__).parents[2]
-    small, whole = (set((root / name).read_text().splitlines()) for name in ("requirements-up.lock", "requirements.lock"))
+    small, whole = (
+        set((root / name).read_text().splitlines()) for name in ("requirements-up.lock", "requirements.lock")
+    )
     assert small
     assert small <= whole

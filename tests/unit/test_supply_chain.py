@@ -31,13 +31,17 @@ def builds(tmp_path_factory):
     for umask in (0o022, 0o077):
         folder = tmp_path_factory.mktemp("build")
         command = [sys.executable, str(ROOT / ".config/build.py"), str(folder)]
-        subprocess.run(command, check=True, capture_output=True, umask=umask, cwd=folder, env={**os.environ, "TZ": f"UTC{umask}"})
+        subprocess.run(
+            command, check=True, capture_output=True, umask=umask, cwd=folder, env={**os.environ, "TZ": f"UTC{umask}"}
+        )
         folders.append(folder)
     return folders
 
 
 def test_two_builds_are_the_same(builds):
-    sums = [{path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} for folder in builds]
+    sums = [
+        {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} for folder in builds
+    ]
     assert sums[0] == sums[1]
     assert len(sums[0]) == 5
 
@@ -45,8 +49,18 @@ def test_two_builds_are_the_same(builds):
 def test_the_archive_installs_and_passes_its_own_manifest(builds, tmp_path):
     archive = next(builds[0].glob("*.tar.gz"))
     galaxy = [Path(sys.executable).parent / "ansible-galaxy", "collection"]
-    plain = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
-    subprocess.run([*galaxy, "install", "--no-deps", "--offline", archive, "-p", tmp_path], check=True, capture_output=True, env=plain)
+    plain = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
+    }
+    subprocess.run(
+        [*galaxy, "install", "--no-deps", "--offline", archive, "-p", tmp_path],
+        check=True,
+        capture_output=True,
+        env=plain,
+    )
     verify = [*galaxy, "verify", "--offline", "flightdeck.airflow", "-p", tmp_path]
     done = subprocess.run(verify, check=False, capture_output=True, text=True, env=plain)
     assert done.returncode == 0 and "Successfully verified" in done.stdout, done.stdout + done.stderr
@@ -61,7 +75,9 @@ def test_every_document_is_valid_and_names_what_is_locked(builds):
     lock = (ROOT / "roles/airflow/files/locks/airflow-3.3.2-py3.11.txt").read_text()
     document = json.loads(next(text for name, text in documents.items() if "3.3.2-py3.11" in name))
     pinned = {line.split()[0] for line in lock.splitlines() if re.match(r"[a-z0-9].*==", line)}
-    assert {f"{entry['name']}=={entry['version']}" for entry in document["components"]} == {re.sub(r"\[.*\]", "", pin) for pin in pinned}
+    assert {f"{entry['name']}=={entry['version']}" for entry in document["components"]} == {
+        re.sub(r"\[.*\]", "", pin) for pin in pinned
+    }
     assert sum(len(entry["hashes"]) for entry in document["components"]) == lock.count("sha256:")
 
 
@@ -117,10 +133,12 @@ def test_every_locked_package_has_a_hash():
     for lock in [ROOT / "requirements.lock", *(ROOT / "roles/airflow/files/locks").glob("*.txt")]:
         text = lock.read_text().replace("\\\n", "")
         for line in text.splitlines():
-            assert re.fullmatch(r"\S+==\S+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), f"{lock.name}: {line[:60]}"
+            assert re.fullmatch(r"\S+==\S+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), (
+                f"{lock.name}: {line[:60]}"
+            )
 
 
-# What would let something in that nobody has signed or summed.
+# What would admit packages without a signature or checksum.
 OPEN_DOORS = {
     "allow_unauthenticated": r"allow_unauthenticated|allow[-_]downgrade.*apt|--force-yes|--allow-unauthenticated",
     "an apt repository or key": r"apt_repository|apt_key|deb822_repository|trusted=yes|sources\.list",
@@ -152,5 +170,7 @@ def test_the_archive_of_a_release_is_for_root_alone(tmp_path):
     half.chmod(0o644)
     BUILD["pack"](release, archive)
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
-    listed = subprocess.run(["tar", "--list", "--use-compress-program", "zstd -d", "--file", archive], capture_output=True, check=True)
+    listed = subprocess.run(
+        ["tar", "--list", "--use-compress-program", "zstd -d", "--file", archive], capture_output=True, check=True
+    )
     assert listed.stdout.decode().split() == ["release/", "release/release.json"]

@@ -1,6 +1,8 @@
-"""The words of the project are the field's: private ones that went must not come back. Docs have the form that all share.
+"""The words of the project are the field's: private ones that went must not come back. Docs have the form that all
+share.
 
-Terms are in docs/glossary.md. To cover more of the repository, add patterns to FILES and remove pages from LATER.
+Terms are in docs/glossary.md. In code, names count as well: an underscore separates words. Data of others is not read:
+locks, the reference of Airflow's options, measured results.
 """
 
 from __future__ import annotations
@@ -12,16 +14,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "roles/*/README.md", "changelogs/fragments/*.yml")
-# Pages that other changes rewrite, or that are generated from files which are not covered yet.
-LATER = {
-    "docs/architecture.md",
-    "docs/performance.md",
-    "docs/variables.md",
-}
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "roles/*/README.md", "changelogs/fragments/*.yml")
+CODE_DIRECTORIES = ("plugins", "roles", "playbooks", "inventories", "molecule", "tests", "benchmarks", ".config")
+CODE_SUFFIXES = {".py", ".yml", ".j2", ".sql", ".sh", ".cfg", ".service"}
 COLUMNS = 100
 
-# A pattern for a private word, and the terms that take its place. A space in a pattern is any white space. Case does not matter.
+# A pattern for a private word, and the terms that take its place. A space in a pattern is any white space. Case does
+# not matter.
 WORDS = {
     # Singleton mode.
     r"(?:take|takes|taking|took|taken) (?:no )?turns": "singleton mode",
@@ -29,7 +28,7 @@ WORDS = {
     r"out of turn": "after a later epoch",
     r"how-manyeth": "epoch",
     # People and things without a name.
-    r"nobody(?:'s)?(?![:/])": "no host, no user, no service",
+    r"(?<![\"=])(?<!script user )nobody(?:'s)?(?![:/\"])": "no host, no user, no service",
     r"somebody(?:'s| else)?|someone else": "external, managed by you, an operator",
     r"anybody|whoever|says? whom": "name the host, user or service",
     r"who (?:leads|acts|stands by|is told)": "the leader, the active scheduler, the standby",
@@ -67,10 +66,16 @@ TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
 MARGIN = re.compile(r"^[ \t]*(?:(?:#+|--|//|>|[-*]|\d+\.)[ \t]+)?", re.MULTILINE)
 
 
-def covered(suffix: str = "") -> list[Path]:
-    """Files that the tests of this page read, only those that end with ``suffix``."""
-    found = {path for pattern in FILES for path in ROOT.glob(pattern) if path.name.endswith(suffix)}
-    return sorted(path for path in found if path.relative_to(ROOT).as_posix() not in LATER)
+def pages() -> list[Path]:
+    """Documents and fragments of the changelog."""
+    return sorted({path for pattern in PAGES for path in ROOT.glob(pattern)})
+
+
+def sources() -> list[Path]:
+    """Python, YAML, templates and the like, without this file and without what tools have left."""
+    found = (path for directory in CODE_DIRECTORIES for path in (ROOT / directory).rglob("*"))
+    ours = [path for path in found if path.suffix in CODE_SUFFIXES and path.is_file() and path != Path(__file__)]
+    return sorted([ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / "site.yml", *ours])
 
 
 def blank(match: re.Match[str]) -> str:
@@ -84,6 +89,11 @@ def prose(text: str, markdown: bool) -> str:
         for pattern in (RESULTS, FENCE, CODE, TARGET):
             text = pattern.sub(blank, text)
     return MARGIN.sub("", text)
+
+
+def names_as_words(text: str) -> str:
+    """Code without margins, with a space for each underscore of a name."""
+    return MARGIN.sub("", text).replace("_", " ")
 
 
 def private_words(text: str) -> Iterator[tuple[int, str, str]]:
@@ -101,13 +111,16 @@ def long_lines(text: str) -> Iterator[int]:
             yield number
 
 
-@pytest.mark.parametrize("path", covered(), ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", [*pages(), *sources()], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_private_word_comes_back(path):
-    text = prose(path.read_text(encoding="utf-8"), path.suffix == ".md")
+    text = path.read_text(encoding="utf-8")
+    text = prose(text, path.suffix == ".md") if path in pages() else names_as_words(text)
     assert [f"line {line}: {word!r}, write: {terms}" for line, word, terms in private_words(text)] == []
 
 
-@pytest.mark.parametrize("path", covered(".md"), ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path", [path for path in pages() if path.suffix == ".md"], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 def test_a_page_has_the_common_form(path):
     text = path.read_text(encoding="utf-8")
     without_language = [match.group() for match in FENCE.finditer(text) if not match.group(1)]
@@ -153,7 +166,3 @@ def test_only_text_that_could_be_wrapped_is_too_long():
     word = "word " * 30
     assert list(long_lines(f"# Title\n\n{word}\n")) == [3]
     assert list(long_lines(f"| {word}|\n```sh\n{word}\n```\nhttps://example.org/{'x' * 100}\n")) == []
-
-
-def test_the_pages_for_later_exist():
-    assert [page for page in sorted(LATER) if not (ROOT / page).is_file()] == []

@@ -21,7 +21,9 @@ def queues(cluster):
     node = cluster.model["nodes"]["mq1"]
     url = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/queues/airflow"
     answer = requests.get(url, auth=("admin", cluster.secrets["rabbitmq_admin_password"]), timeout=30)
-    return {queue["name"]: sorted(queue["online"]) for queue in answer.json() if queue["name"] in cluster.model["queues"]}
+    return {
+        queue["name"]: sorted(queue["online"]) for queue in answer.json() if queue["name"] in cluster.model["queues"]
+    }
 
 
 def test_one_broker_becomes_three(cluster, host_named):
@@ -29,5 +31,10 @@ def test_one_broker_becomes_three(cluster, host_named):
     before = host_named("mq1").check_output(first)
     play("site.yml")
     assert host_named("mq1").check_output(first) == before
-    wait_until("every queue has three members", lambda: queues(cluster) == dict.fromkeys(cluster.model["queues"], NODES), 120, every=1.0)
+    wait_until(
+        "every queue has three members",
+        lambda: queues(cluster) == dict.fromkeys(cluster.model["queues"], NODES),
+        120,
+        every=1.0,
+    )
     play("playbooks/verify.yml")

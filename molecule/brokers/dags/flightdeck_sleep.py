@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import dag, task
 
 
-@dag(schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC), catchup=False, is_paused_upon_creation=False, max_active_runs=64)
+@dag(
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=64,
+)
 def flightdeck_sleep():
     """``conf``: seconds that each task sleeps, number of tasks."""
 

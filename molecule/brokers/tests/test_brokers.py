@@ -1,4 +1,4 @@
-"""Tasks go through Redis, a RabbitMQ and a Redis of somebody else, and SQS, on the same hosts; none is lost, none runs twice."""
+"""Tasks go through Redis, an external RabbitMQ and Redis, and SQS, on the same hosts; none is lost, none runs twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import boto3
 import pytest
 import requests
 from cluster_access import recap, service, wait_until
-from outside import make_authority, make_server, play, run_in, using
+from outside import make_ca, make_server, play, run_in, using
 
 INVENTORIES = Path(__file__).parents[1]
 OUTSIDE, ADDRESS = "fd-brokers-outside", "172.31.89.99"
@@ -28,7 +28,7 @@ LONG = 60
 TOO_OLD = 35
 PASSWORD = "hunter2/hunter2@hunter2"
 KEY = "hunter3/hunter3+hunter3"
-# As Celery does, by what is deployed, but for the file of the authority.
+# As Celery does, by what is deployed, but for the file of the CA.
 LOG_IN = """
 import configparser, json, sys
 from kombu import Connection
@@ -83,8 +83,17 @@ def runs(cluster):
 
 
 def tried(container, script, *arguments, stdin):
-    """What a client says on a host with Airflow; empty when it succeeds without a word."""
-    command = ["docker", "exec", "--interactive", container, "/opt/airflow/current/bin/python", "-c", script, *arguments]
+    """What a client says on a host with Airflow; empty when it succeeds silently."""
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        container,
+        "/opt/airflow/current/bin/python",
+        "-c",
+        script,
+        *arguments,
+    ]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.strip() if not done.returncode else done.stderr.strip().splitlines()[-1]
 
@@ -109,15 +118,15 @@ def given_twice(host_named, since):
     return sorted({one for one in ids if ids.count(one) > 1})
 
 
-def test_a_stranger_may_ask_redis_only_whether_it_lives(cluster):
+def test_unauthenticated_clients_may_only_ping_redis(cluster):
     assert asked(cluster, "PING") == "True"
     assert "invalid username-password pair" in asked(cluster, "PING", password="wrong")
     assert "no permissions" in asked(cluster, "CONFIG GET dir")
     container = cluster.containers["worker1"]
     address = cluster.model["nodes"]["store"]["address"]
-    stranger = ASK.replace("redis.Redis.from_url(url, ", f"redis.Redis(host='{address}', port=5673, ssl=True, ")
-    assert tried(container, stranger, stdin="\nPING\n") == "True"
-    assert "no permissions" in tried(container, stranger, stdin="\nLLEN default\n")
+    unauthenticated = ASK.replace("redis.Redis.from_url(url, ", f"redis.Redis(host='{address}', port=5673, ssl=True, ")
+    assert tried(container, unauthenticated, stdin="\nPING\n") == "True"
+    assert "no permissions" in tried(container, unauthenticated, stdin="\nLLEN default\n")
 
 
 def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
@@ -131,7 +140,12 @@ def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
     # A run whose task is sent while Redis is away waits for it.
     service("store", "redis-server.service", "stopped")
     waiting.append(runs.start(tasks=2, seconds=0))
-    wait_until("its task is to be sent", lambda: any(task["state"] == "queued" for task in runs.tasks(waiting[-1])), 60, every=1.0)
+    wait_until(
+        "its task is to be sent",
+        lambda: any(task["state"] == "queued" for task in runs.tasks(waiting[-1])),
+        60,
+        every=1.0,
+    )
     service("store", "redis-server.service", "started")
     wait_until("it is sent", lambda: asked(cluster, "LLEN default") == "4", 60, every=1.0)
     for name in WORKERS:
@@ -150,7 +164,10 @@ def test_running_tasks_outlive_a_restart_of_redis(cluster, runs, host_named):
 
 def test_a_long_task_is_given_to_one_worker_by_redis(cluster, runs, host_named):
     for name in WORKERS:
-        assert cluster.model["nodes"][name]["airflow"]["config"]["celery_broker_transport_options"]["visibility_timeout"] == 2 * LONG
+        assert (
+            cluster.model["nodes"][name]["airflow"]["config"]["celery_broker_transport_options"]["visibility_timeout"]
+            == 2 * LONG
+        )
     since = time.time()
     assert runs.end(runs.start(tasks=1, seconds=LONG)) == {("success", 1)}
     assert given_twice(host_named, since) == []
@@ -174,46 +191,70 @@ def test_the_password_of_redis_is_not_rotated():
 
 def write(path, *lines):
     """A file outside of the cluster."""
-    run_in(OUTSIDE, "sh", "-c", f"mkdir --parents $(dirname {path}); cat > {path}; chmod 0644 {path}", stdin="\n".join(lines) + "\n")
+    run_in(
+        OUTSIDE,
+        "sh",
+        "-c",
+        f"mkdir --parents $(dirname {path}); cat > {path}; chmod 0644 {path}",
+        stdin="\n".join(lines) + "\n",
+    )
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """Who proves the brokers of somebody else."""
-    path = make_authority(tmp_path_factory.mktemp("authority"))
+def ca_file(tmp_path_factory):
+    """CA certificate of the external brokers."""
+    path = make_ca(tmp_path_factory.mktemp("ca"))
     for name, text in zip(("server.crt", "server.key"), make_server(path, [ADDRESS]), strict=True):
         write(f"/etc/tls/{name}", text)
     return path.read_text()
 
 
 @pytest.fixture(scope="module")
-def rabbitmq(authority):
-    """A RabbitMQ of somebody else: what an inventory has to know of it."""
+def rabbitmq(ca_file):
+    """An external RabbitMQ: the settings that an inventory needs."""
     files = [f"ssl_options.{kind}file = /etc/tls/server.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
-    write("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp = none", "listeners.ssl.default = 5671", "consumer_timeout = 604800000", *files)
+    write(
+        "/etc/rabbitmq/rabbitmq.conf",
+        "listeners.tcp = none",
+        "listeners.ssl.default = 5671",
+        "consumer_timeout = 604800000",
+        *files,
+    )
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "rabbitmq-server")
     run_in(OUTSIDE, "rabbitmqctl", "await_startup", "--timeout", "120")
     run_in(OUTSIDE, "rabbitmqctl", "add_vhost", "team")
     run_in(OUTSIDE, "rabbitmqctl", "add_user", "team", stdin=f"{PASSWORD}\n")
     run_in(OUTSIDE, "rabbitmqctl", "set_permissions", "--vhost", "team", "team", ".*", ".*", ".*")
     url = f"amqps://team:{quote(PASSWORD, safe='')}@{ADDRESS}:5671/team"
-    return {"FLIGHTDECK_BROKER": "rabbitmq", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority}
+    return {"FLIGHTDECK_BROKER": "rabbitmq", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": ca_file}
 
 
 @pytest.fixture(scope="module")
-def redis(authority):
-    """A Redis of somebody else: what an inventory has to know of it."""
+def redis(ca_file):
+    """An external Redis: the settings that an inventory needs."""
     # Where the machine is a container, systemd 252 cannot set that up.
     write("/etc/systemd/system/redis-server.service.d/lab.conf", "[Service]", "ProtectProc=default")
     run_in(OUTSIDE, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "redis-server")
-    tls = ["port 0", "tls-port 6380", "tls-auth-clients no", "tls-cert-file /etc/tls/server.crt", "tls-key-file /etc/tls/server.key"]
+    tls = [
+        "port 0",
+        "tls-port 6380",
+        "tls-auth-clients no",
+        "tls-cert-file /etc/tls/server.crt",
+        "tls-key-file /etc/tls/server.key",
+    ]
     tls.append("tls-ca-cert-file /etc/tls/server.crt")
     write(
-        "/etc/redis/redis.conf", "bind 0.0.0.0", "supervised systemd", "daemonize no", "dir /var/lib/redis", f"requirepass {PASSWORD}", *tls
+        "/etc/redis/redis.conf",
+        "bind 0.0.0.0",
+        "supervised systemd",
+        "daemonize no",
+        "dir /var/lib/redis",
+        f"requirepass {PASSWORD}",
+        *tls,
     )
     run_in(OUTSIDE, "systemctl", "restart", "redis-server.service")
     url = f"rediss://:{quote(PASSWORD, safe='')}@{ADDRESS}:6380/3"
-    return {"FLIGHTDECK_BROKER": "redis", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": authority}
+    return {"FLIGHTDECK_BROKER": "redis", "FLIGHTDECK_BROKER_URL": url, "FLIGHTDECK_BROKER_CA": ca_file}
 
 
 def deployed(*arguments):
@@ -225,12 +266,14 @@ def deployed(*arguments):
     return said
 
 
-def proves_itself(cluster, url, refusal):
-    """By its own authority, not by the cluster's, and by its address, not by another name of it; and it wants the password."""
+def check_verification(cluster, url, refusal):
+    """By its own CA, not by the cluster's, and by its address, not by another name of it; and it wants the password."""
     container, secrets = cluster.containers["worker1"], "/etc/airflow/secrets"
     assert tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url) == ""
     assert "certificate verify failed" in tried(container, LOG_IN, f"{secrets}/ca.crt", stdin=url)
-    assert "is not valid for" in tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace(ADDRESS, OUTSIDE))
+    assert "is not valid for" in tried(
+        container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace(ADDRESS, OUTSIDE)
+    )
     assert refusal in tried(container, LOG_IN, f"{secrets}/broker_ca.crt", stdin=url.replace("hunter2", "hunter1"))
 
 
@@ -261,11 +304,22 @@ def cut_by_rabbitmq():
 def cut_by_redis():
     """All sessions end."""
     run_in(
-        OUTSIDE, "env", f"REDISCLI_AUTH={PASSWORD}", "redis-cli", "--tls", "--insecure", "-p", "6380", "CLIENT", "KILL", "TYPE", "normal"
+        OUTSIDE,
+        "env",
+        f"REDISCLI_AUTH={PASSWORD}",
+        "redis-cli",
+        "--tls",
+        "--insecure",
+        "-p",
+        "6380",
+        "CLIENT",
+        "KILL",
+        "TYPE",
+        "normal",
     )
 
 
-def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
+def test_tasks_go_through_an_external_rabbitmq(rabbitmq, host_named):
     with using(INVENTORIES / "inventory_external", **rabbitmq) as cluster:
         said = deployed()
         assert not [part for part in (PASSWORD, rabbitmq["FLIGHTDECK_BROKER_URL"], "hunter2") if part in said]
@@ -275,13 +329,15 @@ def test_tasks_go_through_a_rabbitmq_of_somebody_else(rabbitmq, host_named):
         runs = Runs(cluster)
         assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
         url = rabbitmq["FLIGHTDECK_BROKER_URL"]
-        proves_itself(cluster, url, "ACCESS_REFUSED")
+        check_verification(cluster, url, "ACCESS_REFUSED")
         with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
             play("playbooks/rotate_secrets.yml", "-e", json.dumps({"airflow_rotate": ["broker_password"]}))
         outlives(runs, host_named, cut_by_rabbitmq)
-    # One that cannot be used is told before a service is touched.
+    # An unusable one is reported before a service changes.
     started = [begun_at(host_named(name)) for name in WORKERS]
-    with using(INVENTORIES / "inventory_external", **{**rabbitmq, "FLIGHTDECK_BROKER_URL": url.replace("hunter2", "hunter1")}):
+    with using(
+        INVENTORIES / "inventory_external", **{**rabbitmq, "FLIGHTDECK_BROKER_URL": url.replace("hunter2", "hunter1")}
+    ):
         with pytest.raises(RuntimeError, match=r"FD187 the broker of airflow_broker_url") as refused:
             play("site.yml")
         assert "hunter1" not in str(refused.value)
@@ -297,13 +353,13 @@ def begun_at(host):
     return host.check_output("systemctl show --property=ActiveEnterTimestampMonotonic --value %s", UNIT)
 
 
-def test_tasks_go_through_a_redis_of_somebody_else(redis, host_named):
+def test_tasks_go_through_an_external_redis(redis, host_named):
     with using(INVENTORIES / "inventory_external", **redis) as cluster:
         assert "hunter2" not in deployed()
         assert "hunter2" not in json.dumps(cluster.model)
         runs = Runs(cluster)
         assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
-        proves_itself(cluster, redis["FLIGHTDECK_BROKER_URL"], "invalid username-password pair")
+        check_verification(cluster, redis["FLIGHTDECK_BROKER_URL"], "invalid username-password pair")
         outlives(runs, host_named, cut_by_redis)
 
 
@@ -315,7 +371,11 @@ def sqs():
         [Path(sys.executable).parent / "moto_server", "-H", address, "-p", str(port)], stderr=subprocess.DEVNULL
     ) as server:
         client = boto3.client(
-            "sqs", endpoint_url=f"http://{address}:{port}", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+            "sqs",
+            endpoint_url=f"http://{address}:{port}",
+            region_name="eu-central-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
         )
         wait_until("it listens", lambda: socket.socket().connect_ex((address, port)) == 0, 30)
         client.create_queue(QueueName="airflow", Attributes={"VisibilityTimeout": "30"})
@@ -331,7 +391,9 @@ def attributes(client, *names):
 def test_tasks_go_through_sqs(sqs, host_named):
     for name in WORKERS:
         profile = f"[flightdeck]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {KEY}\n"
-        keep = "install -d -m 0700 -o airflow -g airflow /var/lib/airflow/.aws && cd /var/lib/airflow/.aws && umask 0077"
+        keep = (
+            "install -d -m 0700 -o airflow -g airflow /var/lib/airflow/.aws && cd /var/lib/airflow/.aws && umask 0077"
+        )
         run_in(f"fd-brokers-{name}", "sh", "-c", f"{keep} && cat > credentials", stdin=profile)
     with using(INVENTORIES / "inventory_sqs") as cluster:
         started = [begun_at(host_named(name)) for name in WORKERS]

@@ -24,7 +24,9 @@ def queues(cluster):
     node = cluster.model["nodes"]["mq1"]
     url = f"https://{node['address']}:{node['rabbitmq']['management_tls_port']}/api/queues/airflow"
     answer = requests.get(url, auth=("admin", cluster.secrets["rabbitmq_admin_password"]), timeout=10)
-    return {queue["name"]: sorted(queue["online"]) for queue in answer.json() if queue["name"] in cluster.model["queues"]}
+    return {
+        queue["name"]: sorted(queue["online"]) for queue in answer.json() if queue["name"] in cluster.model["queues"]
+    }
 
 
 def in_step(cluster):
@@ -34,7 +36,9 @@ def in_step(cluster):
 
 def runs(host_named):
     """DAG runs that the metastore knows."""
-    return host_named("db1").check_output("psql --username=postgres --dbname=airflow --no-align --tuples-only --command='TABLE dag_run'")
+    return host_named("db1").check_output(
+        "psql --username=postgres --dbname=airflow --no-align --tuples-only --command='TABLE dag_run'"
+    )
 
 
 def members(cluster):
@@ -44,7 +48,7 @@ def members(cluster):
 
 
 def leader_of(cluster):
-    """The metastore host that leads; mq1 as long as nobody else does."""
+    """The metastore host that leads; mq1 as long as no other one does."""
     return next((host for host, role in members(cluster).items() if role == "leader"), "mq1")
 
 
@@ -63,7 +67,11 @@ def test_one_metastore_becomes_three(cluster, host_named):
     assert known
     assert runs(host_named) == known
     assert in_step(cluster)
-    wait_until("the new hosts follow", lambda: sorted(members(cluster).values()) == ["leader", "quorum_standby", "quorum_standby"], 60)
+    wait_until(
+        "the new hosts follow",
+        lambda: sorted(members(cluster).values()) == ["leader", "quorum_standby", "quorum_standby"],
+        60,
+    )
     assert members(cluster)["db1"] == "leader"
     play("playbooks/start.yml")
     play("playbooks/verify.yml")

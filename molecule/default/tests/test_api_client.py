@@ -13,14 +13,16 @@ from cluster_access import CANARY, access, wait_until
 
 def configuration(**settings: str) -> airflow.Configuration:
     """How the client reaches the cluster and what it trusts."""
-    return airflow.Configuration(host=access().url, ssl_ca_cert=access().authority or None, **settings)
+    return airflow.Configuration(host=access().url, ssl_ca_cert=access().ca_file or None, **settings)
 
 
 @pytest.fixture(scope="module")
 def token() -> str:
     """A token as the client's documentation says to get one."""
     cluster = access()
-    answer = requests.post(f"{cluster.url}/auth/token", json={"username": cluster.user, "password": cluster.password}, timeout=30)
+    answer = requests.post(
+        f"{cluster.url}/auth/token", json={"username": cluster.user, "password": cluster.password}, timeout=30
+    )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["access_token"])
 
@@ -41,23 +43,30 @@ def run(client: airflow.ApiClient) -> airflow.DAGRunResponse:
         dag_run_id=f"client__{time.time_ns()}", logical_date=None, conf={"instances": counts, "seconds": 2}
     )
     started = runs.trigger_dag_run(CANARY, body)
-    wait_until("the run ends", lambda: runs.get_dag_run(CANARY, started.dag_run_id).state in ("success", "failed"), seconds=180, every=1.0)
+    wait_until(
+        "the run ends",
+        lambda: runs.get_dag_run(CANARY, started.dag_run_id).state in ("success", "failed"),
+        seconds=180,
+        every=1.0,
+    )
     return runs.get_dag_run(CANARY, started.dag_run_id)
 
 
 def test_a_wrong_password_gets_no_token() -> None:
     cluster = access()
-    answer = requests.post(f"{cluster.url}/auth/token", json={"username": cluster.user, "password": "wrong"}, timeout=30)
+    answer = requests.post(
+        f"{cluster.url}/auth/token", json={"username": cluster.user, "password": "wrong"}, timeout=30
+    )
     assert answer.status_code == 401
     assert "access_token" not in answer.text
 
 
-def test_without_a_token_nothing_is_told() -> None:
+def test_without_a_token_nothing_is_answered() -> None:
     with (
-        airflow.ApiClient(configuration()) as stranger,
+        airflow.ApiClient(configuration()) as unauthenticated,
         pytest.raises(airflow.ApiException) as refused,
     ):
-        airflow.DAGApi(stranger).get_dags()
+        airflow.DAGApi(unauthenticated).get_dags()
     assert refused.value.status == 401
 
 
@@ -78,7 +87,9 @@ def test_every_worker_ran_a_task_of_each_of_its_queues(client: airflow.ApiClient
     model = access().model
     found = airflow.TaskInstanceApi(client).get_task_instances(CANARY, run.dag_run_id, limit=100).task_instances
     ran = {(task.queue, task.hostname) for task in found if task.task_id.startswith("probe__")}
-    wanted = {(queue, model["nodes"][worker]["address"]) for queue, workers in model["queues"].items() for worker in workers}
+    wanted = {
+        (queue, model["nodes"][worker]["address"]) for queue, workers in model["queues"].items() for worker in workers
+    }
     assert wanted <= ran
 
 
@@ -95,7 +106,8 @@ def test_task_logs_of_all_workers_are_readable(client: airflow.ApiClient, run: a
 
 
 def test_the_run_can_be_awaited_over_the_asynchronous_database_engine(token: str, run: airflow.DAGRunResponse) -> None:
-    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without anybody noticing."""
+    """This endpoint alone uses Airflow's second, asynchronous engine, whose URL is easily wrong without any other
+    sign."""
     answer = requests.get(
         f"{access().url}/api/v2/dags/{CANARY}/dagRuns/{run.dag_run_id}/wait",
         params={"interval": 1},

@@ -33,7 +33,8 @@ def play(playbook, *arguments):
 def processes(cluster, host_named):
     """Main process of every service of ours on every host."""
     units = (
-        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy rabbitmq-server postgresql@*"
+        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy "
+        "rabbitmq-server postgresql@*"
     )
     show = "systemctl show --property=Id,MainPID " + " ".join(f"'{unit}.service'" for unit in units.split())
     return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
@@ -45,8 +46,16 @@ def check_processes(before, cluster, host_named):
     ended = {}
     for name in before:
         if before[name] != after[name]:
-            restarts = host_named(name).run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'").stdout
-            services = host_named(name).run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'").stdout
+            restarts = (
+                host_named(name)
+                .run("journalctl --no-pager --lines=40 -u 'airflow-restart@*' -u 'airflow-watchdog@*'")
+                .stdout
+            )
+            services = (
+                host_named(name)
+                .run("journalctl --no-pager --lines=60 -u 'airflow-*' -g 'xception|died|exited|Stopp|Start'")
+                .stdout
+            )
             ended[name] = f"{before[name]}\n{after[name]}\n{restarts}\n{services}"
     assert not ended, "\n".join(ended.values())
 
@@ -78,7 +87,11 @@ def test_nothing_is_left_to_do_on_the_others(cluster, host_named):
     lines = output.splitlines()
     assert len(lines) - len(everything) <= MOST_LINES, output
     end = "\n".join(lines[-12 - len(everything) :])
-    assert f"UI        {cluster.url}\n" in end and f"login     {cluster.user}\n" in end and "password  airflow_admin_password, in " in end
+    assert (
+        f"UI        {cluster.url}\n" in end
+        and f"login     {cluster.user}\n" in end
+        and "password  airflow_admin_password, in " in end
+    )
     assert cluster.password not in output
     assert [host for host, (_ok, changed) in everything.items() if changed] == []
     check_processes(before, cluster, host_named)
@@ -107,7 +120,8 @@ def test_what_left_goes_and_no_other_service_notices(cluster, host_named):
     play("playbooks/stop.yml", "--limit", "worker3")
     subprocess.run(["docker", "rm", "--force", "--volumes", "fd-default-worker3"], check=True, capture_output=True)
     without = recap(ansible(str(ROOT / "site.yml"), program="ansible-playbook", timeout=600))
-    # The load balancer's firewall does not admit the worker any more; the components' units and secrets go; that is all.
+    # The load balancer's firewall does not admit the worker any more; the components' units and secrets go; that is
+    # all.
     assert {host: changed for host, (_ok, changed) in without.items() if changed} == {"lb1": 1, **dict.fromkeys(HAD, 2)}
     check_processes(before, cluster, host_named)
     for name, unit in HAD.items():

@@ -47,9 +47,17 @@ def test_nothing_but_the_key_and_the_password_opens_a_host(host_named):
 
 def test_an_archive_travels_as_a_file(archive, host_named, tmp_path):
     host = host_named(HOST)
-    host.check_output("install --directory --owner %s %s && install --owner %s /dev/null %s/test-release.tar.zst", USER, LEFT, USER, LEFT)
+    host.check_output(
+        "install --directory --owner %s %s && install --owner %s /dev/null %s/test-release.tar.zst",
+        USER,
+        LEFT,
+        USER,
+        LEFT,
+    )
     dest = tmp_path / "release.tar.zst"
-    said = ansible(HOST, "-vvv", "-m", "flightdeck.airflow.release_archive", "-a", json.dumps({"path": ARCHIVE, "dest": str(dest)}))
+    said = ansible(
+        HOST, "-vvv", "-m", "flightdeck.airflow.release_archive", "-a", json.dumps({"path": ARCHIVE, "dest": str(dest)})
+    )
     assert hashlib.sha256(dest.read_bytes()).hexdigest() == archive
     assert "release_archive.py" in said and "slurp" not in said
     left = host.check_output("find /home/%s/.ansible -type f", USER)

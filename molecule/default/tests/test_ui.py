@@ -21,9 +21,12 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium. Playwright's own browsers would be another download."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not path:
-        pytest.fail("no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in CHROMIUM")
+        pytest.fail(
+            "no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in "
+            "CHROMIUM"
+        )
     expect.set_options(timeout=TIMEOUT_MS)
-    # Chromium's own sandbox needs rights that a container seldom has; it opens nothing here but our cluster.
+    # Chromium's own sandbox needs rights that containers lack; it opens nothing here but our cluster.
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield launched
@@ -41,14 +44,19 @@ def run_id() -> str:
     runs = f"{cluster.url}/api/v2/dags/{CANARY}/dagRuns"
     body = {"logical_date": None, "conf": {"instances": {}, "seconds": 0}}
     started = str(session.post(runs, json=body, timeout=30).json()["dag_run_id"])
-    wait_until("the run succeeds", lambda: session.get(f"{runs}/{started}", timeout=30).json()["state"] == "success", 120, every=1.0)
+    wait_until(
+        "the run succeeds",
+        lambda: session.get(f"{runs}/{started}", timeout=30).json()["state"] == "success",
+        120,
+        every=1.0,
+    )
     return started
 
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    """A window in which somebody has logged in."""
-    # The machine's browser does not know the cluster's authority; test_tls.py proves the certificate.
+    """A window of a user who has logged in."""
+    # The machine's browser does not trust the cluster's CA; test_tls.py verifies the certificate.
     window = browser.new_page(ignore_https_errors=True)
     window.set_default_timeout(TIMEOUT_MS)
     cluster = access()
@@ -103,7 +111,9 @@ def serving(server: str) -> bool:
     for balancer in model["hosts_of"]["haproxy"]:
         port = model["nodes"][balancer["name"]]["haproxy"]["metrics_port"]
         metrics = requests.get(f"http://{balancer['address']}:{port}/metrics", timeout=10).text
-        if not re.search(rf'^haproxy_server_status{{proxy="web",server="{re.escape(server)}",state="UP"}} 1$', metrics, re.MULTILINE):
+        if not re.search(
+            rf'^haproxy_server_status{{proxy="web",server="{re.escape(server)}",state="UP"}} 1$', metrics, re.MULTILINE
+        ):
             return False
     return True
 
@@ -112,7 +122,7 @@ def test_a_login_survives_the_loss_of_each_webserver(page: Page, run_id: str) ->
     """Each webserver is stopped in turn, the one that served the login among them."""
     hosts = [host["name"] for host in access().model["hosts_of"]["webserver"]]
     if len(hosts) < 2:
-        pytest.skip("one webserver: there is none left to serve anybody")
+        pytest.skip("one webserver: there is none left to serve users")
     for host in hosts:
         service(host, UNIT, "stopped")
         try:
@@ -121,5 +131,7 @@ def test_a_login_survives_the_loss_of_each_webserver(page: Page, run_id: str) ->
             assert "/auth/login" not in page.url
         finally:
             service(host, UNIT, "started")
-            wait_until(f"{host} is back behind the load balancer", lambda name=host: serving(name), seconds=120, every=1.0)
+            wait_until(
+                f"{host} is back behind the load balancer", lambda name=host: serving(name), seconds=120, every=1.0
+            )
     assert page.locator("#password").count() == 0

@@ -20,7 +20,8 @@ PYTHON = "/opt/airflow/current/bin/python"
 HOLD = """
 import socket, ssl, struct
 from urllib.parse import urlsplit
-user, url = (urlsplit(open(f"/etc/airflow/secrets/{name}").read()) for name in ("scheduler_conn", "scheduler_lease_conn"))
+names = ("scheduler_conn", "scheduler_lease_conn")
+user, url = (urlsplit(open(f"/etc/airflow/secrets/{name}").read()) for name in names)
 plain = socket.create_connection((url.hostname, url.port), timeout=120)
 plain.sendall(struct.pack("!ii", 8, 80877103))
 assert plain.recv(1) == b"S"
@@ -120,7 +121,10 @@ def receivers(cluster):
 
 def processes(host):
     """Main processes of schedulers; none of the shell that looks for them."""
-    looked = "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f 2>/dev/null | grep -q '[a]irflow scheduler *$' && echo $f; done; true"
+    looked = (
+        "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f 2>/dev/null | grep -q '[a]irflow scheduler *$' && "
+        "echo $f; done; true"
+    )
     return host.check_output(looked).split()
 
 

@@ -52,7 +52,7 @@ def flightdeck_ledger():
     body.expand(number=bodies())
 
 
-# The second for faults that last until somebody notices: its tasks are tried again after that.
+# The second for faults that last until a timeout: its tasks are tried again after that.
 for name, delay in (("flightdeck_ledger", 2), ("flightdeck_ledger_patient", 90)):
     dag(
         dag_id=name,

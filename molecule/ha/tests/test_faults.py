@@ -1,4 +1,7 @@
-"""The promises of docs/reliability.md, each for the fault that it is made for. The others take longer: see CONTRIBUTING.md."""
+"""The promises of docs/reliability.md, each for the fault that it is made for.
+
+The others take longer: see CONTRIBUTING.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A setting of all metastore servers, and the one that leads, are changed by playbooks, while sessions go on elsewhere."""
+"""A setting of all metastore servers, and the one that leads, are changed by playbooks, while sessions go on
+elsewhere."""
 
 from __future__ import annotations
 
@@ -18,11 +19,16 @@ def play(playbook, *arguments):
 
 
 def setting(cluster):
-    return {host: cluster.run(host, "psql", "--username=postgres", "-Atc", f"SHOW {LOCKS}").strip() for host in cluster.hosts("metastore")}
+    return {
+        host: cluster.run(host, "psql", "--username=postgres", "-Atc", f"SHOW {LOCKS}").strip()
+        for host in cluster.hosts("metastore")
+    }
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("more", "expected"), [(["-e", json.dumps({"airflow_postgresql_config": {LOCKS: 96}})], "96"), ([], "64")])
+@pytest.mark.parametrize(
+    ("more", "expected"), [(["-e", json.dumps({"airflow_postgresql_config": {LOCKS: 96}})], "96"), ([], "64")]
+)
 def test_a_setting_that_needs_a_restart_gets_one_on_every_server(more, expected):
     cluster = Cluster()
     play("site.yml", *more)

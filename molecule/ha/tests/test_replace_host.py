@@ -1,4 +1,4 @@
-"""The machine of a store is lost with all that was on it, and an empty one takes its name."""
+"""A machine with stateful services is lost with its data, and an empty one takes its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[3]
 LOST = "store1"
 REPLACE = ["playbooks/replace_host.yml", "-e", f"airflow_replaced_host={LOST}"]
 ETCDCTL = (
-    "etcdctl --endpoints https://{address}:2379 --cacert /etc/etcd/airflow-tls/ca.crt --cert /etc/etcd/airflow-tls/server.crt "
+    "etcdctl --endpoints https://{address}:2379 --cacert /etc/etcd/airflow-tls/ca.crt --cert "
+    "/etc/etcd/airflow-tls/server.crt "
     "--key /etc/etcd/airflow-tls/server.key --write-out=json"
 )
 
@@ -25,17 +26,34 @@ def play(playbook, *arguments):
 
 
 def etcd(cluster, *command):
-    return json.loads(cluster.run("store2", *ETCDCTL.format(address=cluster.nodes["store2"]["address"]).split(), *command))
+    return json.loads(
+        cluster.run("store2", *ETCDCTL.format(address=cluster.nodes["store2"]["address"]).split(), *command)
+    )
 
 
 def queues(cluster):
     """Where the quorum queues are, by name."""
-    command = ["rabbitmqctl", "--quiet", "list_queues", "-p", "airflow", "name", "type", "online", "--formatter", "json"]
-    return {queue["name"]: sorted(queue["online"]) for queue in json.loads(cluster.run("store2", *command)) if "quorum" in queue["type"]}
+    command = [
+        "rabbitmqctl",
+        "--quiet",
+        "list_queues",
+        "-p",
+        "airflow",
+        "name",
+        "type",
+        "online",
+        "--formatter",
+        "json",
+    ]
+    return {
+        queue["name"]: sorted(queue["online"])
+        for queue in json.loads(cluster.run("store2", *command))
+        if "quorum" in queue["type"]
+    }
 
 
 def processes(cluster):
-    """Main processes of the stores on the hosts that are left."""
+    """Main processes of the stateful services on the remaining hosts."""
     show = ["systemctl", "show", "--property=Id,MainPID", "etcd.service", "patroni.service", "rabbitmq-server.service"]
     return {host: cluster.run(host, *show) for host in ("store2", "store3")}
 

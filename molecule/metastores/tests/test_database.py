@@ -20,15 +20,27 @@ ENCRYPTION = {
 DENIED = {"postgresql": "permission denied", "mysql": "command denied"}
 
 
-# What a server says that has no encryption: to PostgreSQL's question, and MySQL's first packet, without the flag for TLS.
-_MYSQL = b"\x0a9.0.0\0" + bytes(4) + b"12345678\0" + b"\xff\xf7" + b"\x21\x02\0" + b"\xff\xdf" + b"\x15" + bytes(10) + b"123456789012\0"
+# What a server says that has no encryption: to PostgreSQL's question, and MySQL's first packet, without the flag for
+# TLS.
+_MYSQL = (
+    b"\x0a9.0.0\0"
+    + bytes(4)
+    + b"12345678\0"
+    + b"\xff\xf7"
+    + b"\x21\x02\0"
+    + b"\xff\xdf"
+    + b"\x15"
+    + bytes(10)
+    + b"123456789012\0"
+)
 _MYSQL += b"mysql_native_password\0"
 GREETINGS = {"postgresql": (b"", b"N"), "mysql": (len(_MYSQL).to_bytes(3, "little") + b"\0" + _MYSQL, b"")}
 
 
 @contextlib.contextmanager
 def plain_server(address, greeting):
-    """Port of a server on this machine, and what it was told: it says the first part of a greeting, then hears, then says the other one."""
+    """Port of a server on this machine, and what it received: it sends the first part of a greeting, then reads,
+    then sends the other one."""
     said = []
 
     class Handler(socketserver.BaseRequestHandler):
@@ -62,7 +74,9 @@ def test_tasks_and_results_are_in_it(engine, server):
 
 
 @pytest.mark.parametrize("file", ["sql_alchemy_conn", "result_backend"])
-@pytest.mark.parametrize("statement", ["CREATE TABLE mine (id int)", "DROP TABLE celery_taskmeta", "ALTER TABLE job ADD mine int"])
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE mine (id int)", "DROP TABLE celery_taskmeta", "ALTER TABLE job ADD mine int"]
+)
 def test_services_cannot_change_tables(engine, host_named, file, statement):
     code, _out, errors = as_airflow(host_named("master1"), file, statement)
     assert code != 0
@@ -74,30 +88,37 @@ def test_no_host_has_the_owners_password(cluster, host_named):
         assert host_named(name).run("grep --recursive --quiet airflow_owner /etc/airflow").rc == 1
 
 
-@pytest.mark.parametrize(("host", "file"), [("master1", "sql_alchemy_conn"), ("master1", "result_backend"), ("worker1", "result_backend")])
+@pytest.mark.parametrize(
+    ("host", "file"), [("master1", "sql_alchemy_conn"), ("master1", "result_backend"), ("worker1", "result_backend")]
+)
 def test_every_connection_is_encrypted(engine, host_named, host, file):
     code, cipher, errors = as_airflow(host_named(host), file, ENCRYPTION[engine])
     assert code == 0, errors
     assert cipher.strip()
 
 
-@pytest.mark.parametrize("impostor", ["has another name", "is proved by somebody else", "offers no encryption"])
-def test_nobody_passes_for_the_server(engine, cluster, host_named, server, impostor):
-    """Neither the server under a name that is not in its certificate, nor with an authority that did not sign it, nor in plain text."""
+@pytest.mark.parametrize("impostor", ["has another name", "has a certificate by another CA", "offers no encryption"])
+def test_no_impostor_passes_for_the_server(engine, cluster, host_named, server, impostor):
+    """Neither the server under a name that is not in its certificate, nor with a CA that did not sign it, nor in
+    plain text."""
     host = host_named("master1")
     if impostor == "has another name":
         # That of its container leads to it, and its certificate has only the address.
         code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"host": server.backend.name})
-    elif impostor == "is proved by somebody else":
+    elif impostor == "has a certificate by another CA":
         theirs = {"sslrootcert": "/etc/airflow/secrets/ca.crt"}
         if engine == "mysql":
             theirs = {"read_default_file": "/tmp/impostor.cnf"}
-            host.check_output("sed s,ssl-ca=.*,ssl-ca=/etc/airflow/secrets/ca.crt, /etc/airflow/mysql.cnf > /tmp/impostor.cnf")
+            host.check_output(
+                "sed s,ssl-ca=.*,ssl-ca=/etc/airflow/secrets/ca.crt, /etc/airflow/mysql.cnf > /tmp/impostor.cnf"
+            )
         code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"query": theirs})
     else:
         network = cluster.model["nodes"]["master1"]["address"].rpartition(".")[0]
         with plain_server(f"{network}.1", GREETINGS[engine]) as (port, said):
-            code, _out, errors = as_airflow(host, "sql_alchemy_conn", "SELECT 1", {"host": f"{network}.1", "port": port})
+            code, _out, errors = as_airflow(
+                host, "sql_alchemy_conn", "SELECT 1", {"host": f"{network}.1", "port": port}
+            )
         assert b"airflow" not in b"".join(said)
     assert code != 0
     assert re.search("OperationalError.*(certificate|SSL)", errors), errors
@@ -112,7 +133,9 @@ def test_ansible_says_no_secret(cluster):
     assert [value[:3] for value in secret_texts(cluster) if value in said] == []
 
 
-@pytest.mark.parametrize("arguments", [["switchover.yml"], ["rotate_secrets.yml", "-e", '{"airflow_rotate": ["metastore_password"]}']])
+@pytest.mark.parametrize(
+    "arguments", [["switchover.yml"], ["rotate_secrets.yml", "-e", '{"airflow_rotate": ["metastore_password"]}']]
+)
 def test_what_is_for_the_collections_own_server_is_refused(arguments):
     playbook = SITE.replace("site.yml", f"playbooks/{arguments[0]}")
     with pytest.raises(RuntimeError, match="FD179"):

@@ -1,4 +1,5 @@
-"""From PostgreSQL to MySQL by inventory; MariaDB is refused by what the server says of itself, and nothing is restarted then."""
+"""From PostgreSQL to MySQL by inventory; MariaDB is refused by what the server says of itself, and nothing is
+restarted then."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def test_mariadb_is_refused_before_any_service_is_touched(host_named):
 
 
 @pytest.mark.usefixtures("on_mysql")
-def test_a_cluster_begins_anew_in_mysql():
+def test_a_cluster_begins_with_an_empty_mysql():
     ansible(SITE, program="ansible-playbook", timeout=1200)
     again = recap(ansible(SITE, program="ansible-playbook", timeout=600))
     assert again
@@ -53,7 +54,12 @@ def test_everything_holds_there_as_well():
     """In a process of its own, because the cluster under test is asked for once per process."""
     command = [sys.executable, "-m", "pytest", "--color=no", "-rA", "-m", "not thorough", *SHARED]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=HERE.parents[2], env={**os.environ, "FLIGHTDECK_INVENTORY": MYSQL}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=HERE.parents[2],
+        env={**os.environ, "FLIGHTDECK_INVENTORY": MYSQL},
     )
     assert done.returncode == 0, done.stdout[-8000:]
 

@@ -29,7 +29,10 @@ class Load:
         self.failures: list[str] = []
         self.runs: list[str] = []
         self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self._every, args=job, daemon=True) for job in ((0.2, self._request), (7.0, self._trigger))]
+        self.threads = [
+            threading.Thread(target=self._every, args=job, daemon=True)
+            for job in ((0.2, self._request), (7.0, self._trigger))
+        ]
 
     def __enter__(self) -> Load:
         for thread in self.threads:

@@ -1,4 +1,4 @@
-"""Certificates are made anew by the same play that made them, and no user notices."""
+"""The play that created the certificates renews them, and no user notices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def served(cluster):
     """The certificates that clients are shown, by host and port."""
     found = {}
     for name, node in cluster.model["nodes"].items():
-        ports = [listener["port"] for listener in node.get("haproxy", {}).get("listeners", []) if listener["mode"] == "http"]
+        ports = [
+            listener["port"] for listener in node.get("haproxy", {}).get("listeners", []) if listener["mode"] == "http"
+        ]
         ports += [node["rabbitmq"]["port"]] if "rabbitmq" in node else []
         for port in ports:
             found[name, port] = ssl.get_server_certificate((node["address"], port))

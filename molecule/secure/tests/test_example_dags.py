@@ -1,7 +1,8 @@
 """Airflow's own example DAGs, as the installed release brings them, run on the cluster.
 
-They get there as a user's DAGs do: `airflow_dags_dir` names a directory on the controller, and `deploy_dags.yml` ships it. (Airflow's
-switch `load_examples` would have both dag processors parse all of them every half minute for as long as the scenario lives.)
+They get there as a user's DAGs do: `airflow_dags_dir` names a directory on the controller, and `deploy_dags.yml` ships
+it. (Airflow's switch `load_examples` would have both dag processors parse all of them every half minute for as long as
+the scenario lives.)
 
 RUN lists what is run, LEFT_OUT what is not and why; each example file of the release has to be in one of the two.
 """
@@ -32,8 +33,14 @@ RUN: dict[str, list[str]] = {
     "example_branch_day_of_week_operator.py": ["example_weekday_branch_operator"],
     "example_branch_labels.py": ["example_branch_labels"],
     "example_display_name.py": ["example_display_name"],
-    "example_dynamic_task_mapping.py": ["example_dynamic_task_mapping", "example_task_group_mapping", "example_task_mapping_second_order"],
-    "example_dynamic_task_mapping_with_no_taskflow_operators.py": ["example_dynamic_task_mapping_with_no_taskflow_operators"],
+    "example_dynamic_task_mapping.py": [
+        "example_dynamic_task_mapping",
+        "example_task_group_mapping",
+        "example_task_mapping_second_order",
+    ],
+    "example_dynamic_task_mapping_with_no_taskflow_operators.py": [
+        "example_dynamic_task_mapping_with_no_taskflow_operators"
+    ],
     "example_latest_only.py": ["latest_only"],
     "example_measurement_correction_decorator.py": ["example_measurement_correction_decorator"],
     "example_nested_branch_dag.py": ["example_nested_branch_dag"],
@@ -113,7 +120,9 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     worker = access().model["hosts_of"]["worker"][0]["name"]
     folder = tmp_path_factory.mktemp("examples")
     command = "cd /opt/airflow/current/lib/python3.*/site-packages && exec tar --create " + " ".join(FOLDERS)
-    packed = subprocess.run(["docker", "exec", access().containers[worker], "/bin/sh", "-c", command], capture_output=True, check=True)
+    packed = subprocess.run(
+        ["docker", "exec", access().containers[worker], "/bin/sh", "-c", command], capture_output=True, check=True
+    )
     subprocess.run(["tar", "--extract", "--directory", str(folder)], input=packed.stdout, check=True)
     return folder
 
@@ -178,8 +187,13 @@ def test_the_examples_succeed(session: requests.Session) -> None:
     wait_until("every example can be read", readable, seconds=90, every=2.0)
     runs: dict[str, str] = {}
     for dag in (dag for dags in RUN.values() for dag in dags):
-        session.patch(f"{api()}/dags/{dag}", params={"update_mask": "is_paused"}, json={"is_paused": False}, timeout=30).raise_for_status()
-        body = {"dag_run_id": f"example__{time.time_ns()}", "logical_date": datetime.datetime.now(datetime.UTC).isoformat()}
+        session.patch(
+            f"{api()}/dags/{dag}", params={"update_mask": "is_paused"}, json={"is_paused": False}, timeout=30
+        ).raise_for_status()
+        body = {
+            "dag_run_id": f"example__{time.time_ns()}",
+            "logical_date": datetime.datetime.now(datetime.UTC).isoformat(),
+        }
         answer = session.post(f"{api()}/dags/{dag}/dagRuns", json=body, timeout=30)
         assert answer.status_code == 200, (dag, answer.text)
         runs[dag] = body["dag_run_id"]
@@ -205,7 +219,9 @@ def test_an_asset_starts_the_dag_that_consumes_it(session: requests.Session) -> 
 
     def consumed() -> set[str]:
         found = session.get(f"{dag}/dagRuns", params={"limit": 100}, timeout=30).json()["dag_runs"]
-        return {run["dag_run_id"] for run in found if run["run_type"] == "asset_triggered" and run["state"] == "success"}
+        return {
+            run["dag_run_id"] for run in found if run["run_type"] == "asset_triggered" and run["state"] == "success"
+        }
 
     before = consumed()
     session.post(f"{api()}/dags/asset_produces_1/dagRuns", json={"logical_date": None}, timeout=30).raise_for_status()

@@ -1,4 +1,4 @@
-"""A host that is gone without a word holds nothing for long: no lock, no message, no login."""
+"""A host that vanishes holds nothing for long: no lock, no message, no login."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if sys.argv[1] == "metastore":
 else:
     from kombu import Connection
     url = (secrets / "broker_url").read_text()
-    tls = {"ca_certs": str(secrets / "ca.crt"), "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": urlsplit(url).hostname}
+    host = urlsplit(url).hostname
+    tls = {"ca_certs": str(secrets / "ca.crt"), "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": host}
     session = Connection(url, ssl=tls)
     number = session.connection.sock.fileno()
 print(socket.socket(fileno=os.dup(number)).getsockname()[1], flush=True)
@@ -35,13 +36,24 @@ FORGOTTEN_SECONDS = 40
 @pytest.mark.parametrize("layer", ["metastore", "broker"])
 def test_a_client_that_is_gone_is_forgotten(host_named, layer):
     balancer = access().model["hosts_of"]["haproxy"][0]["name"]
-    command = ["docker", "exec", "--interactive", access().containers[LOST], "/opt/airflow/current/bin/python", "-c", HOLD, layer]
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        access().containers[LOST],
+        "/opt/airflow/current/bin/python",
+        "-c",
+        HOLD,
+        layer,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         port = int(client.stdout.readline())
         session = f"src={access().model['nodes'][LOST]['address']}:{port} "
 
         def held():
-            return session in host_named(balancer).check_output("echo show sess | socat - UNIX-CONNECT:/run/haproxy/admin.sock")
+            return session in host_named(balancer).check_output(
+                "echo show sess | socat - UNIX-CONNECT:/run/haproxy/admin.sock"
+            )
 
         assert held()
         # Nothing of it leaves the host any more, nor the kernel's word that it has ended.
@@ -50,6 +62,6 @@ def test_a_client_that_is_gone_is_forgotten(host_named, layer):
         try:
             client.communicate()
             assert held()
-            wait_until("the load balancer forgets it", lambda: not held(), FORGOTTEN_SECONDS, promised=True)
+            wait_until("the load balancer drops it", lambda: not held(), FORGOTTEN_SECONDS, promised=True)
         finally:
             host_named(LOST).check_output("nft delete table inet gone")

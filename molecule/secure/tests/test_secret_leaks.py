@@ -25,8 +25,8 @@ def secret_values(cluster):
     """Every secret of the cluster by name: as it is, as it stands in a URL, and a line of each private key."""
     values = {name: value for name, value in cluster.secrets.items() if isinstance(value, str)}
     if cluster.model["tls"]["enabled"]:
-        kept = yaml.safe_load(Path(cluster.authority).with_name(".airflow_certificates.yml").read_text())
-        for host, pair in {"authority": kept["authority"], **kept["hosts"]}.items():
+        kept = yaml.safe_load(Path(cluster.ca_file).with_name(".airflow_certificates.yml").read_text())
+        for host, pair in {"ca": kept["ca"], **kept["hosts"]}.items():
             values[f"key of {host}"] = pair["key"].splitlines()[1]
     quoted = {f"{name}, quoted": quote(value, safe="") for name, value in values.items()}
     return {name: value for name, value in {**values, **quoted}.items() if len(value) >= 12}
@@ -42,7 +42,10 @@ def test_no_secret_is_in_another_file(cluster, host_named):
     for name in cluster.model["nodes"]:
         host = host_named(name)
         # By standard input: what is searched for must not show up in a process list.
-        search = f"grep --recursive --files-with-matches --fixed-strings --devices=skip --exclude-dir=uv --no-messages --file=- {SEARCHED}"
+        search = (
+            "grep --recursive --files-with-matches --fixed-strings --devices=skip --exclude-dir=uv --no-messages "
+            f"--file=- {SEARCHED}"
+        )
         command = ["docker", "exec", "--interactive", cluster.containers[name], "sh", "-c", search]
         done = subprocess.run(command, input=patterns, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode in (0, 1, 2), done.stderr
@@ -55,7 +58,9 @@ def test_no_secret_is_in_a_process_or_journal(cluster, host_named):
     values = secret_values(cluster)
     for name in cluster.model["nodes"]:
         host = host_named(name)
-        seen = host.check_output("for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done")
+        seen = host.check_output(
+            "for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done"
+        )
         seen += host.check_output("journalctl --no-pager --output=cat")
         assert found_in(seen, values) == [], name
 

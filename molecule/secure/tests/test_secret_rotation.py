@@ -1,4 +1,4 @@
-"""Every secret is made anew while users and tasks go on, and none of the old ones opens anything."""
+"""Every secret is replaced while users and tasks go on, and none of the old ones is accepted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ WHILE_TASKS_RUN = [
     "result_backend_password",
 ]
 PAIRS = {"airflow": "metastore_password", "airflow_results": "result_backend_password"}
-CONTENT = {"conn_id": "kept", "conn_type": "generic", "password": "opens something", "extra": '{"token": "also secret"}'}
+CONTENT = {
+    "conn_id": "kept",
+    "conn_type": "generic",
+    "password": "opens something",
+    "extra": '{"token": "also secret"}',
+}
 
 
 def names(secrets):
@@ -52,7 +57,10 @@ def arguments_of(hosts, path):
     look = "while sleep 0.5; do for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f 2>/dev/null || true; done; done"
     with path.open("w") as stream:
         streams = {"stdout": stream, "stderr": subprocess.DEVNULL}
-        watchers = [subprocess.Popen(["docker", "exec", access().containers[host], "sh", "-c", look], **streams) for host in hosts]
+        watchers = [
+            subprocess.Popen(["docker", "exec", access().containers[host], "sh", "-c", look], **streams)
+            for host in hosts
+        ]
         try:
             yield
         finally:
@@ -71,13 +79,26 @@ def now():
 def query(host_named, text):
     """Rows of the metastore, asked as its superuser."""
     database = access().model["hosts_of"]["metastore"][0]["name"]
-    return host_named(database).check_output("psql --username=postgres --dbname=airflow --no-align --tuples-only --command=%s", text)
+    return host_named(database).check_output(
+        "psql --username=postgres --dbname=airflow --no-align --tuples-only --command=%s", text
+    )
 
 
 def log_in(host, url):
-    """What PostgreSQL says to somebody with ``url``; empty when it lets him in."""
-    code = "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: print(error)"
-    command = ["docker", "exec", "--interactive", access().containers[host], "/opt/airflow/current/bin/python", "-c", code]
+    """What PostgreSQL answers to a login with ``url``; empty when it accepts it."""
+    code = (
+        "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: "
+        "print(error)"
+    )
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        access().containers[host],
+        "/opt/airflow/current/bin/python",
+        "-c",
+        code,
+    ]
     return subprocess.run(command, input=url, capture_output=True, text=True, check=True).stdout
 
 
@@ -95,7 +116,9 @@ def connection():
     token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
     body = {**CONTENT, "connection_id": CONTENT["conn_id"]}
     del body["conn_id"]
-    answer = requests.post(f"{cluster.url}/api/v2/connections", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    answer = requests.post(
+        f"{cluster.url}/api/v2/connections", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
     assert answer.status_code in (201, 409), answer.text
     return CONTENT["conn_id"]
 
@@ -104,7 +127,9 @@ def check_connection(host_named, connection, old_keys):
     """It says what it said on every host, and only the present key decrypts what is stored."""
     cluster = now()
     for host in cluster.model["hosts_of"]["webserver"]:
-        told = json.loads(host_named(host["name"]).check_output("airflow connections get %s --output json", connection))[0]
+        told = json.loads(
+            host_named(host["name"]).check_output("airflow connections get %s --output json", connection)
+        )[0]
         assert told["password"] == CONTENT["password"]
         assert "also secret" in str(told["extra_dejson"])
     stored = query(host_named, f"SELECT password FROM connection WHERE conn_id = '{connection}'")
@@ -115,10 +140,16 @@ def check_connection(host_named, connection, old_keys):
 
 
 def killed(secrets, *more):
-    """What the playbook said until it was killed, when the new secrets were on the controller and on none or some of the hosts."""
+    """What the playbook said until it was killed, when the new secrets were on the controller and on none or some
+    of the hosts."""
     command = ["ansible-playbook", "-i", inventory(), PLAYBOOK, *names(secrets), *more]
     said = ""
-    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_DISPLAY_OK_HOSTS": "true"}
+    plain = {
+        **os.environ,
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_DISPLAY_OK_HOSTS": "true",
+    }
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=plain) as process:
         for line in process.stdout or ():
             said += line
@@ -149,12 +180,17 @@ def test_all_at_once_while_tasks_run_and_interrupted(host_named, connection, tmp
     after = now()
     for cluster in (before, after):
         assert found_in(said + (tmp_path / "seen").read_text(), secret_values(cluster)) == []
-    assert sorted(name for name in before.secrets if before.secrets[name] != after.secrets[name]) == [*WHILE_TASKS_RUN, "alternate_users"]
+    assert sorted(name for name in before.secrets if before.secrets[name] != after.secrets[name]) == [
+        *WHILE_TASKS_RUN,
+        "alternate_users",
+    ]
     check_connection(host_named, connection, [before.secrets["fernet_key"]])
     for name, url in old_urls.items():
         assert log_in("master1", url_of(host_named, "master1", name)) == ""
         # The first user of a pair may not log in, the second does not exist.
-        assert re.search("not permitted to log in|password authentication failed|no pg_hba.conf entry", log_in("master1", url))
+        assert re.search(
+            "not permitted to log in|password authentication failed|no pg_hba.conf entry", log_in("master1", url)
+        )
     # Each pair took one turn, and who had the last one cannot log in.
     present = {f"{user}_b" if secret in after.secrets["alternate_users"] else user for user, secret in PAIRS.items()}
     roles = query(host_named, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'airflow%' AND rolcanlogin").split()
@@ -193,9 +229,20 @@ def test_nothing_is_left_to_do():
 
 @contextlib.contextmanager
 def logged_in(host, url):
-    """Somebody on ``host`` who is logged in to the metastore with ``url``, and stays."""
-    stay = "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', flush=True)\nsys.stdin.read()"
-    command = ["docker", "exec", "--interactive", access().containers[host], "/opt/airflow/current/bin/python", "-c", stay]
+    """A session in the metastore from ``host`` with ``url``, which stays open."""
+    stay = (
+        "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', "
+        "flush=True)\nsys.stdin.read()"
+    )
+    command = [
+        "docker",
+        "exec",
+        "--interactive",
+        access().containers[host],
+        "/opt/airflow/current/bin/python",
+        "-c",
+        stay,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
         assert session.stdin is not None
         assert session.stdout is not None
@@ -209,7 +256,10 @@ def logged_in(host, url):
 def started(host_named, component, unit):
     """When the unit started on each host of the component. All hosts have the clock of one machine."""
     hosts = [host_named(host["name"]) for host in access().model["hosts_of"][component]]
-    return [int(host.check_output("systemctl show --value --property=ActiveEnterTimestampMonotonic %s", unit)) for host in hosts]
+    return [
+        int(host.check_output("systemctl show --value --property=ActiveEnterTimestampMonotonic %s", unit))
+        for host in hosts
+    ]
 
 
 @pytest.mark.thorough
@@ -220,7 +270,9 @@ def test_the_key_of_the_tokens_is_the_webservers_before_a_scheduler_starts(host_
     rotate([])
     after = now()
     assert before.secrets["jwt_secret"] != begun.secrets["jwt_secret"] == after.secrets["jwt_secret"]
-    assert max(started(host_named, "webserver", "airflow-api-server")) < min(started(host_named, "scheduler", "airflow-scheduler"))
+    assert max(started(host_named, "webserver", "airflow-api-server")) < min(
+        started(host_named, "scheduler", "airflow-scheduler")
+    )
     # It is finished: nothing pauses any more.
     assert [host for host, (_ok, changed) in recap(rotate([])).items() if changed] == []
     with Load(after, seconds=15) as load:
@@ -230,13 +282,19 @@ def test_the_key_of_the_tokens_is_the_webservers_before_a_scheduler_starts(host_
 
 @pytest.mark.thorough
 def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
-    """Tokens that are out would be refused, so scheduling pauses until no task holds one. The pair goes back to its first user."""
+    """Tokens that are out would be refused, so scheduling pauses until no task holds one.
+
+    The pair goes back to its first user.
+    """
     before = now()
     url = url_of(host_named, "master1", "sql_alchemy_conn")
     with Load(before, seconds=15) as load:
         load.stopped.wait(10)
-    # A user that somebody still is keeps its login, and the next run finishes.
-    with logged_in("master1", url), pytest.raises(RuntimeError, match=r"FD164 airflow\w* should be out of use and still has 1 sessions"):
+    # A user with an open session keeps its login, and the next run finishes.
+    with (
+        logged_in("master1", url),
+        pytest.raises(RuntimeError, match=r"FD164 airflow\w* should be out of use and still has 1 sessions"),
+    ):
         rotate(["jwt_secret", "metastore_password"])
     rotate([])
     assert log_in("master1", url) != ""
@@ -287,7 +345,13 @@ def test_what_cannot_be_rotated_is_refused_before_anything_changes():
     with pytest.raises(RuntimeError, match=r"FD160 airflow_rotate: found 'fernet'"):
         rotate(["fernet"])
     with pytest.raises(RuntimeError, match=r"FD161 airflow_admin_password"):
-        ansible(PLAYBOOK, *names(["admin_password"]), "-e", "airflow_admin_password=my-own-4-this-cluster", program="ansible-playbook")
+        ansible(
+            PLAYBOOK,
+            *names(["admin_password"]),
+            "-e",
+            "airflow_admin_password=my-own-4-this-cluster",
+            program="ansible-playbook",
+        )
     with pytest.raises(RuntimeError, match=r"FD162 --limit"):
         ansible(PLAYBOOK, *names(["fernet_key"]), "--limit", "master1", program="ansible-playbook")
     assert Path(inventory(), "group_vars/all/airflow_secrets.yml").read_text() == before

@@ -1,7 +1,7 @@
 """How the tests with real clients reach the cluster under test: its URL and account, and commands on its hosts.
 
-Everything comes from the cluster model, so that no test repeats what the inventory says. The inventory is that of the running Molecule
-scenario; set FLIGHTDECK_INVENTORY to test any other cluster.
+Everything comes from the cluster model, so that no test repeats what the inventory says. The inventory is that of the
+running Molecule scenario; set FLIGHTDECK_INVENTORY to test any other cluster.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 CANARY = "flightdeck_canary"
-# Bounds are those of a machine that has nothing else to do; one that is half as fast, and busy, has this many times as long.
+# Bounds are those of a machine that has nothing else to do; one that is half as fast, and busy, has this many times as
+# long.
 BUSY = 3
 
 
@@ -32,7 +33,7 @@ class Access:
     secrets: dict[str, str]
     containers: dict[str, str]
     # Path of the certificate that proves the cluster's servers; empty without TLS.
-    authority: str
+    ca_file: str
 
     @property
     def password(self) -> str:
@@ -59,15 +60,23 @@ def inventory() -> str:
     """Path of the inventory of the cluster under test."""
     path = os.environ.get("FLIGHTDECK_INVENTORY") or os.environ.get("MOLECULE_INVENTORY_FILE")
     if not path:
-        raise RuntimeError("set FLIGHTDECK_INVENTORY to the inventory of a running cluster, or start the tests by Molecule")
+        raise RuntimeError(
+            "set FLIGHTDECK_INVENTORY to the inventory of a running cluster, or start the tests by Molecule"
+        )
     return path
 
 
 def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
-    """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too long."""
+    """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too
+    long."""
     command = [program, "-i", inventory(), *arguments]
     # Molecule forces colours, which would hide in what tests search, and has the details elsewhere.
-    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_VERBOSE_TO_STDERR": "false"}
+    plain = {
+        **os.environ,
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_VERBOSE_TO_STDERR": "false",
+    }
     if "-vvv" in arguments:
         # Everything that Ansible can print, for tests that search it for secrets.
         plain |= {"ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
@@ -90,10 +99,10 @@ def access() -> Access:
         path = Path(folder) / "access.json"
         ansible(str(HERE / "cluster_access.yml"), "-e", f"access_file={path}", program="ansible-playbook")
         found = json.loads(path.read_text(encoding="utf-8"))
-    if found["authority"]:
+    if found["ca_file"]:
         # Where requests and urllib look for it.
-        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(Path(found["authority"]).resolve())
-    return Access(found["model"], found["secrets"], found["containers"], found["authority"])
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(Path(found["ca_file"]).resolve())
+    return Access(found["model"], found["secrets"], found["containers"], found["ca_file"])
 
 
 def service(host: str, unit: str, state: str) -> None:
@@ -102,16 +111,19 @@ def service(host: str, unit: str, state: str) -> None:
 
 
 def recap(output: str) -> dict[str, tuple[int, int]]:
-    """Tasks that were executed and tasks that changed something, by host, from the end of what ansible-playbook printed."""
+    """Tasks that were executed and tasks that changed something, by host, from the end of what ansible-playbook
+    printed."""
     found = re.findall(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)", output, re.MULTILINE)
     return {host: (int(ok), int(changed)) for host, ok, changed in found}
 
 
-def wait_until(what: str, check: Callable[[], object], seconds: float, every: float = 0.5, *, promised: bool = False) -> None:
+def wait_until(
+    what: str, check: Callable[[], object], seconds: float, every: float = 0.5, *, promised: bool = False
+) -> None:
     """Wait for ``check`` to be true; fails with ``what`` was waited for.
 
-    What comes back may refuse connections, or answer with half of what it knows, for a while. A machine that is busy has more than
-    ``seconds``, unless these are what users are ``promised``.
+    What comes back may refuse connections, or answer with half of what it knows, for a while. A machine that is busy
+    has more than ``seconds``, unless these are what users are ``promised``.
     """
     seconds *= 1 if promised else BUSY
     end = time.monotonic() + seconds

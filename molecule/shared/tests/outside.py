@@ -1,5 +1,5 @@
-"""Services outside of the cluster under test: commands where they run, certificates that prove them, and runs of the playbooks with another
-inventory of the same hosts.
+"""Services outside of the cluster under test: commands where they run, certificates that prove them, and runs of the
+playbooks with another inventory of the same hosts.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ ROOT = Path(__file__).parents[3]
 def run_in(container: str, *command: str, stdin: str = "") -> str:
     """Output of a command in a container, as root; raises with what it said when it fails."""
     done = subprocess.run(
-        ["docker", "exec", "--interactive", container, *command], input=stdin, capture_output=True, text=True, check=False, timeout=300
+        ["docker", "exec", "--interactive", container, *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} in {container} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise RuntimeError(
+            f"{' '.join(command)} in {container} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
     return done.stdout
 
 
@@ -31,20 +38,30 @@ def openssl(*arguments: str) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True)
 
 
-def make_authority(folder: Path) -> Path:
-    """The certificate of a new authority; its key lies beside it."""
-    path = folder / "authority.crt"
-    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=somebody else's authority"]
+def make_ca(folder: Path) -> Path:
+    """The certificate of a new CA; its key lies beside it."""
+    path = folder / "ca.crt"
+    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=external CA"]
     openssl(*new, "-keyout", str(path.with_suffix(".key")), "-out", str(path))
     return path
 
 
-def make_server(authority: Path, addresses: Iterable[str]) -> tuple[str, str]:
+def make_server(ca_file: Path, addresses: Iterable[str]) -> tuple[str, str]:
     """Certificate and key of a server with these IP addresses, in PEM."""
-    key, request, certificate, names = (authority.with_name(f"server.{kind}") for kind in ("key", "csr", "crt", "names"))
+    key, request, certificate, names = (ca_file.with_name(f"server.{kind}") for kind in ("key", "csr", "crt", "names"))
     names.write_text(f"subjectAltName={','.join(f'IP:{address}' for address in addresses)}\n")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server", "-keyout", str(key), "-out", str(request))
-    sign = ["x509", "-req", "-days", "2", "-CAcreateserial", "-CA", str(authority), "-CAkey", str(authority.with_suffix(".key"))]
+    sign = [
+        "x509",
+        "-req",
+        "-days",
+        "2",
+        "-CAcreateserial",
+        "-CA",
+        str(ca_file),
+        "-CAkey",
+        str(ca_file.with_suffix(".key")),
+    ]
     openssl(*sign, "-in", str(request), "-extfile", str(names), "-out", str(certificate))
     return certificate.read_text(), key.read_text()
 

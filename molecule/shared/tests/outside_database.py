@@ -1,4 +1,5 @@
-"""Databases that the collection does not manage: asked by their own root, and from hosts of the cluster with what Airflow has."""
+"""Databases that the collection does not manage: asked by their own root, and from hosts of the cluster with what
+Airflow has."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def as_root(host: Host, engine: str, query: str) -> list[str]:
 
 
 def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
-    """Code, output and errors of ``script`` in the release of an Airflow host, with the account and environment of its services."""
+    """Code, output and errors of ``script`` in the release of an Airflow host, with the account and environment of
+    its services."""
     words = " ".join(["%s"] * (len(arguments) + 1))
     python = "/usr/sbin/runuser --user airflow -- /opt/airflow/current/bin/python"
     done = host.run(f"cd /; set -a; . /etc/airflow/environment; exec {python} -c {words}", script, *arguments)
@@ -54,7 +56,8 @@ def _python(host: Host, script: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def as_airflow(host: Host, file: str, query: str, parts: dict[str, Any] | None = None) -> tuple[int, str, str]:
-    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, last column of the first row, errors.
+    """What becomes of ``query`` by the URL in the secret ``file`` of an Airflow host: code, last column of the first
+    row, errors.
 
     ``parts`` of the URL (host, port, query) take the place of its own.
     """

@@ -66,8 +66,10 @@ def test_there_is_no_guest(member, cluster):
 @pytest.mark.group("rabbitmq")
 def test_a_task_may_hold_its_message_for_days(member, cluster, host_named):
     wanted = cluster.model["nodes"][member]["rabbitmq"]["consumer_timeout_seconds"] * 1000
-    in_force = host_named(member).check_output("rabbitmqctl --quiet eval 'application:get_env(rabbit, consumer_timeout).'")
-    assert in_force == f"{{ok,{wanted}}}"
+    effective = host_named(member).check_output(
+        "rabbitmqctl --quiet eval 'application:get_env(rabbit, consumer_timeout).'"
+    )
+    assert effective == f"{{ok,{wanted}}}"
 
 
 @pytest.mark.group("rabbitmq")
@@ -107,7 +109,8 @@ def psql(host, address, port, user, password, database, query="SELECT current_us
     url = f"postgresql://{user}:{quote(password, safe='')}@{address}:{port}/{database}?connect_timeout=5"
     script = (
         "import sys, psycopg2\n"
-        "connection = psycopg2.connect(sys.argv[1]); cursor = connection.cursor(); cursor.execute(sys.argv[2]); print(cursor.fetchone()[0])"
+        "connection = psycopg2.connect(sys.argv[1]); cursor = connection.cursor(); cursor.execute(sys.argv[2]); "
+        "print(cursor.fetchone()[0])"
     )
     return host.run("/opt/airflow/current/bin/python -c %s %s %s", script, url, query)
 
@@ -115,13 +118,18 @@ def psql(host, address, port, user, password, database, query="SELECT current_us
 @pytest.mark.group("metastore")
 def test_the_metastore_admits_the_load_balancer_only(member, cluster, host_named):
     node = cluster.model["nodes"][member]
-    outsider = next((name for name in cluster.model["airflow_hosts"] if "haproxy" not in cluster.model["nodes"][name]), None)
+    outsider = next(
+        (name for name in cluster.model["airflow_hosts"] if "haproxy" not in cluster.model["nodes"][name]), None
+    )
     port, password = node["metastore"]["port"], cluster.secrets["metastore_password"]
     balancer = cluster.model["hosts_of"]["haproxy"][0]["name"]
     listeners = {each["name"]: each for each in cluster.model["nodes"][balancer]["haproxy"]["listeners"]}
     client = host_named(outsider or cluster.model["airflow_hosts"][0])
     through = cluster.model["nodes"][balancer]["address"]
-    assert psql(client, through, listeners["metastore"]["port"], "airflow", password, "airflow").stdout.strip() == "airflow"
+    assert (
+        psql(client, through, listeners["metastore"]["port"], "airflow", password, "airflow").stdout.strip()
+        == "airflow"
+    )
     assert psql(client, through, listeners["metastore"]["port"], "airflow", "wrong", "airflow").rc != 0
     assert psql(client, through, listeners["metastore"]["port"], "airflow_results", password, "airflow").rc != 0
     if outsider:
@@ -141,7 +149,10 @@ def test_every_server_is_up_and_the_statistics_want_a_login(member, cluster):
     assert status == 200
     rows = [line.split(",") for line in csv.splitlines() if not line.startswith("#")]
     for listener in node["haproxy"]["listeners"]:
-        up = {row[1] for row in rows if listener["name"] in row[0] and row[17].startswith("UP")} - {"FRONTEND", "BACKEND"}
+        up = {row[1] for row in rows if listener["name"] in row[0] and row[17].startswith("UP")} - {
+            "FRONTEND",
+            "BACKEND",
+        }
         expected = {server["name"] for server in listener["servers"]}
         # Of several metastore servers the one that leads.
         assert up == expected or (listener["name"] == "metastore" and len(up) == 1 and up < expected), listener["name"]

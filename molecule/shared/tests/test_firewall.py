@@ -8,15 +8,15 @@ import json
 import pytest
 
 # Seconds after which a silent port is closed; packets between containers take microseconds.
-PATIENCE = 2
+TIMEOUT = 2
 PROBE = """
 import concurrent.futures, json, socket, sys
 def is_open(target):
     try:
-        socket.create_connection(tuple(target), timeout={patience}).close()
+        socket.create_connection(tuple(target), timeout={timeout}).close()
         return True
     except ConnectionRefusedError:
-        # The packet came through: nobody listens there, but the firewall is open.
+        # The packet came through: no process listens there, but the firewall is open.
         return True
     except OSError:
         return False
@@ -57,8 +57,10 @@ def test_the_matrix_is_what_hosts_meet(cluster, host_named):
 
     def reached_from(name):
         """Addresses and ports of others that answer a host."""
-        targets = [(other["address"], port) for other_name, other in nodes.items() if other_name != name for port in everything]
-        command = f"echo '{json.dumps(targets)}' | python3 -c '{PROBE.format(patience=PATIENCE)}'"
+        targets = [
+            (other["address"], port) for other_name, other in nodes.items() if other_name != name for port in everything
+        ]
+        command = f"echo '{json.dumps(targets)}' | python3 -c '{PROBE.format(timeout=TIMEOUT)}'"
         return {tuple(target) for target in json.loads(host_named(name).check_output("sh -c %s", command))}
 
     wrong = []
@@ -77,11 +79,11 @@ def test_the_matrix_is_what_hosts_meet(cluster, host_named):
 
 def test_other_tables_are_left_alone(cluster, host_named):
     host = host_named(next(iter(cluster.model["nodes"])))
-    host.check_output("nft add table inet somebody_elses")
+    host.check_output("nft add table inet unmanaged")
     host.check_output("nft -f /etc/flightdeck/firewall.nft")
     tables = host.check_output("nft list tables")
-    host.check_output("nft delete table inet somebody_elses")
-    assert "somebody_elses" in tables
+    host.check_output("nft delete table inet unmanaged")
+    assert "unmanaged" in tables
     # The rules of the container's name resolution, which a flush would take away.
     assert "table inet flightdeck" in tables
 

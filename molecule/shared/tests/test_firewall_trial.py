@@ -1,4 +1,5 @@
-"""Rules that nobody confirms are taken back, those that somebody takes away come back, and other people's tables are not ours."""
+"""Unconfirmed rules are replaced by the earlier ones, rules that were removed by hand return, other tables do not
+change."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ EMPTY = "nft 'flush chain inet flightdeck input; add rule inet flightdeck input 
 def name(cluster):
     if not cluster.model["firewall"]:
         pytest.skip("the scenario has no firewall")
-    # Nothing else depends on a worker, while nobody reaches it.
+    # Nothing else depends on a worker while it cannot be reached.
     return cluster.model["hosts_of"]["worker"][-1]["name"]
 
 
@@ -36,11 +37,16 @@ def name(cluster):
 def firewall(name, cluster):
     """Run the module on the host from inside: the rules here keep SSH out."""
     return lambda arguments: ansible(
-        name, "-m", "flightdeck.airflow.firewall", "-a", json.dumps(arguments), *through_docker(cluster.containers[name])
+        name,
+        "-m",
+        "flightdeck.airflow.firewall",
+        "-a",
+        json.dumps(arguments),
+        *through_docker(cluster.containers[name]),
     )
 
 
-def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
+def test_unconfirmed_rules_are_replaced_by_the_earlier_ones(name, host_named, firewall):
     host = host_named(name)
     before = host.check_output(TABLE)
     arguments = {"rules": SHUT, "guard_seconds": GUARD_SECONDS, "confirm": False}
@@ -53,7 +59,7 @@ def test_rules_that_nobody_confirms_are_taken_back(name, host_named, firewall):
 
 
 @pytest.mark.parametrize("damage", [EMPTY, "systemctl stop flightdeck-firewall"], ids=["emptied", "stopped"])
-def test_rules_that_somebody_took_away_are_put_back(name, host_named, firewall, damage):
+def test_rules_that_were_removed_by_hand_return(name, host_named, firewall, damage):
     host = host_named(name)
     before, rules = host.check_output(TABLE), host.check_output("cat /etc/flightdeck/firewall.nft") + "\n"
     host.check_output(damage)
@@ -63,9 +69,12 @@ def test_rules_that_somebody_took_away_are_put_back(name, host_named, firewall, 
     assert host.service("flightdeck-firewall").is_running
 
 
-# In the place of Debian's commands, which take away all tables: with them, the container's name resolution would be gone for good.
+# In the place of Debian's commands, which take away all tables: with them, the container's name resolution would be
+# gone for good.
 FLUSH = "-/usr/sbin/nft delete table inet flightdeck"
-DROP_IN = f"[Service]\\nExecStart=\\nExecStart={FLUSH}\\nExecReload=\\nExecReload={FLUSH}\\nExecStop=\\nExecStop={FLUSH}\\n"
+DROP_IN = (
+    f"[Service]\\nExecStart=\\nExecStart={FLUSH}\\nExecReload=\\nExecReload={FLUSH}\\nExecStop=\\nExecStop={FLUSH}\\n"
+)
 
 
 @pytest.fixture
@@ -74,10 +83,13 @@ def flusher(name, host_named):
     host = host_named(name)
     folder = "/run/systemd/system/nftables.service.d"
     host.check_output(
-        f"mkdir -p {folder} && printf '{DROP_IN}' > {folder}/test.conf && systemctl daemon-reload && systemctl start nftables"
+        f"mkdir -p {folder} && printf '{DROP_IN}' > {folder}/test.conf && systemctl daemon-reload && systemctl "
+        "start nftables"
     )
     yield host
-    host.check_output(f"systemctl stop nftables; rm -r {folder}; systemctl daemon-reload; systemctl restart flightdeck-firewall")
+    host.check_output(
+        f"systemctl stop nftables; rm -r {folder}; systemctl daemon-reload; systemctl restart flightdeck-firewall"
+    )
 
 
 @pytest.mark.parametrize("verb", ["restart", "reload"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
-from test_secrets import NEEDED_3, authorities, modes_of
+from test_secrets import NEEDED_3, ca_files, modes_of
 from test_services import properties, units_of
 
 SECRETS = Path(paths.SECRETS_DIR)
@@ -19,7 +19,9 @@ def test_services_are_shut_in(cluster, host_named):
         host = host_named(name)
         for component in cluster.model["nodes"][name]["components"]:
             for unit in units_of(cluster, name, component):
-                measured = host.run("systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit)
+                measured = host.run(
+                    "systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit
+                )
                 assert measured.rc == 0, measured.stdout[-200:]
 
 
@@ -49,7 +51,7 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
     modern, tls = cluster.model["version"]["major"] >= 3, cluster.model["tls"]["enabled"]
     for name in cluster.model["airflow_hosts"] if modern else []:
         for component in cluster.model["nodes"][name]["components"]:
-            needed = NEEDED_3[component] | authorities(cluster)
+            needed = NEEDED_3[component] | ca_files(cluster)
             # A certificate is no secret.
             needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
             needed |= {"server.key"} if tls and component == "webserver" else set()
@@ -64,5 +66,7 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
                 seen = {fields[4] for fields in mounts if fields[4] == fields[3]}
                 assert {path.name for path in map(Path, seen) if path.parent == SECRETS} == needed
                 # Nor by way of another process of the same account.
-                looking = host_named(name).run("setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/", pid)
+                looking = host_named(name).run(
+                    "setpriv --reuid=airflow --regid=airflow --clear-groups ls /proc/%s/root/", pid
+                )
                 assert ("Permission denied" in looking.stderr) == (component != "worker"), unit

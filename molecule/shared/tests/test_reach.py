@@ -11,7 +11,12 @@ from cluster_access import access, wait_until
 
 # A client that only a trusted proxy may speak of; see RFC 5737.
 CLIENT = "198.51.100.77"
-OUTER = {"Host": "inner.example.org", "X-Forwarded-For": CLIENT, "X-Forwarded-Host": "outer.example.org", "X-Forwarded-Proto": "https"}
+OUTER = {
+    "Host": "inner.example.org",
+    "X-Forwarded-For": CLIENT,
+    "X-Forwarded-Host": "outer.example.org",
+    "X-Forwarded-Proto": "https",
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def ask(url, **headers):
     opened = requests.Session()
     # This machine may have a proxy of its own.
     opened.trust_env = False
-    return opened.get(url, headers=headers, allow_redirects=False, verify=access().authority, timeout=30)
+    return opened.get(url, headers=headers, allow_redirects=False, verify=access().ca_file, timeout=30)
 
 
 def own(balancer, listener="web"):
@@ -58,7 +63,12 @@ def test_the_root_leads_to_the_path(balancer, path):
 
 
 def test_the_execution_api_is_not_for_users(balancer, path):
-    for asked in (f"{path}/execution/health", "/execution/health", f"{path}/%65xecution/health", f"/{path}//execution/health"):
+    for asked in (
+        f"{path}/execution/health",
+        "/execution/health",
+        f"{path}/%65xecution/health",
+        f"/{path}//execution/health",
+    ):
         assert ask(own(balancer) + asked).status_code == 403, asked
 
 
@@ -96,10 +106,12 @@ def test_a_trusted_proxy_is_believed(balancer, path, host_named):
         return
     servers = [host_named(host["name"]) for host in access().model["hosts_of"]["webserver"]]
     journal = "journalctl --unit=airflow-api-server --since=-5min --output=cat"
-    wait_until("the client is in the log", lambda: any(f"{CLIENT}" in server.check_output(journal) for server in servers), 20)
+    wait_until(
+        "the client is in the log", lambda: any(f"{CLIENT}" in server.check_output(journal) for server in servers), 20
+    )
 
 
-def test_nobody_else_is_believed(balancer, path, host_named):
+def test_other_clients_are_not_believed(balancer, path, host_named):
     """A host of the cluster asks, which is no trusted proxy."""
     host = host_named(access().model["hosts_of"]["webserver"][0]["name"])
     asked = f"{own(balancer)}{login_page(path)}"

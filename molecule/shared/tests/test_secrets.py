@@ -1,4 +1,4 @@
-"""Each host holds the secrets that its components need, and nobody else can read them."""
+"""Each host holds the secrets that its components need, and no other user can read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes 
 
 NEEDED_3 = {
     "webserver": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"},
-    "scheduler": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"},
+    "scheduler": {
+        "sql_alchemy_conn",
+        "sql_alchemy_conn_async",
+        "fernet_key",
+        "jwt_secret",
+        "broker_url",
+        "result_backend",
+    },
     "dag_processor": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"},
     "triggerer": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"},
     "worker": {"broker_url", "result_backend", "api_secret_key"},
@@ -22,7 +29,7 @@ def modes_of(cluster, name):
     return [mode for mode in MODES if mode.name in [wrapper["name"] for wrapper in wrappers]]
 
 
-def authorities(cluster):
+def ca_files(cluster):
     """The certificates that every Airflow process may need."""
     tls = {"ca.crt"} if cluster.model["tls"]["enabled"] else set()
     return tls | ({"metastore_ca.crt"} if "metastore_ca" in cluster.secrets else set())
@@ -44,8 +51,10 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
             components = cluster.model["nodes"][name]["components"]
             needed = set().union(*(NEEDED_3[component] for component in components))
-            needed |= authorities(cluster)
-            needed |= {file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())}
+            needed |= ca_files(cluster)
+            needed |= {
+                file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())
+            }
             if cluster.model["tls"]["enabled"] and "webserver" in components:
                 needed |= {"server.crt", "server.key"}
             assert found == needed
@@ -56,12 +65,20 @@ def test_no_secret_outside_its_file(cluster, host_named):
     values = secret_texts(cluster)
     for name in cluster.model["airflow_hosts"]:
         host = host_named(name)
-        seen = host.check_output("cat /etc/airflow/airflow.cfg /etc/airflow/environment /etc/systemd/system/airflow-*")
-        seen += host.check_output("for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done")
+        seen = host.check_output("cat /etc/airflow/airflow.cfg /etc/airflow/environment")
+        seen += host.check_output("find /etc/systemd/system -path '*/airflow-*' -type f -exec cat '{}' +")
+        seen += host.check_output(
+            "for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do tr '\\0' ' ' < $f 2>/dev/null || true; done"
+        )
         seen += host.check_output("journalctl --no-pager --output=cat")
         assert not [value[:3] + "..." for value in values if value in seen], name
 
 
 @pytest.mark.group("worker")
 def test_others_cannot_read_a_secret(member, host_named):
-    assert host_named(member).run("setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/airflow/secrets/broker_url").rc != 0
+    assert (
+        host_named(member)
+        .run("setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/airflow/secrets/broker_url")
+        .rc
+        != 0
+    )

@@ -31,7 +31,8 @@ def test_every_service_is_healthy_and_starts_at_boot(cluster, host_named):
 def lost_races(host, unit):
     """How often the service ended because another DAG processor wrote the same new DAG at the same moment.
 
-    Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds the DAG written.
+    Airflow's DAG processors do not roll back there (apache/airflow#68263); systemd starts the loser again, which finds
+    the DAG written.
     """
     if unit != "airflow-dag-processor":
         return 0
@@ -62,11 +63,16 @@ def test_a_worker_drains_and_outlives_a_greedy_task(member, cluster, host_named)
 
 
 def test_every_process_runs_with_the_settings_on_disk(cluster, host_named):
-    """What systemd recorded when a process was started, or reloaded, is what the last run has written. So for services of packages."""
+    """What systemd recorded when a process was started, or reloaded, is what the last run has written.
+
+    So for services of packages.
+    """
     units = set()
     for name in cluster.model["nodes"]:
         host = host_named(name)
-        kept = host.check_output("cd /etc/systemd/system && sha256sum *.d/restart.digest *.d/reload.digest").replace(".d/", "/")
+        kept = host.check_output("cd /etc/systemd/system && sha256sum *.d/restart.digest *.d/reload.digest").replace(
+            ".d/", "/"
+        )
         recorded = host.check_output("cd /run/flightdeck && sha256sum */restart.digest */reload.digest")
         assert recorded == kept, name
         units |= {line.split()[1].split("/")[0] for line in kept.splitlines()}
@@ -78,7 +84,11 @@ def test_a_killed_scheduler_comes_back(member, host_named):
     host = host_named(member)
     before = properties(host, "airflow-scheduler", "MainPID")["MainPID"]
     host.check_output("systemctl kill --signal=KILL airflow-scheduler.service")
-    wait_until("systemd starts it again", lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before), 30)
+    wait_until(
+        "systemd starts it again",
+        lambda: properties(host, "airflow-scheduler", "MainPID")["MainPID"] not in ("0", before),
+        30,
+    )
     wait_until("it is healthy", lambda: host.run("airflow-health airflow-scheduler").rc == 0, 120, every=2)
 
 
@@ -98,5 +108,8 @@ def test_releases_are_compiled_and_rooted(cluster, host_named):
         assert release["heads"]["alembic_version"] == versions.VERSIONS[release["version"]].schema
         listed = json.loads(host.check_output("cat /opt/airflow/current/sbom.cdx.json"))["components"]
         assert {item["name"]: item["version"] for item in listed}["apache-airflow"] == release["version"]
-        assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == ["root", "root"]
+        assert host.check_output("stat -c %U /opt/airflow/current/bin/python3 /opt/airflow/current/").split() == [
+            "root",
+            "root",
+        ]
         assert host.run("find /opt/airflow/current/lib -name '*.pyc' | grep -q airflow").rc == 0

@@ -1,4 +1,4 @@
-"""Nothing that crosses the network is readable, and nobody can pretend to be a server of the cluster."""
+"""Nothing that crosses the network is readable, and no other machine can pretend to be a server of the cluster."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def encrypted(cluster):
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
-    """The certificate of another authority with the same name."""
-    path = tmp_path_factory.mktemp("stranger") / "ca.crt"
-    path.write_text(certificates.make_authority("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
+def other_ca(tmp_path_factory):
+    """The certificate of another CA with the same name."""
+    path = tmp_path_factory.mktemp("other") / "ca.crt"
+    path.write_text(certificates.make_ca("airflow", datetime.datetime.now(datetime.UTC))["certificate"])
     return str(path)
 
 
@@ -34,7 +34,9 @@ def endpoints(cluster):
     found = []
     for name, node in cluster.model["nodes"].items():
         if "rabbitmq" in node:
-            found += [(f"{name} {port}", node["address"], node["rabbitmq"][port]) for port in ("port", "management_tls_port")]
+            found += [
+                (f"{name} {port}", node["address"], node["rabbitmq"][port]) for port in ("port", "management_tls_port")
+            ]
         if "redis" in node:
             found.append((f"{name} redis", node["address"], node["redis"]["port"]))
         for listener in node.get("haproxy", {}).get("listeners", []):
@@ -67,15 +69,15 @@ def handshake(address, port, context, *, postgresql=False):
             return secure.version()
 
 
-def test_every_server_proves_its_address(cluster):
-    context = ssl.create_default_context(cafile=cluster.authority)
+def test_the_certificate_of_every_server_has_its_address(cluster):
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     found = {what: handshake(address, port, context) for what, address, port in endpoints(cluster)}
     found |= {what: handshake(address, port, context, postgresql=True) for what, address, port in metastores(cluster)}
     assert set(found.values()) == {"TLSv1.3"}, found
 
 
-def test_another_authority_proves_nothing(cluster, stranger):
-    context = ssl.create_default_context(cafile=stranger)
+def test_another_ca_is_refused(cluster, other_ca):
+    context = ssl.create_default_context(cafile=other_ca)
     for _what, address, port in endpoints(cluster):
         with pytest.raises(ssl.SSLCertVerificationError):
             handshake(address, port, context)
@@ -85,7 +87,7 @@ def test_another_authority_proves_nothing(cluster, stranger):
 
 
 def test_old_protocols_are_refused(cluster):
-    context = ssl.create_default_context(cafile=cluster.authority)
+    context = ssl.create_default_context(cafile=cluster.ca_file)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     for what, address, port in endpoints(cluster):
@@ -98,7 +100,9 @@ def test_plain_text_gets_no_answer(cluster):
     """Neither HTTP nor AMQP; a server may say so before it hangs up."""
     for what, address, port in endpoints(cluster):
         with socket.create_connection((address, port), timeout=10) as plain:
-            plain.sendall(AMQP_HEADER if what.endswith((" port", " broker")) else b"GET /api/v2/version HTTP/1.0\r\n\r\n")
+            plain.sendall(
+                AMQP_HEADER if what.endswith((" port", " broker")) else b"GET /api/v2/version HTTP/1.0\r\n\r\n"
+            )
             try:
                 answer = plain.recv(64)
             except ConnectionResetError:
@@ -116,22 +120,28 @@ def test_the_metastore_wants_encryption(cluster, host_named):
         assert "no encryption" in refused.stderr
 
 
-def test_nobody_is_the_user_of_the_health_check(cluster, host_named):
+def test_the_user_of_the_health_check_does_not_exist(cluster, host_named):
     for host in cluster.model["hosts_of"]["metastore"]:
-        roles = host_named(host["name"]).check_output("psql -U postgres -h /var/run/postgresql -At -c 'SELECT rolname FROM pg_roles'")
+        roles = host_named(host["name"]).check_output(
+            "psql -U postgres -h /var/run/postgresql -At -c 'SELECT rolname FROM pg_roles'"
+        )
         assert "flightdeck_check" not in roles.split()
 
 
 def test_people_are_sent_to_the_encrypted_port(cluster):
     balancer = cluster.model["hosts_of"]["haproxy"][0]
-    web = next(each for each in cluster.model["nodes"][balancer["name"]]["haproxy"]["listeners"] if each["name"] == "web")
+    web = next(
+        each for each in cluster.model["nodes"][balancer["name"]]["haproxy"]["listeners"] if each["name"] == "web"
+    )
 
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_arguments):
             return None
 
     with pytest.raises(urllib.error.HTTPError) as moved:
-        urllib.request.build_opener(Stay).open(f"http://{balancer['address']}:{web['redirect_from']}/dags?state=failed", timeout=10)
+        urllib.request.build_opener(Stay).open(
+            f"http://{balancer['address']}:{web['redirect_from']}/dags?state=failed", timeout=10
+        )
     assert moved.value.code == 308
     target = web["access"]["redirect_netloc"] or f"{balancer['address']}:{web['port']}"
     assert moved.value.headers["Location"] == f"https://{target}/dags?state=failed"

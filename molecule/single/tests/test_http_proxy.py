@@ -64,7 +64,7 @@ def session() -> requests.Session:
     opened = requests.Session()
     # This machine may have a proxy of its own.
     opened.trust_env = False
-    opened.verify = cluster.authority
+    opened.verify = cluster.ca_file
     login = {"username": cluster.user, "password": cluster.password}
     token = opened.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
     opened.headers["Authorization"] = f"Bearer {token}"
@@ -77,7 +77,9 @@ def test_tasks_use_the_proxy_and_airflow_itself_does_not(proxy):
     answer = opened.post(runs, json={"logical_date": None}, timeout=30)
     assert answer.status_code == 200, answer.text
     run = f"{runs}/{answer.json()['dag_run_id']}"
-    wait_until("the run ends", lambda: opened.get(run, timeout=30).json()["state"] in ("success", "failed"), 120, every=1.0)
+    wait_until(
+        "the run ends", lambda: opened.get(run, timeout=30).json()["state"] in ("success", "failed"), 120, every=1.0
+    )
     instance = f"{run}/taskInstances/ask"
     log = opened.get(f"{instance}/logs/1?full_content=true", headers={"Accept": "application/json"}, timeout=60)
     assert opened.get(run, timeout=30).json()["state"] == "success", log.text
@@ -93,4 +95,6 @@ def test_every_process_of_airflow_has_the_proxy_and_the_exceptions(cluster, host
     for unit in node["airflow"]["units"]:
         pid = host.check_output("systemctl show --property=MainPID --value %s.service", unit["unit"])
         found = dict(line.partition("=")[::2] for line in host.file(f"/proc/{pid}/environ").content_string.split("\0"))
-        assert {key: found[key] for key in node["airflow"]["proxy_environment"]} == node["airflow"]["proxy_environment"], unit
+        assert {key: found[key] for key in node["airflow"]["proxy_environment"]} == node["airflow"][
+            "proxy_environment"
+        ], unit

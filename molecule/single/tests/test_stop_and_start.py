@@ -50,6 +50,6 @@ def test_starting_what_runs_brings_no_settings_to_it(host_named):
     units = "$(cd /etc/systemd/system && ls airflow-*.service | grep --invert-match @.service)"
     seen = f"systemctl show --property=Id,MainPID {units}; sha256sum /etc/systemd/system/airflow-*.service"
     before = host.check_output(seen)
-    # Nobody has deployed that.
+    # That was not deployed.
     play("start.yml", "-e", json.dumps({"airflow_config": {"core": {"parallelism": 33}}}))
     assert host.check_output(seen) == before

@@ -32,21 +32,24 @@ class Seen:
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     samples: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    strangers: dict[str, Counter[str]] = field(default_factory=dict)
+    unexpected: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, instance: Mapping[str, Any], hosts: Mapping[str, str], expected: Sequence[str]) -> None:
         """Count a finished probe. ``hosts`` maps every name and address of a node to its name."""
         queue = str(instance["queue"])
         name = node_of(str(instance.get("hostname") or ""), hosts)
         if name not in expected:
-            self.strangers.setdefault(queue, Counter())[name] += 1
+            self.unexpected.setdefault(queue, Counter())[name] += 1
             return
         self.counts.setdefault(queue, Counter())[name] += 1
         self.samples.setdefault((queue, name), dict(instance))
 
     def missing(self, queues: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Queues with the workers that ran no task of them yet."""
-        found = {queue: [name for name in names if not self.counts.get(queue, Counter()).get(name)] for queue, names in queues.items()}
+        found = {
+            queue: [name for name in names if not self.counts.get(queue, Counter()).get(name)]
+            for queue, names in queues.items()
+        }
         return {queue: names for queue, names in found.items() if names}
 
 
@@ -60,14 +63,17 @@ def node_of(hostname: str, hosts: Mapping[str, str]) -> str:
 
 
 def instances(queues: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[str]], attempt: int) -> dict[str, int]:
-    """How many probes to start on each queue: two per worker, twice as many each further time, none where all is seen."""
+    """How many probes to start on each queue: two per worker, twice as many each further time, none where all is
+    seen."""
     return {queue: 2 * len(names) * 2**attempt if queue in wanted else 0 for queue, names in queues.items()}
 
 
 def stuck(found: Sequence[Mapping[str, Any]]) -> str:
     """The unfinished and failed task instances, counted by task and state."""
     counts = Counter(
-        (str(item["task_id"]), str(item["state"] or "not scheduled")) for item in found if item["state"] not in ("success", "skipped")
+        (str(item["task_id"]), str(item["state"] or "not scheduled"))
+        for item in found
+        if item["state"] not in ("success", "skipped")
     )
     return ", ".join(f"{task} {count} {state}" for (task, state), count in sorted(counts.items())) or "no task instance"
 
@@ -179,18 +185,27 @@ class Canary:
         rows = []
         for queue, names in sorted(self.queues.items()):
             counts = self.seen.counts.get(queue, Counter())
-            total = sum(counts.values()) + sum(self.seen.strangers.get(queue, Counter()).values())
+            total = sum(counts.values()) + sum(self.seen.unexpected.get(queue, Counter()).values())
             for name in names:
                 if not counts[name]:
-                    detail = f"ran none of {total} tasks of this queue" if total else "no task of this queue was run by any worker"
+                    detail = (
+                        f"ran none of {total} tasks of this queue"
+                        if total
+                        else "no task of this queue was run by any worker"
+                    )
                     rows.append(row(f"canary {queue}", name, "failed", detail))
                     continue
                 problem = self.log_problem(self.seen.samples[queue, name])
                 text = f"{counts[name]} of {total} tasks, " + (problem or "log read through the API")
                 rows.append(row(f"canary {queue}", name, "failed" if problem else "ok", text))
-            for stranger, count in sorted(self.seen.strangers.get(queue, Counter()).items()):
+            for host, count in sorted(self.seen.unexpected.get(queue, Counter()).items()):
                 rows.append(
-                    row(f"canary {queue}", stranger, "failed", f"ran {count} tasks, but is no worker of this queue in the inventory")
+                    row(
+                        f"canary {queue}",
+                        host,
+                        "failed",
+                        f"ran {count} tasks, but is no worker of this queue in the inventory",
+                    )
                 )
         if trouble:
             rows.append(row("canary", "-", "failed", trouble))

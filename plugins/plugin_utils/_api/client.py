@@ -1,4 +1,5 @@
-"""A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic authentication).
+"""A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic
+authentication).
 
 Standard library only; runs on the controller. No message contains the password or the token.
 """
@@ -62,18 +63,19 @@ class WebRequest(urllib.request.Request):
             raise ValueError(f"{url} is neither an http:// nor an https:// address")
 
 
-def trusting(authority: str) -> urllib.request.OpenerDirector:
-    """Opens requests to servers that the machine's authorities prove or, if not empty, the certificate ``authority`` (PEM)."""
+def trusting(ca: str) -> urllib.request.OpenerDirector:
+    """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in
+    PEM)."""
     context = ssl.create_default_context()
-    if authority:
-        context.load_verify_locations(cadata=authority)
+    if ca:
+        context.load_verify_locations(cadata=ca)
     return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
 class Api:
     """Requests to one cluster through its load balancer.
 
-    ``url`` is what users open, without a path of the API; ``authority`` is a certificate to trust besides the
+    ``url`` is what users open, without a path of the API; ``ca`` is a certificate to trust besides the
     machine's own. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
     """
 
@@ -84,7 +86,7 @@ class Api:
         user: str,
         password: str,
         deadline: Deadline,
-        authority: str = "",
+        ca: str = "",
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
@@ -92,14 +94,16 @@ class Api:
         self.deadline = deadline
         self._password = password
         self._pause = pause
-        self._opener = trusting(authority)
+        self._opener = trusting(ca)
         self._authorization = ""
 
     def login(self) -> None:
         """Get a token (3.x), or prove that the password is right (2.11). Raises ApiError."""
         try:
             if self.major >= 3:
-                answer = self.send("POST", f"{self.url}/auth/token", {"username": self.user, "password": self._password})
+                answer = self.send(
+                    "POST", f"{self.url}/auth/token", {"username": self.user, "password": self._password}
+                )
                 self._authorization = f"Bearer {json.loads(answer)['access_token']}"
             else:
                 plain = f"{self.user}:{self._password}".encode()
@@ -129,7 +133,10 @@ class Api:
             offset += PAGE
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Post ``body`` and return the answer. A request that is repeated after a lost answer may come back with status 409."""
+        """Post ``body`` and return the answer.
+
+        A request that is repeated after a lost answer may come back with status 409.
+        """
         return json.loads(self.send("POST", self.base + path, body))
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
@@ -144,7 +151,9 @@ class Api:
         """The answer at ``path`` as text, undecoded."""
         return self.send("GET", self.base + path, accept=accept).decode("utf-8", "replace")
 
-    def send(self, method: str, url: str, body: dict[str, Any] | None = None, accept: str = "application/json") -> bytes:
+    def send(
+        self, method: str, url: str, body: dict[str, Any] | None = None, accept: str = "application/json"
+    ) -> bytes:
         """One request, repeated while its failure may pass. Raises ApiError."""
         headers = {"Accept": accept}
         if body is not None:

@@ -1,4 +1,5 @@
-"""The table of verify and status: collects rows, sorts them as the tiers depend on each other, renders them, and says what is wrong."""
+"""The table of verify and status: collects rows, sorts them as the tiers depend on each other, renders them, and
+says what is wrong."""
 
 from __future__ import annotations
 
@@ -23,22 +24,34 @@ def host_rows(host: str, found: Mapping[str, Any] | None) -> list[Row]:
     if "rows" not in found:
         # A connection that breaks before the module answers says so there.
         reason = found.get("module_stderr") or found.get("msg")
-        return [row("host", host, "failed", f"its services could not be looked at: {one_line(reason)}")]
+        return [row("host", host, "failed", f"its services could not be checked: {one_line(reason)}")]
     return [{**line, "host": host} for line in found["rows"]]
 
 
 def health_rows(url: str, answer: Mapping[str, Any] | str, groups: Iterable[str]) -> list[Row]:
-    """Rows of Airflow's own health page, which knows one live instance of each kind at best; a text says why there is none."""
+    """Rows of Airflow's own health page, which knows one live instance of each kind at best; a text says why there
+    is none."""
     if isinstance(answer, str):
         return [row("health", "-", "failed", f"{url}: {answer}")]
     rows = []
-    wanted = {"metadatabase": True, "scheduler": True, **{name: name in groups for name in ("dag_processor", "triggerer")}}
+    wanted = {
+        "metadatabase": True,
+        "scheduler": True,
+        **{name: name in groups for name in ("dag_processor", "triggerer")},
+    }
     for name, needed in wanted.items():
         state = (answer.get(name) or {}).get("status")
         # Airflow 2.11 says null of a dag_processor or triggerer that never ran.
         if not needed and state is None:
             continue
-        rows.append(row(f"health {name}", "-", "ok" if state == "healthy" else "failed", f"{state or 'unknown'} according to {url}"))
+        rows.append(
+            row(
+                f"health {name}",
+                "-",
+                "ok" if state == "healthy" else "failed",
+                f"{state or 'unknown'} according to {url}",
+            )
+        )
     return rows
 
 
@@ -59,7 +72,10 @@ def arranged(rows: Iterable[Row]) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Lines of text, columns aligned; a component is named once."""
-    widths = [max([len(heading), *(len(line[column]) for line in rows)]) for heading, column in zip(_HEADINGS, _COLUMNS, strict=True)]
+    widths = [
+        max([len(heading), *(len(line[column]) for line in rows)])
+        for heading, column in zip(_HEADINGS, _COLUMNS, strict=True)
+    ]
     lines = [_line(_HEADINGS, widths)]
     above = ""
     for line in rows:
@@ -81,9 +97,12 @@ def verdict(name: str, rows: Sequence[Row], not_asked: Sequence[str]) -> tuple[b
     bad = [line for line in rows if line["state"] in BAD]
     left_out = f" ({len(not_asked)} hosts not asked: {', '.join(not_asked)})" if not_asked else ""
     if not rows:
-        return False, f"cluster {name}: nothing was looked at{left_out}"
+        return False, f"cluster {name}: nothing was checked{left_out}"
     if not bad:
         return True, f"cluster {name}: all {len(rows)} findings are good{left_out}"
-    texts = [f"{line['component']}{'' if line['host'] == '-' else ' on ' + line['host']}: {line['detail']}" for line in bad[:_SHOWN]]
+    texts = [
+        f"{line['component']}{'' if line['host'] == '-' else ' on ' + line['host']}: {line['detail']}"
+        for line in bad[:_SHOWN]
+    ]
     more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return False, f"cluster {name}: {len(bad)} of {len(rows)} findings are bad{left_out}: {'; '.join(texts)}{more}"

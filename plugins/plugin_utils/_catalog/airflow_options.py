@@ -25,7 +25,10 @@ class Reference:
     invalid: Mapping[str, str]
 
     def words(self, section: str, option: str) -> list[str]:
-        """What is known of an option; empty for an unknown one. ``x_cmd`` and ``x_secret`` exist where x is sensitive."""
+        """What is known of an option; empty for an unknown one.
+
+        ``x_cmd`` and ``x_secret`` exist where x is sensitive.
+        """
         options = self.sections.get(section, {})
         if option in options:
             return options[option].split()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 class Wrapper:
     """A program that a component's unit runs in the place of Airflow, and that runs Airflow's process as its child.
 
-    ``program`` is its path on the hosts, ``source`` its file in the collection, ``command`` the argument that the unit gives it.
-    It notifies systemd of its start, and at least every ``watchdog_seconds`` that it lives. For airflow-health it keeps
-    ``/run/<unit>/state.json``, an object with ``pid``, the process of Airflow to check, 0 without one; ``unhealthy`` and
-    ``unknown``, a reason or nothing; and ``summary``.
+    ``program`` is its path on the hosts, ``source`` its file in the collection, ``command`` the argument that the unit
+    gives it. It notifies systemd of its start, and at least every ``watchdog_seconds`` that it lives. For
+    airflow-health it keeps ``/run/<unit>/state.json``, an object with ``pid``, the process of Airflow to check, 0
+    without one; ``unhealthy`` and ``unknown``, a reason or nothing; and ``summary``.
     """
 
     program: str
@@ -24,12 +24,14 @@ class Wrapper:
 
 @dataclass(frozen=True)
 class Mode:
-    """A mode of ``component``, whose systemd unit is ``unit``. The variable ``setting`` turns it on by ``value``, off by ``default``.
+    """A mode of ``component``, whose systemd unit is ``unit``. The variable ``setting`` turns it on by ``value``, off
+    by ``default``.
 
-    ``name`` is also the role's, whose entry point ``functions`` installs what the mode needs in the metastore; it needs one that the
-    collection manages. A process of the component reads ``secret_files`` besides its own, and in the place of each common file in
-    ``replaced_files`` the one that stands there. ``passwords`` are generated secrets with their accounts in the metastore,
-    ``given_secrets`` those that only the user can know. ``sessions_per_host`` are sessions in the metastore besides Airflow's.
+    ``name`` is also the role's, whose entry point ``functions`` installs what the mode needs in the metastore; it needs
+    one that the collection manages. A process of the component reads ``secret_files`` besides its own, and in the place
+    of each common file in ``replaced_files`` the one that stands there. ``passwords`` are generated secrets with their
+    accounts in the metastore, ``given_secrets`` those that only the user can know. ``sessions_per_host`` are sessions
+    in the metastore besides Airflow's.
     """
 
     name: str
@@ -46,8 +48,8 @@ class Mode:
     sessions_per_host: int
 
 
-# One scheduler is active at a time: docs/scheduler-failover.md. Each host's scheduler logs in to the metastore as a user of its own,
-# LOGIN_PREFIX with the host; LEASE_ACCOUNT may only call the functions of the lease.
+# One scheduler is active at a time: docs/scheduler-failover.md. Each host's scheduler logs in to the metastore as a
+# user of its own, LOGIN_PREFIX with the host; LEASE_ACCOUNT may only call the functions of the lease.
 LOGIN_PREFIX = "airflow_sched_"
 LEASE_ACCOUNT = "airflow_lease"
 SCHEDULER_LEASE = Mode(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-# With TLS: what proves the others to this host, and this host to the others.
-AUTHORITY = "ca.crt"
-# Authorities that Debian trusts, for servers that are not the collection's.
-SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
-# What proves a broker and a metastore to it that are not the collection's; there for some clusters only.
-BROKER_AUTHORITY = "broker_ca.crt"
-METASTORE_AUTHORITY = "metastore_ca.crt"
+# With TLS: the CA certificate that verifies the other hosts, and the certificate of this one.
+CA = "ca.crt"
+# CA certificates that Debian trusts, for external servers.
+SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
+# CA certificates of an external broker and an external metastore; some clusters have them.
+BROKER_CA = "broker_ca.crt"
+METASTORE_CA = "metastore_ca.crt"
 SERVER = ("server.crt", "server.key")
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"

@@ -15,9 +15,10 @@ Kind = Literal["password", "signing_key", "fernet_key", "erlang_cookie", "given"
 class Secret:
     """One secret. The variable ``airflow_<name>`` overrides a value that the collection makes.
 
-    ``account`` is the login that it belongs to, which must not be its own password. ``server`` is the service whose managed server has that
-    account: with an external server there is none. ``paired`` accounts exist twice, so that a rotation has the next one ready before the
-    last one goes. ``length`` bounds a value of the user's, in bytes; a password of 12 random characters outlives the cluster.
+    ``account`` is the login that it belongs to, which must not be its own password. ``server`` is the service whose
+    managed server has that account: with an external server there is none. ``paired`` accounts exist twice, so that a
+    rotation has the next one ready before the last one goes. ``length`` bounds a value of the user's, in bytes; a
+    password of 12 random characters outlives the cluster.
     """
 
     name: str
@@ -65,7 +66,7 @@ PUBLIC = frozenset(secret.name for secret in SECRETS if secret.kind == "given_ce
 # The digest key opens nothing, and by it hosts know their cluster.
 ROTATABLE = tuple(name for name in GENERATED if name != "digest_key")
 PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)
-# Secrets of accounts that only the collection's own PostgreSQL has.
+# Secrets of accounts that only the managed PostgreSQL has.
 OWN_SECRETS = tuple(secret.name for secret in SECRETS if secret.server == "metastore")
 METASTORE_URLS = ("metastore_url", "metastore_owner_url", "result_backend_url")
 METASTORE_GIVEN = (*METASTORE_URLS, "metastore_ca")

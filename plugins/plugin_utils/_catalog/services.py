@@ -1,7 +1,8 @@
 """The services of a cluster: what each is, where it runs, and what it needs. Data only.
 
-A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules, port checks, checks
-of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the report follow from the entry.
+A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules,
+port checks, checks of memory, disk and packages, leftovers, the secrets that a process sees, and the order of the
+report follow from the entry.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from types import MappingProxyType
 from typing import Literal
 
 # What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does.
-Condition = Literal["tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "own_metastore", "rabbitmq", "redis"]
+Condition = Literal[
+    "tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "managed_metastore", "rabbitmq", "redis"
+]
 # Majors of Airflow.
 MAJORS = (2, 3)
 
@@ -21,9 +24,9 @@ MAJORS = (2, 3)
 class Port:
     """A port that a service listens on.
 
-    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``; without any only the
-    host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such as ``1000-1010``, or ``vrrp``, the
-    protocol. The port is there when all of ``when`` hold.
+    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``;
+    without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such
+    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold.
     """
 
     purpose: str
@@ -39,11 +42,12 @@ class Port:
 class Service:
     """One service.
 
-    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's. ``memory_mb`` and
-    ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a path or one of the model's directories.
-    ``packages`` are those by which the preflight sees whether apt can install it. A process that holds one of its ports is its own when
-    its unit matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to one of
-    ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
+    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's.
+    ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a
+    path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
+    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
+    ``processes``; a process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says
+    why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
     """
 
     name: str
@@ -70,8 +74,9 @@ class Service:
 class Component(Service):
     """One of Airflow's own services.
 
-    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by the others that
-    name them; a section that no component names concerns all. ``secrets`` are the files that it reads, by major.
+    ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by
+    the others that name them; a section that no component names concerns all. ``secrets`` are the files that it reads,
+    by major.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
@@ -98,7 +103,8 @@ RELEASE_MB = 1280
 INODES = 10_000
 # Files that RabbitMQ's unit asks for.
 OPEN_FILES = 65536
-# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code runs.
+# Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code
+# runs.
 MAIN_PROCESS_MB = 200
 POOL_PROCESS_MB = 160
 # Room for what a task itself needs.
@@ -140,7 +146,8 @@ def _component(
     )
 
 
-# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3, rounded up.
+# Backing services first, then components in the order in which they start. Memory: resident sizes on Airflow 3.3,
+# rounded up.
 SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
@@ -225,8 +232,12 @@ SERVICES: tuple[Service, ...] = (
             Port("UI and API", ("users",), variable="airflow_haproxy_web_port", when=("no_tls",)),
             Port("UI and API", ("users",), variable="airflow_haproxy_https_port", when=("tls",)),
             Port("redirect to the UI", ("users",), variable="airflow_haproxy_web_port", when=("tls",)),
-            Port("execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)),
-            Port("PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("own_metastore",)),
+            Port(
+                "execution API", _EXECUTION_CLIENTS, variable="airflow_haproxy_execution_api_port", when=("airflow_3",)
+            ),
+            Port(
+                "PostgreSQL", _METASTORE_CLIENTS, variable="airflow_haproxy_metastore_port", when=("managed_metastore",)
+            ),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
             Port("HAProxy statistics", ("admins",), variable="airflow_haproxy_stats_port"),
@@ -280,7 +291,14 @@ SERVICES: tuple[Service, ...] = (
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
-            3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "jwt_secret", "broker_url", "result_backend"),
+            3: (
+                "sql_alchemy_conn",
+                "sql_alchemy_conn_async",
+                "fernet_key",
+                "jwt_secret",
+                "broker_url",
+                "result_backend",
+            ),
         },
     ),
     _component(
@@ -306,8 +324,8 @@ SERVICES: tuple[Service, ...] = (
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key: its tasks talk to
-    # the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
+    # its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
@@ -322,17 +340,22 @@ SERVICES: tuple[Service, ...] = (
 )
 
 BY_NAME: Mapping[str, Service] = MappingProxyType({service.name: service for service in SERVICES})
-COMPONENT: Mapping[str, Component] = MappingProxyType({each.name: each for each in SERVICES if isinstance(each, Component)})
+COMPONENT: Mapping[str, Component] = MappingProxyType(
+    {each.name: each for each in SERVICES if isinstance(each, Component)}
+)
 # In the order in which they start.
 COMPONENTS = tuple(COMPONENT)
 # Groups of the inventory, without their prefix.
 GROUPS = tuple(service.name for service in SERVICES if not service.host_group)
 OPTIONAL = tuple(service.name for service in SERVICES if service.optional)
 SERVERS = tuple(service.name for service in SERVICES if service.certificate)
-MEMBER_TIERS: Mapping[str, str] = MappingProxyType({service.name: service.title for service in SERVICES if service.members})
+MEMBER_TIERS: Mapping[str, str] = MappingProxyType(
+    {service.name: service.title for service in SERVICES if service.members}
+)
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
-# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest stands on.
+# First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest
+# stands on.
 ORDER = ("host", *(word for service in SERVICES for word in service.status), "health", "canary")

@@ -11,8 +11,8 @@ from types import MappingProxyType
 class AirflowVersion:
     """One version that the collection has locks for and tests.
 
-    ``pythons`` are those of the hosts that there is a lock for. ``schema`` is what it leaves in the table alembic_version. ``least_server``
-    is the oldest server of each engine that it supports.
+    ``pythons`` are those of the hosts that there is a lock for. ``schema`` is what it leaves in the table
+    alembic_version. ``least_server`` is the oldest server of each engine that it supports.
     """
 
     full: str

@@ -1,4 +1,5 @@
-"""The arguments of a task, checked against the documentation of its module, so that actions have no second list of options."""
+"""The arguments of a task, checked against the documentation of its module, so that actions have no second list of
+options."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ _KEYS = ("type", "elements", "choices", "default", "required")
 
 
 def arguments(action: ActionBase, documentation: str) -> dict[str, Any]:
-    """The arguments of ``action``'s task in their types, paths as text, with defaults; ``documentation`` is its module's.
+    """The arguments of ``action``'s task in their types, paths as text, with defaults; ``documentation`` is its
+    module's.
 
     Raises AnsibleActionFail for one that is missing, unknown or of another type, in the words that modules use.
     """

@@ -1,6 +1,8 @@
-"""The tree of DAG files on the controller: what belongs to it, its digest, its archive, and everything that can be wrong with it.
+"""The tree of DAG files on the controller: what belongs to it, its digest, its archive, and everything that can be
+wrong with it.
 
-No Ansible here: plain functions over a directory, used by the ``dags_tree`` action and by the validation of the inventory.
+No Ansible here: plain functions over a directory, used by the ``dags_tree`` action and by the validation of the
+inventory.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 VARIABLE = "airflow_dags_dir"
-# Never part of a tree: version control, and byte code that each host's Python would make anew anyway.
+# Never part of a tree: version control, and byte code that each host's Python compiles again anyway.
 IGNORED_NAMES = frozenset({".git", "__pycache__"})
 IGNORED_PATTERNS = ("*.pyc",)
 # Length of a revision's name, in hexadecimal digits: enough to tell revisions apart, short enough to read.
@@ -57,7 +59,10 @@ class Tree:
 
     def manifest(self) -> dict[str, str]:
         """Path to a value that changes with its content: what two revisions are compared by."""
-        return {path: fingerprint(entry.kind, entry.value, executable=entry.executable) for path, entry in self.entries.items()}
+        return {
+            path: fingerprint(entry.kind, entry.value, executable=entry.executable)
+            for path, entry in self.entries.items()
+        }
 
     def digest(self) -> str:
         """Name of the revision: depends on relative paths, contents and the executable bit, on nothing else."""
@@ -76,7 +81,8 @@ def ignored(name: str) -> bool:
 
 
 def root_problem(source: str) -> str | None:
-    """What is wrong with the value of ``airflow_dags_dir`` itself, or None. An empty value is right: there is nothing to ship.
+    """What is wrong with the value of ``airflow_dags_dir`` itself, or None. An empty value is right: there is nothing
+    to ship.
 
     Reads the file system, never a file in the directory: cheap enough for the validation of every run.
     """
@@ -106,7 +112,10 @@ def _link(root: str, path: str, relative: str) -> Entry:
         raise _error(f"{relative} is a symbolic link to {os.readlink(path)}, which does not exist. Remove the link")
     inside = target == root or target.startswith(root + os.sep)
     if not inside:
-        raise _error(f"{relative} is a symbolic link to {target}, outside of {root}. Copy what it points to into the tree, or remove it")
+        raise _error(
+            f"{relative} is a symbolic link to {target}, outside of {root}. Copy what it points to into the tree, "
+            "or remove it"
+        )
     parts = os.path.relpath(target, root).split(os.sep)
     if any(ignored(part) for part in parts):
         raise _error(f"{relative} is a symbolic link to {target}, which is not shipped. Remove the link")
@@ -162,8 +171,8 @@ def _entry(root: str, path: str, relative: str) -> Entry:
 def syntax_findings(tree: Tree, target_python: str = "") -> tuple[list[str], list[str]]:
     """Errors and warnings about Python files that do not compile, each with file and line.
 
-    ``target_python`` is the ``major.minor`` that runs the DAGs. What this interpreter cannot read is an error when it is at least
-    as new as that one, and a warning when it is older or the target is unknown: newer syntax is no mistake.
+    ``target_python`` is the ``major.minor`` that runs the DAGs. What this interpreter cannot read is an error when it
+    is at least as new as that one, and a warning when it is older or the target is unknown: newer syntax is no mistake.
     """
     target = tuple(int(part) for part in target_python.split(".")[:2]) if target_python else None
     certain = target is not None and sys.version_info[:2] >= target
@@ -215,7 +224,9 @@ def pack(tree: Tree, path: str) -> None:
                     continue
                 content = _content(tree, relative)
                 if hashlib.sha256(content).hexdigest() != entry.value:
-                    raise _error(f"{relative} changed while it was read. Run again when nothing writes into the directory")
+                    raise _error(
+                        f"{relative} changed while it was read. Run again when nothing writes into the directory"
+                    )
                 member.size, member.mode = len(content), 0o750 if entry.executable else 0o640
                 archive.addfile(member, io.BytesIO(content))
     os.replace(temporary, path)

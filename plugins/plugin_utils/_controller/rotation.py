@@ -1,6 +1,8 @@
-"""Rotation of the secrets: what is made anew, which of two users comes next, the three steps of a Fernet key, the two of the tokens' key.
+"""Rotation of the secrets: new values, the next of two users, the three steps of a Fernet key, the two of the tokens'
+key.
 
-Pure functions over the content of the file that keeps the secrets: ``values`` by name, and ``rotation``, the state that outlives a run.
+Pure functions over the content of the secrets file: ``values`` by name, and ``rotation``, the state that outlives a
+run.
 """
 
 from __future__ import annotations
@@ -51,5 +53,7 @@ def finish_jwt_secret(values: Mapping[str, str], rotation: Mapping[str, Any]) ->
 def rotating(values: Mapping[str, str], rotation: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Which of the secrets that take more than a deployment are being rotated. ``values`` are those before the step."""
     unfinished = rotation.get("next_fernet_key") or "," in values.get("fernet_key", "")
-    found = {name for name, begun in (("fernet_key", unfinished), ("jwt_secret", rotation.get("new_jwt_secret"))) if begun}
+    found = {
+        name for name, begun in (("fernet_key", unfinished), ("jwt_secret", rotation.get("new_jwt_secret"))) if begun
+    }
     return sorted(found | ({"fernet_key", "jwt_secret", *PAIRED} & set(names)))

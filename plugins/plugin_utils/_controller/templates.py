@@ -22,7 +22,8 @@ def template_of(path: str) -> str:
 def source(action: ActionBase, name: str, target: str, variables: Mapping[str, Any]) -> str:
     """Text of ``name``: a template that is rendered with the ``variables`` of the task, or a file as it is.
 
-    Raises AnsibleActionFail for a name that is in no role of the task, and AnsibleError for a template that cannot be rendered.
+    Raises AnsibleActionFail for a name that is in no role of the task, and AnsibleError for a template that cannot be
+    rendered.
     """
     is_template = name.endswith(SUFFIX)
     try:

@@ -1,4 +1,5 @@
-"""Secret files on the controller: read, locked against other runs, written whole, encrypted when a vault password is configured."""
+"""Secret files on the controller: read, locked against other runs, written whole, encrypted when a vault password
+is configured."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from ansible.parsing.vault import VaultLib, match_encrypt_secret
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Nobody else who asks for the same lock writes ``path`` meanwhile; makes its directory."""
+    """Holds the lock for writing ``path``, and creates its directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
@@ -40,7 +41,9 @@ def read(loader: Any, path: Path) -> Any:
 
 def write(loader: Any, path: Path, document: Any, heading: str) -> None:
     """Write ``document`` as YAML, readable by its owner only; what is not encrypted is kept out of git."""
-    text = f"{heading}---\n" + yaml.dump(document, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, width=1000)
+    text = f"{heading}---\n" + yaml.dump(
+        document, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, width=1000
+    )
     if secrets := _secrets(loader):
         text = _encrypted(text, secrets, _identity_of(path))
     else:
@@ -61,14 +64,15 @@ def identities(loader: Any) -> list[str]:
 def _secrets(loader: Any) -> list[tuple[str, Any]]:
     """Vault ids with their secrets.
 
-    The loader has a method that sets them and none that gets them: this is the only place that reads the attribute behind it, which is the
-    same in ansible-core 2.17 to 2.20.
+    The loader has a method that sets them and none that gets them: this is the only place that reads the attribute
+    behind it, which is the same in ansible-core 2.17 to 2.20.
     """
     return list(loader._vault.secrets or ())
 
 
 def _encrypted(text: str, secrets: list[tuple[str, Any]], present: str) -> str:
-    """``text`` encrypted as ansible-vault does it: with ``vault_encrypt_identity``, else with ``present``, the file's own, else the first.
+    """``text`` encrypted as ansible-vault does it: with ``vault_encrypt_identity``, else with ``present``, the file's
+    own, else the first.
 
     Raises AnsibleVaultError when ``vault_encrypt_identity`` names one without a password.
     """

@@ -71,8 +71,8 @@ def login(user: str, secret: str, secrets: Secrets) -> str:
 def database_users(databases: Iterable[Database], secrets: Secrets) -> list[dict[str, str]]:
     """The users of ``databases`` as postgresql_user takes them. Raises KeyError for a missing secret.
 
-    The alternate user of a pair acts as the first, so that everything belongs to the first and the alternate has its rights. While
-    the alternate is active the first stays as it is, without a password of its own.
+    The alternate user of a pair acts as the first, so that everything belongs to the first and the alternate has its
+    rights. While the alternate is active the first stays as it is, without a password of its own.
     """
     users = []
     for database in databases:
@@ -89,7 +89,8 @@ def database_users(databases: Iterable[Database], secrets: Secrets) -> list[dict
 
 
 def of_login(secret: str, user: str) -> str:
-    """The password of ``user`` that follows from a common ``secret``: who has one of them knows neither the secret nor another."""
+    """The password of ``user`` that follows from a common ``secret``: who has one of them knows neither the secret
+    nor another."""
     return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
 
 
@@ -115,4 +116,7 @@ def extra_users(users: Iterable[ExtraUser], secrets: Secrets) -> list[dict[str, 
 def inactive_users(accounts: Iterable[Account], secrets: Secrets) -> list[InactiveUser]:
     """Of each of the ``accounts``, which are pairs of users, the one that is not in use."""
     pairs = [(account.user, login(account.user, account.secret, secrets)) for account in accounts]
-    return [InactiveUser(name=alternate_user(user) if current == user else user, first=current != user) for user, current in pairs]
+    return [
+        InactiveUser(name=alternate_user(user) if current == user else user, first=current != user)
+        for user, current in pairs
+    ]

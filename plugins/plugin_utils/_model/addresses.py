@@ -30,7 +30,8 @@ def is_host(value: str) -> bool:
 
 
 def normal_address(address: str) -> str:
-    """``address`` in the one form that equal addresses share: IPv6 compressed, names in lower case without the last dot."""
+    """``address`` in the one form that equal addresses share: IPv6 compressed, names in lower case without the last
+    dot."""
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:
@@ -51,7 +52,7 @@ def is_ipv6(address: str) -> bool:
 
 
 def unusable(address: str) -> str:
-    """Why no host can be reached by the IP ``address`` from all others, such as "a multicast address"; empty when one can.
+    """Why not all hosts can reach one at the IP ``address``, such as "a multicast address"; empty when they can.
 
     Loopback addresses are not among them: a cluster of one host may use them.
     """

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
-    AUTHORITY,
-    BROKER_AUTHORITY,
-    METASTORE_AUTHORITY,
+    BROKER_CA,
+    CA,
+    METASTORE_CA,
     NOTHING,
     SERVER,
 )
@@ -20,8 +20,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts im
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``. Raises KeyError for no component."""
     own = COMPONENT[component].secrets[major]
-    broker = (BROKER_AUTHORITY,) if "broker_url" in own else ()
-    return (*own, AUTHORITY, METASTORE_AUTHORITY, *broker, *(SERVER if COMPONENT[component].certificate else ()))
+    broker = (BROKER_CA,) if "broker_url" in own else ()
+    return (*own, CA, METASTORE_CA, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
 def unit_of(component: str, major: int, queue: str = "") -> str:
@@ -50,8 +50,11 @@ def units(host: Host, major: int) -> tuple[Unit, ...]:
 
 
 def replaced_files(mode: Mode, major: int) -> dict[str, str]:
-    """The common secret files that ``mode`` replaces for its component in Airflow ``major``, with those in their place."""
-    return {name: mode.replaced_files[name] for name in secrets_of(mode.component, major) if name in mode.replaced_files}
+    """The common secret files that ``mode`` replaces for its component in Airflow ``major``, with those in their
+    place."""
+    return {
+        name: mode.replaced_files[name] for name in secrets_of(mode.component, major) if name in mode.replaced_files
+    }
 
 
 def mode_files(mode: Mode, major: int) -> tuple[str, ...]:
@@ -60,7 +63,8 @@ def mode_files(mode: Mode, major: int) -> tuple[str, ...]:
 
 
 def secret_sources(component: str, major: int, files: Collection[str]) -> dict[str, str]:
-    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in Airflow ``major``."""
+    """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in
+    Airflow ``major``."""
     own = {name: name for name in secrets_of(component, major)}
     for mode in MODES:
         if mode.component == component and set(mode.secret_files) <= set(files):
@@ -71,11 +75,13 @@ def secret_sources(component: str, major: int, files: Collection[str]) -> dict[s
 def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
     """What systemd mounts over ``directory`` for a process of ``component`` in Airflow ``major``.
 
-    Its own secret ``files``, and an empty one for the others, because Airflow refuses to list its options when a ``*_cmd`` of
-    any of them fails.
+    Its own secret ``files``, and an empty one for the others, because Airflow refuses to list its options when a
+    ``*_cmd`` of any of them fails.
     """
     files = set(files)
-    # A certificate is public, and every process on the host may be told to look at it.
+    # A certificate is public, and every process on the host may be configured to read it.
     own = {**secret_sources(component, major, files), SERVER[0]: SERVER[0]}
     seen = {name: f"{directory}/{own[name]}" if name in own else NOTHING for name in sorted(files)}
-    return [source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()]
+    return [
+        source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()
+    ]

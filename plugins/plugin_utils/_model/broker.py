@@ -1,4 +1,5 @@
-"""The broker that carries tasks from schedulers to workers: RabbitMQ, Redis or Amazon SQS, managed by the collection or external."""
+"""The broker that carries tasks from schedulers to workers: RabbitMQ, Redis or Amazon SQS, managed by the
+collection or external."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
-    AUTHORITY,
-    BROKER_AUTHORITY,
+    BROKER_CA,
+    CA,
     SECRETS_DIR,
-    SYSTEM_AUTHORITIES,
+    SYSTEM_CA_FILE,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     BuiltUrl,
@@ -27,8 +28,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge im
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 USER = "airflow"
-# A new connection and a publication are tried again until Airflow's operation_timeout: a broker of one host is away while it restarts.
-_PATIENCE = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
+# A new connection and a publication are retried until Airflow's operation_timeout: a single broker is unavailable while
+# it restarts.
+_RETRIES = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
 # Options of Celery that RabbitMQ alone knows.
 RABBITMQ_ONLY = (
     "task_default_queue_type",
@@ -47,7 +49,7 @@ class Broker:
     external: bool
     tls: bool
     # Path of the CA certificates by which clients verify it.
-    authority: str
+    ca_file: str
 
     @property
     def group(self) -> str:
@@ -63,14 +65,15 @@ class Broker:
 def broker_of(settings: Settings) -> Broker:
     """The broker that ``settings`` describe, wrong ones too."""
     if settings.broker == "sqs" or settings.broker_url:
-        private = f"{SECRETS_DIR}/{BROKER_AUTHORITY}" if settings.broker_ca else ""
+        private = f"{SECRETS_DIR}/{BROKER_CA}" if settings.broker_ca else ""
         tls = settings.broker_url.lower().startswith(("amqps:", "rediss:"))
-        return Broker(settings.broker, True, tls, private or SYSTEM_AUTHORITIES)
-    return Broker(settings.broker, False, settings.tls, f"{SECRETS_DIR}/{AUTHORITY}")
+        return Broker(settings.broker, True, tls, private or SYSTEM_CA_FILE)
+    return Broker(settings.broker, False, settings.tls, f"{SECRETS_DIR}/{CA}")
 
 
 def hold_seconds(settings: Settings, drain_seconds: int) -> int:
-    """Seconds that a worker may hold a message at most: the longest task, and ``drain_seconds`` until a stopped worker is gone."""
+    """Seconds that a worker may hold a message at most: the longest task, and ``drain_seconds`` until a stopped
+    worker is gone."""
     return settings.max_task_seconds + drain_seconds
 
 
@@ -85,7 +88,8 @@ def config(settings: Settings, drain_seconds: int) -> Config:
         "broker_connection_max_retries": None,
         # A worker that reconnects with running tasks would never raise its prefetch again.
         "worker_enable_prefetch_count_reduction": False,
-        # A process of the worker's pool that has not begun within Celery's own 4 s is killed, on a busy host again and again.
+        # A process of the worker's pool that has not begun within Celery's own 4 s is killed, on a busy host again and
+        # again.
         "worker_proc_alive_timeout": 60,
         "worker_consumer": "flightdeck_worker:Consumer",
     }
@@ -98,8 +102,8 @@ def config(settings: Settings, drain_seconds: int) -> Config:
         # Airflow never delays messages: keep the 28 helper queues cheap.
         extra["broker_native_delayed_delivery_queue_type"] = "classic"
     else:
-        extra["task_publish_retry_policy"] = {"max_retries": None, **_PATIENCE}
-        transport = {"connect_retries_timeout": 60, **_PATIENCE}
+        extra["task_publish_retry_policy"] = {"max_retries": None, **_RETRIES}
+        transport = {"connect_retries_timeout": 60, **_RETRIES}
         transport |= _redis_options(settings, drain_seconds) if broker.kind == "redis" else _sqs_options(settings)
     if broker.tls:
         extra["broker_use_ssl"] = tls_options(broker)
@@ -111,9 +115,9 @@ def config(settings: Settings, drain_seconds: int) -> Config:
 def tls_options(broker: Broker) -> dict[str, object]:
     """Options of Celery by which a client verifies the ``broker``."""
     if broker.kind == "redis":
-        return {"ssl_ca_certs": broker.authority, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        return {"ssl_ca_certs": broker.ca_file, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
     # No name: kombu checks the certificate for the host of the URL then.
-    return {"ca_certs": broker.authority, "cert_reqs": int(ssl.CERT_REQUIRED), "server_hostname": None}
+    return {"ca_certs": broker.ca_file, "cert_reqs": int(ssl.CERT_REQUIRED), "server_hostname": None}
 
 
 def _redis_options(settings: Settings, drain_seconds: int) -> dict[str, object]:
@@ -142,7 +146,7 @@ def _sqs_options(settings: Settings) -> dict[str, object]:
 
 def secret_files(settings: Settings, balancer: str) -> tuple[SecretFile, ...]:
     """The secret files with the broker's URL and its CA; ``balancer`` is the address of the host's load balancer."""
-    private = (PlainValue(file=BROKER_AUTHORITY, secret=secret_name("broker_ca")),) if settings.broker_ca else ()
+    private = (PlainValue(file=BROKER_CA, secret=secret_name("broker_ca")),) if settings.broker_ca else ()
     return (_url(settings, balancer), *private)
 
 
@@ -175,7 +179,7 @@ def _url(settings: Settings, balancer: str) -> SecretFile:
     )
 
 
-def foreign_secrets(settings: Settings) -> list[str]:
+def external_secrets(settings: Settings) -> list[str]:
     """Secrets of accounts that only managed brokers have, as far as this cluster's has none."""
     broker = broker_of(settings)
     of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie"] if broker.group != "rabbitmq" else []
@@ -189,12 +193,13 @@ def redis(settings: Settings) -> Redis:
         user=USER,
         secret=secret_name("broker_password"),
         memory_share=0.4,
-        authority="/etc/redis/airflow-tls/ca.crt" if settings.tls else None,
+        ca_file="/etc/redis/airflow-tls/ca.crt" if settings.tls else None,
     )
 
 
 def listeners(settings: Settings, servers: Mapping[str, tuple[Server, ...]]) -> tuple[Listener, ...]:
-    """The load balancers' listener for a managed broker, if the cluster has one; ``servers`` are those of each group."""
+    """The load balancers' listener for a managed broker, if the cluster has one; ``servers`` are those of each
+    group."""
     broker = broker_of(settings)
     if broker.external or broker.kind == "sqs":
         return ()
@@ -204,7 +209,7 @@ def listeners(settings: Settings, servers: Mapping[str, tuple[Server, ...]]) -> 
             mode="tcp",
             port=settings.haproxy_broker_port,
             check="amqp" if broker.kind == "rabbitmq" else "redis",
-            authority="/etc/haproxy/airflow-tls/ca.crt" if broker.tls else None,
+            ca_file="/etc/haproxy/airflow-tls/ca.crt" if broker.tls else None,
             servers=servers[broker.group],
         ),
     )

@@ -11,12 +11,31 @@ from dataclasses import replace
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, METASTORE_AUTHORITY, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
+    CA,
+    METASTORE_CA,
+    SECRETS_DIR,
+    SERVER,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, http_proxy, modes, ports, scheduler_lease, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    broker,
+    ha,
+    http_proxy,
+    modes,
+    ports,
+    scheduler_lease,
+    timing,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, LOOPBACK_6, canonical, cidr, is_ipv6
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
+    LOOPBACK,
+    LOOPBACK_6,
+    canonical,
+    cidr,
+    is_ipv6,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, units
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
@@ -49,7 +68,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     WebAccess,
     secret_name,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, longest_drain_seconds, served_queues
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import (
+    Host,
+    longest_drain_seconds,
+    served_queues,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.modes import active_modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.public_url import public_url, text
@@ -57,16 +80,17 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
 DAGS_DIR = "dags"
-# Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy host: its DAGs
-# would be taken for gone, and tasks fail.
+# Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy
+# host: its DAGs would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
-# Nobody can log in as this user, there is none: PostgreSQL asks it for a password all the same, which is what a health check wants.
+# This user does not exist. PostgreSQL asks it for a password all the same, and that answer is all that a health check
+# needs.
 CHECK_USER = "flightdeck_check"
 OWNER = "airflow_owner"
 POOLER = "pgbouncer"
 
 
-def _coarse(least: int, needed: int) -> int:
+def _doubled_to(least: int, needed: int) -> int:
     """``needed`` rounded up to ``least`` or as many doublings of it as it takes."""
     while least < needed:
         least *= 2
@@ -81,7 +105,7 @@ class Model:
         self.settings = settings
         self.major = settings.major
         self.broker = broker.broker_of(settings)
-        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_AUTHORITY}")
+        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_CA}")
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
 
@@ -159,9 +183,11 @@ class Model:
             admin_user=self.settings.admin_user,
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
-            broker=ClusterBroker(kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control),
-            foreign_secrets=(
-                *broker.foreign_secrets(self.settings),
+            broker=ClusterBroker(
+                kind=self.broker.kind, external=self.broker.external, remote_control=self.broker.remote_control
+            ),
+            external_secrets=(
+                *broker.external_secrets(self.settings),
                 *(secrets_catalog.OWN_SECRETS if self.database.external else ()),
             ),
             tls=Tls(enabled=self.settings.tls, names=self.certificate_names()),
@@ -197,7 +223,9 @@ class Model:
             address=host.address,
             components=tuple(host.components),
             ports=tuple(
-                NodePort(port=port.number, service=port.service.title) for port in self.open_ports(host) if isinstance(port.number, int)
+                NodePort(port=port.number, service=port.service.title)
+                for port in self.open_ports(host)
+                if isinstance(port.number, int)
             ),
             etcd=ha.etcd(host, self.members("etcd"), self.settings) if "etcd" in host.groups else None,
             metastore=self.metastore(host) if "metastore" in host.groups else None,
@@ -237,7 +265,11 @@ class Model:
             ssh_ports=self.settings.firewall_ssh_ports,
             ssh_sources=self.settings.firewall_ssh_sources,
             rules=tuple(
-                FirewallRule(port=port.number, why=port.purpose, sources=tuple(firewall_model.sources(port.peers, members, given)))
+                FirewallRule(
+                    port=port.number,
+                    why=port.purpose,
+                    sources=tuple(firewall_model.sources(port.peers, members, given)),
+                )
                 for port in self.open_ports(host)
                 if port.peers
             ),
@@ -274,7 +306,7 @@ class Model:
 
     def max_connections(self) -> int:
         """What the metastore allows: in coarse steps, so that a new worker does not restart it."""
-        return _coarse(200, self.connections_needed())
+        return _doubled_to(200, self.connections_needed())
 
     def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
@@ -286,8 +318,9 @@ class Model:
         )
 
     def pools(self) -> dict[str, int]:
-        """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through one of them."""
-        return {database: _coarse(50, needed) for database, needed in self.sessions().items()}
+        """Sessions that each load balancer's PgBouncer may hold, by database: all that are needed may come through
+        one of them."""
+        return {database: _doubled_to(50, needed) for database, needed in self.sessions().items()}
 
     def connections_needed(self) -> int:
         """Connections that the metastore may get at worst, and 20 for migrations and people."""
@@ -299,8 +332,8 @@ class Model:
     def sessions(self) -> dict[str, int]:
         """Sessions that Airflow may have at worst, by database.
 
-        Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one connection per
-        task slot for its results, and on 2.x three per slot for the tasks themselves.
+        Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one
+        connection per task slot for its results, and on 2.x three per slot for the tasks themselves.
         """
         per_host = {
             "webserver": 20 * self.settings.webserver_workers,
@@ -309,7 +342,9 @@ class Model:
             "triggerer": 15,
         }
         slots = sum(host.most_slots for host in self.members("worker"))
-        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (0 if self.major >= 3 else 3 * slots)
+        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (
+            0 if self.major >= 3 else 3 * slots
+        )
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
     def rabbitmq(self, host: Host) -> RabbitMq:
@@ -351,9 +386,12 @@ class Model:
     def haproxy(self) -> HaProxy:
         """The share of a host with HAProxy."""
         return HaProxy(
-            stats=HaProxyStats(port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")),
+            stats=HaProxyStats(
+                port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")
+            ),
             metrics_port=self.settings.haproxy_metrics_port,
-            # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query ends its service.
+            # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query
+            # ends its service.
             hard_stop_after="45m",
             listeners=(
                 *self.web_listeners(),
@@ -439,7 +477,11 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {"webserver": host.webserver_port, "triggerer": self.settings.triggerer_log_port, "worker": host.log_port}
+        ports = {
+            "webserver": host.webserver_port,
+            "triggerer": self.settings.triggerer_log_port,
+            "worker": host.log_port,
+        }
         return {component: port for component, port in ports.items() if component in host.groups}
 
     def up_urls(self, host: Host) -> list[str]:
@@ -450,7 +492,8 @@ class Model:
         return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
     def metastore_url(self, host: Host, file: str, user: str, secret: str) -> BuiltUrl:
-        """The ``file`` with the URL by which processes of ``host`` reach the metastore as ``user``, whose password is ``secret``."""
+        """The ``file`` with the URL by which processes of ``host`` reach the metastore as ``user``, whose password
+        is ``secret``."""
         return BuiltUrl(
             file=file,
             scheme="postgresql+psycopg2",
@@ -459,13 +502,13 @@ class Model:
             user=user,
             secret=secret,
             path="airflow",
-            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{AUTHORITY}") if self.settings.tls else {})},
+            query={**LIBPQ_KEEPALIVE, **(libpq_tls(f"{SECRETS_DIR}/{CA}") if self.settings.tls else {})},
         )
 
     def database_owner(self, host: Host) -> BuiltUrl | GivenUrl:
         """The URL that a migration on ``host`` connects with, past PgBouncer; it is in no file of a host."""
         if self.database.external:
-            return metastore_model.owner(self.settings, self.database.authority)
+            return metastore_model.owner(self.settings, self.database.ca_file)
         url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
         return replace(url, port=self.settings.haproxy_metastore_port)
 
@@ -474,19 +517,25 @@ class Model:
         if not self.database.external:
             return ()
         results = any("result_backend" in secrets_of(component, self.major) for component in host.components)
-        return metastore_model.logins(self.settings, self.database.authority, results)
+        return metastore_model.logins(self.settings, self.database.ca_file, results)
 
     def secret_files(self, host: Host) -> tuple[SecretFile, ...]:
         """The files under /etc/airflow/secrets that there may be on ``host``."""
         metastore: tuple[SecretFile, ...] = (
-            metastore_model.secret_files(self.settings, self.database.authority) if self.database.external else self.metastore_files(host)
+            metastore_model.secret_files(self.settings, self.database.ca_file)
+            if self.database.external
+            else self.metastore_files(host)
         )
-        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((AUTHORITY, *SERVER) if self.settings.tls else ())]
+        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((CA, *SERVER) if self.settings.tls else ())]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),
             *(PlainValue(file=name, secret=name) for name in plain),
-            *((PlainValue(file=METASTORE_AUTHORITY, secret=secret_name("metastore_ca")),) if self.settings.metastore_ca else ()),
+            *(
+                (PlainValue(file=METASTORE_CA, secret=secret_name("metastore_ca")),)
+                if self.settings.metastore_ca
+                else ()
+            ),
         )
 
     def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
@@ -529,18 +578,24 @@ class Model:
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{AUTHORITY}"}} if self.settings.tls else {}
+        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{CA}"}} if self.settings.tls else {}
         if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
-        # What is bound to :: alone has no IPv4, which hosts of such a cluster may lack among each other.
+        # Airflow listens on IPv4 alone by default.
         listen: dict[str, object] = {"host": "::"} if self.ipv6 and "webserver" in host.groups else {}
         settings: Config = {
             "core": {
                 "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
                 "execution_api_server_url": self.execution_url(host),
             },
-            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers, **listen},
-            # Airflow's 10 s are less than what a clock may be off before anybody notices; an api-server that is behind refuses every task.
+            "api": {
+                "base_url": self.url(),
+                "port": host.webserver_port,
+                "workers": self.settings.webserver_workers,
+                **listen,
+            },
+            # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every
+            # task.
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,
@@ -566,7 +621,11 @@ class Model:
         return {
             "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
             "core": {"dag_file_processor_timeout": FILE_SECONDS},
-            "scheduler": {"scheduler_zombie_task_threshold": 300, "standalone_dag_processor": True, "dag_dir_list_interval": 30},
+            "scheduler": {
+                "scheduler_zombie_task_threshold": 300,
+                "standalone_dag_processor": True,
+                "dag_dir_list_interval": 30,
+            },
             "webserver": {
                 "base_url": self.url(),
                 "web_server_port": host.webserver_port,
@@ -599,11 +658,11 @@ def secret_options(files: Iterable[str], major: int) -> Config:
 
 
 def certificate_host(hosts: Iterable[Host], settings: Settings) -> str:
-    """The name or address that the certificate which users see has to prove; empty where that is not known.
+    """The name or address that the certificate which users see must contain; empty where that is not known.
 
     ``hosts`` and ``settings`` may have faults, which other checks report.
 
-    Before the load balancers a proxy may have the certificate of the URL, and check theirs for a name of its own choice.
+    A proxy before the load balancers has the certificate of the URL, and may check theirs for another name.
     """
     model = Model(hosts, settings)
     if settings.trusted_proxies or not (settings.url or model.members("haproxy")):

@@ -51,7 +51,7 @@ class BuiltUrl(Plain):
     secret: str
     """Name of the secret in airflow_secrets that is the password; empty for none."""
     derived: bool = False
-    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    """Whether the password is derived from the secret and the name of the account, so that no two are the same."""
     path: str
     """Database or virtual host, one segment without slashes at its ends."""
     query: Mapping[str, str]
@@ -72,7 +72,7 @@ class GivenUrl(Plain):
     """Variable of the inventory that gives it."""
     use: Literal["sync", "async", "migrations", "results"]
     """What the URL is for, which decides on its driver and its options."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that the server's certificate is checked against."""
 
 
@@ -190,7 +190,7 @@ class ExtraUser(Plain):
     secret: str
     """Name of the secret in airflow_secrets that is its password."""
     derived: bool = False
-    """Whether the password is derived from the secret and the account's name, so that each account has one of its own."""
+    """Whether the password is derived from the secret and the name of the account, so that no two are the same."""
     login: bool = True
     """Whether it may log in; otherwise that right is granted and revoked at run time."""
     acts_as: str = ""
@@ -293,7 +293,7 @@ class Redis(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     memory_share: float
     """Share of the host's memory, 0 to 1, that Redis takes at most."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on this host; only with TLS."""
 
 
@@ -332,7 +332,7 @@ class WebAccess(Plain):
     url: PublicUrl
     """The URL that people open."""
     redirect_netloc: str
-    """Host and port that requests without TLS are redirected to (airflow_url); empty for the host that was asked and this port."""
+    """Host and port of airflow_url, to which requests without TLS are redirected; empty without airflow_url."""
     trusted_proxies: tuple[str, ...]
     """Addresses and networks of proxies whose X-Forwarded headers count."""
     proxy_protocol: bool
@@ -365,7 +365,7 @@ class Listener(Plain):
     """Paths that are refused, with everything below them."""
     allow_paths: tuple[str, ...] | None = None
     """The only paths that are passed on, with everything below them."""
-    authority: str | None = None
+    ca_file: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
     access: WebAccess | None = None
     """How people reach it; only of the UI and the API."""
@@ -498,7 +498,7 @@ class AirflowNode(Plain):
     proxies: tuple[str, ...]
     """Addresses whose X-Forwarded headers a webserver believes."""
     proxy_environment: Mapping[str, str]
-    """Environment variables by which processes reach other networks through a proxy; empty without airflow_http_proxy."""
+    """Environment variables of processes that use a proxy for other networks; empty without airflow_http_proxy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -625,7 +625,7 @@ class ClusterMetastore(Plain):
     """Whether the user runs it."""
     least_version: str
     """Oldest version of the server that this Airflow supports."""
-    authority: str
+    ca_file: str
     """Path of the CA certificates that an external server's certificate is checked against."""
     result_tables: bool
     """Whether the account of the migrations makes the tables of Celery's results."""
@@ -717,7 +717,7 @@ class Cluster(Plain):
     """Seconds that the canary may take."""
     broker: ClusterBroker
     """The broker as its clients know it."""
-    foreign_secrets: tuple[str, ...]
+    external_secrets: tuple[str, ...]
     """Secrets of accounts on servers that are external, which the collection cannot rotate."""
     tls: Tls
     """Encryption between the hosts."""

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 
-def sources(peers: Iterable[str], members: Mapping[str, Iterable[str]], given: Mapping[str, Iterable[str]]) -> list[str]:
-    """Addresses and networks of ``peers``; empty for all. ``members`` are addresses by group, ``given`` those of users and admins."""
+def sources(
+    peers: Iterable[str], members: Mapping[str, Iterable[str]], given: Mapping[str, Iterable[str]]
+) -> list[str]:
+    """Addresses and networks of ``peers``; empty for all.
+
+    ``members`` are addresses by group, ``given`` those of users and admins.
+    """
     found: set[str] = set()
     for peer in peers:
         if peer not in given:
@@ -15,7 +20,7 @@ def sources(peers: Iterable[str], members: Mapping[str, Iterable[str]], given: M
             found.update(given[peer])
         elif peer == "users":
             return []
-    # Nobody is a loopback address, which has a rule of its own.
+    # Without a peer a loopback address stands here, which has a rule of its own.
     return sorted(found) or ["127.0.0.1"]
 
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import ETCD_CLIENT_PORT, ETCD_PEER_PORT, PATRONI_PORT
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Etcd, HostAddress, Keepalived, Patroni
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    ETCD_CLIENT_PORT,
+    ETCD_PEER_PORT,
+    PATRONI_PORT,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    Etcd,
+    HostAddress,
+    Keepalived,
+    Patroni,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import bracket
 
-# Seconds. A leader that is lost is replaced within ttl, the race for its place and the load balancer's next check: 17 to 26 s, less than
-# the shortest time for which a task's call is repeated (see _timing). loop_wait + 2 * retry_timeout must not exceed ttl, and Patroni
-# takes no ttl below 20.
+# Seconds. A leader that is lost is replaced within ttl, the race for its place and the load balancer's next check: 17
+# to 26 s, less than the shortest time for which a task's call is repeated (see _timing). loop_wait + 2 * retry_timeout
+# must not exceed ttl, and Patroni takes no ttl below 20.
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 5, 5
 # A crashed PostgreSQL has this long to start again before another takes its place.
 PRIMARY_START_TIMEOUT = 60
@@ -38,15 +47,15 @@ def etcd(host: Host, members: Iterable[Host], settings: Settings) -> Etcd:
     )
 
 
-def patroni(host: Host, members: Iterable[Host], stores: Iterable[Host], settings: Settings) -> Patroni:
-    """The share of ``host``, one of the ``members`` that Patroni runs; ``stores`` are the hosts of etcd."""
+def patroni(host: Host, members: Iterable[Host], etcd_hosts: Iterable[Host], settings: Settings) -> Patroni:
+    """The share of ``host``, one of the ``members`` that Patroni runs; ``etcd_hosts`` are the hosts of etcd."""
     return Patroni(
         name=host.name,
         address=bracket(host.address),
         scope="".join(letter if letter.isalnum() else "_" for letter in settings.cluster_name),
         port=PATRONI_PORT,
         url=f"{_scheme(tls=settings.tls)}://{bracket(host.address)}:{PATRONI_PORT}",
-        etcd_hosts=tuple(f"{bracket(store.address)}:{ETCD_CLIENT_PORT}" for store in stores),
+        etcd_hosts=tuple(f"{bracket(each.address)}:{ETCD_CLIENT_PORT}" for each in etcd_hosts),
         members=tuple(HostAddress(name=member.name, address=member.address) for member in members),
         ttl_seconds=TTL,
         loop_wait_seconds=LOOP_WAIT,
@@ -72,7 +81,8 @@ def keepalived(host: Host, members: Sequence[Host], settings: Settings) -> Keepa
 def patroni_change(current: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:
     """What to send to Patroni so that its ``current`` settings become ``wanted``; empty when they are.
 
-    A parameter of PostgreSQL that is not wanted any more is reset with None. Other settings of Patroni stay as they are.
+    A parameter of PostgreSQL that is not wanted any more is reset with None. Other settings of Patroni stay as they
+    are.
     """
     change: dict[str, object] = {}
     for name, value in wanted.items():

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 
-# Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every queue, so that
-# neither another concurrency below nor a new worker restarts a small cluster's metastore.
+# Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every
+# queue, so that neither another concurrency below nor a new worker restarts a small cluster's metastore.
 MOST_DERIVED_SLOTS = 16
 
 
@@ -38,7 +38,9 @@ class Host:
     @property
     def effective_queues(self) -> tuple[Queue, ...]:
         """The queues with the numbers that are configured for them; 0 is left where the host derives one."""
-        return tuple(Queue(name=queue.name, concurrency=queue.concurrency or self.worker_concurrency) for queue in self.queues)
+        return tuple(
+            Queue(name=queue.name, concurrency=queue.concurrency or self.worker_concurrency) for queue in self.queues
+        )
 
     @property
     def most_slots(self) -> int:
@@ -53,7 +55,9 @@ def queues_of(value: object) -> tuple[Queue, ...]:
     """
     entries = value if isinstance(value, list) else [value]
     given = (entry if isinstance(entry, Mapping) else {"name": entry} for entry in entries)
-    return tuple(Queue(name=str(entry.get("name", "")), concurrency=slots(entry.get("concurrency")) or 0) for entry in given)
+    return tuple(
+        Queue(name=str(entry.get("name", "")), concurrency=slots(entry.get("concurrency")) or 0) for entry in given
+    )
 
 
 def slots(value: object) -> int | None:

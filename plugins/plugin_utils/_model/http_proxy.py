@@ -16,7 +16,7 @@ _LOCAL = ("localhost", LOOPBACK, LOOPBACK_6)
 
 
 def exceptions(hosts: Iterable[Host], others: Iterable[str], settings: Settings) -> tuple[str, ...]:
-    """What is reached without a proxy: every name and address of ``hosts``, the ``others`` (empty ones are left out), and the user's.
+    """What is reached without a proxy: names and addresses of ``hosts``, ``others`` that are not empty, the user's.
 
     Each is a whole name or address without brackets: clients of HTTP do not agree on networks.
     """
@@ -28,7 +28,7 @@ def exceptions(hosts: Iterable[Host], others: Iterable[str], settings: Settings)
 
 
 def environment(hosts: Iterable[Host], others: Iterable[str], settings: Settings) -> dict[str, str]:
-    """The variables of all Airflow processes; none without a proxy. ``hosts`` and ``others`` are those of ``exceptions``."""
+    """The variables of all Airflow processes; none without a proxy. ``hosts`` and ``others`` as in ``exceptions``."""
     if not settings.http_proxy:
         return {}
     direct = ",".join(exceptions(hosts, others, settings))

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, MAJORS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, unit_patterns
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import (
+    mode_files,
+    secrets_of,
+    unit_patterns,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node
 
 
@@ -19,7 +23,10 @@ def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]
 
 
 def former_files(present: Iterable[str], node: Node) -> list[str]:
-    """Those of the paths ``present`` on a host that its ``node`` does not need. What the roles never make is not among them."""
+    """Those of the paths ``present`` on a host that its ``node`` does not need.
+
+    What the roles never make is not among them.
+    """
     ever = {name for major in MAJORS for component in COMPONENTS for name in secrets_of(component, major)}
     ever |= {name for major in MAJORS for mode in MODES for name in mode_files(mode, major)}
     needed = {secret.file for secret in node.airflow.secrets} if node.airflow else set()

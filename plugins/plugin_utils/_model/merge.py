@@ -27,7 +27,10 @@ def overlay(*layers: Mapping[str, Mapping[str, object]]) -> Config:
 
 
 def _added(first: object, second: object) -> object:
-    """Both dictionaries and those in them; each may be JSON text. What is no dictionary takes the place of the other."""
+    """Both dictionaries and those in them; each may be JSON text.
+
+    What is no dictionary takes the place of the other.
+    """
     below, above = data(first), data(second)
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
         return second
@@ -37,7 +40,10 @@ def _added(first: object, second: object) -> object:
 def merge_config(*layers: Mapping[str, Mapping[str, object]]) -> Config:
     """``overlay`` without options that are None, so that Airflow's own default applies, and without empty sections."""
     merged = overlay(*layers)
-    kept = {section: {key: value for key, value in options.items() if value is not None} for section, options in merged.items()}
+    kept = {
+        section: {key: value for key, value in options.items() if value is not None}
+        for section, options in merged.items()
+    }
     return {section: options for section, options in kept.items() if options}
 
 

@@ -1,6 +1,6 @@
-"""Airflow's metastore: the collection's own PostgreSQL, or an external server by its URL.
+"""Airflow's metastore: the managed PostgreSQL, or an external server by its URL.
 
-The only place that knows one engine from another. A URL is a secret: none of the texts made here repeats a part of one.
+The only module that distinguishes the engines. A URL is a secret: none of the texts made here repeats a part of one.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import OPTION_FILE, SYSTEM_AUTHORITIES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import OPTION_FILE, SYSTEM_CA_FILE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterMetastore, GivenUrl
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, build_url, libpq_tls
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import (
+    LIBPQ_KEEPALIVE,
+    build_url,
+    libpq_tls,
+)
 
 CONNECT_ARGS = "flightdeck_metastore.connect_args"
 # For what a URL is: Airflow's engines, its migrations, Celery's results.
@@ -26,10 +30,16 @@ _SCHEMES: Mapping[str, Mapping[Use, str]] = {
         "async": "postgresql+asyncpg",
         "results": "db+postgresql+psycopg2",
     },
-    "mysql": {"sync": "mysql+mysqldb", "migrations": "mysql+mysqldb", "async": "mysql+aiomysql", "results": "db+mysql+mysqldb"},
+    "mysql": {
+        "sync": "mysql+mysqldb",
+        "migrations": "mysql+mysqldb",
+        "async": "mysql+aiomysql",
+        "results": "db+mysql+mysqldb",
+    },
 }
-# CLIENT_MULTI_STATEMENTS and CLIENT_MULTI_RESULTS: Airflow's migrations send several statements at once. Debian's driver would ask for
-# both, but takes the version of its client library (MariaDB's connector, 3.3) for that of an old MySQL.
+# CLIENT_MULTI_STATEMENTS and CLIENT_MULTI_RESULTS: Airflow's migrations send several statements at once. Debian's
+# driver would ask for both, but takes the version of its client library (MariaDB's connector, 3.3) for that of an old
+# MySQL.
 _SEVERAL_STATEMENTS = str((1 << 16) | (1 << 17))
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 # libpq's options that asyncpg understands in a DSN; it takes any other one for a setting of the session.
@@ -60,11 +70,11 @@ def is_external(settings: Settings) -> bool:
     return settings.metastore_engine != "postgresql" or any(given(settings).values())
 
 
-def driver_url(url: str, use: Use, authority: str) -> str:
+def driver_url(url: str, use: Use, ca_file: str) -> str:
     """``url`` as the driver for ``use`` takes it.
 
-    ``authority`` is the path of the CA certificates that the server is verified by. Options in the URL go over those that are
-    set here. Raises KeyError for a scheme that is no engine.
+    ``ca_file`` is the path of the CA certificates that the server is verified by. Options in the URL go over those that
+    are set here. Raises KeyError for a scheme that is no engine.
     """
     parts = urlsplit(url)
     own = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -76,14 +86,14 @@ def driver_url(url: str, use: Use, authority: str) -> str:
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         path=unquote(parts.path.removeprefix("/")),
-        query=options(own, use, authority),
+        query=options(own, use, ca_file),
     )
 
 
-def _postgresql_options(own: Mapping[str, str], use: Use, authority: str) -> dict[str, str]:
-    tls = libpq_tls(authority)
+def _postgresql_options(own: Mapping[str, str], use: Use, ca_file: str) -> dict[str, str]:
+    tls = libpq_tls(ca_file)
     # With a root certificate libpq verifies, whatever mode is asked for.
-    if "sslmode" in own and authority == SYSTEM_AUTHORITIES:
+    if "sslmode" in own and ca_file == SYSTEM_CA_FILE:
         del tls["sslrootcert"]
     options = {**LIBPQ_KEEPALIVE, **tls, **own}
     if use != "async":
@@ -92,7 +102,7 @@ def _postgresql_options(own: Mapping[str, str], use: Use, authority: str) -> dic
     return {"dsn": f"postgresql://?{urlencode({name: options[name] for name in _DSN_OPTIONS if name in options})}"}
 
 
-def _mysql_options(own: Mapping[str, str], use: Use, _authority: str) -> dict[str, str]:
+def _mysql_options(own: Mapping[str, str], use: Use, _ca_file: str) -> dict[str, str]:
     common = {"charset": "utf8mb4", "connect_timeout": "5"}
     if use == "async":
         # aiomysql has its TLS from CONNECT_ARGS, and other names for the other options.
@@ -104,48 +114,54 @@ def _mysql_options(own: Mapping[str, str], use: Use, _authority: str) -> dict[st
     return {**common, "read_default_file": OPTION_FILE, **own}
 
 
-def share(settings: Settings, own_authority: str) -> ClusterMetastore:
-    """The metastore as its clients know it. ``own_authority`` is the path under which ``airflow_metastore_ca`` stands on a host."""
+def share(settings: Settings, own_ca_file: str) -> ClusterMetastore:
+    """The metastore as its clients know it.
+
+    ``own_ca_file`` is the path under which ``airflow_metastore_ca`` stands on a host.
+    """
     external = is_external(settings)
     return ClusterMetastore(
         engine="mysql" if settings.metastore_engine == "mysql" else "postgresql",
         external=external,
         least_version=VERSIONS[settings.version].least_server[settings.metastore_engine],
-        authority=own_authority if settings.metastore_ca else SYSTEM_AUTHORITIES,
+        ca_file=own_ca_file if settings.metastore_ca else SYSTEM_CA_FILE,
         # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
         result_tables=external and not settings.result_backend_url,
     )
 
 
-def logins(settings: Settings, authority: str, results: bool) -> tuple[GivenUrl, ...]:
+def logins(settings: Settings, ca_file: str, results: bool) -> tuple[GivenUrl, ...]:
     """The URLs that are given, as a client of the server takes them.
 
-    ``authority`` is the path of the CA certificates of the server; the URL of ``results`` is among them only where it is used.
+    ``ca_file`` is the path of the CA certificates of the server; the URL of ``results`` is among them only where it is
+    used.
     """
     uses: dict[str, Use] = {"metastore_owner_url": "migrations", "metastore_url": "sync"}
     if results:
         uses["result_backend_url"] = "sync"
     urls = given(settings)
-    return tuple(_given_url(name, name, use, authority) for name, use in uses.items() if urls[f"airflow_{name}"])
+    return tuple(_given_url(name, name, use, ca_file) for name, use in uses.items() if urls[f"airflow_{name}"])
 
 
-def secret_files(settings: Settings, authority: str) -> tuple[GivenUrl, ...]:
-    """The secret files of Airflow's processes. ``authority`` is the path of the CA certificates of the server."""
+def secret_files(settings: Settings, ca_file: str) -> tuple[GivenUrl, ...]:
+    """The secret files of Airflow's processes. ``ca_file`` is the path of the CA certificates of the server."""
     results = "result_backend_url" if settings.result_backend_url else "metastore_url"
     return (
-        _given_url("sql_alchemy_conn", "metastore_url", "sync", authority),
-        _given_url("sql_alchemy_conn_async", "metastore_url", "async", authority),
-        _given_url("result_backend", results, "results", authority),
+        _given_url("sql_alchemy_conn", "metastore_url", "sync", ca_file),
+        _given_url("sql_alchemy_conn_async", "metastore_url", "async", ca_file),
+        _given_url("result_backend", results, "results", ca_file),
     )
 
 
-def owner(settings: Settings, authority: str) -> GivenUrl:
-    """The URL that migrations connect with. ``authority`` is the path of the CA certificates of the server."""
-    return _given_url("owner", "metastore_owner_url" if settings.metastore_owner_url else "metastore_url", "migrations", authority)
+def owner(settings: Settings, ca_file: str) -> GivenUrl:
+    """The URL that migrations connect with. ``ca_file`` is the path of the CA certificates of the server."""
+    return _given_url(
+        "owner", "metastore_owner_url" if settings.metastore_owner_url else "metastore_url", "migrations", ca_file
+    )
 
 
-def _given_url(file: str, secret: str, use: Use, authority: str) -> GivenUrl:
-    return GivenUrl(file=file, secret=secret, variable=f"airflow_{secret}", use=use, authority=authority)
+def _given_url(file: str, secret: str, use: Use, ca_file: str) -> GivenUrl:
+    return GivenUrl(file=file, secret=secret, variable=f"airflow_{secret}", use=use, ca_file=ca_file)
 
 
 def config(settings: Settings, files: Iterable[str]) -> Config:

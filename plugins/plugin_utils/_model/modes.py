@@ -24,7 +24,10 @@ def share(mode: Mode) -> ActiveMode:
 
 
 def wrapper(mode: Mode) -> Wrapper:
-    """How the unit of a component in ``mode`` runs its wrapper. A process of a program with another digest is outdated."""
+    """How the unit of a component in ``mode`` runs its wrapper.
+
+    A process of a program with another digest is outdated.
+    """
     return Wrapper(
         name=mode.name,
         setting=mode.setting,

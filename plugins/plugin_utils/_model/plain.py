@@ -36,8 +36,8 @@ class Plain:
     def from_vars(cls, data: object, where: str = "") -> Self:
         """An instance from what ``to_vars`` made of one.
 
-        ``where`` is the name of ``data`` in errors. Raises ValueError, without a value in its text, for a key that the class does not have,
-        one that it needs, and a value of another type.
+        ``where`` is the name of ``data`` in errors. Raises ValueError, without a value in its text, for a key that the
+        class does not have, one that it needs, and a value of another type.
         """
         where = where or cls.__name__
         if not isinstance(data, Mapping):
@@ -68,7 +68,8 @@ def _hints(wanted: type[Plain]) -> dict[str, Any]:
 def one_of(classes: Iterable[type[P]], data: object, where: str) -> P:
     """An instance of that one of ``classes`` whose ``kind`` the plain ``data`` have.
 
-    ``where`` is the name of ``data`` in errors. Raises ValueError as ``from_vars`` does, and for a ``kind`` of none of them.
+    ``where`` is the name of ``data`` in errors. Raises ValueError as ``from_vars`` does, and for a ``kind`` of none of
+    them.
     """
     kinds = {get_args(_hints(each)["kind"])[0]: each for each in classes}
     kind = data.get("kind") if isinstance(data, Mapping) else None
@@ -78,7 +79,8 @@ def one_of(classes: Iterable[type[P]], data: object, where: str) -> P:
 
 
 class _Shares(Mapping[str, P]):
-    """Instances of one class by name, each read when it is asked for: a run on one host needs few of hundreds of nodes."""
+    """Instances of one class by name, each read when it is asked for: a run on one host needs few of hundreds of
+    nodes."""
 
     def __init__(self, wanted: type[P], data: Mapping[str, object], where: str) -> None:
         self._wanted, self._data, self._where = wanted, data, where
@@ -116,7 +118,12 @@ def _typed(hint: Any, data: object, where: str) -> object:
         return hint.from_vars(data, where)
     if origin is tuple and isinstance(data, (tuple, list)):
         return tuple(_typed(arguments[0], entry, f"{where}[{number}]") for number, entry in enumerate(data))
-    if origin is Mapping and isinstance(data, Mapping) and isinstance(arguments[1], type) and issubclass(arguments[1], Plain):
+    if (
+        origin is Mapping
+        and isinstance(data, Mapping)
+        and isinstance(arguments[1], type)
+        and issubclass(arguments[1], Plain)
+    ):
         return _Shares(arguments[1], data, where)
     if origin is Mapping and isinstance(data, Mapping):
         return {str(key): _typed(arguments[1], content, f"{where}.{key}") for key, content in data.items()}

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES, VRRP, Condition, Service
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    SERVICES,
+    VRRP,
+    Condition,
+    Service,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -15,8 +20,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 class OpenPort:
     """A port that a service of one host listens on.
 
-    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts, ``users`` or ``admins``;
-    none means the host itself. ``variable`` is empty where no variable moves it.
+    ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts,
+    ``users`` or ``admins``; none means the host itself. ``variable`` is empty where no variable moves it.
     """
 
     number: int | str
@@ -41,7 +46,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[Condition
         "patroni": sum("metastore" in host.groups for host in hosts) > 1,
         "pgbouncer": settings.pgbouncer,
         "vip": bool(settings.vip),
-        "own_metastore": not metastore.is_external(settings),
+        "managed_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
     }

@@ -22,7 +22,11 @@ def public_url(url: str) -> PublicUrl:
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     netloc = host if port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"
     return PublicUrl(
-        scheme="https" if parts.scheme == "https" else "http", host=host, port=port, netloc=netloc, path=parts.path.rstrip("/")
+        scheme="https" if parts.scheme == "https" else "http",
+        host=host,
+        port=port,
+        netloc=netloc,
+        path=parts.path.rstrip("/"),
     )
 
 

@@ -1,4 +1,7 @@
-"""Singleton mode of the schedulers: accounts in the metastore and secret files. How it works is in docs/scheduler-failover.md."""
+"""Singleton mode of the schedulers: accounts in the metastore and secret files.
+
+How it works is in docs/scheduler-failover.md.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import LEASE_ACCOUNT, LOGIN_PREFIX, SCHEDULER_LEASE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import (
+    LEASE_ACCOUNT,
+    LOGIN_PREFIX,
+    SCHEDULER_LEASE,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import alternate_user
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import replaced_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
@@ -35,7 +42,8 @@ _AGENT_SECRETS = {
 
 
 def login(host: str) -> str:
-    """The user of PostgreSQL of ``host``'s scheduler: the prefix and its name, with a digest where that is no plain or short name."""
+    """The user of PostgreSQL of ``host``'s scheduler: the prefix and its name, with a digest where that is no plain
+    or short name."""
     plain = re.sub(r"[^a-z0-9_]", "_", host.lower())
     if plain == host and len(LOGIN_PREFIX + plain) <= _LONGEST:
         return LOGIN_PREFIX + plain
@@ -44,7 +52,8 @@ def login(host: str) -> str:
 
 
 def share(schedulers: Iterable[Host], *, enabled: bool) -> SchedulerLease:
-    """What the role scheduler_lease has to know; ``schedulers`` are the hosts that may hold the lease when it is ``enabled``."""
+    """What the role scheduler_lease has to know; ``schedulers`` are the hosts that may hold the lease when it is
+    ``enabled``."""
     return SchedulerLease(
         enabled=enabled,
         unit=SCHEDULER_LEASE.unit,
@@ -57,14 +66,23 @@ def share(schedulers: Iterable[Host], *, enabled: bool) -> SchedulerLease:
 
 
 def users(schedulers: Iterable[Host]) -> tuple[ExtraUser, ...]:
-    """The extra users of PostgreSQL: the agents', and one of each host of ``schedulers``, which may log in while it holds the lease."""
+    """The extra users of PostgreSQL: the agents', and one of each host of ``schedulers``, which may log in while it
+    holds the lease."""
     agent = ExtraUser(user=LEASE_ACCOUNT, database=DATABASE, secret=secret_name("scheduler_lease_password"))
-    own = ExtraUser(user="", database=DATABASE, secret=secret_name("scheduler_password"), derived=True, login=False, acts_as=COMMON_USER)
+    own = ExtraUser(
+        user="",
+        database=DATABASE,
+        secret=secret_name("scheduler_password"),
+        derived=True,
+        login=False,
+        acts_as=COMMON_USER,
+    )
     return (agent, *(replace(own, user=login(host.name)) for host in schedulers))
 
 
 def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:
-    """The secret files of a scheduler's ``host``: its own logins in the place of the ``common`` ones, and the agent's."""
+    """The secret files of a scheduler's ``host``: its own logins in the place of the ``common`` ones, and the
+    agent's."""
     by_name = {url.file: url for url in common}
     conn, document = SCHEDULER_LEASE.secret_files
     own = (

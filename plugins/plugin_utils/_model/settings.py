@@ -14,8 +14,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain im
 class Settings(Plain):
     """The cluster-wide variables ``airflow_<field>`` that the model and the checks of the inventory read.
 
-    What each means, its unit and its default are in the argument specs of the role airflow; a test compares the types. A value
-    has its documented type; whether it makes sense is for the checks. Fields that hold a secret are not shown.
+    What each means, its unit and its default are in the argument specs of the role airflow; a test compares the types.
+    A value has its documented type; whether it makes sense is for the checks. Fields that hold a secret are not shown.
     """
 
     admin_user: str
@@ -110,11 +110,15 @@ class Settings(Plain):
 
     @property
     def options(self) -> dict[str, dict[str, object]]:
-        """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports those."""
+        """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports
+        those."""
         return {section: dict(options) for section, options in self.config.items() if isinstance(options, Mapping)}
 
     def number(self, variable: str) -> int:
-        """The value of ``variable``, such as ``airflow_redis_port``. Raises KeyError for one that is no number of this class."""
+        """The value of ``variable``, such as ``airflow_redis_port``.
+
+        Raises KeyError for one that is no number of this class.
+        """
         value = getattr(self, variable.removeprefix("airflow_"), None)
         if not isinstance(value, int):
             raise KeyError(variable)

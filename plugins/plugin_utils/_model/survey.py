@@ -1,4 +1,7 @@
-"""The second input of a deployment beside the inventory: what the hosts hold. Which facts are asked for, and what they say together."""
+"""The second input of a deployment beside the inventory: what the hosts hold.
+
+Which facts are asked for, and what they say together.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ class EtcdPlace(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorePlaces(Plain):
-    """How the members of stores on a host are asked: the URLs of the etcd member, the name of the RabbitMQ node."""
+class TierPlaces(Plain):
+    """How the members of tiers on a host are asked: the URLs of the etcd member, the name of the RabbitMQ node."""
 
     etcd: EtcdPlace | None = None
     rabbitmq: str | None = None
@@ -58,25 +61,26 @@ class Request(Plain):
     database: DatabasePlace | None
     wrappers: Mapping[str, str]
     packages: tuple[str, ...]
-    stores: StorePlaces
+    tiers: TierPlaces
 
 
 @dataclass(frozen=True)
 class HostData:
-    """What one host said: ``stores`` of which it has data, and their members as it knows them; None where a store did not answer."""
+    """What one host said: ``tiers`` of which it has data, and their members as it knows them; None where a tier did
+    not answer."""
 
-    stores: frozenset[str]
+    tiers: frozenset[str]
     etcd: tuple[_etcd.Member, ...] | None = ()
     rabbitmq: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Store(Plain):
-    """What the hosts of a store said together; roles read it in the fact ``flightdeck_stores``.
+class TierSurvey(Plain):
+    """What the hosts of a tier said together; roles read it in the fact ``flightdeck_survey``.
 
-    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as what the
-    others still count some of these; of ``unknown`` ones the others that answer are too few to say; ``joining`` are those of
-    which a running etcd has to be told before they start; ``source`` is a host to ask, or empty.
+    ``new`` is true when none has data. ``origins`` have data; ``empty`` have none where others have; ``lost`` says as
+    what the others still count some of these; of ``unknown`` ones the others that answer are too few to say;
+    ``joining`` are those to announce to a running etcd before they start; ``source`` is a host to ask, or empty.
     """
 
     new: bool
@@ -89,9 +93,14 @@ class Store(Plain):
 
 
 def needed_directories(cluster: Cluster, name: str) -> dict[str, int]:
-    """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both follow from it."""
+    """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both
+    follow from it."""
     paths = {"root": cluster.directories.root, "home": cluster.directories.home, "log_dir": cluster.directories.log_dir}
-    needs = ((paths.get(place, place), size) for service in node_services(cluster.nodes[name]) for place, size in service.disk_mb.items())
+    needs = (
+        (paths.get(place, place), size)
+        for service in node_services(cluster.nodes[name])
+        for place, size in service.disk_mb.items()
+    )
     return dict(needs)
 
 
@@ -128,7 +137,10 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
     if node.etcd or _runs_patroni(node):
         yield "a member of etcd", addresses["etcd"]
     if node.haproxy:
-        yield "a server behind HAProxy", [server.address for listener in node.haproxy.listeners for server in listener.servers]
+        yield (
+            "a server behind HAProxy",
+            [server.address for listener in node.haproxy.listeners for server in listener.servers],
+        )
     # A virtual IP takes the place of the first load balancer.
     elif node.airflow and not cluster.nodes[cluster.hosts_of["haproxy"][0].name].keepalived:
         yield "the load balancer", addresses["haproxy"][:1]
@@ -138,7 +150,10 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
 
 
 def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
-    """Names that host ``name`` must resolve, its own among them, with what for. What will stand in /etc/hosts needs no look-up."""
+    """Names that host ``name`` must resolve, its own among them, with what for.
+
+    What will stand in /etc/hosts needs no look-up.
+    """
     known = {entry.name for entry in cluster.hosts_entries if cluster.manage_hosts_file and is_address(entry.address)}
     names: dict[str, str] = {}
     for purpose, needed in _named(cluster, cluster.nodes[name]):
@@ -149,13 +164,15 @@ def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
 
 
 def own_names(node: Node) -> set[str]:
-    """Names for which a host itself may have a loopback address. etcd and Patroni listen on theirs, and tell it to the others."""
+    """Names for which a host itself may have a loopback address. etcd and Patroni listen on theirs, and tell it to
+    the others."""
     own = {_node_host(node.rabbitmq.nodename)} if node.rabbitmq else set()
     return own - {node.address} if node.etcd or _runs_patroni(node) else own | {node.address}
 
 
 def _installations(node: Node) -> list[str]:
-    """Services whose installation by others would be in the way: Airflow as one, and Patroni apart from a single PostgreSQL."""
+    """Services whose installation by others would be in the way: Airflow as one, and Patroni apart from a single
+    PostgreSQL."""
     names = ("airflow" if isinstance(service, Component) else service.name for service in node_services(node))
     return list(dict.fromkeys("patroni" if _runs_patroni(node) and name == "metastore" else name for name in names))
 
@@ -172,7 +189,7 @@ def wanted(cluster: Cluster, name: str) -> Request:
         database=_database(node),
         wrappers={mode.unit: mode.wrapper.program for mode in MODES},
         packages=tuple(_packages(cluster, node)),
-        stores=StorePlaces(
+        tiers=TierPlaces(
             etcd=EtcdPlace(client_url=node.etcd.client_url, peer_url=node.etcd.peer_url) if node.etcd else None,
             rabbitmq=node.rabbitmq.nodename if node.rabbitmq else None,
         ),
@@ -199,44 +216,47 @@ def memory_need(node: Node) -> dict[str, int]:
     return {"system": SYSTEM_MB, **need}
 
 
-def _members(store: str, cluster: Cluster) -> list[str]:
-    """Hosts of a store, none when it has one member only."""
-    names = [host.name for host in cluster.hosts_of[store]]
+def _members(tier: str, cluster: Cluster) -> list[str]:
+    """Hosts of a tier, none when it has one member only."""
+    names = [host.name for host in cluster.hosts_of[tier]]
     return names if len(names) > 1 else []
 
 
-def survey(found: Mapping[str, HostData], cluster: Cluster) -> dict[str, Store]:
-    """What is known of each store from those of its hosts that were ``found`` to answer."""
-    return {store: _surveyed(store, found, cluster) for store in MEMBER_TIERS}
+def survey(found: Mapping[str, HostData], cluster: Cluster) -> dict[str, TierSurvey]:
+    """What is known of each tier from those of its hosts that were ``found`` to answer."""
+    return {tier: _surveyed(tier, found, cluster) for tier in MEMBER_TIERS}
 
 
-def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> Store:
-    members = _members(store, cluster)
+def _surveyed(tier: str, found: Mapping[str, HostData], cluster: Cluster) -> TierSurvey:
+    members = _members(tier, cluster)
     seen = [name for name in members if name in found]
-    origins = [name for name in seen if store in found[name].stores]
+    origins = [name for name in seen if tier in found[name].tiers]
     empty = [name for name in seen if name not in origins] if origins else []
     answered = origins
     lost: dict[str, str] = {}
     joining: list[str] = []
-    if store == "rabbitmq":
+    if tier == "rabbitmq":
         clusters = {name: nodes for name in origins if (nodes := found[name].rabbitmq) is not None}
         answered = list(clusters)
         known = {node for nodes in clusters.values() for node in nodes}
         names = {name: node.nodename for name in empty if (node := cluster.nodes[name].rabbitmq)}
         lost = {name: node for name, node in names.items() if node in known}
-    elif store == "etcd":
+    elif tier == "etcd":
         lists = {name: listed for name in origins if (listed := found[name].etcd) is not None}
         answered = list(lists)
         urls = {name: member.peer_url for name in empty if (member := cluster.nodes[name].etcd)}
         counted = {name: [_etcd.find(listed, name, url) for listed in lists.values()] for name, url in urls.items()}
-        # Of the members that a cluster began with, one that has never started may still do so: an interrupted first deployment.
+        # Of the members that a cluster began with, one that has never started may still do so: an interrupted first
+        # deployment.
         lost = {name: own["name"] for name, entries in counted.items() for own in entries if own and own["started"]}
         # The first answer is that of the source.
-        joining = [name for name, own in counted.items() if own and name not in lost and not (own[0] and own[0]["name"])]
-    # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of members:
-    # Patroni makes a follower of a host without data.
+        joining = [
+            name for name, own in counted.items() if own and name not in lost and not (own[0] and own[0]["name"])
+        ]
+    # Most members, or all that have data: fewer may not know yet that a host was a member. The metastore has no list of
+    # members: Patroni makes a follower of a host without data.
     enough = len(answered) == len(origins) or 2 * len(answered) > len(members)
-    return Store(
+    return TierSurvey(
         new=bool(members) and not origins,
         origins=tuple(origins),
         empty=tuple(empty),
@@ -247,10 +267,16 @@ def _surveyed(store: str, found: Mapping[str, HostData], cluster: Cluster) -> St
     )
 
 
-def members_unseen(store: str, name: str, known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> bool:
-    """Whether host ``name`` has no data and most members of its ``store``, which may be a cluster, did not answer.
+def members_unseen(
+    tier: str, name: str, known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster
+) -> bool:
+    """Whether host ``name`` has no data and most members of its ``tier``, which may be a cluster, did not answer.
 
     ``known`` is the survey, ``hosts`` are those that answered.
     """
-    members = _members(store, cluster)
-    return name in members and not known[store].origins and 2 * len([each for each in members if each not in hosts]) > len(members)
+    members = _members(tier, cluster)
+    return (
+        name in members
+        and not known[tier].origins
+        and 2 * len([each for each in members if each not in hosts]) > len(members)
+    )

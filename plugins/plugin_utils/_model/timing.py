@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Seconds that a failover of the metastore takes at worst: a host is lost that leads both PostgreSQL and its cluster manager.
+# Seconds that a failover of the metastore takes at worst: a host is lost that leads both PostgreSQL and its cluster
+# manager.
 LONGEST_OUTAGE = 45
 # Seconds from a worker's SIGTERM to its SIGKILL for a task (escalation_delay of the task SDK's supervisor).
 KILL_ESCALATION = 5
@@ -38,7 +39,7 @@ DEFAULTS: Mapping[str, Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class Budget:
-    """The settings that decide how long a task bears an outage. Times in seconds."""
+    """The settings that decide how long a task survives an outage. Times in seconds."""
 
     retries: int
     wait_min: float
@@ -76,14 +77,18 @@ class Budget:
     def kill_max(self) -> float:
         """Seconds from the last good heartbeat until a worker's task is dead at the latest.
 
-        Before the first failing heartbeat the supervisor may wait two intervals, because activity of the task makes it look early.
+        Before the first failing heartbeat the supervisor may wait two intervals, because activity of the task makes it
+        look early.
         """
         gap = self.interval if self.call_max >= self.interval else 2 * self.interval
         return 2 * self.interval + self.call_max + (self.max_failed - 1) * (gap + self.call_max) + KILL_ESCALATION
 
 
 def _layered(config: Mapping[str, object], section: str, option: str) -> float:
-    """The effective value in seconds or times. An option that is null has Airflow's own. Raises ValueError for what is no number."""
+    """The effective value in seconds or times.
+
+    An option that is null has Airflow's own. Raises ValueError for what is no number.
+    """
     options = config.get(section)
     layers: list[Mapping[str, object]] = [options if isinstance(options, Mapping) else {}, SETTINGS.get(section, {})]
     value = next((layer[option] for layer in layers if option in layer), None)
@@ -98,7 +103,10 @@ def _number(value: object) -> float:
 
 
 def budget(config: Mapping[str, object]) -> Budget:
-    """The budget on Airflow 3 with the user's ``config``, options by section. Raises ValueError for what is no number."""
+    """The budget on Airflow 3 with the user's ``config``, options by section.
+
+    Raises ValueError for what is no number.
+    """
     workers = {option: _layered(config, "workers", option) for option in DEFAULTS["workers"]}
     return Budget(
         retries=int(workers["execution_api_retries"]),
@@ -114,15 +122,18 @@ def budget(config: Mapping[str, object]) -> Budget:
 def message_ttl(config: Mapping[str, object]) -> float:
     """Seconds for which a message to a worker is of use on Airflow 3 with the user's ``config``, options by section.
 
-    Raises ValueError for what is no number. The token in the message is valid for as long. When a session ends, the broker
-    gives the messages of running tasks to another worker, which asks and is told that they run. With a token that is too
-    old it is refused instead, reports a failure, and the scheduler believes that.
+    Raises ValueError for what is no number. The token in the message is valid for as long. When a session ends, the
+    broker gives the messages of running tasks to another worker, which asks Airflow and learns that they run. With an
+    expired token it is refused instead and reports a failure, and the scheduler fails the task.
     """
     return _layered(config, "scheduler", "task_queued_timeout")
 
 
 def seconds_of(config: Mapping[str, object], section: str, option: str, default: float) -> float:
-    """Seconds that ``config`` has for ``option`` of ``section``, else ``default``. Raises ValueError for what is no number."""
+    """Seconds that ``config`` has for ``option`` of ``section``, else ``default``.
+
+    Raises ValueError for what is no number.
+    """
     options = config.get(section)
     value = options.get(option) if isinstance(options, Mapping) else None
     return default if value is None or value == "" else _number(value)

@@ -15,9 +15,10 @@ LIBPQ_KEEPALIVE = {
 }
 
 
-def libpq_tls(authority: str) -> dict[str, str]:
-    """libpq's options for an encrypted connection to a server that proves its name; ``authority`` is the path of a certificate."""
-    return {"sslmode": "verify-full", "sslrootcert": authority}
+def libpq_tls(ca_file: str) -> dict[str, str]:
+    """libpq's options for an encrypted connection to a server whose name is verified; ``ca_file`` is the path of
+    the CA certificates."""
+    return {"sslmode": "verify-full", "sslrootcert": ca_file}
 
 
 def bracket(host: str) -> str:
@@ -26,12 +27,20 @@ def bracket(host: str) -> str:
 
 
 def build_url(
-    scheme: str, host: str, port: int, *, user: str = "", password: str = "", path: str = "", query: Mapping[str, str] | None = None
+    scheme: str,
+    host: str,
+    port: int,
+    *,
+    user: str = "",
+    password: str = "",
+    path: str = "",
+    query: Mapping[str, str] | None = None,
 ) -> str:
     """A URL of ``scheme``, whose ``user``, ``password`` and ``path`` are percent-encoded as UTF-8.
 
-    ``host`` is a name or an address, IPv6 with or without brackets. ``port`` 0 is left out, and without a user the password.
-    ``path`` is one segment (a database or a virtual host), so a slash in it is encoded too. ``query`` are options by name.
+    ``host`` is a name or an address, IPv6 with or without brackets. ``port`` 0 is left out, and without a user the
+    password. ``path`` is one segment (a database or a virtual host), so a slash in it is encoded too. ``query`` are
+    options by name.
     """
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
     tail = f"?{urlencode(query)}" if query else ""

@@ -8,7 +8,8 @@ from typing import Any
 
 
 def render_value(value: Any) -> str:
-    """One option as it stands in airflow.cfg: ``%`` doubled against interpolation, continuation lines indented, data as JSON."""
+    """One option as it stands in airflow.cfg: ``%`` doubled against interpolation, continuation lines indented,
+    data as JSON."""
     if isinstance(value, bool):
         text = str(value)
     elif isinstance(value, (dict, list)):

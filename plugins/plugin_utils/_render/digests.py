@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_AUTHORITY, METASTORE_AUTHORITY
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_CA, METASTORE_CA
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, RESTRICTED_SECTIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secret_sources
 
@@ -19,16 +19,22 @@ def digest(parts: Any) -> str:
 
 
 def component_digest(
-    component: str, major: int, config: Mapping[str, Mapping[str, Any]], secret_versions: Mapping[str, str], *others: Any
+    component: str,
+    major: int,
+    config: Mapping[str, Mapping[str, Any]],
+    secret_versions: Mapping[str, str],
+    *others: Any,
 ) -> str:
     """Digest of exactly what a process of ``component`` read at its start.
 
     ``secret_versions`` maps secret files to keyed fingerprints, never to anything derived from the value alone.
     """
     sections = {
-        name: options for name, options in config.items() if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
+        name: options
+        for name, options in config.items()
+        if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
     }
-    optional = (BROKER_AUTHORITY, METASTORE_AUTHORITY)
+    optional = (BROKER_CA, METASTORE_CA)
     own = {
         name: source
         for name, source in secret_sources(component, major, secret_versions).items()
@@ -43,19 +49,22 @@ _FORMAT = "2"
 
 
 def release_id(version: str, python: str, *inputs: str | Iterable[str]) -> str:
-    """``<version>-<digest>-py<minor>``, where the digest changes with every one of ``inputs`` (the lock's text, extra packages)."""
+    """``<version>-<digest>-py<minor>``, where the digest changes with every one of ``inputs`` (the lock's text,
+    extra packages)."""
     parts = [text if isinstance(text, str) else "\n".join(text) for text in inputs]
     digest = hashlib.sha256("\0".join([_FORMAT, python, *parts]).encode()).hexdigest()[:8]
     return f"{version}-{digest}-py{'.'.join(python.split('.')[:2])}"
 
 
 def fingerprint(value: str, key: str) -> str:
-    """A version of ``value`` that says nothing about it without ``key``: units and digests are readable by everybody."""
+    """A version of ``value`` that says nothing about it without ``key``: units and digests are readable by
+    everybody."""
     return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def cluster_mark(name: str, key: str) -> str:
-    """What stands in /etc/airflow/cluster: the name for people, and an identity that survives renaming and follows from no address.
+    """What stands in /etc/airflow/cluster: the name for people, and an identity that survives renaming and follows from
+    no address.
 
     Clusters often have the same name; ``key`` is the digest key, which every cluster has of its own.
     """

@@ -7,7 +7,10 @@ from typing import Any
 
 
 def environment_file(variables: Mapping[str, Any]) -> str:
-    """``NAME="value"`` lines, sorted. Inside double quotes both readers take a backslash before ``"``, ``\\``, ``$`` and `````."""
+    """``NAME="value"`` lines, sorted.
+
+    Inside double quotes both readers take a backslash before ``"``, ``\\``, ``$`` and `````.
+    """
     lines = []
     for name in sorted(variables):
         value = str(variables[name])

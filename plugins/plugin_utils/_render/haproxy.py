@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 
 def haproxy_quote(value: str) -> str:
-    """``value`` as one word of haproxy.cfg, whatever it holds. Raises ValueError for a line break or NUL: no quoting saves those."""
+    """``value`` as one word of haproxy.cfg, whatever it holds.
+
+    Raises ValueError for a line break or NUL: no quoting saves those.
+    """
     if re.search(r"[\n\r\0]", value):
         raise ValueError("a value of haproxy.cfg must not contain line breaks")
     return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'

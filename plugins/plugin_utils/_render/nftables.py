@@ -12,7 +12,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
 
 
 def _match(addresses: Sequence[str]) -> list[str]:
-    """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for anybody."""
+    """nftables' conditions for packets from ``addresses``, one per address family; a single empty one for any
+    address."""
     if not addresses:
         return [""]
     networks = list(dict.fromkeys(ipaddress.ip_network(address, strict=False) for address in addresses))
@@ -21,7 +22,9 @@ def _match(addresses: Sequence[str]) -> list[str]:
     for version, family, protocol in ((4, "ipv4", "ip"), (6, "ipv6", "ip6")):
         own = [network for network in networks if network.version == version]
         # nft refuses a set whose entries overlap.
-        entries = [network for network in own if not any(other != network and _within(network, other) for other in wide)]
+        entries = [
+            network for network in own if not any(other != network and _within(network, other) for other in wide)
+        ]
         if any(network.prefixlen == 0 for network in entries):
             matches.append(f"meta nfproto {family} ")
         elif entries:
@@ -36,7 +39,7 @@ def _within(inner: Any, outer: Any) -> bool:
 
 
 def ruleset(firewall: Firewall) -> str:
-    """The text that ``nft -f`` loads: it replaces the collection's table as a whole and leaves all others alone."""
+    """The text that ``nft -f`` loads: it replaces the managed table as a whole and changes no other."""
     lines = [
         "type filter hook input priority filter; policy drop;",
         'iif "lo" accept',

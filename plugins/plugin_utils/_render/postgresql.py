@@ -35,7 +35,8 @@ def postgresql_name(value: str) -> str:
 
 
 def postgresql_peer(value: str) -> str:
-    """A client address in pg_hba.conf: networks and host names as they are, a single address with its full prefix length."""
+    """A client address in pg_hba.conf: networks and host names as they are, a single address with its full prefix
+    length."""
     if "/" in value or not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", value):
         return value
     return f"{value}/{128 if ':' in value else 32}"
@@ -44,8 +45,8 @@ def postgresql_peer(value: str) -> str:
 def postgresql_memory(total_mb: int, max_connections: int) -> dict[str, int]:
     """PostgreSQL's memory settings in MiB for a host of ``total_mb`` MiB.
 
-    A quarter for the shared buffers, up to 8 GiB; a quarter for sorts, shared by the connections; the rest is the kernel's cache.
-    Raises ValueError when a number is not positive.
+    A quarter for the shared buffers, up to 8 GiB; a quarter for sorts, shared by the connections; the rest is the
+    kernel's cache. Raises ValueError when a number is not positive.
     """
     if total_mb < 1 or max_connections < 1:
         raise ValueError(f"memory {total_mb} MiB and {max_connections} connections must both be positive")

@@ -14,8 +14,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
 def password_hash(user: str, password: str, key: str) -> str:
     """``password`` as RabbitMQ stores it: base64(salt + SHA-256(salt + password)), with a salt of 4 bytes.
 
-    The salt comes from ``key`` and the user name, so the same input gives the same file, and nobody without the key can tell
-    whether two clusters share a password.
+    The salt comes from ``key`` and the user name, so the same input gives the same file, and without the key it does
+    not show whether two clusters share a password.
     """
     salt = hmac.new(key.encode(), f"rabbitmq user {user}".encode(), hashlib.sha256).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
@@ -41,7 +41,9 @@ def definitions(node: RabbitMq, secrets: Secrets) -> str:
     ]
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     document = {
-        "vhosts": [{"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}],
+        "vhosts": [
+            {"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}
+        ],
         "users": [
             {
                 "name": user,

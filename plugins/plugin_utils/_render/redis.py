@@ -9,8 +9,12 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
 
 
 def redis_users(node: Redis, secrets: Secrets) -> str:
-    """Content of the file of users: all may ask whether Redis lives, one may do what Celery does. Raises KeyError for a missing secret."""
+    """Content of the file of users: all may ask whether Redis lives, one may do what Celery does.
+
+    Raises KeyError for a missing secret.
+    """
     digest = hashlib.sha256(secrets[node.secret].encode()).hexdigest()
     return (
-        f"user default on nopass resetchannels resetkeys -@all +ping +role\nuser {node.user} on #{digest} ~* &* +@all -@admin -@dangerous\n"
+        f"user default on nopass resetchannels resetkeys -@all +ping +role\nuser {node.user} on #{digest} ~* &* "
+        "+@all -@admin -@dangerous\n"
     )

@@ -6,20 +6,27 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import AUTHORITY, SECRETS_DIR, SERVER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import CA, SECRETS_DIR, SERVER
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets, login, of_login
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import BuiltUrl, Document, GivenUrl, PlainValue, SecretFile
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    BuiltUrl,
+    Document,
+    GivenUrl,
+    PlainValue,
+    SecretFile,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import build_url
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.digests import fingerprint
 
 
 def with_certificates(values: Mapping[str, str], certificates: Mapping[str, Any], host: str) -> dict[str, str]:
-    """``values`` and, under the names of their files, the authority and the certificate of ``host``; a mere client has none."""
+    """``values`` and, under the names of their files, the CA and the certificate of ``host``; a mere client has
+    none."""
     own = certificates.get("hosts", {}).get(host, {})
     return {
         **values,
-        AUTHORITY: certificates.get("authority", ""),
+        CA: certificates.get("ca", ""),
         **dict(zip(SERVER, (own.get("certificate", ""), own.get("key", "")), strict=True)),
     }
 
@@ -37,7 +44,7 @@ def content(file: SecretFile, secrets: Secrets) -> str:
             given = {key: secrets.values.get(name, "") for key, name in file.secrets.items()}
             return json.dumps({**file.content, **given}, sort_keys=True)
         case GivenUrl():
-            return metastore.driver_url(secrets[file.secret], file.use, file.authority)
+            return metastore.driver_url(secrets[file.secret], file.use, file.ca_file)
         case BuiltUrl():
             password = secrets[file.secret] if file.secret else ""
             return build_url(
@@ -59,20 +66,32 @@ def secret_contents(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
 def secret_files(files: Iterable[SecretFile], secrets: Secrets, group: str) -> list[dict[str, str]]:
     """The secret ``files`` as the module ``config_files`` takes them, readable by root and ``group`` only."""
     contents = secret_contents(files, secrets)
-    return [{"path": f"{SECRETS_DIR}/{name}", "content": content, "group": group, "mode": "0640"} for name, content in contents.items()]
+    return [
+        {"path": f"{SECRETS_DIR}/{name}", "content": content, "group": group, "mode": "0640"}
+        for name, content in contents.items()
+    ]
 
 
 def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, str]:
     """Fingerprint of the content of each of the ``files`` by name."""
-    return {name: fingerprint(content, secrets["digest_key"]) for name, content in secret_contents(files, secrets).items()}
+    return {
+        name: fingerprint(content, secrets["digest_key"]) for name, content in secret_contents(files, secrets).items()
+    }
 
 
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
-    """Authority, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that runs as ``user``."""
+    """CA certificate, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that
+    runs as ``user``."""
     if not certificates:
         return []
     values = with_certificates({}, certificates, host)
     return [
-        {"path": f"{directory}/{name}", "content": content, "owner": user, "group": user, "mode": "0600" if name == SERVER[1] else "0644"}
+        {
+            "path": f"{directory}/{name}",
+            "content": content,
+            "owner": user,
+            "group": user,
+            "mode": "0600" if name == SERVER[1] else "0644",
+        }
         for name, content in values.items()
     ]

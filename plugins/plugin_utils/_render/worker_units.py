@@ -17,7 +17,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.sizes i
 
 
 def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
-    """Task slots of each of ``workers`` worker services on a host of ``memory_mb`` MiB: at most MOST_DERIVED_SLOTS and at least 1.
+    """Task slots of each of ``workers`` worker services on a host of ``memory_mb`` MiB: at most MOST_DERIVED_SLOTS and
+    at least 1.
 
     Four slots per processor, as tasks mostly wait, but no more than fit into the memory.
     """
@@ -27,11 +28,13 @@ def worker_concurrency(vcpus: int, memory_mb: int, workers: int) -> int:
     return max(1, min(MOST_DERIVED_SLOTS, min(by_cpu, by_memory) // max(1, workers)))
 
 
-def worker_instances(queues: Iterable[Queue], major: int, address: str, derived: int, remote_control: bool) -> list[dict[str, str]]:
+def worker_instances(
+    queues: Iterable[Queue], major: int, address: str, derived: int, remote_control: bool
+) -> list[dict[str, str]]:
     """Unit name and command of the worker service of each queue in Airflow ``major``.
 
-    ``queues`` are those of the host's node; a concurrency of 0 stands for the ``derived`` one. Without ``remote_control`` a worker has no
-    name: before it took one, it would ask the others for theirs.
+    ``queues`` are those of the host's node; a concurrency of 0 stands for the ``derived`` one. Without
+    ``remote_control`` a worker has no name: before it took one, it would ask the others for theirs.
     """
     instances = []
     for position, queue in enumerate(queues):

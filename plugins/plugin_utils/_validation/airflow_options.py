@@ -1,7 +1,8 @@
 """Checks of airflow.cfg options against what the very Airflow that is deployed knows.
 
-The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them from the installed
-packages. Airflow itself accepts every name in silence, so a misspelt or moved option would be without effect.
+The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them
+from the installed packages. Airflow itself accepts every name in silence, so a misspelt or moved option would be
+without effect.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import Reference, reference, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import (
+    Reference,
+    reference,
+    versions,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -22,7 +27,9 @@ _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _ENVIRONMENT = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 # A URL with a user and a password, and names under which a password would stand.
 _CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|secret_id|secret_key|secret_access_key|token|api_key|private_key)$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|_)(password|passwd|secret|secret_id|secret_key|secret_access_key|token|api_key|private_key)$", re.IGNORECASE
+)
 _BOOLEANS = ("t", "true", "1", "f", "false", "0")
 # Options that follow from the cluster, and what to set instead.
 _URLS = "The collection makes this URL from the inventory: leave it out."
@@ -39,14 +46,20 @@ OWNED = {
     "celery.result_backend": _URLS,
     **dict.fromkeys(
         ("celery.ssl_active", "celery.ssl_cacert", "celery.ssl_cert", "celery.ssl_key", "celery.ssl_mutual_tls"),
-        "Set airflow_tls, or airflow_broker_ca for the broker of somebody else.",
+        "Set airflow_tls, or airflow_broker_ca for an external broker.",
     ),
-    "celery.worker_concurrency": "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues.",
+    "celery.worker_concurrency": (
+        "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues."
+    ),
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
     "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",
     "celery_broker_transport_options.region": "Set airflow_sqs_region.",
-    "celery_broker_transport_options.visibility_timeout": "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds.",
-    "celery.worker_enable_remote_control": "The health check asks the worker which queues it consumes from: leave it out.",
+    "celery_broker_transport_options.visibility_timeout": (
+        "Set airflow_max_task_seconds, or airflow_sqs_visibility_timeout_seconds."
+    ),
+    "celery.worker_enable_remote_control": (
+        "The health check asks the worker which queues it consumes from: leave it out."
+    ),
     "api.base_url": "Set airflow_url.",
     "api.host": "The load balancers reach the server under the host's address: leave it out.",
     "api.port": "Set airflow_webserver_port.",
@@ -80,12 +93,21 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
     for section, options in config.items():
         where = f"airflow_config.{section}"
         if not isinstance(section, str) or not _SECTION_NAME.fullmatch(section):
-            problems.append(_form(where, repr(section), "a section's name in lower case", "Write the name as Airflow's reference does."))
+            problems.append(
+                _form(
+                    where,
+                    repr(section),
+                    "a section's name in lower case",
+                    "Write the name as Airflow's reference does.",
+                )
+            )
             continue
         if not isinstance(options, Mapping):
-            problems.append(_form(where, _kind(options), "a dictionary {option: value}", "Indent the options below their section."))
+            problems.append(
+                _form(where, _kind(options), "a dictionary {option: value}", "Indent the options below their section.")
+            )
             continue
-        if _foreign(section, options, known) and section not in extra:
+        if _is_unknown(section, options, known) and section not in extra:
             problems.append(_unknown_section(section, known))
             continue
         for option, value in options.items():
@@ -93,7 +115,9 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
     return problems
 
 
-def check_environment(environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()) -> list[Problem]:
+def check_environment(
+    environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()
+) -> list[Problem]:
     """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``airflow_environment``: they win over airflow.cfg."""
     known = reference(version)
     extra = {str(name) for name in extra_sections}
@@ -102,7 +126,7 @@ def check_environment(environment: Mapping[str, Any], version: str, extra_sectio
         if section in extra:
             continue
         where = f"airflow_environment.{name}"
-        if section not in known.sections and _foreign(section, {option: value}, known):
+        if section not in known.sections and _is_unknown(section, {option: value}, known):
             problems.append(_unknown_section(section, known, where))
         else:
             problems += _check_option(where, section, option, value, known, False)
@@ -110,7 +134,10 @@ def check_environment(environment: Mapping[str, Any], version: str, extra_sectio
 
 
 def environment_options(environment: Mapping[str, Any], version: str) -> Iterator[tuple[str, str, str, Any]]:
-    """(name, section, option, value) of every variable that stands for an option. A dot of a section is an underscore in its variable."""
+    """(name, section, option, value) of every variable that stands for an option.
+
+    A dot of a section is an underscore in its variable.
+    """
     sections = {section.replace(".", "_"): section for section in reference(version).sections}
     for name, value in environment.items():
         if match := _ENVIRONMENT.fullmatch(str(name)):
@@ -118,8 +145,10 @@ def environment_options(environment: Mapping[str, Any], version: str) -> Iterato
             yield str(name), sections.get(section, section), match[2].lower(), value
 
 
-def with_environment(config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str) -> dict[str, dict[str, Any]]:
-    """The options in force: what stands in the environment wins over airflow.cfg, and is added to nothing there."""
+def with_environment(
+    config: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any], version: str
+) -> dict[str, dict[str, Any]]:
+    """The effective options: a value from the environment replaces that of airflow.cfg."""
     found = {section: dict(options) for section, options in config.items()}
     for _name, section, option, value in environment_options(environment, version):
         found.setdefault(section, {})[option] = value
@@ -130,15 +159,16 @@ def _form(where: str, found: str, expected: str, remedy: str) -> Problem:
     return Problem(Code.FD130, where, found, expected, remedy)
 
 
-def _foreign(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
+def _is_unknown(section: str, options: Mapping[Any, Any], known: Reference) -> bool:
     """Whether no version knows ``section``, not even as the former place of one of ``options``."""
     if section in known.sections:
         return False
-    return not any(_fate(f"{section}.{option}", known) for option in options)
+    return not any(_migration(f"{section}.{option}", known) for option in options)
 
 
-def _fate(name: str, known: Reference) -> tuple[str, str] | None:
-    """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no version has it."""
+def _migration(name: str, known: Reference) -> tuple[str, str] | None:
+    """What became of an option that ``known`` lacks: ('moved', new name), ('removed', reason), or None when no
+    version has it."""
     if new := known.renamed.get(name):
         return "moved", new
     if name in known.removed:
@@ -176,11 +206,15 @@ def _unknown_section(section: str, known: Reference, where: str = "") -> Problem
 
 def _check_option(where: str, section: str, option: Any, value: Any, known: Reference, extra: bool) -> list[Problem]:
     if not isinstance(option, str) or not _OPTION_NAME.fullmatch(option):
-        return [_form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")]
+        return [
+            _form(where, f"{option!r} as an option's name", "letters, digits, '_', '.' or '-'", "Correct the name.")
+        ]
     if isinstance(value, str) and "\0" in value:
         return [_form(where, "a NUL character", "text without one", "Remove it.")]
     if owner := _owner(section, option):
-        return [Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)]
+        return [
+            Problem(Code.FD134, where, "an option that the collection sets", "to leave it to the collection", owner)
+        ]
     words = known.words(section, option)
     if not words and not extra and section not in known.free_sections:
         return [_unknown_option(where, section, option, known)]
@@ -198,18 +232,24 @@ def _owner(section: str, option: str) -> str:
 
 def _unknown_option(where: str, section: str, option: str, known: Reference) -> Problem:
     name = f"{section}.{option}"
-    fate = _fate(name, known)
-    if fate and fate[0] == "moved":
-        owner = _owner(*_split(fate[1]))
+    migration = _migration(name, known)
+    if migration and migration[0] == "moved":
+        owner = _owner(*_split(migration[1]))
         return Problem(
             Code.FD132,
             where,
             f"a name that Airflow {known.version} does not read",
-            fate[1],
-            owner or f"Write it as {fate[1]}, and check what its value means there.",
+            migration[1],
+            owner or f"Write it as {migration[1]}, and check what its value means there.",
         )
-    if fate:
-        return Problem(Code.FD133, where, fate[1], f"an option of Airflow {known.version}", "Remove it: it would have no effect.")
+    if migration:
+        return Problem(
+            Code.FD133,
+            where,
+            migration[1],
+            f"an option of Airflow {known.version}",
+            "Remove it: it would have no effect.",
+        )
     close = difflib.get_close_matches(option, known.sections[section], n=1)
     elsewhere = [other for other, options in known.sections.items() if option in options]
     if close:
@@ -222,7 +262,10 @@ def _unknown_option(where: str, section: str, option: str, known: Reference) -> 
 
 
 def _plain_secret(where: str, section: str, option: str, value: Any, words: list[str]) -> Problem | None:
-    """A problem when ``value`` is a secret in clear. A dictionary of arguments is one only when it holds something like a password."""
+    """A problem when ``value`` is a secret in clear.
+
+    A dictionary of arguments is one only when it holds something like a password.
+    """
     sensitive = "sensitive" in words
     structured = "json" in words
     by_name = bool(SECRET_NAME.search(option)) and not isinstance(value, bool)
@@ -232,7 +275,9 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
         remedy = f"Use {section}.{option}_cmd with a command that prints it."
     else:
         remedy = "Keep it in an Airflow connection or a secrets backend."
-    return Problem(Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy)
+    return Problem(
+        Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy
+    )
 
 
 def _holds_secret(value: Any) -> bool:
@@ -280,5 +325,15 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "a dictionary", list: "a list", str: "text", bool: "a truth value", int: "a number", float: "a number"}
-    return next((name for kind, name in names.items() if isinstance(value, kind)), "nothing" if value is None else type(value).__name__)
+    names = {
+        dict: "a dictionary",
+        list: "a list",
+        str: "text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return next(
+        (name for kind, name in names.items() if isinstance(value, kind)),
+        "nothing" if value is None else type(value).__name__,
+    )

@@ -37,13 +37,16 @@ def check(members: Mapping[str, Iterable[str]], settings: Settings, queues: Iter
             why = "airflow_broker_url is set" if group == broker.kind else f"airflow_broker is {broker.kind}"
             problems.append(
                 _contradiction(
-                    f"group airflow_{group}", f"{_hosts(names)}, and {why}", "no host", "A cluster has one broker: empty the group."
+                    f"group airflow_{group}",
+                    f"{_hosts(names)}, and {why}",
+                    "no host",
+                    "A cluster has one broker: empty the group.",
                 )
             )
     if broker.group == "redis" and len(list(members["redis"])) > 1:
         remedy = "Redis runs on one host, without a second that could take its place: for that use RabbitMQ."
         problems.append(Problem(Code.FD102, "group airflow_redis", _hosts(members["redis"]), "1", remedy))
-    problems += _check_url(settings, broker) + _check_authority(settings, broker)
+    problems += _check_url(settings, broker) + _check_ca(settings, broker)
     return problems + (_check_sqs(settings, queues) if broker.kind == "sqs" else _check_no_sqs(settings))
 
 
@@ -66,24 +69,29 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
     schemes = _SCHEMES[broker.kind]
     fault = url_fault(url, schemes)
     if not fault and re.search("[?#;]", url):
-        # kombu takes what follows for options that replace the proof of the broker, or for another URL.
+        # kombu reads what follows as options that replace those of TLS, or as another URL.
         fault = "'?', '#' or ';' in it"
     if not fault and broker.kind == "redis" and not re.fullmatch(r"/?|/\d+", urlsplit(url).path):
         fault = "a database that is no number"
     expected = f"{' or '.join(f'{scheme}://' for scheme in schemes)} with a login, a host and a port where needed"
-    remedy = f"Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is {broker.kind}."
+    remedy = (
+        "Correct the URL (in a password such characters are percent-encoded), or airflow_broker, which is "
+        f"{broker.kind}."
+    )
     return [Problem(Code.FD168, "airflow_broker_url", f"a URL with {fault}", expected, remedy)] if fault else []
 
 
-def _check_authority(settings: Settings, broker: Broker) -> list[Problem]:
+def _check_ca(settings: Settings, broker: Broker) -> list[Problem]:
     text = settings.broker_ca
     if not text:
         return []
     if not (broker.external and broker.tls):
-        remedy = "Leave it out: it is for the broker of somebody else, with a URL of amqps:// or rediss://."
-        return [_contradiction("airflow_broker_ca", "a certificate, and no broker that proves itself by it", "nothing", remedy)]
+        remedy = "Leave it out: it is for an external broker with a URL of amqps:// or rediss://."
+        return [
+            _contradiction("airflow_broker_ca", "a certificate, and no broker to verify with it", "nothing", remedy)
+        ]
     if not is_certificate(text):
-        remedy = "Give the text of the authority's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
+        remedy = "Give the text of the CA's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
         return [Problem(Code.FD168, "airflow_broker_ca", "no certificate", "one or more certificates in PEM", remedy)]
     return []
 
@@ -114,11 +122,19 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
         where = f"airflow_sqs_queues.{name}"
         fault = url_fault(str(url), ("https", "http"), plain=True)
         if not _SQS_QUEUE.fullmatch(str(name)):
-            remedy = "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
+            remedy = (
+                "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."
+            )
             problems.append(Problem(Code.FD168, where, repr(name), "letters, digits, '_' or '-'", remedy))
         if fault:
             problems.append(
-                Problem(Code.FD168, where, f"a URL with {fault}", "the queue's URL, https://...", "Copy it from the queue's details.")
+                Problem(
+                    Code.FD168,
+                    where,
+                    f"a URL with {fault}",
+                    "the queue's URL, https://...",
+                    "Copy it from the queue's details.",
+                )
             )
         elif str(url).endswith(".fifo"):
             remedy = "Tasks of a FIFO queue run one at a time: use a standard queue."
@@ -126,19 +142,27 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
     for name in sorted(set(queues) - {str(name) for name in given}):
         remedy = "Make the queue in SQS and add its URL: the collection makes none."
         problems.append(
-            Problem(Code.FD168, "airflow_sqs_queues", f"no {name!r}, which workers serve", f"{name}: the URL of a queue", remedy)
+            Problem(
+                Code.FD168,
+                "airflow_sqs_queues",
+                f"no {name!r}, which workers serve",
+                f"{name}: the URL of a queue",
+                remedy,
+            )
         )
     if bool(settings.sqs_access_key_id) != bool(settings.sqs_secret_access_key):
         remedy = "Give both, or neither: then the hosts' role or the profile in their environment counts."
-        problems.append(_contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy))
+        problems.append(
+            _contradiction("airflow_sqs_access_key_id", "one half of a key pair", "both halves or none", remedy)
+        )
     return problems
 
 
 def check_options(config: Mapping[str, object], settings: Settings, drain_seconds: int) -> list[Problem]:
-    """Options that the broker does not bear, and times that do not fit it.
+    """Options that the broker does not support, and times that do not fit it.
 
-    ``config`` is what is in force: this module's, what the user has in airflow.cfg, and in the environment. ``drain_seconds`` is the
-    longest time that a stopped worker waits for its tasks.
+    ``config`` is what is effective: this module's options, the user's in airflow.cfg, and those of the environment.
+    ``drain_seconds`` is the longest time that a stopped worker waits for its tasks.
     """
     broker = broker_of(settings)
     celery, transport = _section(config, "celery"), _section(config, "celery_broker_transport_options")
@@ -147,14 +171,17 @@ def check_options(config: Mapping[str, object], settings: Settings, drain_second
     confirms = "confirm_publish" in transport
     where = "airflow_config.celery_broker_transport_options.confirm_publish"
     if confirms and broker.kind != "rabbitmq":
-        problems.append(_foreign(where, broker))
+        problems.append(_rabbitmq_only(where, broker))
     elif confirms and str(transport["confirm_publish"]).lower() not in ("true", "t", "1"):
         remedy = "Leave it out: without confirms, tasks vanish when the broker is short of memory or disk."
         problems.append(Problem(Code.FD138, where, repr(transport["confirm_publish"]), "true", remedy))
     # A host's environment alone can make them differ.
     queued, known = (str(_section(part, "scheduler").get("task_queued_timeout")) for part in (config, settings.config))
     if queued != known and broker.group == "rabbitmq":
-        where, remedy = "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "Set it there: it is RabbitMQ's message-ttl, too."
+        where, remedy = (
+            "airflow_environment.AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT",
+            "Set it there: it is RabbitMQ's message-ttl, too.",
+        )
         problems.append(Problem(Code.FD138, where, queued, "what airflow_config has", remedy))
     late = str(celery.get("task_acks_late", True)).lower() in ("true", "t", "1")
     needed = hold_seconds(settings, drain_seconds)
@@ -165,7 +192,8 @@ def check_options(config: Mapping[str, object], settings: Settings, drain_second
                 "airflow_sqs_visibility_timeout_seconds",
                 f"{settings.sqs_visibility_timeout_seconds} s",
                 f"at least {needed} s, airflow_max_task_seconds and airflow_worker_drain_timeout_seconds",
-                "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message for over 43200 s.",
+                "Lower airflow_max_task_seconds: SQS gives a longer task to a second worker, and holds no message "
+                "for over 43200 s.",
             )
         )
     return problems
@@ -177,44 +205,59 @@ def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
     return section if isinstance(section, Mapping) else {}
 
 
-def _foreign(where: str, broker: Broker) -> Problem:
-    return Problem(Code.FD171, where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it.")
+def _rabbitmq_only(where: str, broker: Broker) -> Problem:
+    return Problem(
+        Code.FD171, where, f"an option of RabbitMQ, and airflow_broker is {broker.kind}", "no such option", "Remove it."
+    )
 
 
 def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
-    """Celery's own options that are in force."""
+    """Celery's own effective options."""
     where = "airflow_config.celery.extra_celery_config"
     problems = []
     needed = {"worker_consumer": "a worker fails tasks whose messages come again, and may hear no commands any more"}
     if broker.kind == "rabbitmq":
         needed |= dict.fromkeys(QUORUM, "Celery asks quorum queues for a QoS that they refuse")
     else:
-        problems = [_foreign(f"{where}.{name}", broker) for name in RABBITMQ_ONLY if name in extra]
+        problems = [_rabbitmq_only(f"{where}.{name}", broker) for name in RABBITMQ_ONLY if name in extra]
     for name, reason in needed.items():
         value = extra.get(name)
         if not value or (name in QUORUM and value != "quorum"):
-            expected = "'quorum'" if name in QUORUM else "the collection's value, or one of your own"
+            expected = "'quorum'" if name in QUORUM else "the default, or a value of your own"
             problems.append(_taken_away(f"{where}.{name}", repr(value), expected, reason))
-    proof = extra.get("broker_use_ssl")
-    if broker.tls and not (isinstance(proof, Mapping) and _proves(proof, tls_options(broker))):
-        expected = "the collection's, to which you may add"
-        problems.append(_taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery trusts whoever answers"))
+    tls = extra.get("broker_use_ssl")
+    if broker.tls and not (isinstance(tls, Mapping) and _verifies(tls, tls_options(broker))):
+        expected = "the default, to which you may add"
+        problems.append(
+            _taken_away(f"{where}.broker_use_ssl", "another dictionary", expected, "Celery does not verify the broker")
+        )
     return problems
 
 
 def _taken_away(where: str, found: str, expected: str, reason: str) -> Problem:
-    remedy = f"Leave it to the collection, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all of the collection's."
+    remedy = f"Remove it, or {reason}. AIRFLOW__CELERY__EXTRA_CELERY_CONFIG would replace all defaults."
     return Problem(Code.FD138, where, found, expected, remedy)
 
 
-def _proves(given: Mapping[str, object], proof: Mapping[str, object]) -> bool:
-    """Whether everything of the collection's ``proof`` is there; another file with authorities is another proof."""
-    return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in proof.items())
+def _verifies(given: Mapping[str, object], needed: Mapping[str, object]) -> bool:
+    """Whether ``given`` has all ``needed`` options of TLS; the file of CA certificates may be another one."""
+    return all(name in given and (name.endswith("ca_certs") or given[name] == value) for name, value in needed.items())
 
 
 def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]:
     """Problems of new values for the secrets ``names`` with the ``broker``."""
     if broker.kind != "redis" or broker.external or "broker_password" not in names:
         return []
-    remedy = "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has one user at a time."
-    return [Problem(Code.FD172, "airflow_rotate", "broker_password, and the broker is Redis", "a secret that changes under work", remedy)]
+    remedy = (
+        "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has "
+        "one user at a time."
+    )
+    return [
+        Problem(
+            Code.FD172,
+            "airflow_rotate",
+            "broker_password, and the broker is Redis",
+            "a secret that changes under work",
+            remedy,
+        )
+    ]

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import serialization
 
 
 def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
-    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None when it could."""
+    """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None
+    when it could."""
     try:
         loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:
@@ -22,14 +23,18 @@ def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
     if public != loaded.public_key():
         return "the key belongs to another certificate"
     if not loaded.not_valid_before_utc <= now <= loaded.not_valid_after_utc:
-        return f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to {loaded.not_valid_after_utc:%Y-%m-%d}"
+        return (
+            f"the certificate is valid from {loaded.not_valid_before_utc:%Y-%m-%d} to "
+            f"{loaded.not_valid_after_utc:%Y-%m-%d}"
+        )
     return None
 
 
-def unproved(certificate: str, host: str) -> str | None:
-    """The names that the ``certificate`` (the first one of a chain) proves, when ``host`` is none of them; None when it is one.
+def other_names(certificate: str, host: str) -> str | None:
+    """The names in the ``certificate`` (the first one of a chain) when ``host`` is none of them; None when it is.
 
-    ``host`` is a name in lower case or an IP address. A wildcard stands for one label, and the common name counts for no browser.
+    ``host`` is a name in lower case or an IP address. A wildcard stands for one label. Browsers ignore the common
+    name.
     """
     loaded = x509.load_pem_x509_certificates(certificate.encode())[0]
     try:

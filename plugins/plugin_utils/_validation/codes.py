@@ -131,7 +131,8 @@ class Code(StrEnum):
     )
     FD125 = (
         auto(),
-        "a variable's template or vault fails, a default needs something that is missing, or `vault_encrypt_identity` has no password",
+        "a variable's template or vault fails, a default needs something that is missing, or "
+        "`vault_encrypt_identity` has no password",
         "correct it, or give the vault password",
         Stage.INVENTORY,
     )
@@ -185,7 +186,7 @@ class Code(StrEnum):
     )
     FD139 = (
         auto(),
-        "an environment variable is malformed, a secret, one that the collection sets, or a proxy for the cluster's own requests",
+        "an environment variable is malformed, a secret, managed, or a proxy for requests between the cluster's hosts",
         "see the message",
         Stage.INVENTORY,
     )
@@ -272,7 +273,8 @@ class Code(StrEnum):
     FD162 = auto(), "a rotation with `--limit`", "run it without", Stage.ROTATION
     FD163 = (
         auto(),
-        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing was rotated",
+        "tasks ran too long for a change of the tokens' key, or the host that counts them is unreachable; nothing "
+        "was rotated",
         "run again later",
         Stage.RUN,
     )
@@ -350,7 +352,8 @@ class Code(StrEnum):
     )
     FD181 = (
         auto(),
-        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL has a login",
+        "failover e-mail has recipients, but no server or sender, or a login without encryption; a webhook's URL "
+        "has a login",
         "the message says what to set",
         Stage.INVENTORY,
     )
@@ -429,7 +432,8 @@ class Code(StrEnum):
     )
     FD209 = (
         auto(),
-        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name resolves to loopback",
+        "a name that a host needs, its own RabbitMQ node name included, does not resolve, or another host's name "
+        "resolves to loopback",
         "DNS, or `airflow_manage_hosts_file: true`; for an `airflow_address`: its IP address",
         Stage.PREFLIGHT,
     )

@@ -25,11 +25,18 @@ _CLUSTER_NAME = re.compile(r"^\s*[\"']?airflow_cluster_name[\"']?\s*[:=]\s*[\"']
 
 
 def check_ansible(version: str, requires: str) -> list[Problem]:
-    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each collection like that."""
+    """A problem when ansible-core ``version`` is not what ``requires`` (a version specifier) says, and for each
+    collection like that."""
     problems = []
     if not SpecifierSet(requires).contains(version, prereleases=True):
         problems.append(
-            Problem(Code.FD124, "ansible-core", version, requires, "Install one with pip; see requirements.in for the tested one.")
+            Problem(
+                Code.FD124,
+                "ansible-core",
+                version,
+                requires,
+                "Install one with pip; see requirements.in for the tested one.",
+            )
         )
     for name, wanted in COLLECTIONS.items():
         present = _collection_version(name)
@@ -56,7 +63,8 @@ def _collection_version(name: str) -> str | None:
 
 
 def check_vault(wanted: str | None, identities: Iterable[str]) -> list[Problem]:
-    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other ``identities``."""
+    """A problem when secrets are to be encrypted with the vault id ``wanted``, and this run has passwords of other
+    ``identities``."""
     known = list(identities)
     if not wanted or not known or wanted in known:
         return []
@@ -76,12 +84,26 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
         found = f"{lock_file!r}: {getattr(error, 'strerror', None) or 'no text'}"
         return [Problem(Code.FD127, where, found, "a readable file on the controller", "Correct the path.")]
     if "--hash=" not in text:
-        return [Problem(Code.FD127, where, "requirements without hashes", "a lock", "Make it with: uv pip compile --generate-hashes.")]
+        return [
+            Problem(
+                Code.FD127,
+                where,
+                "requirements without hashes",
+                "a lock",
+                "Make it with: uv pip compile --generate-hashes.",
+            )
+        ]
     locked = re.search(r"^apache-airflow(?:-core)?\s*==\s*([^\s;\\]+)", text, re.MULTILINE)
     if not locked or locked[1] != version:
         found = f"Airflow {locked[1]}" if locked else "no apache-airflow"
         return [
-            Problem(Code.FD127, where, found, f"apache-airflow=={version}", "Lock the version that airflow_version names, or change that.")
+            Problem(
+                Code.FD127,
+                where,
+                found,
+                f"apache-airflow=={version}",
+                "Lock the version that airflow_version names, or change that.",
+            )
         ]
     return []
 
@@ -89,7 +111,7 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
 def check_web_certificate(certificate_file: str, key_file: str, host: str, now: datetime.datetime) -> list[Problem]:
     """Problems of the certificate that users see and its key, when the user brings one.
 
-    ``host`` is the name or address that it has to prove; empty for any.
+    ``host`` is the name or address that it must contain; empty for any.
     """
     if not certificate_file and not key_file:
         return []
@@ -98,7 +120,9 @@ def check_web_certificate(certificate_file: str, key_file: str, host: str, now: 
         found = f"only airflow_web_{'certificate' if certificate_file else 'key'}_file"
         return [Problem(Code.FD140, where, found, "both, or none of the two", "Set the other one, too.")]
     try:
-        certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file))
+        certificate, key = (
+            Path(path).expanduser().read_text(encoding="utf-8") for path in (certificate_file, key_file)
+        )
         problem = certificates.mismatch(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
@@ -109,15 +133,21 @@ def check_web_certificate(certificate_file: str, key_file: str, host: str, now: 
                 where,
                 f"{certificate_file!r} and {key_file!r}: {problem}",
                 "a PEM certificate that is valid now and its unencrypted private key",
-                "Correct the paths or the files; both empty lets the cluster's own authority sign one.",
+                "Correct the paths or the files; both empty lets the cluster's own CA sign one.",
             )
         ]
-    names = certificates.unproved(certificate, host) if host else None
+    names = certificates.other_names(certificate, host) if host else None
     if not names:
         return []
     remedy = "Set airflow_url to the URL that people open, or take a certificate for its host."
     return [
-        Problem(Code.FD196, "airflow_web_certificate_file", f"a certificate for {names}", f"one for {host}, the host of the URL", remedy)
+        Problem(
+            Code.FD196,
+            "airflow_web_certificate_file",
+            f"a certificate for {names}",
+            f"one for {host}, the host of the URL",
+            remedy,
+        )
     ]
 
 
@@ -126,13 +156,27 @@ def check_places(dags_dir: str, release_cache: str, secrets_file: str) -> list[P
     problems = []
     if dags_dir and not Path(dags_dir).expanduser().is_dir():
         problems.append(
-            Problem(Code.FD111, "airflow_dags_dir", repr(dags_dir), "a directory on the controller", "Make it, or correct the path.")
+            Problem(
+                Code.FD111,
+                "airflow_dags_dir",
+                repr(dags_dir),
+                "a directory on the controller",
+                "Make it, or correct the path.",
+            )
         )
     cache, secrets = (Path(path).expanduser() for path in (release_cache, secrets_file))
     if release_cache and cache.exists() and not cache.is_dir():
-        problems.append(Problem(Code.FD127, "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."))
+        problems.append(
+            Problem(
+                Code.FD127, "airflow_release_cache", "a file", "a directory on the controller", "Choose another path."
+            )
+        )
     if secrets_file and secrets.is_dir():
-        problems.append(Problem(Code.FD127, "airflow_secrets_file", "a directory", "a file on the controller", "Add a file name to it."))
+        problems.append(
+            Problem(
+                Code.FD127, "airflow_secrets_file", "a directory", "a file on the controller", "Add a file name to it."
+            )
+        )
     return problems
 
 
@@ -161,11 +205,11 @@ def _read(path: Path) -> str:
         return ""
 
 
-def look_at_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
+def check_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | None, dict[str, str]]:
     """The warning about secrets in clear, if any, and the cluster of each inventory that says which one it is.
 
     ``sources`` are the inventories of a run.
-    ``secrets_file`` is the collection's own, which may be in clear: it has mode 0600 and is kept out of version control.
+    ``secrets_file`` is the managed one, which may be in clear: it has mode 0600 and is ignored by version control.
     """
     own = Path(secrets_file)
     plain: dict[str, list[str]] = {}

@@ -20,8 +20,8 @@ def check(
 ) -> list[Problem]:
     """What a firewall could not be made of, or would lock Ansible out.
 
-    ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible reaches over SSH on a
-    port that the inventory names.
+    ``addresses`` and ``extra_rules`` map hosts to what the model has of them, ``ssh_ports`` those hosts that Ansible
+    reaches over SSH on a port that the inventory names.
     """
     problems = []
     for name, address in addresses.items():
@@ -40,9 +40,17 @@ def check(
         "airflow_firewall_user_sources": settings.firewall_user_sources,
         "airflow_firewall_admin_sources": settings.firewall_admin_sources,
     }
-    problems += [problem for variable, entries in sources.items() for entry in entries for problem in check_source(variable, entry)]
+    problems += [
+        problem
+        for variable, entries in sources.items()
+        for entry in entries
+        for problem in check_source(variable, entry)
+    ]
     problems += _check_ssh_ports(settings.firewall_ssh_ports, ssh_ports or {})
-    expected, remedy = "one line of nftables for the input chain, such as 'tcp dport 9100 accept'", "Write one rule per entry."
+    expected, remedy = (
+        "one line of nftables for the input chain, such as 'tcp dport 9100 accept'",
+        "Write one rule per entry.",
+    )
     problems += on_hosts(
         (name, Problem(Code.FD154, "airflow_firewall_extra_rules", repr(rule), expected, remedy))
         for name, own_rules in (extra_rules or {}).items()
@@ -59,9 +67,19 @@ def _check_ssh_ports(ports: Collection[int], used: Mapping[str, int]) -> list[Pr
     valid = {port for port in ports if 1 <= port <= 65535}
     for port in ports:
         if port not in valid:
-            problems.append(Problem(Code.FD152, variable, str(port), "1 to 65535", "Name the port that sshd listens on."))
+            problems.append(
+                Problem(Code.FD152, variable, str(port), "1 to 65535", "Name the port that sshd listens on.")
+            )
     if not ports:
-        problems.append(Problem(Code.FD152, variable, "no port", "at least one", "Without it nobody, Ansible neither, reaches the hosts."))
+        problems.append(
+            Problem(
+                Code.FD152,
+                variable,
+                "no port",
+                "at least one",
+                "Without it no client, not even Ansible, reaches the hosts.",
+            )
+        )
     for port in sorted(set(used.values()) - valid if valid else ()):
         names = [name for name, its in used.items() if its == port]
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -85,9 +103,19 @@ def check_source(variable: str, entry: str) -> list[Problem]:
     except ValueError:
         pass
     else:
-        if "%" not in entry and not (isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped):
+        if "%" not in entry and not (
+            isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped
+        ):
             return []
-        return [Problem(Code.FD151, variable, repr(entry), f"{expected}, without a zone and not IPv4 in the form of IPv6", remedy)]
+        return [
+            Problem(
+                Code.FD151,
+                variable,
+                repr(entry),
+                f"{expected}, without a zone and not IPv4 in the form of IPv6",
+                remedy,
+            )
+        ]
     if _is_network(entry):
         # Host bits are set: a slip either way, and one of the two ways opens more than was meant.
         interface = ipaddress.ip_interface(entry)

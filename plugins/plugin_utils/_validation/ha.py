@@ -15,20 +15,38 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     """What is wrong with the parts that are there several times."""
     databases = [host for host in hosts if "metastore" in host.groups]
-    stores = [host for host in hosts if "etcd" in host.groups]
+    etcd_hosts = [host for host in hosts if "etcd" in host.groups]
     problems = []
     if len(databases) == 2:
-        remedy = "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or remove one."
+        remedy = (
+            "Two cannot tell a dead peer from a cut cable, and a write needs a second copy: add a third host, or "
+            "remove one."
+        )
         problems.append(Problem(Code.FD103, "group airflow_metastore", "2 hosts", "1, or 3 and more", remedy))
-    if len(databases) > 2 and not stores:
-        remedy = "Patroni keeps in etcd who leads. The metastore's own hosts will do: put three of them into airflow_etcd, too."
-        problems.append(Problem(Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy))
-    if stores and len(databases) < 2:
+    if len(databases) > 2 and not etcd_hosts:
+        remedy = (
+            "Patroni stores its leader lock in etcd. The metastore's own hosts are enough: put three of them into "
+            "airflow_etcd, too."
+        )
+        problems.append(
+            Problem(
+                Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy
+            )
+        )
+    if etcd_hosts and len(databases) < 2:
         remedy = "Remove the group, or add hosts to airflow_metastore."
-        problems.append(Problem(Code.FD155, "group airflow_etcd", f"{len(stores)} hosts", "none, with a single metastore host", remedy))
-    elif stores and len(stores) not in (3, 5, 7):
+        problems.append(
+            Problem(
+                Code.FD155,
+                "group airflow_etcd",
+                f"{len(etcd_hosts)} hosts",
+                "none, with a single metastore host",
+                remedy,
+            )
+        )
+    elif etcd_hosts and len(etcd_hosts) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
-        problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(stores)} hosts", "3, 5 or 7", remedy))
+        problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(etcd_hosts)} hosts", "3, 5 or 7", remedy))
     return problems + _check_vip(hosts, settings)
 
 
@@ -36,7 +54,10 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     given = settings.vip
     if not given:
         return []
-    expected, remedy = "an address with its network's prefix length, such as 192.0.2.100/24", "Correct it, or leave it empty."
+    expected, remedy = (
+        "an address with its network's prefix length, such as 192.0.2.100/24",
+        "Correct it, or leave it empty.",
+    )
     try:
         interface = ipaddress.ip_interface(given)
     except ValueError:
@@ -62,7 +83,8 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
                     "airflow_vip",
                     f"{given}, and host {host.name} has the address {host.address}",
                     "load balancers in the network of the virtual IP",
-                    "Correct airflow_vip; where there is no common network, put every Airflow host into airflow_haproxy instead.",
+                    "Correct airflow_vip; where there is no common network, put every Airflow host into "
+                    "airflow_haproxy instead.",
                 )
             )
     return problems

@@ -48,13 +48,22 @@ def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> l
         close = difflib.get_close_matches(plain, known, n=1, cutoff=0.85)
         lost = [host for host in groups[group] if host not in ours]
         if close or lost:
-            remedy = f"Did you mean {close[0]}?" if close else f"Put its hosts into a group of ours: {', '.join(sorted(known))}."
-            problems.append(Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy))
+            remedy = (
+                f"Did you mean {close[0]}?"
+                if close
+                else f"Put its hosts into a group of ours: {', '.join(sorted(known))}."
+            )
+            problems.append(
+                Problem(Code.FD123, f"group {group}", "an unknown group", "a group of the collection", remedy)
+            )
     return problems
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:
-    """Problems with names and addresses. ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts."""
+    """Problems with names and addresses.
+
+    ``hosts`` maps names to the addresses that the others use; ``brokers`` are RabbitMQ's hosts.
+    """
     problems = []
     for name, address in hosts.items():
         if not (_NAME.fullmatch(name) or is_address(name)):
@@ -82,7 +91,11 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
         elif len(brokers) > 1 and name.partition(".")[0] == "localhost":
             problems.append(
                 Problem(
-                    Code.FD118, f"host {name} of airflow_rabbitmq", "a name that is another host on each", "a name of its own", "Rename it."
+                    Code.FD118,
+                    f"host {name} of airflow_rabbitmq",
+                    "a name that is another host on each",
+                    "a name of its own",
+                    "Rename it.",
                 )
             )
     if 0 < sum("." in name for name in brokers) < len(brokers):
@@ -108,7 +121,13 @@ def _check_address(name: str, address: str, alone: bool) -> list[Problem]:
         if alone:
             return []
         return [
-            Problem(Code.FD118, where, address, "an address that the other hosts reach", "Set airflow_address to the host's own address.")
+            Problem(
+                Code.FD118,
+                where,
+                address,
+                "an address that the other hosts reach",
+                "Set airflow_address to the host's own address.",
+            )
         ]
     if is_address(address) and (why := unusable(address)):
         found, expected = f"{address}, {why}", "an address at which all other hosts reach this one"
@@ -130,7 +149,9 @@ def _check_names(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
         needed = [reason for reason, holds in reasons.items() if holds]
         if needed and is_host(host.address) and not is_address(host.address):
             where, expected = f"airflow_address of host {host.name}", f"an IP address, for {', '.join(needed)}"
-            problems.append(Problem(Code.FD150, where, f"the name {host.address}", expected, "Set airflow_address on the host."))
+            problems.append(
+                Problem(Code.FD150, where, f"the name {host.address}", expected, "Set airflow_address on the host.")
+            )
     return problems
 
 
@@ -157,13 +178,17 @@ def check_default_queue(queues: Mapping[str, Iterable[str]], default: str) -> li
             "airflow_worker_queues",
             f"no worker for {default!r}, the queue of all tasks that name none",
             f"a worker of it, or another default than {', '.join(sorted(queues))} lack",
-            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker serves.",
+            f"Add {default} to a worker, or set airflow_config.operators.default_queue to a queue that a worker "
+            "serves.",
         )
     ]
 
 
 def check_sources(clusters: Mapping[str, str]) -> list[Problem]:
-    """A problem when one run reads the inventories of several clusters. ``clusters`` maps an inventory to the name of its cluster."""
+    """A problem when one run reads the inventories of several clusters.
+
+    ``clusters`` maps an inventory to the name of its cluster.
+    """
     if len(set(clusters.values())) < 2:
         return []
     shown = ", ".join(f"{name} in {path}" for path, name in sorted(clusters.items()))
@@ -251,7 +276,11 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
         where = f"airflow_worker_queues of host {host.name}"
         names = [queue.name for queue in host.queues]
         if not names:
-            problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."))
+            problems.append(
+                Problem(
+                    Code.FD105, where, "an empty list", "at least one queue", "Name the queues, for example [default]."
+                )
+            )
         for name in names:
             if not _QUEUE_NAME.fullmatch(name):
                 problems.append(
@@ -264,7 +293,9 @@ def _check_queues(hosts: list[Host]) -> list[Problem]:
                     )
                 )
         for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.append(Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition."))
+            problems.append(
+                Problem(Code.FD107, where, f"{name!r} more than once", "each queue once", "Remove the repetition.")
+            )
     return problems
 
 
@@ -320,9 +351,13 @@ def _check_ports(hosts: list[Host], settings: Settings) -> list[Problem]:
         used = {host.ssh_port: "the SSH server", **{port.first: port.purpose for port in found if not port.variable}}
         for name, number in ((port.variable, port.first) for port in found if port.variable):
             if not 1024 <= number <= 65535:
-                problems.append(Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege."))
+                problems.append(
+                    Problem(Code.FD109, name, str(number), "1024 to 65535", "Choose a port that needs no privilege.")
+                )
             other = used.setdefault(number, name)
             if other != name:
                 both = f"{other} and {name} are both {number}"
-                problems.append(Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two."))
+                problems.append(
+                    Problem(Code.FD110, f"host {host.name}", both, "different ports", "Change one of the two.")
+                )
     return problems

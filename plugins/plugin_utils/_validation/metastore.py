@@ -14,18 +14,43 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 
 
 def check(members: int, settings: Settings) -> list[Problem]:
-    """Problems of the choice of a metastore. ``members`` is the number of hosts in its group; an empty group alone is another check's."""
+    """Problems of the choice of a metastore.
+
+    ``members`` is the number of hosts in its group; an empty group alone is another check's.
+    """
     engine = settings.metastore_engine
     if engine == "mariadb":
         remedy = "Its row locks and migrations are not those of MySQL. Use postgresql, or a server of MySQL itself."
-        return [Problem(Code.FD169, "airflow_metastore_engine", "mariadb", "postgresql or mysql: Airflow does not support MariaDB", remedy)]
+        return [
+            Problem(
+                Code.FD169,
+                "airflow_metastore_engine",
+                "mariadb",
+                "postgresql or mysql: Airflow does not support MariaDB",
+                remedy,
+            )
+        ]
     if not metastore.is_external(settings):
         return []
     given = [name for name, value in metastore.given(settings).items() if value]
     if members:
-        found = f"{', '.join(given) or f'airflow_metastore_engine {engine}'}, and {members} host{'s' if members > 1 else ''} in the group"
-        remedy = "Empty the group to use the other server, or remove the variable: data do not move from one to the other by themselves."
-        return [Problem(Code.FD175, "group airflow_metastore", found, "hosts for PostgreSQL, or the URL of another server", remedy)]
+        found = (
+            f"{', '.join(given) or f'airflow_metastore_engine {engine}'}, and {members} "
+            f"host{'s' if members > 1 else ''} in the group"
+        )
+        remedy = (
+            "Empty the group to use the other server, or remove the variable: data do not move from one to the "
+            "other by themselves."
+        )
+        return [
+            Problem(
+                Code.FD175,
+                "group airflow_metastore",
+                found,
+                "hosts for PostgreSQL, or the URL of another server",
+                remedy,
+            )
+        ]
     return [*_check_given(engine, settings), *_check_unused(settings)]
 
 
@@ -43,18 +68,20 @@ def _check_given(engine: str, settings: Settings) -> list[Problem]:
             problems.append(Problem(Code.FD176, f"airflow_{name}", found, form, remedy))
     if settings.metastore_ca and not values.is_certificate(settings.metastore_ca):
         remedy = "Give the text itself, for example by lookup('ansible.builtin.file', path)."
-        problems.append(Problem(Code.FD176, "airflow_metastore_ca", "no certificate", "certificates as PEM text", remedy))
+        problems.append(
+            Problem(Code.FD176, "airflow_metastore_ca", "no certificate", "certificates as PEM text", remedy)
+        )
     return problems
 
 
 def _check_unused(settings: Settings) -> list[Problem]:
-    pooler = "PgBouncer is for the collection's own server: put a pooler of your own before yours, and name it in the URL."
+    pooler = "PgBouncer is for the managed server: put a pooler of your own before yours, and name it in the URL."
     unused = (
         ("airflow_pgbouncer", settings.pgbouncer, pooler),
         ("airflow_postgresql_config", settings.postgresql_config, "Set it on your server."),
     )
     return [
-        Problem(Code.FD177, name, "a value", "none, because the metastore is not the collection's", remedy)
+        Problem(Code.FD177, name, "a value", "none, because the metastore is external", remedy)
         for name, value, remedy in unused
         if value
     ]
@@ -72,5 +99,5 @@ def url_fault(url: str, engine: str) -> str | None:
     if not re.fullmatch(r"/[^/]+", parts.path):
         return "no database"
     if engine == "mysql" and any(option.startswith(("ssl", "read_default")) for option in dict(parse_qsl(parts.query))):
-        return "an option of TLS, which is always used; the authority goes into airflow_metastore_ca"
+        return "an option of TLS, which is always used; the CA goes into airflow_metastore_ca"
     return None

@@ -26,7 +26,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import s
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
-    Store,
+    TierSurvey,
     members_unseen,
     memory_need,
     needed_directories,
@@ -39,7 +39,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
-# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is told, one beyond the second refused.
+# Seconds. Airflow's tokens are valid 10 s before their time at most; a difference beyond the first is a warning, one
+# beyond the second a problem.
 SKEW_WARN = 1.0
 SKEW_FAIL = 5.0
 
@@ -47,7 +48,8 @@ SKEW_FAIL = 5.0
 def check(
     hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, own_mark: str, limit: str = "", deploy: bool = True
 ) -> tuple[list[Problem], list[str]]:
-    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit`` is that of the run.
+    """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit``
+    is that of the run.
 
     Without ``deploy`` only what makes every playbook wrong counts.
     """
@@ -68,7 +70,11 @@ def check(
             problems += _check_host(name, facts, cluster)
             problems += _check_database(looked["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
-    problems = [*_check_looks({name: facts["preflight"] for name, facts in hosts.items()}), *on_hosts(found), *_check_identity(seen)]
+    problems = [
+        *_check_answers({name: facts["preflight"] for name, facts in hosts.items()}),
+        *on_hosts(found),
+        *_check_identity(seen),
+    ]
     warnings: list[str] = []
     if deploy:
         problems += _check_tier(seen, cluster)
@@ -86,23 +92,30 @@ def host_data(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, survey.HostDa
 
 
 def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
-    said = facts["preflight"]["stores"]
-    stores = {store for store in said if said[store]["data"]} | ({"metastore"} if facts["flightdeck_postgresql_data"] else set())
-    members = {store: None if said[store]["members"] is None else tuple(said[store]["members"]) for store in said}
-    return survey.HostData(frozenset(stores), members.get("etcd", ()), members.get("rabbitmq", ()))
+    said = facts["preflight"]["tiers"]
+    tiers = {tier for tier in said if said[tier]["data"]} | (
+        {"metastore"} if facts["flightdeck_postgresql_data"] else set()
+    )
+    members = {tier: None if said[tier]["members"] is None else tuple(said[tier]["members"]) for tier in said}
+    return survey.HostData(frozenset(tiers), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
-def _check_looks(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """One problem for all hosts that do not answer, one for all where the module could not run, each with the first reason."""
+def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """One problem for all hosts that do not answer, one for all where the module could not run, each with the first
+    reason."""
     problems = []
     gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
     if gone:
-        remedy = "Start them, mend the way to them, or take them out of the run with --limit."
-        problems.append(Problem(Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy))
+        remedy = "Start them, repair the network path, or exclude them with --limit."
+        problems.append(
+            Problem(
+                Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy
+            )
+        )
     barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
-        found = f"no look at the host possible ({_first(barred)})"
+        found = f"no check of the host possible ({_first(barred)})"
         problems.append(Problem(Code.FD213, f"hosts {', '.join(barred)}", found, "Python 3 and root", remedy))
     return problems
 
@@ -118,7 +131,9 @@ def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
     if distribution == "Debian" and release in DEBIAN_RELEASES:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
-    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)]
+    return [
+        Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)
+    ]
 
 
 def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
@@ -142,7 +157,8 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
             "cluster",
             f"{there[0]!r} with identity {there[-1]}, written by an earlier deployment",
             f"this cluster, {own_mark.strip()!r}, or none",
-            "It belongs to another inventory, or this one has lost its secrets file. If neither, remove /etc/airflow/cluster.",
+            "It belongs to another inventory, or this one has lost its secrets file. If neither, remove "
+            "/etc/airflow/cluster.",
         )
     ]
 
@@ -160,23 +176,26 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
                 "Python",
                 f"{python} on Debian {system['distribution_major_version']}",
                 f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
-                "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on Debian 12 and 13.",
+                "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on "
+                "Debian 12 and 13.",
             )
         )
     problems += _check_memory(node, int(system["memtotal_mb"]))
     problems += _check_disks(name, looked, cluster)
     # Another account cannot see whose they are.
     if looked["root"]:
-        problems += _check_listeners(looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account)
+        problems += _check_listeners(
+            looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account
+        )
     problems += _check_names(name, looked["names"], cluster)
-    if looked["foreign"]:
+    if looked["unmanaged"]:
         problems.append(
             Problem(
                 Code.FD208,
                 "service",
-                f"an installation that is not this collection's ({', '.join(looked['foreign'][:3])})",
+                f"an unmanaged installation ({', '.join(looked['unmanaged'][:3])})",
                 "none",
-                _foreign_remedy(node),
+                _unmanaged_remedy(node),
             )
         )
     if looked["without_candidate"]:
@@ -185,15 +204,28 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
         problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
     if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
-        problems.append(Problem(Code.FD217, "open files", f"fs.nr_open {looked['nr_open']}", f"at least {OPEN_FILES} for RabbitMQ", remedy))
+        problems.append(
+            Problem(
+                Code.FD217,
+                "open files",
+                f"fs.nr_open {looked['nr_open']}",
+                f"at least {OPEN_FILES} for RabbitMQ",
+                remedy,
+            )
+        )
     return problems + _check_downgrade(looked["releases"], cluster)
 
 
-def _foreign_remedy(node: Node) -> str:
+def _unmanaged_remedy(node: Node) -> str:
     """What to do with an installation that is in the way."""
-    remedy = "Its configuration would be replaced: use another host, or remove it with its data when nobody needs it."
+    remedy = (
+        "Its configuration would be replaced: use another host, or remove it with its data when they are not needed."
+    )
     if node.metastore and node.metastore.patroni:
-        remedy = f"A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: {remedy[0].lower()}{remedy[1:]}"
+        remedy = (
+            "A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: "
+            f"{remedy[0].lower()}{remedy[1:]}"
+        )
     return remedy
 
 
@@ -204,8 +236,15 @@ def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Probl
     newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
     there = database.get("schema", "")
     if there in newer and not cluster.allow_downgrade:
-        remedy = f"Set airflow_version: {newer[there]}; or bring the schema back first, and set airflow_allow_downgrade: true for one run."
-        problems.append(Problem(Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy))
+        remedy = (
+            f"Set airflow_version: {newer[there]}; or bring the schema back first, and set "
+            "airflow_allow_downgrade: true for one run."
+        )
+        problems.append(
+            Problem(
+                Code.FD216, "metastore", f"the schema of Airflow {newer[there]}", f"that of {version} or older", remedy
+            )
+        )
     if not database.get("decrypts", True):
         problems.append(Problem(Code.FD215, "airflow_fernet_key", *WRONG_KEY))
     return problems
@@ -216,12 +255,19 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]
     warnings = []
     drifting = [name for name, looked in looks.items() if looked["synchronised"] is False]
     if drifting:
-        warnings.append(f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd.")
-    backing = {name for name, node in cluster.nodes.items() if not all(isinstance(service, Component) for service in node_services(node))}
+        warnings.append(
+            f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd."
+        )
+    backing = {
+        name
+        for name, node in cluster.nodes.items()
+        if not all(isinstance(service, Component) for service in node_services(node))
+    }
     surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
-            f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, Redis or HAProxy "
+            f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, "
+            "Redis or HAProxy "
             "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
         )
     return warnings + _warn_unknown(looks, cluster)
@@ -241,8 +287,10 @@ def _warn_unknown(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> l
     # All servers have the same data: one answer is enough.
     if servers and all(looks[name]["database"] is None for name in servers):
         warnings.append(
-            f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in it, because PostgreSQL on "
-            f"{', '.join(servers)} has data and does not answer. This run starts it, and checks both before it migrates."
+            f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in "
+            "it, because PostgreSQL on "
+            f"{', '.join(servers)} has data and does not answer. This run starts it, and checks both before it "
+            "migrates."
         )
     return warnings
 
@@ -265,14 +313,28 @@ def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(
-                Problem(Code.FD205, f"disk of {path}", str(disk["error"]), "a directory that can be read", "Mend the file system.")
+                Problem(
+                    Code.FD205,
+                    f"disk of {path}",
+                    str(disk["error"]),
+                    "a directory that can be read",
+                    "Repair the file system.",
+                )
             )
         elif disk["free_mb"] < need:
             remedy = "Make room, or mount a larger file system there."
-            problems.append(Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy))
+            problems.append(
+                Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy)
+            )
         elif 0 <= disk["free_inodes"] < INODES:
             problems.append(
-                Problem(Code.FD205, f"disk of {path}", f"{disk['free_inodes']} inodes free", f"at least {INODES}", "Remove small files.")
+                Problem(
+                    Code.FD205,
+                    f"disk of {path}",
+                    f"{disk['free_inodes']} inodes free",
+                    f"at least {INODES}",
+                    "Remove small files.",
+                )
             )
     return problems
 
@@ -286,7 +348,9 @@ def _check_listeners(
     for port, purpose in ports.items():
         holder = taken.get(str(port))
         # systemd itself listens for the port mapper.
-        if not holder or (port == EPMD_PORT and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))):
+        if not holder or (
+            port == EPMD_PORT and (holder["pid"] == 1 or (not holder["pid"] and holder["user"] == "root"))
+        ):
             continue
         if holder["unit"]:
             ours = _any_match(holder["unit"], (pattern for service in services for pattern in service.units))
@@ -296,7 +360,11 @@ def _check_listeners(
             ours = holder["user"] in accounts
         if not ours:
             unit = f", {holder['unit']}" if holder["unit"] else ""
-            who = f"{holder['process']} (pid {holder['pid']}{unit})" if holder["pid"] else f"a process of user {holder['user']}"
+            who = (
+                f"{holder['process']} (pid {holder['pid']}{unit})"
+                if holder["pid"]
+                else f"a process of user {holder['user']}"
+            )
             remedy = "Stop it, or give the service another port."
             problems.append(Problem(Code.FD207, f"port {port} for {purpose}", f"{who} on it", "a free port", remedy))
     return problems
@@ -321,9 +389,15 @@ def _check_names(name: str, found: Mapping[str, list[str]], cluster: Cluster) ->
         if loopback and each not in own:
             found_text = f"the loopback address {loopback[0]}"
         # What we write is the name of a host with its address.
-        cure = "set airflow_manage_hosts_file: true" if each in hosts else "set airflow_address of that host to its IP address"
+        cure = (
+            "set airflow_manage_hosts_file: true"
+            if each in hosts
+            else "set airflow_address of that host to its IP address"
+        )
         remedy = f"Correct DNS or /etc/hosts, or {cure}."
-        problems.append(Problem(Code.FD209, f"name {each} of {purpose}", found_text, "the address of that host", remedy))
+        problems.append(
+            Problem(Code.FD209, f"name {each} of {purpose}", found_text, "the address of that host", remedy)
+        )
     return problems
 
 
@@ -349,7 +423,8 @@ def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Prob
             "release",
             f"Airflow {current} in use",
             f"{version} or older",
-            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema back first, by a backup "
+            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema "
+            "back first, by a backup "
             "or by airflow db downgrade of the newer release, and set airflow_allow_downgrade: true for one run.",
         )
     ]
@@ -382,7 +457,9 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
             if group in cluster.nodes[name].services:
                 by_release.setdefault(str(facts["flightdeck_system"]["distribution_major_version"]), []).append(name)
         if len(by_release) > 1:
-            shown = " and ".join(f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items()))
+            shown = " and ".join(
+                f"Debian {release} ({', '.join(names)})" for release, names in sorted(by_release.items())
+            )
             remedy = f"{reason}: use one release in the whole group."
             problems.append(Problem(Code.FD203, f"group airflow_{group}", shown, "one Debian release", remedy))
     return problems
@@ -391,8 +468,9 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Seconds by which each clock surely differs from the others', negative when it is behind; 0 when that is not sure.
 
-    ``clocks`` holds the lowest and highest difference to the controller's clock that fit the measurement. Three and more hosts are compared
-    with the middle of all, two with the one that is closer to the controller, one with the controller.
+    ``clocks`` holds the lowest and highest difference to the controller's clock that fit the measurement. Three and
+    more hosts are compared with the middle of all, two with the one that is closer to the controller, one with the
+    controller.
     """
     if len(clocks) >= 3:
         low, high = (median(clock[end] for clock in clocks.values()) for end in (0, 1))
@@ -413,15 +491,20 @@ def _check_clocks(clocks: Mapping[str, Sequence[float]]) -> tuple[list[Problem],
             remedy = "Run a time service (chrony or systemd-timesyncd): tokens and heartbeats would be refused."
             problems.append(Problem(Code.FD206, f"clock of host {name}", said, f"at most {SKEW_FAIL:g} s", remedy))
         elif abs(skew) > SKEW_WARN:
-            warnings.append(f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster is refused.")
+            warnings.append(
+                f"{Code.FD206} clock of host {name}: {said}. Run a time service: beyond {SKEW_FAIL:g} s a cluster "
+                "is refused."
+            )
     return problems, warnings
 
 
-def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: Cluster) -> list[tuple[str, Problem]]:
+def check_members(
+    known: Mapping[str, TierSurvey], hosts: Collection[str], cluster: Cluster
+) -> list[tuple[str, Problem]]:
     """Hosts that cannot just be deployed, because others have, or may have, what they lost."""
     problems = []
     for name in hosts:
-        lost = [title for store, title in MEMBER_TIERS.items() if name in known[store].lost]
+        lost = [title for tier, title in MEMBER_TIERS.items() if name in known[tier].lost]
         if lost:
             problems.append(
                 (
@@ -431,29 +514,34 @@ def check_members(known: Mapping[str, Store], hosts: Collection[str], cluster: C
                         "data",
                         f"none of {' and '.join(lost)}, whose other members still count on it",
                         "the data of a member",
-                        "Mount them where they are missing. When they are lost for good, the empty host takes their place by "
+                        "Mount them where they are missing. When they are lost for good, the empty host takes "
+                        "their place by "
                         f"playbooks/replace_host.yml -e airflow_replaced_host={name}",
                     ),
                 )
             )
-        unknown = [store for store in MEMBER_TIERS if name in known[store].unknown]
+        unknown = [tier for tier in MEMBER_TIERS if name in known[tier].unknown]
         if unknown:
-            silent = sorted({origin for store in unknown for origin in known[store].origins})
+            silent = sorted({origin for tier in unknown for origin in known[tier].origins})
             problems.append(
                 (
                     name,
                     Problem(
                         Code.FD223,
                         "data",
-                        f"none of {' and '.join(MEMBER_TIERS[store] for store in unknown)}, and too few answers of the members that have "
+                        f"none of {' and '.join(MEMBER_TIERS[tier] for tier in unknown)}, and too few answers of "
+                        "the members that have "
                         f"data ({', '.join(silent)}) to know whether they count on it",
                         "members that answer, or the data of a member",
-                        "Start the service on those hosts and run again. A host that starts empty in the place of a member can cost data.",
+                        "Start the service on those hosts and run again. A host that starts empty in the place of "
+                        "a member can cost data.",
                     ),
                 )
             )
         unseen = [
-            title for store, title in MEMBER_TIERS.items() if store != "metastore" and members_unseen(store, name, known, hosts, cluster)
+            title
+            for tier, title in MEMBER_TIERS.items()
+            if tier != "metastore" and members_unseen(tier, name, known, hosts, cluster)
         ]
         if unseen:
             remedy = "Run without --limit: whether the others count on the host can be seen on their hosts only."

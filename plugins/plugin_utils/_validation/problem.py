@@ -26,7 +26,8 @@ class Problem:
 
 
 def on_hosts(found: Iterable[tuple[str, Problem]], everybody: int = 0) -> list[Problem]:
-    """Problems of single hosts, those that several hosts share as one: a variable in ``group_vars`` is one mistake, not two hundred.
+    """Problems of single hosts, those that several hosts share as one: a variable in ``group_vars`` is one mistake, not
+    two hundred.
 
     Hosts are not named when all ``everybody`` hosts share the problem.
     """

@@ -26,7 +26,9 @@ def check_environment(environment: Mapping[str, Any], addresses: Iterable[str], 
     if settings.http_proxy:
         remedy = "Leave it out: airflow_http_proxy sets these variables, and airflow_no_proxy adds exceptions."
         return [
-            Problem(Code.FD139, f"airflow_environment.{name}", "a value, and airflow_http_proxy", "one of the two", remedy)
+            Problem(
+                Code.FD139, f"airflow_environment.{name}", "a value, and airflow_http_proxy", "one of the two", remedy
+            )
             for name in (*proxies, *exceptions)
         ]
     if not proxies:
@@ -39,9 +41,7 @@ def check_environment(environment: Mapping[str, Any], addresses: Iterable[str], 
     shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
     found = f"a proxy, and no exception for {shown}"
     expected = "the cluster's own requests without a proxy"
-    remedy = (
-        "Set airflow_http_proxy instead: it computes NO_PROXY from the cluster. Networks do not count, since not all clients know them."
-    )
+    remedy = "Set airflow_http_proxy instead: it computes NO_PROXY. Networks do not count: not all clients know them."
     return [Problem(Code.FD139, f"airflow_environment.{', '.join(proxies)}", found, expected, remedy)]
 
 

@@ -10,12 +10,16 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 
 
 def check(
-    names: Iterable[str], values: Mapping[str, str], given: Mapping[str, str], limit: str = "", foreign: Iterable[str] = ()
+    names: Iterable[str],
+    values: Mapping[str, str],
+    given: Mapping[str, str],
+    limit: str = "",
+    external: Iterable[str] = (),
 ) -> list[Problem]:
     """What speaks against rotating ``names``.
 
-    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``foreign`` secrets belong to accounts that
-    this cluster has not, because a server is not the collection's.
+    ``given`` are the secrets that the inventory's variables have, ``limit`` is ``--limit``, and ``external`` secrets
+    belong to accounts on external servers.
     """
     problems = []
     if limit:
@@ -24,11 +28,19 @@ def check(
     for name in names:
         if name not in ROTATABLE:
             problems.append(
-                Problem(Code.FD160, "airflow_rotate", repr(name), ", ".join(ROTATABLE), "Name secrets without the prefix airflow_.")
+                Problem(
+                    Code.FD160,
+                    "airflow_rotate",
+                    repr(name),
+                    ", ".join(ROTATABLE),
+                    "Name secrets without the prefix airflow_.",
+                )
             )
-        elif name in foreign:
+        elif name in external:
             remedy = "Change the password on your server, then the URL in the inventory, and run site.yml."
-            problems.append(Problem(Code.FD179, "airflow_rotate", name, "a secret of a server that the collection runs", remedy))
+            problems.append(
+                Problem(Code.FD179, "airflow_rotate", name, "a secret of a server that the collection runs", remedy)
+            )
         elif name not in values or given.get(name, values[name]) != values[name]:
             problems.append(
                 Problem(
@@ -36,7 +48,8 @@ def check(
                     f"airflow_{name}",
                     "a value of your own in the inventory",
                     "the one that the collection made and keeps",
-                    "Remove yours from the inventory and run again; before that, put it into the file that airflow_secrets_file names.",
+                    "Remove yours from the inventory and run again; before that, put it into the file that "
+                    "airflow_secrets_file names.",
                 )
             )
     return problems

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME, GENERATED, GIVEN, PUBLIC
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import (
+    BY_NAME,
+    GENERATED,
+    GIVEN,
+    PUBLIC,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 # Words that default and example passwords are made of.
-_WORDS = "airflow|admin|administrator|guest|user|root|test|demo|example|default|password|passwort|passwd|pass|secret|changeme|change|me|" \
-    "please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"  # fmt: skip
+_WORDS = (
+    "airflow|admin|administrator|guest|user|root|test|demo|example|default|password|passwort|passwd|pass|secret|changeme|"
+    "change|me|please|postgres|postgresql|rabbitmq|rabbit|haproxy|stats|qwerty|letmein|welcome|rep|replicator|todo|xxx"
+)
 _WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
@@ -21,7 +28,10 @@ _GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\
 
 
 def check_secrets(given: Mapping[str, str], admin_user: str) -> list[Problem]:
-    """Problems of the secrets in ``given`` (names without ``airflow_``). ``admin_user`` is the administrator's account in Airflow."""
+    """Problems of the secrets in ``given`` (names without ``airflow_``).
+
+    ``admin_user`` is the administrator's account in Airflow.
+    """
     problems: list[Problem] = []
     for name, value in given.items():
         problems += _check_secret(name, value, admin_user if name == "admin_password" else BY_NAME[name].account)
@@ -47,7 +57,15 @@ def _problem(code: Code, name: str, found: str, expected: str, remedy: str) -> P
 
 def _check_secret(name: str, value: str, account: str) -> list[Problem]:
     if _CONTROL.search(value):
-        return [_problem(Code.FD143, name, "a line break or another control character", "printable characters", "Choose another value.")]
+        return [
+            _problem(
+                Code.FD143,
+                name,
+                "a line break or another control character",
+                "printable characters",
+                "Choose another value.",
+            )
+        ]
     if name == "fernet_key":
         return _check_fernet(value)
     if name == "rabbitmq_cookie":
@@ -58,12 +76,34 @@ def _check_secret(name: str, value: str, account: str) -> list[Problem]:
         return []
     shortest, longest = BY_NAME[name].length
     if account and value.lower() == account.lower():
-        return [_problem(Code.FD146, name, "the name of its account", "a password", "Choose a random one, or leave it out: one is made.")]
+        return [
+            _problem(
+                Code.FD146,
+                name,
+                "the name of its account",
+                "a password",
+                "Choose a random one, or leave it out: one is made.",
+            )
+        ]
     if _WEAK.fullmatch(value.lower()) or len(set(value)) < 5:
-        return [_problem(Code.FD146, name, "a known or simple value", "a random one", "Choose another, or leave it out: one is made.")]
+        return [
+            _problem(
+                Code.FD146,
+                name,
+                "a known or simple value",
+                "a random one",
+                "Choose another, or leave it out: one is made.",
+            )
+        ]
     if not shortest <= len(value.encode()) <= longest:
-        found = f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
-        return [_problem(Code.FD144, name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made.")]
+        found = (
+            f"fewer than {shortest} characters" if len(value.encode()) < shortest else f"more than {longest} characters"
+        )
+        return [
+            _problem(
+                Code.FD144, name, found, f"{shortest} to {longest}", "Choose another, or leave it out: one is made."
+            )
+        ]
     return []
 
 
@@ -73,15 +113,22 @@ def _check_fernet(value: str) -> list[Problem]:
     wrong = [str(number) for number, key in enumerate(keys, start=1) if not _FERNET.fullmatch(key)]
     if not wrong:
         return []
-    which = "a value that is no Fernet key" if len(keys) == 1 else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
-    remedy = "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
+    which = (
+        "a value that is no Fernet key"
+        if len(keys) == 1
+        else f"no Fernet key in place {' and '.join(wrong)} of {len(keys)}"
+    )
+    remedy = (
+        "Make one with: openssl rand -base64 32 | tr '+/' '-_'. Several stand with commas and no spaces between them."
+    )
     return [_problem(Code.FD141, "fernet_key", which, "32 bytes as 44 characters of URL-safe base64", remedy)]
 
 
 def plain_secrets(text: str) -> list[str]:
     """Names of the variables of secrets that stand in clear in the ``text`` of an inventory file.
 
-    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an encrypted file.
+    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an
+    encrypted file.
     """
     if text.startswith("$ANSIBLE_VAULT;"):
         return []
@@ -109,9 +156,14 @@ def plain_warning(places: Mapping[str, Iterable[str]]) -> str | None:
 
 
 def cookie(value: str) -> str:
-    """``value`` as an Erlang cookie. Raises ValueError for what Erlang refuses, and for what Debian's package would replace."""
+    """``value`` as an Erlang cookie.
+
+    Raises ValueError for what Erlang refuses, and for what Debian's package would replace.
+    """
     if not re.fullmatch(r"[!-~]{20,255}", value):
         raise ValueError("rabbitmq_cookie must be 20 to 255 printable ASCII characters without spaces")
     if re.fullmatch(r"[A-Z]{20}", value):
-        raise ValueError("rabbitmq_cookie of exactly 20 capitals would be replaced by the Debian package; choose another")
+        raise ValueError(
+            "rabbitmq_cookie of exactly 20 capitals would be replaced by the Debian package; choose another"
+        )
     return value

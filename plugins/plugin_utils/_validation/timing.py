@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import BROKER_CONNECT, LONGEST_OUTAGE, budget, seconds_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import (
+    BROKER_CONNECT,
+    LONGEST_OUTAGE,
+    budget,
+    seconds_of,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
 def check(config: Mapping[str, object], major: int) -> list[Problem]:
-    """Problems of the user's ``config`` with the timing budget on Airflow ``major``. What is no number is another check's."""
+    """Problems of the user's ``config`` with the timing budget on Airflow ``major``.
+
+    What is no number is another check's.
+    """
     problems: list[Problem] = []
     for one in (_check_3 if major >= 3 else _check_2, _check_heartbeats, _check_broker):
         try:
@@ -34,7 +42,8 @@ def _check_3(config: Mapping[str, object]) -> list[Problem]:
                 f"a call to the execution API that is retried for {now.call_min:g} s only, "
                 f"({now.attempts} execution_api_retries - 1) * {now.wait_min:g} s execution_api_retry_wait_min",
                 f"at least {LONGEST_OUTAGE} s, the longest failover of the metastore",
-                "Raise one of the two, or leave them to the collection: a task that finishes meanwhile would count as failed.",
+                "Raise one of the two, or leave them to the collection: a task that finishes meanwhile would count "
+                "as failed.",
             )
         )
     elif now.kill_min < LONGEST_OUTAGE:
@@ -50,11 +59,14 @@ def _check_3(config: Mapping[str, object]) -> list[Problem]:
         problems.append(
             _problem(
                 "scheduler.task_instance_heartbeat_timeout",
-                f"{now.heartbeat_timeout:g} s, while a worker that is cut off kills its task after up to {now.kill_max:g} s "
-                f"({now.max_failed} max_failed_heartbeats, calls of up to {now.call_max:g} s = {now.attempts} attempts * "
+                f"{now.heartbeat_timeout:g} s, while a worker that is cut off kills its task after up to "
+                f"{now.kill_max:g} s "
+                f"({now.max_failed} max_failed_heartbeats, calls of up to {now.call_max:g} s = {now.attempts} "
+                "attempts * "
                 f"{now.timeout:g} s + {sum(now.longest_waits()):g} s of waits)",
                 f"more than {now.kill_max:g} s",
-                "Raise it, or lower max_failed_heartbeats or execution_api_retries: else a task could run twice at once.",
+                "Raise it, or lower max_failed_heartbeats or execution_api_retries: else a task could run twice at "
+                "once.",
             )
         )
     return problems

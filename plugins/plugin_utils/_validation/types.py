@@ -26,7 +26,8 @@ INTERNAL = frozenset(
     }
 )
 
-# What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole cluster.
+# What a host or group may have for itself; the roles read it on the host. Everything else is read once, for the whole
+# cluster.
 PER_HOST = frozenset(
     f"airflow_{name}"
     for name in (
@@ -94,7 +95,8 @@ def check_unknown(names: list[str], options: Mapping[str, Any]) -> list[Problem]
 def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
     """A problem for every value that is not of its documented type or choice, and the good values in their types.
 
-    ``-e`` and INI files give text where numbers are meant, which Ansible's own rules convert. Values of secrets are not shown.
+    ``-e`` and INI files give text where numbers are meant, which Ansible's own rules convert. Values of secrets are not
+    shown.
     """
     problems = []
     good: dict[str, Any] = {}
@@ -109,7 +111,9 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
             good[name] = str(value) if option.get("type") == "path" else result.validated_parameters[name]
             continue
         expected = option.get("type", "str") + (f", one of {option['choices']}" if "choices" in option else "")
-        found = "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
+        found = (
+            "no value" if value is None else f"{type(value).__name__}" + ("" if option.get("no_log") else f" {value!r}")
+        )
         detail = "" if option.get("no_log") else "; ".join(result.error_messages)
         problems.append(Problem(Code.FD121, f"variable {name}", found, expected, detail or f"Write it as {expected}."))
     return problems, good
@@ -127,7 +131,8 @@ def _loose(value: Any, kind: str) -> bool:
 
 
 def check_same(values: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """A problem for every cluster-wide variable that not all hosts agree on; ``values`` maps hosts to their variables."""
+    """A problem for every cluster-wide variable that not all hosts agree on; ``values`` maps hosts to their
+    variables."""
     problems = []
     missing = object()
     for name in sorted({name for given in values.values() for name in given} - PER_HOST):

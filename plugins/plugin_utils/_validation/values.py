@@ -23,7 +23,7 @@ _MOST_SLOTS = 1000
 # Lowest and highest value, and why. The highest ones are far beyond use: they find a wrong unit or a digit too many.
 RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_restart_timeout_seconds": (30, 7200, "An api-server alone takes 20 s to start."),
-    "airflow_restart_at_once": (1, 1000, "At least one host has to restart at a time."),
+    "airflow_restart_parallel_hosts": (1, 1000, "At least one host has to restart at a time."),
     "airflow_watchdog_interval_seconds": (10, 86400, "A health check itself takes seconds."),
     "airflow_watchdog_failures": (1, 1000, "A service is restarted after that many failures."),
     "airflow_verify_timeout_seconds": (30, 86400, "The canary's tasks take 20 s on an idle cluster."),
@@ -32,9 +32,9 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
     "airflow_sqs_visibility_timeout_seconds": (60, 43_200, "SQS keeps no message back for longer."),
     "airflow_webserver_workers": (1, 64, "Each is a server process of about 300 MB."),
-    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the authority itself lives ten years."),
-    "airflow_certificate_renew_days": (0, 3650, "More than a certificate lives makes it anew in every run."),
-    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reach a host anew."),
+    "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the CA itself lives ten years."),
+    "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
+    "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_haproxy_web_timeout_seconds": (5, 86400, "A request that is answered within it is not cut."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
@@ -48,8 +48,16 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "1 to 63 letters, digits or '-', no '-' at the ends",
         "It becomes part of names of files and services: choose a plain one.",
     ),
-    "airflow_user": (r"[a-z_][a-z0-9_-]{0,30}", "a Debian account name in lower case", "Choose a plain name of up to 31 characters."),
-    "airflow_admin_user": (r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "1 to 64 letters, digits, '.', '_', '@', '+' or '-'", "Choose another."),
+    "airflow_user": (
+        r"[a-z_][a-z0-9_-]{0,30}",
+        "a Debian account name in lower case",
+        "Choose a plain name of up to 31 characters.",
+    ),
+    "airflow_admin_user": (
+        r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}",
+        "1 to 64 letters, digits, '.', '_', '@', '+' or '-'",
+        "Choose another.",
+    ),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
     # One colon would be that of a port.
@@ -68,7 +76,7 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     },
 }
 # The other accounts of the cluster, and those that own files of the system.
-_FOREIGN_ACCOUNTS = frozenset(
+_SYSTEM_ACCOUNTS = frozenset(
     {"root", "postgres", "rabbitmq", "redis", "haproxy", "daemon", "nobody", "www-data", "sys", "bin", "mail", "backup"}
 )
 # Below 256 MiB no Airflow process comes up.
@@ -84,11 +92,11 @@ _URLS = {
 }
 # Without login and query: they are shown.
 _PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url", "airflow_http_proxy")
-# What Airflow 2 and 3 have at their top, so that nobody could tell the two apart.
+# What Airflow 2 and 3 have at their top: a path that begins like that is ambiguous.
 _AIRFLOW_PATHS = frozenset({"api", "auth", "execution", "health", "pluginsv2", "static", "ui"})
 _PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
 _PATHS_ON_CONTROLLER = (
-    "airflow_authority_file",
+    "airflow_ca_file",
     "airflow_certificates_file",
     "airflow_dags_dir",
     "airflow_lock_file",
@@ -98,15 +106,23 @@ _PATHS_ON_CONTROLLER = (
     "airflow_web_key_file",
 )
 _PATHS_OR_NOTHING = frozenset(
-    {"airflow_package_ca_file", "airflow_dags_dir", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
+    {
+        "airflow_package_ca_file",
+        "airflow_dags_dir",
+        "airflow_lock_file",
+        "airflow_web_certificate_file",
+        "airflow_web_key_file",
+    }
 )
-# Not for data: made anew at boot, not writable, or the system's own.
+# Not for data: emptied at boot, not writable, or the system's own.
 _SYSTEM_DIR = re.compile(
     r"/((bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|tmp|usr/(bin|lib\w*|sbin|share)|var/(run|tmp))"
     r"|var/(lib|log)/(apt|dpkg|haproxy|postgresql|rabbitmq|redis|systemd))(/.*)?"
 )
 # For the data of many: a directory below is right.
-_SHARED_DIR = re.compile(r"/(home|media|mnt|opt|srv|usr|usr/local|usr/local/(bin|lib)|var|var/(cache|lib|log|opt|spool))?")
+_SHARED_DIR = re.compile(
+    r"/(home|media|mnt|opt|srv|usr|usr/local|usr/local/(bin|lib)|var|var/(cache|lib|log|opt|spool))?"
+)
 _PATH = re.compile(r"/[A-Za-z0-9/._+@-]*")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?")
 # A name with extras, then nothing, a comparison of versions, a direct reference or a marker.
@@ -202,7 +218,11 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
         elif name in _URLS:
             fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else None
             # The clients ask for queues, and a proxy for anything, by host and port.
-            if not fault and name in ("airflow_sqs_endpoint_url", "airflow_http_proxy") and urlsplit(str(value)).path.strip("/"):
+            if (
+                not fault
+                and name in ("airflow_sqs_endpoint_url", "airflow_http_proxy")
+                and urlsplit(str(value)).path.strip("/")
+            ):
                 fault = "a path"
             if not fault and name == "airflow_url" and str(value):
                 fault = public_url_fault(str(value))
@@ -224,10 +244,14 @@ def _check_form(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not re.fullmatch(pattern, value):
         return [Problem(Code.FD117, where, repr(value), expected, remedy)]
-    if name == "airflow_user" and value in _FOREIGN_ACCOUNTS:
+    if name == "airflow_user" and value in _SYSTEM_ACCOUNTS:
         return [
             Problem(
-                Code.FD117, where, repr(value), "an account of its own", "Airflow runs the users' code: it must not be another service."
+                Code.FD117,
+                where,
+                repr(value),
+                "an account of its own",
+                "Airflow runs the users' code: it must not be another service.",
             )
         ]
     if name.endswith("_memory_max") and value != "infinity" and not value.endswith("%"):
@@ -235,7 +259,11 @@ def _check_form(name: str, value: str) -> list[Problem]:
         if int(digits) * _UNITS[unit] < _LEAST_MEMORY:
             return [
                 Problem(
-                    Code.FD116, where, value, "at least 256M", "A number without a unit means bytes; no Airflow process starts in less."
+                    Code.FD116,
+                    where,
+                    value,
+                    "at least 256M",
+                    "A number without a unit means bytes; no Airflow process starts in less.",
                 )
             ]
     if name.endswith("_memory_max") and re.fullmatch(r"0(\.\d+)?%", value):
@@ -247,11 +275,21 @@ def _check_path(name: str, value: str) -> list[Problem]:
     where = f"variable {name}"
     if not value:
         needed = name not in _PATHS_OR_NOTHING
-        return [Problem(Code.FD126, where, "nothing", "an absolute path", "Leave it out, or give a path.")] if needed else []
+        return (
+            [Problem(Code.FD126, where, "nothing", "an absolute path", "Leave it out, or give a path.")]
+            if needed
+            else []
+        )
     if name in _PATHS_ON_CONTROLLER:
         if re.search(r"[\0\n\r]", value) or not value.startswith(("/", "~")):
             return [
-                Problem(Code.FD126, where, repr(value), "an absolute path on the controller", "Begin it with /, or {{ inventory_dir }}/.")
+                Problem(
+                    Code.FD126,
+                    where,
+                    repr(value),
+                    "an absolute path on the controller",
+                    "Begin it with /, or {{ inventory_dir }}/.",
+                )
             ]
         return []
     if not _PATH.fullmatch(value) or ".." in value.split("/"):
@@ -289,7 +327,11 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             shown = repr(text) if "@" not in text else "a requirement"
             problems.append(
                 Problem(
-                    Code.FD117, where, shown, "one Python requirement, for example name==1.0", "No options and no paths: one package each."
+                    Code.FD117,
+                    where,
+                    shown,
+                    "one Python requirement, for example name==1.0",
+                    "No options and no paths: one package each.",
                 )
             )
             continue
@@ -306,10 +348,18 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
             )
         if package in _AIRFLOW_ITSELF:
             problems.append(
-                Problem(Code.FD117, where, repr(text), f"packages besides Airflow {version}", "Set airflow_version, or airflow_lock_file.")
+                Problem(
+                    Code.FD117,
+                    where,
+                    repr(text),
+                    f"packages besides Airflow {version}",
+                    "Set airflow_version, or airflow_lock_file.",
+                )
             )
         if package in seen:
-            problems.append(Problem(Code.FD117, where, f"{package} twice", "each package once", "Remove one of the two."))
+            problems.append(
+                Problem(Code.FD117, where, f"{package} twice", "each package once", "Remove one of the two.")
+            )
         seen[package] = text
     return problems
 
@@ -317,7 +367,13 @@ def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
 def _check_packages(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not _PACKAGE.fullmatch(text)]
     return [
-        Problem(Code.FD117, f"variable {name}", repr(text), "the name of a Debian package", "One package each: lower case, no options.")
+        Problem(
+            Code.FD117,
+            f"variable {name}",
+            repr(text),
+            "the name of a Debian package",
+            "One package each: lower case, no options.",
+        )
         for text in wrong
     ]
 
@@ -344,24 +400,36 @@ def _check_sections(name: str, value: Any, _version: str) -> list[Problem]:
 
 def _check_recipients(name: str, value: Any, _version: str) -> list[Problem]:
     wrong = [text for text in _elements(value) if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", text)]
-    return [Problem(Code.FD117, f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.") for text in wrong]
+    return [
+        Problem(Code.FD117, f"variable {name}", repr(text), "an address with one '@'", "One recipient per entry.")
+        for text in wrong
+    ]
 
 
 def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
-    """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with the options."""
+    """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with
+    the options."""
     problems = []
     for variable, content in value.items():
         where = f"{name}.{variable}"
         text = "" if content is None else str(content)
         if not _VARIABLE.fullmatch(str(variable)):
-            problems.append(_environment(where, "an invalid name", "letters, digits and '_', no digit first", "Correct the name."))
+            problems.append(
+                _environment(where, "an invalid name", "letters, digits and '_', no digit first", "Correct the name.")
+            )
         elif isinstance(content, (dict, list)):
             problems.append(_environment(where, "a list or dictionary", "text", "Write it as text."))
         elif re.search(r"[\n\r\0]", text):
-            problems.append(_environment(where, "a line break or NUL", "one line", "An environment file holds one line per variable."))
+            problems.append(
+                _environment(
+                    where, "a line break or NUL", "one line", "An environment file holds one line per variable."
+                )
+            )
         elif variable in ("AIRFLOW_HOME", "AIRFLOW_CONFIG"):
             remedy = "Set airflow_home." if variable == "AIRFLOW_HOME" else "Set airflow_config."
-            problems.append(_environment(where, "a variable that the collection sets", "to leave it to the collection", remedy))
+            problems.append(
+                _environment(where, "a variable that the collection sets", "to leave it to the collection", remedy)
+            )
         elif PROXY_NAME.fullmatch(str(variable)) and "@" in text:
             remedy = "Every process of the account can read it: use a proxy that admits the hosts by their addresses."
             problems.append(_environment(where, "a proxy with a login", "no secret", remedy))
@@ -371,11 +439,17 @@ def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> li
         elif re.match(r"AIRFLOW_CONN_", str(variable)) and (
             re.search(r"://[^/\s:@]*:[^/\s@]+@", text) or re.search(r'"(password|secret|token)\w*"\s*:\s*"[^"]', text)
         ):
-            remedy = "Every user of the host can read the environment of a process: store the connection in Airflow or a secrets backend."
+            remedy = (
+                "Every user of the host can read the environment of a process: store the connection in Airflow or "
+                "a secrets backend."
+            )
             problems.append(_environment(where, "a connection with a password", "no secret", remedy))
-        # Names of Airflow's options are looked at with all others of Airflow.
+        # Names of Airflow's options are checked with all others of Airflow.
         elif text and SECRET_NAME.search(str(variable)) and not str(variable).startswith("AIRFLOW__"):
-            remedy = "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose path stands here."
+            remedy = (
+                "Diffs and processes show it: keep it in an Airflow connection, a secrets backend, or a file whose "
+                "path stands here."
+            )
             if str(variable).startswith("AWS_"):
                 remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
             problems.append(_environment(where, "a secret in clear", "no secret", remedy))
@@ -391,14 +465,32 @@ def _check_postgresql(name: str, value: Mapping[str, Any], _version: str) -> lis
     for setting, content in value.items():
         where = f"{name}.{setting}"
         lowered = str(setting).lower()
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", str(setting)) or lowered.startswith("include"):
-            problems.append(Problem(Code.FD117, where, "no setting's name", "the name of a PostgreSQL setting", "Correct the name."))
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", str(setting)) or lowered.startswith(
+            "include"
+        ):
+            problems.append(
+                Problem(Code.FD117, where, "no setting's name", "the name of a PostgreSQL setting", "Correct the name.")
+            )
         elif lowered in _POSTGRESQL_OWNED:
             problems.append(
-                Problem(Code.FD134, where, "a setting of the collection", "to leave it to the collection", _POSTGRESQL_OWNED[lowered])
+                Problem(
+                    Code.FD134,
+                    where,
+                    "a setting of the collection",
+                    "to leave it to the collection",
+                    _POSTGRESQL_OWNED[lowered],
+                )
             )
         elif isinstance(content, dict) or content is None or re.search(r"[\n\r\0]", str(content)):
-            problems.append(Problem(Code.FD117, where, "no single value", "text, a number, true or false", "Write one value on one line."))
+            problems.append(
+                Problem(
+                    Code.FD117,
+                    where,
+                    "no single value",
+                    "text, a number, true or false",
+                    "Write one value on one line.",
+                )
+            )
         elif lowered in _POSTGRESQL_NEVER_OFF and str(content).lower() in ("false", "off", "no", "0"):
             problems.append(Problem(Code.FD117, where, str(content), "on", _POSTGRESQL_NEVER_OFF[lowered]))
     return problems
@@ -416,7 +508,7 @@ def _check_proxies(name: str, value: Any, _version: str) -> list[Problem]:
     for text in _elements(value):
         found = check_source(name, text)
         if not found and text.endswith("/0"):
-            expected, remedy = "the addresses of your proxies", "Everybody could claim to be anybody else."
+            expected, remedy = "the addresses of your proxies", "Every client could claim any address."
             found = [Problem(Code.FD151, name, repr(text), expected, remedy)]
         problems += found
     return problems
@@ -444,14 +536,28 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
             if unknown:
                 problems.append(
                     Problem(
-                        Code.FD115, where, f"{', '.join(unknown)} of a queue", "name and concurrency only", "Remove or correct the key."
+                        Code.FD115,
+                        where,
+                        f"{', '.join(unknown)} of a queue",
+                        "name and concurrency only",
+                        "Remove or correct the key.",
                     )
                 )
             if "name" not in entry:
-                problems.append(Problem(Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."))
+                problems.append(
+                    Problem(
+                        Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."
+                    )
+                )
             if isinstance(entry.get("concurrency"), bool):
                 problems.append(
-                    Problem(Code.FD115, where, "a truth value as concurrency", "a whole number", "Write a number, or leave it out.")
+                    Problem(
+                        Code.FD115,
+                        where,
+                        "a truth value as concurrency",
+                        "a whole number",
+                        "Write a number, or leave it out.",
+                    )
                 )
             elif (number := slots(entry.get("concurrency"))) is None or number > _MOST_SLOTS:
                 problems.append(
@@ -464,7 +570,15 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                     )
                 )
         elif isinstance(entry, (list, bool)) or entry is None:
-            problems.append(Problem(Code.FD115, where, repr(entry), "a name, or {name: ..., concurrency: ...}", "Write the queue's name."))
+            problems.append(
+                Problem(
+                    Code.FD115,
+                    where,
+                    repr(entry),
+                    "a name, or {name: ..., concurrency: ...}",
+                    "Write the queue's name.",
+                )
+            )
     return problems
 
 
@@ -494,7 +608,9 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
                 "Correct the URL, or set airflow_tls: false.",
             )
         )
-    given = [name for name, file in (("certificate", settings.web_certificate_file), ("key", settings.web_key_file)) if file]
+    given = [
+        name for name, file in (("certificate", settings.web_certificate_file), ("key", settings.web_key_file)) if file
+    ]
     if given and not settings.tls:
         problems.append(
             Problem(
@@ -502,7 +618,7 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
                 " and ".join(f"airflow_web_{name}_file" for name in given),
                 "a file, with airflow_tls: false",
                 "TLS on the load balancers, which a certificate is for",
-                "Remove it, or set airflow_tls: true; what encrypts before the load balancers has its certificate elsewhere.",
+                "Remove it, or set airflow_tls: true. A proxy that encrypts has its own certificate.",
             )
         )
     if settings.proxy_protocol and not settings.trusted_proxies:
@@ -525,6 +641,12 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
             )
     if home == logs:
         problems.append(
-            Problem(Code.FD129, "airflow_log_dir", f"{logs}, which is airflow_home too", "two directories", "Choose one below it.")
+            Problem(
+                Code.FD129,
+                "airflow_log_dir",
+                f"{logs}, which is airflow_home too",
+                "two directories",
+                "Choose one below it.",
+            )
         )
     return problems

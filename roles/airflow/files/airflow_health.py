@@ -1,7 +1,7 @@
 """Whether Airflow services of this host do their work: exit code 0 or 1 and a line of text for each.
 
-Looks at what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and without
-importing Airflow, so that a check costs a fraction of a second.
+Checks what the service does (its heartbeat in the metastore, its answer, its queue), not only at its process, and
+without importing Airflow, so that a check costs a fraction of a second.
 """
 
 from __future__ import annotations
@@ -28,29 +28,37 @@ from typing import Any
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
-AUTHORITY = str(SECRETS / "ca.crt")
+CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
 POLL_SECONDS = 0.5
 # How long a webserver, and a worker by way of the broker, may take to answer.
 ANSWER_SECONDS = 10.0
-# A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all others.
+# A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all
+# others.
 LOG_ROOM = 16 << 20
-# How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy for all of them.
+# How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy
+# for all of them.
 WATCH_SECONDS = 60
-# A service is slow, not broken, when it waited for a processor for this part of the time since the check before. In its start it may also
-# have used one for that part: it has nothing else to show yet.
+# A service is slow, not broken, when it waited for a processor for this part of the time since the check before. In its
+# start it may also have used one for that part: it has nothing else to show yet.
 WAITED, STARTED = 0.25, 0.1
 # A service that is slow has this many times as long as one that gets nothing done.
-PATIENCE = 6
-# A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left that behind.
+SLOW_FACTOR = 6
+# A unit may run one of our programs, which runs Airflow as its child and keeps its state in a file. It may have left
+# that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
-JOBS = {"airflow-scheduler": "SchedulerJob", "airflow-dag-processor": "DagProcessorJob", "airflow-triggerer": "TriggererJob"}
+JOBS = {
+    "airflow-scheduler": "SchedulerJob",
+    "airflow-dag-processor": "DagProcessorJob",
+    "airflow-triggerer": "TriggererJob",
+}
 
 
 class UnknownError(Exception):
-    """What the check needs does not answer, somebody stops the service, or the check itself breaks: no reason to restart the service."""
+    """What the check needs does not answer, the service is being stopped, or the check itself fails: no reason to
+    restart."""
 
 
 class UnhealthyError(Exception):
@@ -66,7 +74,10 @@ class NoRoomError(UnhealthyError):
 def main_pid(unit: str) -> int:
     """Process of ``unit``. Raises UnhealthyError when it does not run, UnknownError when it is not meant to."""
     shown = subprocess.run(
-        ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"], capture_output=True, text=True, check=True
+        ["systemctl", "show", "--property=ActiveState,SubState,MainPID", f"{unit}.service"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     state = dict(line.split("=", 1) for line in shown.splitlines())
     if state["ActiveState"] in ("inactive", "deactivating"):
@@ -86,7 +97,8 @@ def about(pid: int, what: str) -> str:
 
 
 def stat(pid: int) -> list[str]:
-    """What the kernel counts for process ``pid``, after its name, which may hold spaces: its parent is [1], its start [19].
+    """What the kernel counts for process ``pid``, after its name, which may hold spaces: its parent is [1], its start
+    [19].
 
     Raises UnhealthyError when it has just ended.
     """
@@ -96,7 +108,8 @@ def stat(pid: int) -> list[str]:
 def started_at(pid: int) -> datetime.datetime:
     """When process ``pid`` started.
 
-    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does anew after a lack of memory.
+    Not the times of ``/proc/<pid>`` itself: they say when the kernel last made that directory, which it does again
+    after a lack of memory.
     """
     # In clock ticks since the machine started.
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
@@ -112,10 +125,14 @@ def check_web(unit: str, config: configparser.RawConfigParser) -> str:
     # What listens on :: has IPv6 alone, or both.
     local = "[::1]" if ":" in host else "127.0.0.1"
     base = config.get("api" if modern else "webserver", "base_url", fallback="")
-    tls = config.get("api", "ssl_cert", fallback="") if modern else config.get("webserver", "web_server_ssl_cert", fallback="")
+    tls = (
+        config.get("api", "ssl_cert", fallback="")
+        if modern
+        else config.get("webserver", "web_server_ssl_cert", fallback="")
+    )
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if tls:
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=AUTHORITY)))
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=CA_FILE)))
     path = f"{urllib.parse.urlsplit(base).path}/api/{'v2' if modern else 'v1'}/version"
     url = f"{'https' if tls else 'http'}://{local}:{port}{path}"
     try:
@@ -157,7 +174,10 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     from flightdeck_node import address
 
     started = started_at(pid)
-    query = text("SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC LIMIT 1")
+    query = text(
+        "SELECT start_date, latest_heartbeat FROM job WHERE job_type = :type AND hostname = :host ORDER BY id DESC "
+        "LIMIT 1"
+    )
     try:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             if connection.dialect.name == "mysql":
@@ -169,8 +189,11 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     return check_heartbeat(row, started, since)
 
 
-def check_heartbeat(job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None) -> str:
-    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is fresh."""
+def check_heartbeat(
+    job: Sequence[datetime.datetime] | None, started: datetime.datetime, since: datetime.datetime | None
+) -> str:
+    """Start and last heartbeat of a ``job`` are those of a process that ``started`` then, and the heartbeat is
+    fresh."""
     # The kernel counts in ticks, so a job may seem to be a little older than its process.
     if job is None or utc(job[0]) < started - datetime.timedelta(seconds=2):
         raise UnhealthyError("no heartbeat yet since its start")
@@ -200,7 +223,8 @@ def data(config: configparser.RawConfigParser, section: str, option: str) -> Any
 
 
 def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
-    """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its consumer."""
+    """The worker itself says that it consumes from its queue; a process that merely answers pings may have lost its
+    consumer."""
     from celery import Celery
     from kombu.exceptions import OperationalError
 
@@ -215,9 +239,15 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
     if url.startswith("sqs:"):
         return check_sqs(url, queue, config)
     # Redis knows none of its own.
-    timeouts = {"socket_connect_timeout": 4, "socket_timeout": ANSWER_SECONDS} if url.lower().startswith("redis") else {}
+    timeouts = (
+        {"socket_connect_timeout": 4, "socket_timeout": ANSWER_SECONDS} if url.lower().startswith("redis") else {}
+    )
     app = Celery(broker=url, set_as_current=False)
-    app.conf.update(broker_connection_timeout=4, broker_connection_retry=False, broker_transport_options={"max_retries": 1, **timeouts})
+    app.conf.update(
+        broker_connection_timeout=4,
+        broker_connection_retry=False,
+        broker_transport_options={"max_retries": 1, **timeouts},
+    )
     app.conf.broker_use_ssl = data(config, "celery", "extra_celery_config").get("broker_use_ssl")
     try:
         with app.connection_for_write() as connection:
@@ -235,7 +265,7 @@ def check_worker(unit: str, config: configparser.RawConfigParser) -> str:
 def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str:
     """The queue answers with the worker's credentials, and holds messages as long as the configuration says.
 
-    Nobody can ask a worker anything over SQS: of the worker itself only its process is seen.
+    A worker cannot be asked over SQS: only its process is checked.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from kombu import Connection
@@ -249,14 +279,17 @@ def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str
         with Connection(url, transport_options=options) as connection:
             client = connection.default_channel.sqs(queue)
             answer = client.get_queue_attributes(
-                QueueUrl=options["predefined_queues"][queue]["url"], AttributeNames=["VisibilityTimeout", "ApproximateNumberOfMessages"]
+                QueueUrl=options["predefined_queues"][queue]["url"],
+                AttributeNames=["VisibilityTimeout", "ApproximateNumberOfMessages"],
             )["Attributes"]
     except (BotoCoreError, ClientError) as error:
         raise UnknownError(f"queue {queue} does not answer: {error}") from error
     held, wanted = int(answer["VisibilityTimeout"]), config.getint(section, "visibility_timeout")
     if held < wanted:
         # A restart would not help.
-        raise UnknownError(f"queue {queue} gives a message to a second worker after {held} s; set its visibility timeout to {wanted} s")
+        raise UnknownError(
+            f"queue {queue} gives a message to a second worker after {held} s; set its visibility timeout to {wanted} s"
+        )
     return f"runs; queue {queue} answers, {answer['ApproximateNumberOfMessages']} messages wait"
 
 
@@ -274,7 +307,10 @@ def read_config() -> configparser.RawConfigParser:
 
 
 def check(unit: str, since: datetime.datetime | None = None) -> str:
-    """One line about a healthy ``unit``, whose heartbeat, if it has one, is later than ``since``. Raises UnhealthyError or UnknownError."""
+    """One line about a healthy ``unit``, whose heartbeat, if it has one, is later than ``since``.
+
+    Raises UnhealthyError or UnknownError.
+    """
     try:
         return look(unit, since)
     except (UnhealthyError, UnknownError):
@@ -308,7 +344,8 @@ class Record:
     # What each of its processes used of a processor and waited for one, since its start.
     shares: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     beat: str = ""
-    # Whether this process has ever been healthy, and its failed checks in a row: all, and those since it last got something done.
+    # Whether this process has ever been healthy, and its failed checks in a row: all, and those since it last got
+    # something done.
     well: bool = False
     failed: int = 0
     stuck: int = 0
@@ -318,7 +355,10 @@ def record_of(unit: str) -> Record:
     """``unit`` now, as far as the kernel knows it: without a heartbeat and without failures."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     shown = subprocess.run(
-        ["systemctl", "show", "--property=MainPID", "--value", f"{unit}.service"], capture_output=True, text=True, check=False
+        ["systemctl", "show", "--property=MainPID", "--value", f"{unit}.service"],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout
     main = int(shown or 0)
     try:
@@ -345,7 +385,10 @@ def family(main: int) -> list[int]:
 
 
 def share(pid: int) -> tuple[float, float]:
-    """Seconds for which the main thread of process ``pid`` had a processor, and for which it waited for one. Stopped is not waiting."""
+    """Seconds for which the main thread of process ``pid`` had a processor, and for which it waited for one.
+
+    Stopped is not waiting.
+    """
     try:
         used, waited, _slices = map(int, about(pid, "schedstat").split())
     except UnhealthyError:
@@ -359,7 +402,10 @@ def progress(before: Record, now: Record) -> str:
     if before.beat and now.beat and before.beat != now.beat:
         return "its heartbeat moves"
     seconds = max(now.at - before.at, 0.001)
-    grown = [[new - old for new, old in zip(after, before.shares.get(pid, (0.0, 0.0)), strict=True)] for pid, after in now.shares.items()]
+    grown = [
+        [new - old for new, old in zip(after, before.shares.get(pid, (0.0, 0.0)), strict=True)]
+        for pid, after in now.shares.items()
+    ]
     used, waited = (max(column) / seconds for column in zip(*grown, strict=True)) if grown else (0.0, 0.0)
     if waited >= WAITED:
         return f"it waited for a processor {min(waited, 1):.0%} of the time"
@@ -389,7 +435,8 @@ def kept(path: Path) -> Record:
 
 
 def check_in_time(unit: str) -> str:
-    """``check``, or UnknownError when there is no result in time: a busy machine is no reason to restart what runs on it."""
+    """``check``, or UnknownError when there is no result in time: a busy machine is no reason to restart what runs
+    on it."""
     said: list[str] = []
     problems: list[Exception] = []
 
@@ -412,8 +459,8 @@ def check_in_time(unit: str) -> str:
 def watch(unit: str, failures: int) -> int:
     """Exit code for the watchdog: 1 when ``unit`` is to be restarted.
 
-    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after ``PATIENCE`` times
-    as many.
+    At once when it does harm, after ``failures`` bad checks in a row when it got nothing done meanwhile, and else after
+    ``SLOW_FACTOR`` times as many.
     """
     failure: UnhealthyError | None = None
     try:
@@ -429,14 +476,20 @@ def watch(unit: str, failures: int) -> int:
     path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
     now, done = judge(kept(path), record_of(unit), failure)
     if failure:
-        print(f"{unit}: {failure} ({f'slow: {done}; {now.failed} of {PATIENCE * failures}' if done else f'{now.stuck} of {failures}'})")
-    restart = now.stuck >= failures or now.failed >= PATIENCE * failures
+        print(
+            f"{unit}: {failure} "
+            f"({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})"
+        )
+    restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
     path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
     return int(restart)
 
 
 def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None = None) -> int:
-    """Check ``units`` until all are healthy or the time is over; 1 when one is not. What is healthy is not looked at again."""
+    """Check ``units`` until all are healthy or the time is over; 1 when one is not.
+
+    What is healthy is not checked again.
+    """
     deadline = time.monotonic() + seconds
     said: dict[str, str] = {}
     waiting = list(units)
@@ -457,14 +510,24 @@ def wait(units: Iterable[str], seconds: float, since: datetime.datetime | None =
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("unit", nargs="+", help="name of a service, for example airflow-scheduler or airflow-worker@default")
+    parser = argparse.ArgumentParser(
+        prog="airflow-health", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "unit", nargs="+", help="name of a service, for example airflow-scheduler or airflow-worker@default"
+    )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long to wait until all are healthy")
-    mode.add_argument("--watch", type=int, metavar="N", help="fail only at the Nth bad check in a row without any progress")
-    mode.add_argument("--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts")
+    mode.add_argument(
+        "--watch", type=int, metavar="N", help="fail only at the Nth bad check in a row without any progress"
+    )
+    mode.add_argument(
+        "--room", action="store_true", help="only whether there is room for logs, which a worker asks before it starts"
+    )
     parser.add_argument(
-        "--heartbeat-since-now", action="store_true", help="count only heartbeats from now on, as after an outage of the metastore"
+        "--heartbeat-since-now",
+        action="store_true",
+        help="count only heartbeats from now on, as after an outage of the metastore",
     )
     arguments = parser.parse_args()
     if arguments.room:

@@ -2,9 +2,9 @@
 
     build_release.py DIRECTORY VERSION
 
-Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without release.json,
-which is written last, is a half release and made anew. Leaves DIRECTORY.tar.zst. What is in the release is written into it as
-sbom.cdx.json (CycloneDX).
+Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without
+release.json, which is written last, is incomplete and built again. Leaves DIRECTORY.tar.zst. What is in the release is
+written into it as sbom.cdx.json (CycloneDX).
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def heads(python: Path, version: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as home:
         script = HEADS_SCRIPT.replace("MAJOR", version.split(".", maxsplit=1)[0])
         options = {"AIRFLOW_HOME": home, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db"}
-        done = subprocess.run([python, "-c", script], capture_output=True, text=True, env={**os.environ, **options}, check=False)
+        done = subprocess.run(
+            [python, "-c", script], capture_output=True, text=True, env={**os.environ, **options}, check=False
+        )
     lines = [line for line in done.stdout.splitlines() if line.startswith("HEADS=")]
     if done.returncode or not lines:
         sys.exit(f"the schema version of the release cannot be read:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
@@ -93,10 +95,19 @@ def heads(python: Path, version: str) -> dict[str, str]:
 
 
 def build(target: Path, version: str) -> None:
-    """Install the lock and the extra packages into ``target``, byte-compiled: its owner is root, so no process could do that later."""
+    """Install the lock and the extra packages into ``target``, byte-compiled: its owner is root, so no process
+    could do that later."""
     tools = HERE / "tools"
     run(sys.executable, "-m", "venv", "--clear", tools)
-    run(tools / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--requirement", HERE / "uv.txt")
+    run(
+        tools / "bin" / "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--requirement",
+        HERE / "uv.txt",
+    )
     uv = tools / "bin" / "uv"
     run(uv, "venv", "--quiet", "--clear", "--no-project", "--python", "/usr/bin/python3", target)
     python = target / "bin" / "python"
@@ -105,7 +116,9 @@ def build(target: Path, version: str) -> None:
     if (HERE / "extra.txt").read_text(encoding="utf-8").strip():
         run(*install, "--constraint", HERE / "lock.txt", "--requirement", HERE / "extra.txt")
     run(uv, "pip", "check", "--python", python)
-    installed = json.loads(subprocess.run([python, "-c", INSTALLED_SCRIPT], check=True, capture_output=True, text=True).stdout)
+    installed = json.loads(
+        subprocess.run([python, "-c", INSTALLED_SCRIPT], check=True, capture_output=True, text=True).stdout
+    )
     inventory = bom("apache-airflow", version, (component(*package) for package in installed))
     (target / "sbom.cdx.json").write_text(json.dumps(inventory, indent=1) + "\n", encoding="utf-8")
     document = {"version": version, "python": ".".join(map(str, sys.version_info[:3])), "heads": heads(python, version)}
@@ -118,12 +131,25 @@ def pack(target: Path, archive: Path) -> None:
     half.unlink(missing_ok=True)
     # tar keeps the mode of a file that is there.
     half.touch(mode=0o600)
-    run("tar", "--create", "--use-compress-program", "zstd -T0 -3", "--file", half, "--directory", target.parent, target.name)
+    run(
+        "tar",
+        "--create",
+        "--use-compress-program",
+        "zstd -T0 -3",
+        "--file",
+        half,
+        "--directory",
+        target.parent,
+        target.name,
+    )
     half.rename(archive)
 
 
 def take_environment() -> None:
-    """Where packages come from. It may hold a login, which must neither stand in a command line nor stay on the disk."""
+    """Where packages come from.
+
+    It may hold a login, which must neither stand in a command line nor stay on the disk.
+    """
     file = HERE / "environment.json"
     os.environ.update(json.loads(file.read_text(encoding="utf-8")))
     file.unlink()

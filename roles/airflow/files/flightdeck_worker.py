@@ -1,4 +1,4 @@
-"""A Celery worker that bears what brokers do ([celery] extra_celery_config, worker_consumer)."""
+"""A Celery worker that survives failures of brokers ([celery] extra_celery_config, worker_consumer)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ log = get_logger(__name__)
 class Consumer(consumer.Consumer):
     """Gives its control queue a new name in each session with RabbitMQ, and drops messages that are too old.
 
-    When a node of RabbitMQ ends, every other one deletes the transient queues it had, by name and at its own pace. One that a worker has
-    declared again meanwhile goes with them, and nobody tells the worker: it works on, but no health check reaches it any more.
+    When a node of RabbitMQ ends, every other one deletes the transient queues it had, by name and at its own pace. One
+    that a worker has declared again meanwhile goes with them, without a message to the worker: it goes on, but no
+    health check reaches it any more.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -40,9 +41,9 @@ class Consumer(consumer.Consumer):
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
         """What is done with a message.
 
-        A broker gives the messages of running tasks to somebody else when a session ends. Airflow refuses those, unless the token in them
-        has run out by then: that counts as a failure of the task, which goes on. A task that still waits is sent anew with another token;
-        a callback is not, so it is not dropped.
+        A broker gives the messages of running tasks to another worker when a session ends. Airflow refuses those,
+        unless the token in them has expired by then: that counts as a failure of the task, which goes on. A task that
+        still waits is sent again with another token; a callback is not, so it is not dropped.
         """
         handle: Callable[[Any], Any] = super().create_task_handler(*arguments, **options)
 
@@ -62,7 +63,11 @@ def too_old(message: Any) -> float:
         (text, *_others), _keywords, _embedded = message.decode()
         workload = json.loads(text)
         claims = workload["token"].split(".")[1]
-        return 0.0 if "ti" not in workload else max(0.0, time.time() - float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]))
+        return (
+            0.0
+            if "ti" not in workload
+            else max(0.0, time.time() - float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]))
+        )
     except Exception:
         # Whatever is wrong with it, Celery knows what to say.
         return 0.0

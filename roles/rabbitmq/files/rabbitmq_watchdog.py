@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Restarts this RabbitMQ node when it cannot find back to the others by itself. Started by a timer.
 
-A node that was frozen, with its machine or alone, goes on where it was while the others have declared it dead: a partition that
-``pause_minority`` neither prevents nor ends, and that lasts until one side starts anew. Standard library only.
+A node that was frozen, with its machine or alone, goes on where it was while the others have declared it dead: a
+partition that ``pause_minority`` neither prevents nor ends, and that lasts until one side restarts. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from typing import Any
 
 STATE = Path("/run/rabbitmq-watchdog/state.json")
 UNIT = "rabbitmq-server.service"
-# Seconds. A node that most others are lost to starts anew soon; where both sides see a majority, one does so later.
+# Seconds. A node that most others are lost to restarts soon; where both sides see a majority, one does so later.
 MINORITY_SECONDS = 20
 MAJORITY_SECONDS = 60
-# From one node to the next that starts anew for no hurry; more than a start takes.
-TURN_SECONDS = 45
-# Between two restarts for one reason, so that one that does not help is not repeated all the time, and between two for different ones: the
-# first may have led to the second.
+# Between two nodes whose restart is not urgent; more than a start takes.
+STAGGER_SECONDS = 45
+# Between two restarts for one reason, so that one that does not help is not repeated all the time, and between two for
+# different ones: the first may have led to the second.
 PAUSE_SECONDS, OTHER_REASON_SECONDS = 300, 60
 COMMAND_SECONDS = 20
-# For a node that answers its clients and not rabbitmqctl: on a busy machine that program, an Erlang VM each time, takes longer than this.
+# For a node that answers its clients and not rabbitmqctl: on a busy machine that program, an Erlang VM each time, takes
+# longer than this.
 SLOW_SECONDS = 600
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 # Reasons for which there is nothing left to stop in order.
@@ -43,7 +45,10 @@ def ask(*command: str) -> str:
 
 
 def answers(port: int) -> bool:
-    """Whether the node reacts to a client on ``port`` of this host, if only by refusing one without encryption. A frozen one does not."""
+    """Whether the node reacts to a client on ``port`` of this host, if only by refusing one without encryption.
+
+    A frozen one does not.
+    """
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=COMMAND_SECONDS) as client:
             client.sendall(AMQP_HEADER)
@@ -56,9 +61,13 @@ def answers(port: int) -> bool:
 
 
 def look(node: str, port: int) -> tuple[str, float]:
-    """Why ``node``, whose clients use ``port``, should be restarted, and for how many seconds that must be so; empty when it should not."""
+    """Why ``node``, whose clients use ``port``, should be restarted, and for how many seconds that must be so;
+    empty when it should not."""
     # One that starts waits for the others for as long as it takes.
-    if subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False).stdout.strip() != "active":
+    if (
+        subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False).stdout.strip()
+        != "active"
+    ):
         return "", 0
     if said := ask("cluster_status", "--formatter", "json"):
         return problem(json.loads(said), node)
@@ -74,25 +83,30 @@ def problem(status: dict[str, Any], node: str) -> tuple[str, float]:
     members, running = sorted(status["disk_nodes"]), status["running_nodes"]
     if partitions and 2 * len(running) <= len(members):
         return "it is cut off from most others", MINORITY_SECONDS
-    # Both sides see a majority: the same one of them starts anew, whoever looks.
+    # Both sides see a majority: the rule selects the same node on both.
     if partitions and node == max({*partitions, *(peer for peers in partitions.values() for peer in peers)}):
         return "the cluster stays parted", MAJORITY_SECONDS
-    # Others that took it for dead have deleted its listeners from the table of all: health checks and upgrades would fail for good.
+    # Others that took it for dead have deleted its listeners from the table of all: health checks and upgrades would
+    # fail for good.
     if not partitions and len(running) == len(members) and not status["listeners"].get(node):
-        return "the others have forgotten its listeners", MINORITY_SECONDS + TURN_SECONDS * members.index(node)
+        return "the others have forgotten its listeners", MINORITY_SECONDS + STAGGER_SECONDS * members.index(node)
     return "", 0
 
 
 def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple[bool, dict[str, Any]]:
     """Whether to restart now, and what to remember until the next look."""
-    reason, patience = found
+    reason, limit = found
     last = {"restarted": state.get("restarted", 0.0), "restarted_for": state.get("restarted_for", "")}
     if not reason:
         return False, last
     since = state["since"] if state.get("reason") == reason else now
     pause = PAUSE_SECONDS if last["restarted_for"] == reason else OTHER_REASON_SECONDS
-    restart = now - since >= patience and now - last["restarted"] >= pause
-    return restart, {"reason": reason, "since": since, **({"restarted": now, "restarted_for": reason} if restart else last)}
+    restart = now - since >= limit and now - last["restarted"] >= pause
+    return restart, {
+        "reason": reason,
+        "since": since,
+        **({"restarted": now, "restarted_for": reason} if restart else last),
+    }
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ class RefusedError(Exception):
     """The metastore refused the call: this host is not the leader, or may not be."""
 
 
-class Store(Protocol):
+class LeaseDatabase(Protocol):
     """Calls functions in the metastore."""
 
     def call(self, function: str, *arguments: object) -> Answer:
@@ -211,7 +211,7 @@ class Agent:
     def __init__(
         self,
         host: str,
-        store: Store,
+        database: LeaseDatabase,
         child: Child,
         *,
         notify: Callable[[str], None],
@@ -219,7 +219,7 @@ class Agent:
         alarm: Callable[[float], None] = set_alarm,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.host, self.store, self.child = host, store, child
+        self.host, self.database, self.child = host, database, child
         self.notify, self.moved, self.alarm, self.clock = notify, moved, alarm, clock
         self.state = STANDBY
         # Set by a signal.
@@ -264,7 +264,7 @@ class Agent:
         sent = self.clock()
         if sent < self.backoff_until:
             return 1
-        answer = self.store.call("acquire", self.host, STANDBY)
+        answer = self.database.call("acquire", self.host, STANDBY)
         self.problem = ""
         self.leader = answer["leader"] or ""
         if answer["epoch"] is None:
@@ -287,7 +287,7 @@ class Agent:
         if sent >= self.deadline:
             raise UnreachableError("could not make sure in time that no other scheduler has a session")
         lingering = sorted(self.lingering or ()) if sent - self.fencing_since > FENCE_PERIOD else []
-        found = self.store.call("fence", self.host, self.epoch, lingering)
+        found = self.database.call("fence", self.host, self.epoch, lingering)
         self.deadline = sent + TTL - MARGIN
         starting = set(found["starting"])
         first = self.lingering is None
@@ -300,7 +300,7 @@ class Agent:
 
     def _activate(self) -> float:
         sent = self.clock()
-        previous = self.store.call("activate", self.host, self.epoch)["previous"]
+        previous = self.database.call("activate", self.host, self.epoch)["previous"]
         self._confirmed(sent)
         self.state, self.started_at, self.requested_host = ACTIVE, sent, ""
         log(5, f"the scheduler starts, epoch {self.epoch}")
@@ -336,7 +336,7 @@ class Agent:
         sent = self.clock()
         if sent >= self.renew_at and sent < self.deadline:
             try:
-                answer = self.store.call("renew", self.host, self.epoch, self.state)
+                answer = self.database.call("renew", self.host, self.epoch, self.state)
                 self.requested_host = answer["requested_host"] or ""
                 self.problem = ""
                 self._confirmed(sent)
@@ -384,7 +384,7 @@ class Agent:
         self.child.kill()
         self.alarm(0)
         self.state, self.leader = STANDBY, ""
-        self.store.call("release", self.host, self.epoch)
+        self.database.call("release", self.host, self.epoch)
         log(5, f"the lease is released, epoch {self.epoch}")
 
     def status(self) -> Answer:
@@ -541,30 +541,30 @@ def node_lines(found: Answer) -> list[str]:
     ]
 
 
-def status(_settings: Mapping[str, Any], store: Store, _given: argparse.Namespace) -> Result:
+def status(_settings: Mapping[str, Any], database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """which host is active, and which are standby"""
-    found = store.call("status")
+    found = database.call("status")
     code, text = assess(found)
     return code, {**found, "summary": text}, [f"{text} (epoch {found['epoch']})", *node_lines(found)]
 
 
-def metadata(_settings: Mapping[str, Any], store: Store, _given: argparse.Namespace) -> Result:
+def metadata(_settings: Mapping[str, Any], database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """everything that the metastore stores about the lease"""
-    found = store.call("status")
+    found = database.call("status")
     return OK, found, json.dumps(found, indent=2).splitlines()
 
 
-def clear_metadata(_settings: Mapping[str, Any], store: Store, given: argparse.Namespace) -> Result:
+def clear_metadata(_settings: Mapping[str, Any], database: LeaseDatabase, given: argparse.Namespace) -> Result:
     """remove the leader; refused while the lease is valid"""
     if not given.yes:
         raise RefusedError("this revokes the login of every scheduler: add --yes")
-    store.call("clear")
+    database.call("clear")
     return OK, {}, ["the lease is free; the next agent that asks acquires it"]
 
 
-def is_scheduler_running(settings: Mapping[str, Any], store: Store, given: argparse.Namespace) -> Result:
+def is_scheduler_running(settings: Mapping[str, Any], database: LeaseDatabase, given: argparse.Namespace) -> Result:
     """whether a scheduler is active, and on which host"""
-    found = store.call("status")
+    found = database.call("status")
     text = assess(found)[1]
     running = {node["host"]: is_active(found, node["host"]) for node in found["nodes"]}
     lines = [f"{host}: {'running' if runs else 'not running'}" for host, runs in running.items()]
@@ -572,29 +572,29 @@ def is_scheduler_running(settings: Mapping[str, Any], store: Store, given: argpa
     return (OK if active else CRITICAL), {"running": running, "summary": text}, lines
 
 
-def test_connection(settings: Mapping[str, Any], store: Store, _given: argparse.Namespace) -> Result:
+def test_connection(settings: Mapping[str, Any], database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """whether the metastore answers, and which agents are live"""
     begun = time.monotonic()
-    found = store.call("status")
+    found = database.call("status")
     milliseconds = round(1000 * (time.monotonic() - begun))
     absent = [node["host"] for node in found["nodes"] if not node["live"]]
     lines = [f"the metastore answers {settings['host']} within {milliseconds} ms", *node_lines(found)]
     return (WARNING if absent else OK), {"milliseconds": milliseconds, "absent": absent}, lines
 
 
-def init(settings: Mapping[str, Any], store: Store, _given: argparse.Namespace) -> Result:
+def init(settings: Mapping[str, Any], database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """whether site.yml has prepared this host and the metastore; there is nothing else to do"""
-    if settings["host"] not in [node["host"] for node in store.call("status")["nodes"]]:
+    if settings["host"] not in [node["host"] for node in database.call("status")["nodes"]]:
         raise RefusedError(f"{settings['host']} may not hold the lease: deploy the whole cluster with site.yml")
     return OK, {"host": settings["host"]}, [f"{settings['host']} is ready"]
 
 
-def get_current_host(settings: Mapping[str, Any], _store: Store, _given: argparse.Namespace) -> Result:
+def get_current_host(settings: Mapping[str, Any], _database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """the name of this host in the inventory"""
     return OK, {"host": settings["host"]}, [settings["host"]]
 
 
-def send_test_email(settings: Mapping[str, Any], _store: Store, _given: argparse.Namespace) -> Result:
+def send_test_email(settings: Mapping[str, Any], _database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """send an e-mail to those who get the alerts"""
     to = settings["email"]["to"]
     if not to:
@@ -606,22 +606,22 @@ def send_test_email(settings: Mapping[str, Any], _store: Store, _given: argparse
     return OK, {"to": to}, [f"sent to {', '.join(to)}"]
 
 
-def version(_settings: Mapping[str, Any], _store: Store, _given: argparse.Namespace) -> Result:
+def version(_settings: Mapping[str, Any], _database: LeaseDatabase, _given: argparse.Namespace) -> Result:
     """of this program and of Airflow"""
     airflow = importlib.metadata.version("apache-airflow")
     return OK, {"version": VERSION, "airflow": airflow}, [f"{PROGRAM} {VERSION}, Airflow {airflow}"]
 
 
-def switchover(_settings: Mapping[str, Any], store: Store, given: argparse.Namespace) -> Result:
+def switchover(_settings: Mapping[str, Any], database: LeaseDatabase, given: argparse.Namespace) -> Result:
     """hand over to another host, and wait until its scheduler is active"""
 
     def active() -> bool:
-        found = store.call("status")
+        found = database.call("status")
         return bool(found["valid"]) and is_active(found, given.host)
 
     begun = time.monotonic()
     if not active():
-        store.call("request_switchover", given.host)
+        database.call("request_switchover", given.host)
     while time.monotonic() - begun < given.wait:
         with contextlib.suppress(UnreachableError):
             if active():
@@ -630,7 +630,7 @@ def switchover(_settings: Mapping[str, Any], store: Store, given: argparse.Names
     raise RefusedError(f"{given.host} is not active after {given.wait:.0f} s")
 
 
-COMMANDS: dict[str, Callable[[Mapping[str, Any], Store, argparse.Namespace], Result]] = {
+COMMANDS: dict[str, Callable[[Mapping[str, Any], LeaseDatabase, argparse.Namespace], Result]] = {
     function.__name__: function
     for function in (
         version,
@@ -648,10 +648,10 @@ COMMANDS: dict[str, Callable[[Mapping[str, Any], Store, argparse.Namespace], Res
 WORDS = {OK: "ok", WARNING: "warning", CRITICAL: "critical", UNKNOWN: "unknown"}
 
 
-def answer(settings: Mapping[str, Any], store: Store, given: argparse.Namespace) -> Result:
+def answer(settings: Mapping[str, Any], database: LeaseDatabase, given: argparse.Namespace) -> Result:
     """What a command found, or why it found nothing."""
     try:
-        return COMMANDS[given.command](settings, store, given)
+        return COMMANDS[given.command](settings, database, given)
     except RefusedError as error:
         return CRITICAL, {"summary": str(error)}, [str(error)]
     except UnreachableError as error:

@@ -34,7 +34,7 @@ class Indented(yaml.SafeDumper):
 
 
 def model(source):
-    """What the action returns for the inventory ``source``, as registered results are: plain data of YAML's own types."""
+    """What the action returns for the inventory ``source``: plain data of YAML's own types, like registered results."""
     loader = DataLoader()
     inventory = InventoryManager(loader, [source])
     manager = VariableManager(loader, inventory)

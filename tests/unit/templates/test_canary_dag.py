@@ -13,7 +13,9 @@ TEMPLATE = Path(__file__).parents[3] / "roles" / "dags" / "templates" / "flightd
 
 
 def render(queues: dict[str, list[str]]) -> str:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False
+    )
     environment.filters.update(FilterModule().filters())
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         ansible_managed="Ansible managed", airflow_cluster={"queues": queues}

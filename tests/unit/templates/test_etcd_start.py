@@ -1,4 +1,4 @@
-"""What an etcd member is told at its first start restarts nobody later."""
+"""The initial cluster of an etcd member causes no restart later."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import h
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 ROLE = Path(__file__).parents[3] / "roles/etcd"
-NOBODY = {"origins": [], "joining": [], "source": ""}
+EMPTY = {"origins": [], "joining": [], "source": ""}
 THREE = ("db1", "db2", "db3")
 DEFAULTS = sorted((Path(__file__).parents[3] / "roles/airflow/defaults/main").glob("*.yml"))
-SETTINGS = Settings.from_variables({name: value for path in DEFAULTS for name, value in yaml.safe_load(path.read_text()).items()})
+SETTINGS = Settings.from_variables(
+    {name: value for path in DEFAULTS for name, value in yaml.safe_load(path.read_text()).items()}
+)
 
 
-def rendered(name, names, member, store):
+def rendered(name, names, member, tier):
     """A template of the role on a host, as key and value."""
     hosts = [hosts_model.Host(each, frozenset({"etcd"}), f"192.0.2.13{each[-1]}") for each in names]
     own = next(host for host in hosts if host.name == member)
@@ -29,7 +31,10 @@ def rendered(name, names, member, store):
         "airflow_cluster": {"nodes": {member: {"etcd": share}}, "tls": {"enabled": True}},
         "inventory_hostname": member,
         "ansible_managed": "Managed",
-        "ansible_facts": {"flightdeck_system": {"distribution_major_version": "12"}, "flightdeck_stores": {"etcd": store}},
+        "ansible_facts": {
+            "flightdeck_system": {"distribution_major_version": "12"},
+            "flightdeck_survey": {"etcd": tier},
+        },
         "__etcd_joined": {"initial_cluster": "db1=https://192.0.2.131:2380,db9=https://192.0.2.9:2380"},
     }
     text = Templar(DataLoader(), values).template(trust_as_template((ROLE / "templates/etc/etcd" / name).read_text()))
@@ -37,22 +42,22 @@ def rendered(name, names, member, store):
 
 
 def test_more_members_change_nothing_that_a_running_one_reads():
-    few, more = (rendered("airflow.conf.j2", names, "db1", NOBODY) for names in (THREE, (*THREE, "db4", "db5")))
+    few, more = (rendered("airflow.conf.j2", names, "db1", EMPTY) for names in (THREE, (*THREE, "db4", "db5")))
     assert few == more
     service = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__etcd_service"]
     assert "/etc/etcd/airflow-initial.conf" not in service["restart_on"]
 
 
 @pytest.mark.parametrize(
-    ("store", "state", "members"),
+    ("tier", "state", "members"),
     [
-        (NOBODY, "new", ["db1", "db2", "db3"]),
+        (EMPTY, "new", ["db1", "db2", "db3"]),
         # A cluster began with it, and it has not started yet.
         ({"origins": ["db1", "db2"], "joining": [], "source": "db1"}, "new", ["db1", "db2", "db3"]),
         ({"origins": ["db1"], "joining": ["db3"], "source": "db1"}, "existing", ["db1", "db9"]),
     ],
 )
-def test_a_member_without_data_begins_a_cluster_or_joins_one(store, state, members):
-    found = rendered("airflow-initial.conf.j2", THREE, "db3", store)
+def test_a_member_without_data_begins_a_cluster_or_joins_one(tier, state, members):
+    found = rendered("airflow-initial.conf.j2", THREE, "db3", tier)
     assert [entry.split("=")[0] for entry in found["ETCD_INITIAL_CLUSTER"].split(",")] == members
     assert (found["ETCD_INITIAL_CLUSTER_STATE"], found["ETCD_INITIAL_CLUSTER_TOKEN"]) == (state, "airflow")

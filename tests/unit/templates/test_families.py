@@ -44,12 +44,18 @@ def test_brokers_reach_each_other_in_the_family_of_their_addresses(model, distri
     text = rendered("rabbitmq", "etc/rabbitmq/rabbitmq-env.conf.j2", "db1", model)
     lines = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     assert distribution in lines["INTER_NODE"]
-    assert lines["SERVER_ADDITIONAL_ERL_ARGS"] == lines["CTL_ERL_ARGS"] == ('"$INTER_NODE $IPV6"' if inetrc else '"$INTER_NODE"')
+    assert (
+        lines["SERVER_ADDITIONAL_ERL_ARGS"]
+        == lines["CTL_ERL_ARGS"]
+        == ('"$INTER_NODE $IPV6"' if inetrc else '"$INTER_NODE"')
+    )
     assert lines.get("IPV6") == ("\"-kernel inetrc '/etc/rabbitmq/erl_inetrc'\"" if inetrc else None)
 
 
 def test_without_ipv6_and_tls_erlang_has_no_arguments():
-    text = rendered("rabbitmq", "etc/rabbitmq/rabbitmq-env.conf.j2", "db1", plain(available(), defaults(airflow_tls=False)))
+    text = rendered(
+        "rabbitmq", "etc/rabbitmq/rabbitmq-env.conf.j2", "db1", plain(available(), defaults(airflow_tls=False))
+    )
     assert "ERL_ARGS" not in text
 
 

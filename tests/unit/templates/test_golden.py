@@ -25,7 +25,13 @@ GOLDEN = Path(__file__).parent / "golden"
 MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
 MODE = MODES[0]
 UNIT_TEMPLATE = (ROLE / "templates/etc/systemd/system/airflow.service.j2").read_text()
-SYSTEM = {"processor_nproc": 4, "memtotal_mb": 16000, "python": "3.11", "distribution_release": "bookworm", "machine": "x86_64"}
+SYSTEM = {
+    "processor_nproc": 4,
+    "memtotal_mb": 16000,
+    "python": "3.11",
+    "distribution_release": "bookworm",
+    "machine": "x86_64",
+}
 
 
 def load(path):
@@ -38,7 +44,12 @@ def variables(version, name, component="", **changes):
     for path in sorted((ROLE / "defaults/main").glob("*.yml")):
         found.update(load(path))
     # A fixed name: the real one changes with every lock.
-    found.update(load(ROLE / "vars/main.yml"), __airflow_release_id="release", ansible_managed="Managed by Ansible", role_path=str(ROLE))
+    found.update(
+        load(ROLE / "vars/main.yml"),
+        __airflow_release_id="release",
+        ansible_managed="Managed by Ansible",
+        role_path=str(ROLE),
+    )
     if component:
         found.update(load(ROOT / f"roles/{component}/vars/main.yml"))
     found.update(changes, airflow_version=version, airflow_release_cache="/cache", inventory_dir="/inventory")
@@ -57,8 +68,13 @@ def variables(version, name, component="", **changes):
         wrapper["digest"] = "digest"
     passwords = ("metastore_password", "result_backend_password", "broker_password", *MODE.passwords)
     found["airflow_secrets"] = {name: f"{name}-value" for name in passwords}
-    found["airflow_secrets"].update({name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")})
-    found["airflow_certificates"] = {"authority": "authority", "hosts": {"master1": {"certificate": "certificate", "key": "private key"}}}
+    found["airflow_secrets"].update(
+        {name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")}
+    )
+    found["airflow_certificates"] = {
+        "ca": "CA certificate",
+        "hosts": {"master1": {"certificate": "certificate", "key": "private key"}},
+    }
     found.update(ansible_facts={"flightdeck_system": SYSTEM, "flightdeck_addresses": {}}, inventory_hostname=name)
     return found
 
@@ -123,11 +139,17 @@ def test_systemd_understands_every_unit(version, tmp_path):
         if name.endswith(".service"):
             # The commands are not on this machine; what is judged is the unit.
             path = tmp_path / name
-            path.write_text(re.sub(r"/opt/airflow/current/bin/airflow |/usr/local/sbin/flightdeck-[a-z-]+ ", "/bin/true ", text))
+            path.write_text(
+                re.sub(r"/opt/airflow/current/bin/airflow |/usr/local/sbin/flightdeck-[a-z-]+ ", "/bin/true ", text)
+            )
             paths.append(str(path))
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True, check=False
+    )
     complaints = [
-        line for line in done.stderr.splitlines() if "airflow" in line and "airflow-health" not in line and "environment" not in line
+        line
+        for line in done.stderr.splitlines()
+        if "airflow" in line and "airflow-health" not in line and "environment" not in line
     ]
     assert complaints == []
 

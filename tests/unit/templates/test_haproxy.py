@@ -55,9 +55,13 @@ def test_a_path_is_in_checks_and_rules():
     text = rendered(airflow_url="https://Example.org:443/airflow/")
     web, execution = (section(text, name) for name in ("web", "execution_api"))
     assert "http-request redirect code 302 location /airflow/ if { path / /airflow }" in web
-    assert 'http-request deny deny_status 403 if { path,url_dec -m reg "^/+(airflow/+execution|execution)(/|\\$)" }' in web
+    assert (
+        'http-request deny deny_status 403 if { path,url_dec -m reg "^/+(airflow/+execution|execution)(/|\\$)" }' in web
+    )
     assert 'http-request deny deny_status 403 unless { path,url_dec -m reg "^/+(airflow)(/|\\$)" }' in web
-    assert 'http-request deny deny_status 403 unless { path,url_dec -m reg "^/+(airflow/+execution)(/|\\$)" }' in execution
+    assert (
+        'http-request deny deny_status 403 unless { path,url_dec -m reg "^/+(airflow/+execution)(/|\\$)" }' in execution
+    )
     assert any("uri /airflow/api/v2/version " in line for line in web)
     assert any("uri /airflow/execution/health " in line for line in execution)
 
@@ -71,7 +75,9 @@ def test_a_path_is_in_checks_and_rules():
     ],
 )
 def test_a_redirect_goes_to_the_url_that_is_set(changes, target):
-    assert f"http-request redirect code 308 location {target} unless {{ ssl_fc }}" in section(rendered(**changes), "web")
+    assert f"http-request redirect code 308 location {target} unless {{ ssl_fc }}" in section(
+        rendered(**changes), "web"
+    )
 
 
 @pytest.mark.parametrize(

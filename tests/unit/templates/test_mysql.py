@@ -10,8 +10,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from test_golden import template
 
 
-def values(authority):
-    return {"airflow_cluster": {"metastore": {"authority": authority}}, "ansible_managed": "Managed by Ansible"}
+def values(ca_file):
+    return {"airflow_cluster": {"metastore": {"ca_file": ca_file}}, "ansible_managed": "Managed by Ansible"}
 
 
 def test_the_option_file_asks_for_verified_encryption():
@@ -21,10 +21,10 @@ def test_the_option_file_asks_for_verified_encryption():
 
 
 def test_the_async_engine_verifies_the_name(tmp_path):
-    authority = tmp_path / "ca.crt"
-    authority.write_text(certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"])
+    ca_file = tmp_path / "ca.crt"
+    ca_file.write_text(certificates.make_ca("theirs", datetime.datetime.now(datetime.UTC))["certificate"])
     module: dict = {}
-    exec(template("etc/airflow/python/flightdeck_metastore.py.j2", values(str(authority))), module)
+    exec(template("etc/airflow/python/flightdeck_metastore.py.j2", values(str(ca_file))), module)
     context = module["connect_args"]["ssl"]
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert len(context.get_ca_certs()) == 1

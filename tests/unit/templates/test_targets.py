@@ -15,7 +15,9 @@ INCLUDED = {"etc/haproxy/http.cfg.j2", "etc/haproxy/tcp.cfg.j2"}
 
 def described(role):
     """Tasks and variables of a role."""
-    return "\n".join(path.read_text() for kind in ("tasks", "vars") for path in sorted((ROLES / role / kind).glob("*.yml")))
+    return "\n".join(
+        path.read_text() for kind in ("tasks", "vars") for path in sorted((ROLES / role / kind).glob("*.yml"))
+    )
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=str)
@@ -28,5 +30,9 @@ def test_a_role_names_every_template_by_its_path_or_that_of_its_target(path):
 @pytest.mark.parametrize("role", sorted(path.parent.name for path in ROLES.glob("*/templates")))
 def test_every_source_that_a_role_names_is_there(role):
     sources = re.findall(r"src: ([\w./@-]+)", described(role))
-    missing = [name for name in sources if not (ROLES / role / ("templates" if name.endswith(".j2") else "files") / name).exists()]
+    missing = [
+        name
+        for name in sources
+        if not (ROLES / role / ("templates" if name.endswith(".j2") else "files") / name).exists()
+    ]
     assert [name for name in missing if not name.startswith("/usr/")] == []

@@ -8,10 +8,10 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.flightdeck.airflow.plugins.action.cluster_model import ActionModule, _Given
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import on_hosts
 
-OPTIONS = {"airflow_authority_file": {"type": "path"}, "airflow_admin_password": {"type": "str", "no_log": True}}
+OPTIONS = {"airflow_ca_file": {"type": "path"}, "airflow_admin_password": {"type": "str", "no_log": True}}
 
 
-def settings(default, *hosts, name="airflow_authority_file"):
+def settings(default, *hosts, name="airflow_ca_file"):
     """Settings of a cluster whose variable ``name`` has a default, and the problems with it."""
     given = _Given(values={host: {} for host in hosts})
     action = ActionModule.__new__(ActionModule)
@@ -21,16 +21,16 @@ def settings(default, *hosts, name="airflow_authority_file"):
 
 
 def test_a_default_that_works_is_the_setting():
-    assert settings("{{ directory }}/ca.crt", "h1") == ({"airflow_authority_file": "/inventory/ca.crt"}, [])
+    assert settings("{{ directory }}/ca.crt", "h1") == ({"airflow_ca_file": "/inventory/ca.crt"}, [])
 
 
 @pytest.mark.parametrize(("hosts", "count"), [((), 0), (("h1",), 1), (("h1", "h2"), 1)])
 def test_a_default_that_fails_is_one_problem_where_there_are_hosts(hosts, count):
     _found, problems = settings("{{ nowhere }}/ca.crt", *hosts)
     assert [(problem.code, problem.where.split(" of ")[0]) for problem in problems] == [
-        ("FD125", "variable airflow_authority_file")
+        ("FD125", "variable airflow_ca_file")
     ] * count
-    assert all("nowhere" in problem.found and "Set airflow_authority_file" in problem.remedy for problem in problems)
+    assert all("nowhere" in problem.found and "Set airflow_ca_file" in problem.remedy for problem in problems)
 
 
 def test_what_a_secret_is_made_of_is_not_shown():

@@ -85,7 +85,7 @@ def test_a_member_that_does_not_run_or_has_no_certificate_has_not_answered():
     assert _etcd.seen_by_peer("https://127.0.0.1:1") is None
 
 
-def test_one_that_joins_is_told_of_all_and_its_own_name():
+def test_one_that_joins_gets_all_names_and_its_own():
     assert _etcd.initial_cluster(listed(ADDED), "db3") == f"db1={DB1},db2={DB2},db3={DB3}"
 
 

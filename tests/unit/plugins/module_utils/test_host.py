@@ -14,7 +14,10 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ('NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n', ("Debian", "12", "bookworm")),
+        (
+            'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n',
+            ("Debian", "12", "bookworm"),
+        ),
         ('ID=ubuntu\nNAME="Ubuntu"\nVERSION_ID="22.04"\nVERSION_CODENAME=jammy\n', ("Ubuntu", "22", "jammy")),
         ('ID=rocky\nNAME="Rocky Linux"\nVERSION_ID="9.4"\n', ("Rocky Linux", "9", "")),
         # Debian's testing release has no number.
@@ -36,8 +39,14 @@ HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrn
 
 
 def test_only_listening_sockets_count():
-    text = HEAD + "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 100 0 0 10 0\n"
-    text += "   1: 0100007F:1538 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 20 4 30 10 -1\n"
+    text = (
+        HEAD + "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 "
+        "100 0 0 10 0\n"
+    )
+    text += (
+        "   1: 0100007F:1538 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 20 4 "
+        "30 10 -1\n"
+    )
     text += "   2: 00000000000000000000000000000000:1F90 0:0 0A 0:0 00:0 00000000 0 0 4713 1 0 100 0 0 10 0\n"
     assert _host.parse_listeners(text) == {5432: {"4711": 106}, 8080: {"4713": 0}}
 
@@ -47,7 +56,10 @@ def test_only_listening_sockets_count():
     [
         ("0::/system.slice/haproxy.service\n", "haproxy.service"),
         ("0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n", "postgresql@15-main.service"),
-        ("2:cpu:/docker/94\n0::/docker/94/airflow.slice/airflow-worker@default.service/sub\n", "airflow-worker@default.service"),
+        (
+            "2:cpu:/docker/94\n0::/docker/94/airflow.slice/airflow-worker@default.service/sub\n",
+            "airflow-worker@default.service",
+        ),
         ("3:cpu:/\n1:name=systemd:/docker/94/system.slice/epmd.service\n0::/\n", "epmd.service"),
         ("0::/user.slice/user-0.slice/session-3.scope\n", "session-3.scope"),
         ("0::/\n", ""),
@@ -59,7 +71,10 @@ def test_the_unit_of_a_process(text, unit):
 
 
 def test_who_listens_on_this_machine():
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
+    ):
         ports = [server.getsockname()[1], other.getsockname()[1], 1]
         found = _host.listeners(ports)
     assert sorted(found) == sorted(str(port) for port in ports[:2])
@@ -85,7 +100,10 @@ def test_releases(tmp_path):
     for name in ("3.3.2-a-py3.11", "3.1.8-b-py3.11"):
         (tmp_path / "releases" / name / "release.json").touch()
     (tmp_path / "current").symlink_to("releases/3.3.2-a-py3.11")
-    assert _host.releases(str(tmp_path)) == {"installed": ["3.1.8-b-py3.11", "3.3.2-a-py3.11"], "current": "3.3.2-a-py3.11"}
+    assert _host.releases(str(tmp_path)) == {
+        "installed": ["3.1.8-b-py3.11", "3.3.2-a-py3.11"],
+        "current": "3.3.2-a-py3.11",
+    }
     assert _host.releases("/nowhere") == {"installed": [], "current": ""}
 
 
@@ -118,8 +136,14 @@ def test_packages_that_apt_cannot_install():
         ('APT::Periodic::Unattended-Upgrade "0";\n', False),
         ('APT::Periodic::Unattended-Upgrade "1";\nAPT::Periodic::Unattended-Upgrade "0";\n', False),
         ('// APT::Periodic::Unattended-Upgrade "1";\n', False),
-        ('APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade::Package-Blacklist {\n  "postgresql-";\n};\n', False),
-        ('APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade::Package-Blacklist {\n//  "postgresql-";\n};\n', True),
+        (
+            'APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade::Package-Blacklist {\n  "postgresql-";\n};\n',
+            False,
+        ),
+        (
+            'APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade::Package-Blacklist {\n//  "postgresql-";\n};\n',
+            True,
+        ),
         ("", False),
     ],
 )
@@ -150,7 +174,8 @@ def test_a_command_that_fails_does_not_exist_or_takes_too_long_has_no_answer(mon
     assert _host.run("sleep", "5") is None
 
 
-# psql as it answers _host: databases, tables, and rows of two of them; RC is its exit code where the server is asked for what WHERE says.
+# psql as it answers _host: databases, tables, and rows of two of them; RC is its exit code where the server is asked
+# for what WHERE says.
 PSQL = """
 case "$*" in *{where}*) exit {rc} ;; esac
 case "$*" in
@@ -178,11 +203,20 @@ TABLES = "alembic_version\\nconnection\\nvariable\\n"
         ({"where": "is_encrypted"}, None),
     ],
 )
-def test_what_the_database_holds_and_what_nobody_knows(tmp_path, program, server, found):
+def test_what_the_database_holds_and_what_is_unknown(tmp_path, program, server, found):
     (tmp_path / "PG_VERSION").touch()
     program(
         "psql",
-        PSQL.format(**{"where": "nothing", "rc": 2, "databases": "airflow\\n", "tables": TABLES, "schema": "d2f4e1b3c5a7\\n", **server}),
+        PSQL.format(
+            **{
+                "where": "nothing",
+                "rc": 2,
+                "databases": "airflow\\n",
+                "tables": TABLES,
+                "schema": "d2f4e1b3c5a7\\n",
+                **server,
+            }
+        ),
     )
     assert _host.database("airflow", 5432, f"{tmp_path}/PG_VERSION") == found
 
@@ -219,7 +253,12 @@ def test_etcd_has_data_when_it_has_a_log_and_members_when_it_answers(tmp_path, p
 
 @pytest.mark.parametrize(
     ("answer", "found"),
-    [("echo dpkg:", ["no-such-package"]), ("echo dpkg:; exit 100", ["no-such-package"]), ("exit 100", None), ("true", None)],
+    [
+        ("echo dpkg:", ["no-such-package"]),
+        ("echo dpkg:; exit 100", ["no-such-package"]),
+        ("exit 100", None),
+        ("true", None),
+    ],
 )
 def test_an_apt_that_does_not_answer_is_not_an_apt_without_packages(program, answer, found):
     program("apt-cache", answer)
@@ -232,7 +271,9 @@ def test_an_apt_that_does_not_answer_is_not_an_apt_without_packages(program, ans
 def test_rabbitmqs_cluster_stands_in_its_data(tmp_path, schema, members):
     node = tmp_path / "rabbit@mq-1"
     node.mkdir()
-    (node / "cluster_nodes.config").write_text("{['rabbit@mq-1','rabbit@mq2.example.org'],['rabbit@mq-1','rabbit@mq2.example.org']}.\n")
+    (node / "cluster_nodes.config").write_text(
+        "{['rabbit@mq-1','rabbit@mq2.example.org'],['rabbit@mq-1','rabbit@mq2.example.org']}.\n"
+    )
     if schema:
         (node / "schema.DAT").touch()
     assert _host.rabbitmq("rabbit@mq-1", str(tmp_path)) == {"data": schema, "members": members}

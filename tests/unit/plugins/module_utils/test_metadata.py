@@ -35,7 +35,9 @@ def test_what_is_no_token_was_made_by_no_key(token):
 
 def test_the_shortest_encrypted_text_is_asked_for():
     database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE connection (password TEXT, extra TEXT, is_encrypted BOOLEAN, is_extra_encrypted BOOLEAN)")
+    database.execute(
+        "CREATE TABLE connection (password TEXT, extra TEXT, is_encrypted BOOLEAN, is_extra_encrypted BOOLEAN)"
+    )
     database.execute("CREATE TABLE variable (val TEXT, is_encrypted BOOLEAN)")
     assert database.execute(_metadata.ENCRYPTED).fetchall() == []
     database.execute("INSERT INTO connection VALUES ('', 'an extra', true, true), ('in clear', 'x', false, false)")
@@ -47,7 +49,9 @@ def test_the_shortest_encrypted_text_is_asked_for():
 def test_a_release_knows_the_versions_of_its_migrations(tmp_path):
     folder = tmp_path / "migrations/versions"
     folder.mkdir(parents=True)
-    (folder / "0001_first.py").write_text('"""First.\n\nRevision ID: 000\n"""\nrevision = "e3a246e0dc1"\ndown_revision = None\n')
+    (folder / "0001_first.py").write_text(
+        '"""First.\n\nRevision ID: 000\n"""\nrevision = "e3a246e0dc1"\ndown_revision = None\n'
+    )
     (folder / "0002_second.py").write_text("revision: str = '5f2621c13b39'\ndown_revision = 'e3a246e0dc1'\n")
     assert _metadata.revisions(str(tmp_path)) == {"e3a246e0dc1", "5f2621c13b39"}
     assert _metadata.revisions(str(tmp_path / "none")) == set()

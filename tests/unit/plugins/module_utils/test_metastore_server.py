@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import QUERIES, problem
+from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import QUERIES, server_problem
 
 GOOD = {
     "explicit_defaults_for_timestamp": "ON",
@@ -34,20 +34,20 @@ GOOD = {
 )
 def test_versions(engine, least, version, code):
     said = {name: GOOD.get(name, version) for name in QUERIES[engine]}
-    found = problem("airflow_metastore_url", engine, least, 3, said)
+    found = server_problem("airflow_metastore_url", engine, least, 3, said)
     assert (found and found[:5]) == code
 
 
 @pytest.mark.parametrize("change", [{"explicit_defaults_for_timestamp": "OFF"}, {"character_set_database": "latin1"}])
 def test_settings_without_which_airflow_does_not_work(change):
-    found = problem("airflow_metastore_url", "mysql", "8.0", 3, {"version": "8.4.6", **GOOD, **change})
+    found = server_problem("airflow_metastore_url", "mysql", "8.0", 3, {"version": "8.4.6", **GOOD, **change})
     assert found.startswith("FD178")
     assert f"found {next(iter(change))} = {next(iter(change.values()))}; expected" in found
 
 
 def test_a_setting_that_the_server_does_not_know_any_more_is_no_reason():
     said = {"version": "9.7.4-2", **GOOD, "explicit_defaults_for_timestamp": ""}
-    assert problem("airflow_metastore_url", "mysql", "8.0", 3, said) is None
+    assert server_problem("airflow_metastore_url", "mysql", "8.0", 3, said) is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,9 @@ def test_a_setting_that_the_server_does_not_know_any_more_is_no_reason():
     ],
 )
 def test_tables_of_airflow_2_on_a_server_that_refuses_functions(major, change, refused):
-    found = problem("airflow_metastore_url", "mysql", "8.0", major, {"version": "8.4.6", **GOOD, "airflow_2": "1", **change})
+    found = server_problem(
+        "airflow_metastore_url", "mysql", "8.0", major, {"version": "8.4.6", **GOOD, "airflow_2": "1", **change}
+    )
     assert (found is not None) == refused
     if refused:
         assert found.startswith("FD178")

@@ -31,7 +31,10 @@ def states(rows: list[status.Row]) -> dict[str, str]:
             {"LoadState": "loaded", "ActiveState": "failed", "SubState": "failed", "Result": "exit-code"},
             "unit is failed (failed), result exit-code",
         ),
-        ({"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "Result": "success"}, "unit is inactive (dead)"),
+        (
+            {"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "Result": "success"},
+            "unit is inactive (dead)",
+        ),
     ],
 )
 def test_a_unit_that_is_not_up(values: dict[str, str], words: str) -> None:
@@ -39,7 +42,12 @@ def test_a_unit_that_is_not_up(values: dict[str, str], words: str) -> None:
 
 
 def test_a_unit_that_is_up() -> None:
-    values = {"LoadState": "loaded", "ActiveState": "active", "NRestarts": "3", "ExecMainStartTimestamp": "Mon 2026-11-16"}
+    values = {
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "NRestarts": "3",
+        "ExecMainStartTimestamp": "Mon 2026-11-16",
+    }
     assert status.unit_problem(values) is None
     assert status.unit_detail(values) == "since Mon 2026-11-16, restarted 3 times by systemd"
 
@@ -56,7 +64,11 @@ def test_a_whole_broker() -> None:
         (nodes(*NODES[:2], others=("rabbit@mq3",)), "", "not running or not in the cluster: rabbit@mq3"),
         (nodes(*NODES[:2]), "", "not running or not in the cluster: rabbit@mq3"),
         (nodes(*NODES, "rabbit@old"), "", "members that the inventory does not have: rabbit@old"),
-        ([{**nodes(*NODES)[0], "partitions": ["rabbit@mq2"]}, *nodes(*NODES[1:])], "", 'network partition: {"rabbit@mq1": ["rabbit@mq2"]}'),
+        (
+            [{**nodes(*NODES)[0], "partitions": ["rabbit@mq2"]}, *nodes(*NODES[1:])],
+            "",
+            'network partition: {"rabbit@mq1": ["rabbit@mq2"]}',
+        ),
         (nodes(*NODES), "disk space", "alarms: disk space"),
     ],
 )
@@ -82,7 +94,10 @@ def test_a_queue_of_the_workers_must_be_a_quorum_queue() -> None:
 
 def test_a_single_broker_needs_one_member() -> None:
     one = {**QUEUE, "members": NODES[:1], "online": NODES[:1]}
-    assert states(status.rabbitmq_rows(NODES[:1], nodes(NODES[0]), "", [one])) == {"rabbitmq": "ok", "quorum queues": "ok"}
+    assert states(status.rabbitmq_rows(NODES[:1], nodes(NODES[0]), "", [one])) == {
+        "rabbitmq": "ok",
+        "quorum queues": "ok",
+    }
 
 
 CSV = """# pxname,svname,status,check_status,
@@ -112,7 +127,8 @@ def test_servers_of_a_listener(state: str, check: str, expected: str, words: str
 
 
 @pytest.mark.parametrize(
-    ("state", "expected", "words"), [("DOWN", "ok", "master1 leads"), ("UP", "failed", "2 servers lead: master1, master2")]
+    ("state", "expected", "words"),
+    [("DOWN", "ok", "master1 leads"), ("UP", "failed", "2 servers lead: master1, master2")],
 )
 def test_of_several_metastore_servers_one_leads(state: str, expected: str, words: str) -> None:
     (row,) = status.haproxy_rows(CSV.format(state=state, check="L7STS"), [{**LISTENERS[0], "check": "patroni"}])
@@ -122,7 +138,10 @@ def test_of_several_metastore_servers_one_leads(state: str, expected: str, words
 def test_a_server_or_listener_that_haproxy_does_not_know() -> None:
     more = [{"name": "web", "servers": [{"name": "master3"}]}, {"name": "broker", "servers": []}]
     rows = status.haproxy_rows(CSV.format(state="UP", check="L7OK"), more)
-    assert [row["detail"] for row in rows] == ["2 of 2 servers up: master3 is not configured", "HAProxy has no such listener"]
+    assert [row["detail"] for row in rows] == [
+        "2 of 2 servers up: master3 is not configured",
+        "HAProxy has no such listener",
+    ]
 
 
 @contextmanager
@@ -162,18 +181,24 @@ def test_a_postgresql_server_that_starts() -> None:
         assert status.postgresql_problem("127.0.0.1", port, "a", "b") == "57P03 the database system is starting up"
 
 
-@pytest.mark.parametrize(("answer", "words"), [(b"", "closed the connection"), (b"HTTP/1.1 400\r\n", "does not speak PostgreSQL")])
+@pytest.mark.parametrize(
+    ("answer", "words"), [(b"", "closed the connection"), (b"HTTP/1.1 400\r\n", "does not speak PostgreSQL")]
+)
 def test_something_else_than_postgresql(answer: bytes, words: str) -> None:
     with server(lambda _: answer) as port:
         assert words in status.postgresql_problem("127.0.0.1", port, "a", "b")
 
 
 def test_a_broker_that_greets() -> None:
-    with server(lambda request: b"\x01\x00\x00\x00\x00\x01\xf4\x00\x0a\x00\x0a" + b"x" * 50 if request[:4] == b"AMQP" else b"") as port:
+    with server(
+        lambda request: b"\x01\x00\x00\x00\x00\x01\xf4\x00\x0a\x00\x0a" + b"x" * 50 if request[:4] == b"AMQP" else b""
+    ) as port:
         assert status.amqp_problem("127.0.0.1", port) is None
 
 
-@pytest.mark.parametrize(("answer", "words"), [(b"", "closed the connection"), (b"AMQP\x00\x00\x09\x01....", "does not speak AMQP")])
+@pytest.mark.parametrize(
+    ("answer", "words"), [(b"", "closed the connection"), (b"AMQP\x00\x00\x09\x01....", "does not speak AMQP")]
+)
 def test_something_else_than_a_broker(answer: bytes, words: str) -> None:
     with server(lambda _: answer) as port:
         assert words in status.amqp_problem("127.0.0.1", port)
@@ -197,7 +222,7 @@ def test_a_redis_that_does_not(answer: bytes, words: str) -> None:
         assert words in status.redis_problem("127.0.0.1", port)
 
 
-def test_nobody_listens() -> None:
+def test_no_process_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     assert f"no connection to port {port}" in status.amqp_problem("127.0.0.1", port)

@@ -33,7 +33,10 @@ def test_the_rest_of_a_text_stays():
 
 
 def test_a_password_that_is_a_part_of_another_one_hides_no_less():
-    assert _redaction.redacted("long-secret and secret", "a://u:secret@h", "a://u:long-secret@h") == "<hidden> and <hidden>"
+    assert (
+        _redaction.redacted("long-secret and secret", "a://u:secret@h", "a://u:long-secret@h")
+        == "<hidden> and <hidden>"
+    )
 
 
 def test_a_reason_is_one_line_with_the_kind_of_error():

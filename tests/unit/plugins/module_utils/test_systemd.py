@@ -41,8 +41,14 @@ def test_a_silent_systemd_is_an_error():
         ({}, {"ended"}),
         ({"LoadState": "not-found"}, {"ended"}),
         ({"LoadState": "loaded", "ActiveState": "active", "MainPID": "7"}, {"found", "active", "pid"}),
-        ({"LoadState": "loaded", "ActiveState": "reloading", "UnitFileState": "enabled-runtime"}, {"found", "active", "enabled"}),
-        ({"LoadState": "loaded", "ActiveState": "failed", "NeedDaemonReload": "yes"}, {"found", "failed", "ended", "outdated"}),
+        (
+            {"LoadState": "loaded", "ActiveState": "reloading", "UnitFileState": "enabled-runtime"},
+            {"found", "active", "enabled"},
+        ),
+        (
+            {"LoadState": "loaded", "ActiveState": "failed", "NeedDaemonReload": "yes"},
+            {"found", "failed", "ended", "outdated"},
+        ),
         ({"LoadState": "loaded", "ActiveState": "deactivating", "UnitFileState": "disabled"}, {"found", "stopping"}),
         ({"LoadState": "masked", "ActiveState": "inactive"}, {"found", "ended"}),
     ],
@@ -72,7 +78,11 @@ WantedBy=multi-user.target
         ("# Why.", "# Because.", False),
         ("MemoryMax=1G", "MemoryMax=2G", False),
         ("WantedBy=multi-user", "WantedBy=graphical", False),
-        ("PrivateUsers=yes", "PrivateUsers=yes\nBindReadOnlyPaths=/etc/airflow/nothing:/etc/airflow/secrets/broker_url", False),
+        (
+            "PrivateUsers=yes",
+            "PrivateUsers=yes\nBindReadOnlyPaths=/etc/airflow/nothing:/etc/airflow/secrets/broker_url",
+            False,
+        ),
         ("PrivateUsers=yes", "PrivateUsers=no", True),
         ("airflow scheduler", "airflow scheduler --skip-serve-logs", True),
     ],
@@ -102,6 +112,8 @@ def test_systemd_understands_the_drop_in(tmp_path, reloads):
     unit.write_text("[Service]\nExecStart=/bin/sleep 1\nExecReload=/bin/true\n")
     (tmp_path / f"{unit.name}.d").mkdir()
     (tmp_path / f"{unit.name}.d" / _systemd.DROP_IN).write_text(_systemd.drop_in(reloads=reloads))
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+    )
     assert [line for line in done.stderr.splitlines() if "example" in line] == []
     assert ("ExecReload" in _systemd.drop_in(reloads=reloads)) == reloads

@@ -33,7 +33,8 @@ def run(kind, name):
 
 if verb == "show":
     for name in names:
-        unit = units.get(name, {"ActiveState": "inactive", "UnitFileState": "", "LoadState": "not-found", "loaded": on_disk(name)})
+        missing = {"ActiveState": "inactive", "UnitFileState": "", "LoadState": "not-found"}
+        unit = units.get(name, {**missing, "loaded": on_disk(name)})
         shown = {key: value for key, value in unit.items() if key != "loaded"}
         print(f"Id={name}", *(f"{key}={value}" for key, value in shown.items()), sep="\n")
         stale = unit["loaded"] != on_disk(name) and "FAKE_UNNOTICED" not in os.environ
@@ -43,7 +44,8 @@ with (home / "commands").open("a") as stream:
     stream.write(" ".join([verb, *rest]) + "\n")
 if verb == "daemon-reload":
     for path in (home / "system").glob("*.service"):
-        units.setdefault(path.name, {"ActiveState": "inactive", "UnitFileState": "disabled", "LoadState": "loaded", "MainPID": "0"})
+        found = {"ActiveState": "inactive", "UnitFileState": "disabled", "LoadState": "loaded", "MainPID": "0"}
+        units.setdefault(path.name, found)
     for name in units:
         units[name]["loaded"] = on_disk(name)
 for name in names:
@@ -106,8 +108,16 @@ class Host:
         path = self.system / unit
         drop_ins = sorted((self.system / f"{unit}.d").glob("*.conf"))
         loaded = "".join(each.read_text() for each in (path, *drop_ins) if each.exists())
-        state = {"ActiveState": "active" if active else "inactive", "UnitFileState": "enabled" if enabled else "disabled"}
-        self.save({**self.units(), unit: {**state, "LoadState": "loaded", "MainPID": "7" if active else "0", "loaded": loaded}})
+        state = {
+            "ActiveState": "active" if active else "inactive",
+            "UnitFileState": "enabled" if enabled else "disabled",
+        }
+        self.save(
+            {
+                **self.units(),
+                unit: {**state, "LoadState": "loaded", "MainPID": "7" if active else "0", "loaded": loaded},
+            }
+        )
 
     def write(self, name, text="one\n"):
         path = self.etc / name
@@ -137,7 +147,9 @@ class Host:
 @pytest.fixture
 def host(tmp_path, monkeypatch, capsys):
     write = _files.write_text
-    monkeypatch.setattr(_files, "write_text", lambda path, text, _uid, _gid, mode: write(path, text, os.getuid(), os.getgid(), mode))
+    monkeypatch.setattr(
+        _files, "write_text", lambda path, text, _uid, _gid, mode: write(path, text, os.getuid(), os.getgid(), mode)
+    )
     monkeypatch.setattr(_systemd, "UNIT_DIR", str(tmp_path / "system"))
     monkeypatch.setattr(_systemd, "RECORDS", str(tmp_path / "run"))
     return Host(tmp_path, monkeypatch, capsys)

@@ -1,4 +1,4 @@
-"""What a broker of somebody else has to have. That the clients behave like this is shown by the scenario brokers."""
+"""What an external broker needs. The scenario brokers shows that the clients behave like this."""
 
 from __future__ import annotations
 

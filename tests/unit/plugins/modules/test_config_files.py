@@ -46,7 +46,12 @@ class Role:
         """Results of the tasks, with all that Ansible said."""
         (self.role / "tasks").mkdir(exist_ok=True)
         (self.role / "tasks/main.yml").write_text(yaml.safe_dump(list(tasks)))
-        play = {"hosts": "localhost", "gather_facts": False, "roles": ["mine"], "vars": {**variables, "place": str(self.place)}}
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "roles": ["mine"],
+            "vars": {**variables, "place": str(self.place)},
+        }
         (self.folder / "play.yml").write_text(yaml.safe_dump([play]))
         environment = {
             **os.environ,
@@ -59,9 +64,19 @@ class Role:
             "PYTHONPATH": str(self.folder / "python"),
             "JOURNAL": str(self.folder / "journal"),
         }
-        command = [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", *flags]
+        command = [
+            Path(sys.executable).parent / "ansible-playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "play.yml",
+            *flags,
+        ]
         command += ["-e", f"ansible_python_interpreter={sys.executable}"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=environment, timeout=600, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=self.folder, env=environment, timeout=600, check=False
+        )
         return SaidBy(done)
 
     def write(self, *flags, no_log=False, variables=None, **arguments):
@@ -111,7 +126,10 @@ def test_a_template_is_rendered_as_ansible_builtin_template_does_it(role):
     role.add("templates/etc/only.j2", "{{ names | length }}\n")
     files = [("etc/main.conf.j2", "main"), ("etc/only.j2", "only")]
     builtin = [
-        {"name": "Write", "ansible.builtin.template": {"src": src, "dest": f"{{{{ place }}}}/{name}.builtin", "mode": "0640"}}
+        {
+            "name": "Write",
+            "ansible.builtin.template": {"src": src, "dest": f"{{{{ place }}}}/{name}.builtin", "mode": "0640"},
+        }
         for src, name in files
     ]
     ours = {"files": [file(role.place / f"{name}.ours", src=src) for src, name in files]}

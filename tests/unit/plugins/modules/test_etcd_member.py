@@ -1,4 +1,4 @@
-"""The module with an etcdctl that keeps members as etcd does, and refuses as often as it is told to."""
+"""The module with an etcdctl that has members as etcd does, and refuses as often as it is configured to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class Etcd:
     """Members by id, and what was done to them."""
 
     def __init__(self, *names):
-        self.members = {number: {"ID": number, "name": name, "peerURLs": [URLS[name]], "clientURLs": ["x"]} for number, name in names}
+        self.members = {
+            number: {"ID": number, "name": name, "peerURLs": [URLS[name]], "clientURLs": ["x"]}
+            for number, name in names
+        }
         self.told = []
         self.refusals = 0
         self.loses_answers = False
@@ -52,7 +55,13 @@ def execute(monkeypatch):
         raise EndError(result)
 
     def run(etcd, state="present", check=False):
-        params = {"url": "https://192.0.2.1:2379", "name": "db3", "peer_url": URLS["db3"], "state": state, "timeout_seconds": 60}
+        params = {
+            "url": "https://192.0.2.1:2379",
+            "name": "db3",
+            "peer_url": URLS["db3"],
+            "state": state,
+            "timeout_seconds": 60,
+        }
         module = SimpleNamespace(params=params, check_mode=check, run_command=etcd.run, exit_json=end, fail_json=end)
         monkeypatch.setattr(etcd_member, "AnsibleModule", lambda **_spec: module)
         with pytest.raises(EndError) as ended:
@@ -72,7 +81,11 @@ def test_a_lost_one_is_forgotten_and_taken_in_again_once(execute):
     joined = execute(etcd)
     assert joined["changed"]
     assert joined["initial_cluster"] == ",".join(f"{name}={url}" for name, url in URLS.items())
-    assert execute(etcd) == {**joined, "changed": False, "diff": {"before": joined["diff"]["after"], "after": joined["diff"]["after"]}}
+    assert execute(etcd) == {
+        **joined,
+        "changed": False,
+        "diff": {"before": joined["diff"]["after"], "after": joined["diff"]["after"]},
+    }
     assert etcd.told == ["remove a3", f"add db3 --peer-urls={URLS['db3']}"]
 
 
@@ -99,7 +112,7 @@ def test_an_answer_that_was_lost_does_no_harm(execute):
 
 
 @pytest.mark.parametrize(("etcd", "state"), [(three(), "absent"), (Etcd((1, "db1")), "present")])
-def test_what_etcd_refuses_is_told_in_its_words(execute, etcd, state):
+def test_what_etcd_refuses_is_reported_in_its_words(execute, etcd, state):
     etcd.refusals = 99
     before = dict(etcd.members)
     assert "FD186 etcd: found etcdserver: unhealthy cluster; expected" in execute(etcd, state)["msg"]

@@ -13,7 +13,7 @@ KNOWN = {"e3a246e0dc1", "5f2621c13b39"}
 
 def problem(schema="5f2621c13b39", token="", revisions=KNOWN, keys=KEY):
     versions = {} if schema is None else {"alembic_version": schema, "alembic_version_fab": "1"}
-    return State(versions, set(versions), "", token).problem("2.11.2", revisions, keys)
+    return State(versions, set(versions), "", token).state_problem("2.11.2", revisions, keys)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def problem(schema="5f2621c13b39", token="", revisions=KNOWN, keys=KEY):
     ],
 )
 def test_what_is_refused_before_a_migration(given, says):
-    found = problem(**given)
+    found = problem(**given) or ""
     assert found.startswith(says) if says else found == ""
     assert KEY not in found
     assert OTHER not in found

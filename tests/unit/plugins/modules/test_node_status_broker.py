@@ -1,6 +1,7 @@
-"""How a broker is looked at.
+"""How a broker is checked.
 
-The answers are those of RabbitMQ 3.10 and 4.0 with three nodes: all well, just after the third was stopped, and with an alarm of the first.
+The answers are those of RabbitMQ 3.10 and 4.0 with three nodes: all well, just after the third was stopped, and with an
+alarm of the first.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def api():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             found = [answer for path, answer in server.says.items() if self.path.startswith(f"/api/{path}")]
-            status, body = found[0] if self.headers["Authorization"] == f"Basic {LOGIN}" else (401, {"error": "not_authorised"})
+            status, body = (
+                found[0] if self.headers["Authorization"] == f"Basic {LOGIN}" else (401, {"error": "not_authorised"})
+            )
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())

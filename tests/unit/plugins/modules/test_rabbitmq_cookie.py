@@ -38,7 +38,9 @@ def cookies(host):
     return [(host.folder / name).read_text() for name in ("cookie", "node")]
 
 
-@pytest.mark.parametrize("cookie", ["old", "new"], ids=["of the file", "new already, because a run was killed before it wrote the file"])
+@pytest.mark.parametrize(
+    "cookie", ["old", "new"], ids=["of the file", "new already, because a run was killed before it wrote the file"]
+)
 def test_a_running_node_and_its_file_get_the_new_cookie(node, cookie):
     (node.folder / "node").write_text(cookie)
     assert node.run("rabbitmq_cookie", check=True, cookie="new")["changed"]

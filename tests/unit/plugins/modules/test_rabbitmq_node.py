@@ -1,4 +1,5 @@
-"""How a node starts, joins, gets its copies of queues and restarts: with a systemd and a management API of these tests."""
+"""How a node starts, joins, gets its copies of queues and restarts: with a systemd and a management API of these
+tests."""
 
 from __future__ import annotations
 
@@ -126,9 +127,12 @@ def test_a_node_restarts_when_that_does_no_harm(node, api):
     assert not run(node, api)["changed"]
 
 
-def test_a_node_of_another_cluster_is_told(node, api):
+def test_a_node_of_another_cluster_is_reported(node, api):
     api.says["nodes"] = (200, [{"name": ME, "running": True}])
-    assert "in a cluster of its own (rabbit@127.0.0.1) without the seed rabbit@localhost" in run(node, api, seed_node=OTHER)["msg"]
+    assert (
+        "in a cluster of its own (rabbit@127.0.0.1) without the seed rabbit@localhost"
+        in run(node, api, seed_node=OTHER)["msg"]
+    )
     api.says["nodes"] = (200, [{"name": name, "running": True} for name in (ME, OTHER, "rabbit@gone")])
     assert "member but not in the inventory: rabbit@gone" in run(node, api)["msg"]
 
@@ -154,7 +158,9 @@ def first(port, node, seed):
 
     login = {"management_port": 15672, "admin_user": "admin", "admin_password": "secret"}
     cluster = {"nodes": [ME, OTHER], "seed_node": seed, "seed_address": "127.0.0.1", "port": port}
-    return rabbitmq_node.Node(SimpleNamespace(check_mode=False, fail_json=refuse, params={"node": node, **login, **cluster}))
+    return rabbitmq_node.Node(
+        SimpleNamespace(check_mode=False, fail_json=refuse, params={"node": node, **login, **cluster})
+    )
 
 
 @pytest.fixture
@@ -165,7 +171,9 @@ def at_once(monkeypatch):
 @pytest.mark.usefixtures("at_once")
 def test_the_seed_begins_a_cluster_only_where_there_is_none(open_port, closed_port):
     first(closed_port, ME, ME).prepare_first_start()
-    with pytest.raises(RuntimeError, match="would begin a new cluster, but rabbit@localhost can be reached; run without --limit"):
+    with pytest.raises(
+        RuntimeError, match="would begin a new cluster, but rabbit@localhost can be reached; run without --limit"
+    ):
         first(open_port, ME, ME).prepare_first_start()
 
 

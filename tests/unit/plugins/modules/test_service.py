@@ -25,7 +25,13 @@ DEFAULT, GPU, SCHEDULER, API = (
 
 def backing(host, **more):
     """A service of a package."""
-    return host.run("service", name=REDIS, restart_on=[str(host.etc / "redis.conf")], reload_on=[str(host.etc / "server.crt")], **more)
+    return host.run(
+        "service",
+        name=REDIS,
+        restart_on=[str(host.etc / "redis.conf")],
+        reload_on=[str(host.etc / "server.crt")],
+        **more,
+    )
 
 
 @pytest.fixture
@@ -46,7 +52,11 @@ def test_a_service_is_enabled_and_started_once(host):
     assert (before["changed"], host.commands(), list(host.system.iterdir())) == (True, [], [])
     first = backing(host)
     assert host.commands() == ["daemon-reload", f"enable --quiet {REDIS}", f"start {REDIS}"]
-    assert (first["changed"], first["actions"], first["stale"]) == (True, ["daemon-reload", f"enable {REDIS}", f"start {REDIS}"], [])
+    assert (first["changed"], first["actions"], first["stale"]) == (
+        True,
+        ["daemon-reload", f"enable {REDIS}", f"start {REDIS}"],
+        [],
+    )
     assert before["actions"] == first["actions"]
     second = backing(host)
     assert (second["changed"], host.commands()) == (False, [])
@@ -143,8 +153,10 @@ def test_a_process_that_hangs_in_its_start_with_old_settings_is_restarted(redis)
     assert backing(redis)["actions"] == [f"start {REDIS}"]
 
 
-@pytest.mark.parametrize(("file", "verb", "hook"), [("redis.conf", "restart", "ExecStartPre"), ("server.crt", "reload", "ExecReload")])
-def test_a_service_whose_settings_systemd_does_not_record_is_told(redis, file, verb, hook):
+@pytest.mark.parametrize(
+    ("file", "verb", "hook"), [("redis.conf", "restart", "ExecStartPre"), ("server.crt", "reload", "ExecReload")]
+)
+def test_a_service_whose_settings_systemd_does_not_record_is_reported(redis, file, verb, hook):
     loaded = redis.units()[REDIS]["loaded"]
     redis.change(REDIS, loaded=loaded.replace(hook, "#"))
     redis.monkeypatch.setenv("FAKE_UNNOTICED", "1")
@@ -208,7 +220,7 @@ def test_check_mode_foresees_what_files_of_tasks_before_mean(redis):
     assert redis.commands() == []
 
 
-def test_a_package_that_is_missing_is_told(host):
+def test_a_package_that_is_missing_is_reported(host):
     host.write("redis.conf")
     refused = backing(host)
     assert "systemd does not know redis-server.service; is its package installed?" in refused["msg"]
@@ -339,7 +351,9 @@ def test_what_needs_no_restart_is_only_waited_for(airflow):
 
 
 def test_what_runs_with_old_settings_is_restarted_and_waited_for(airflow):
-    assert airflow.run("service", check=True, units=[SCHEDULER], state="restarted")["actions"] == [f"restart {SCHEDULER}"]
+    assert airflow.run("service", check=True, units=[SCHEDULER], state="restarted")["actions"] == [
+        f"restart {SCHEDULER}"
+    ]
     found = airflow.run("service", units=[SCHEDULER, API], state="restarted")
     assert (found["changed"], found["stale"]) == (True, [])
     assert airflow.commands() == [f"restart {SCHEDULER}", f"health --wait=600 {SCHEDULER}"]
@@ -362,7 +376,7 @@ def test_after_an_outage_only_new_heartbeats_count_and_no_worker_that_drains_is_
     assert airflow.commands() == [f"health --wait=600 --heartbeat-since-now {API} {SCHEDULER}"]
 
 
-def test_what_is_not_healthy_is_told_with_its_journal(airflow):
+def test_what_is_not_healthy_is_reported_with_its_journal(airflow):
     airflow.monkeypatch.setenv("FAKE_ILLNESS", "no heartbeat")
     refused = airflow.run("service", units=[API], state="healthy", timeout=5)
     assert refused["msg"] == "Not healthy after 5 s:\nno heartbeat\nTheir journal ends with:\nthe end of the journal"

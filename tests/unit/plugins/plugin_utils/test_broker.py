@@ -24,7 +24,7 @@ SQS = {
 }
 REDIS = {"airflow_broker": "redis"}
 OTHER = {"airflow_broker_url": "amqps://us%40er:p%2Fw@mq.example.org:5671/team"}
-CERTIFICATE = certificates.make_authority("other", datetime.datetime.now(datetime.UTC))["certificate"]
+CERTIFICATE = certificates.make_ca("other", datetime.datetime.now(datetime.UTC))["certificate"]
 
 
 def without(group):
@@ -40,7 +40,11 @@ def parts(hosts, name="worker1", **changes):
     model = plain(hosts, defaults(**changes))
     node = model["nodes"][name]["airflow"]
     # As the action has them: without those that are given and empty.
-    given = {name: changes[f"airflow_{name}"] for name in ("broker_url", "sqs_secret_access_key") if f"airflow_{name}" in changes}
+    given = {
+        name: changes[f"airflow_{name}"]
+        for name in ("broker_url", "sqs_secret_access_key")
+        if f"airflow_{name}" in changes
+    }
     values = {"broker_password": "p@ss/word", "digest_key": "k", **given}
     url = next(secret for secret in node["secrets"] if secret["file"] == "broker_url")
     return model, node, secret_content(url, values)
@@ -90,17 +94,29 @@ def test_each_broker_makes_a_cluster(hosts, changes, version):
         (without("rabbitmq"), {"airflow_broker_url": "amqps://"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://u:p@mq.example.org/team?verify=verify_peer"}, ["FD168"]),
         (without("rabbitmq"), {"airflow_broker_url": "amqps://u:p;w@mq.example.org/team"}, ["FD168"]),
-        (without("rabbitmq"), {**REDIS, "airflow_broker_url": "rediss://redis.example.org/0?ssl_cert_reqs=CERT_NONE"}, ["FD168"]),
+        (
+            without("rabbitmq"),
+            {**REDIS, "airflow_broker_url": "rediss://redis.example.org/0?ssl_cert_reqs=CERT_NONE"},
+            ["FD168"],
+        ),
         (without("rabbitmq"), {**REDIS, "airflow_broker_url": "redis://redis.example.org/airflow"}, ["FD168"]),
         (without("rabbitmq"), {**OTHER, "airflow_broker_ca": "/etc/ssl/ca.pem"}, ["FD168"]),
-        (without("rabbitmq"), {"airflow_broker_url": "amqp://mq.example.org", "airflow_broker_ca": CERTIFICATE}, ["FD159"]),
+        (
+            without("rabbitmq"),
+            {"airflow_broker_url": "amqp://mq.example.org", "airflow_broker_ca": CERTIFICATE},
+            ["FD159"],
+        ),
         (reference(), {"airflow_broker_ca": CERTIFICATE}, ["FD159"]),
         (reference(), {"airflow_sqs_region": "eu-central-1"}, ["FD159"]),
         (without("rabbitmq"), {**SQS, "airflow_broker_url": "sqs://"}, ["FD159"]),
         (without("rabbitmq"), {**SQS, "airflow_sqs_region": ""}, ["FD168"]),
         (without("rabbitmq"), {**SQS, "airflow_sqs_queues": {}}, ["FD168"]),
         (without("rabbitmq"), {**SQS, "airflow_sqs_queues": {"default": "airflow"}}, ["FD168"]),
-        (without("rabbitmq"), {**SQS, "airflow_sqs_queues": {"default": "https://sqs.example.org/1/airflow.fifo"}}, ["FD168"]),
+        (
+            without("rabbitmq"),
+            {**SQS, "airflow_sqs_queues": {"default": "https://sqs.example.org/1/airflow.fifo"}},
+            ["FD168"],
+        ),
         (
             without("rabbitmq"),
             {**SQS, "airflow_sqs_queues": {**SQS["airflow_sqs_queues"], "g.p.u": "https://sqs.example.org/1/g"}},
@@ -126,7 +142,7 @@ def test_the_model_has_no_part_of_a_login():
     assert not [part for part in ("us%40er", "p%2Fw", "mq.example.org") if part in json.dumps(model)]
 
 
-def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
+def test_redis_is_reached_through_the_load_balancer_and_verified():
     model, node, url = parts(with_redis(), **REDIS)
     assert url == "rediss://airflow:p%40ss%2Fword@192.0.2.10:5673/0"
     options, transport = celery(node)
@@ -140,13 +156,16 @@ def test_redis_is_reached_through_the_load_balancer_and_proves_itself():
     assert transport["visibility_timeout"] == 604800 + 600
     assert "confirm_publish" not in transport
     (listener,) = (each for each in model["nodes"]["lb1"]["haproxy"]["listeners"] if each["name"] == "broker")
-    assert (listener["check"], listener["servers"]) == ("redis", [{"name": "store1", "address": "192.0.2.150", "port": 6379}])
+    assert (listener["check"], listener["servers"]) == (
+        "redis",
+        [{"name": "store1", "address": "192.0.2.150", "port": 6379}],
+    )
     assert "192.0.2.10" in model["tls"]["names"]["store1"]
     assert "rabbitmq" not in model["nodes"]["store1"]
     assert parts(with_redis(), **REDIS, airflow_tls=False)[2].startswith("redis://")
 
 
-def test_a_broker_of_somebody_else_is_reached_by_its_own_url():
+def test_an_external_broker_is_reached_by_its_own_url():
     model, node, url = parts(without("rabbitmq"), **OTHER)
     assert url == OTHER["airflow_broker_url"]
     options, transport = celery(node)
@@ -171,7 +190,11 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
     options, transport = celery(node)
     assert url == "sqs:///"
     assert transport["predefined_queues"] == {"default": {"url": SQS["airflow_sqs_queues"]["default"]}}
-    assert (transport["region"], transport["is_secure"], transport["visibility_timeout"]) == ("eu-central-1", True, 43200)
+    assert (transport["region"], transport["is_secure"], transport["visibility_timeout"]) == (
+        "eu-central-1",
+        True,
+        43200,
+    )
     assert options["worker_enable_remote_control"] is False
     assert model["broker"]["remote_control"] is False
     assert "sqs_secret_access_key" not in json.dumps(model)
@@ -188,22 +211,38 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
         # What the user gives is added to what the collection has.
         ({}, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
         ({}, {"celery": {"extra_celery_config": {"worker_consumer": "mine:Consumer"}}}, []),
-        ({}, {"celery": {"extra_celery_config": {"task_default_queue_type": "classic", "worker_consumer": None}}}, ["FD138"] * 2),
+        (
+            {},
+            {"celery": {"extra_celery_config": {"task_default_queue_type": "classic", "worker_consumer": None}}},
+            ["FD138"] * 2,
+        ),
         ({}, {"celery": {"extra_celery_config": {"broker_use_ssl": False}}}, ["FD138"]),
         ({}, {"celery": {"extra_celery_config": {"broker_use_ssl": True}}}, ["FD138"]),
         ({}, {"celery": {"extra_celery_config": {"broker_use_ssl": {"cert_reqs": 0}}}}, ["FD138"]),
-        ({}, {"celery": {"extra_celery_config": {"broker_use_ssl": {"certfile": "/a", "keyfile": "/b", "ca_certs": "/c"}}}}, []),
+        (
+            {},
+            {
+                "celery": {
+                    "extra_celery_config": {"broker_use_ssl": {"certfile": "/a", "keyfile": "/b", "ca_certs": "/c"}}
+                }
+            },
+            [],
+        ),
         ({"airflow_tls": False}, {"celery": {"extra_celery_config": {"broker_use_ssl": False}}}, []),
         ({"airflow_tls": False}, {"celery": {"extra_celery_config": None}}, ["FD138"] * 3),
         (SQS, {"celery": {"extra_celery_config": {"worker_consumer": None}}}, ["FD138"]),
         ({}, {"celery_broker_transport_options": {"confirm_publish": False}}, ["FD138"]),
         ({}, {"celery_broker_transport_options": {"confirm_publish": "True", "x": 1}}, []),
         (REDIS, {"celery_broker_transport_options": {"confirm_publish": True}}, ["FD171"]),
-        (REDIS, {"celery": {"extra_celery_config": json.dumps({"broker_use_ssl": {"x": 1}, "broker_heartbeat": 10})}}, ["FD171"]),
+        (
+            REDIS,
+            {"celery": {"extra_celery_config": json.dumps({"broker_use_ssl": {"x": 1}, "broker_heartbeat": 10})}},
+            ["FD171"],
+        ),
         (REDIS, {"celery": {"extra_celery_config": '{"worker_max_tasks_per_child": 10}'}}, []),
         (SQS, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
         ({**SQS, "airflow_max_task_seconds": 43200}, {}, ["FD170"]),
-        # Acknowledged at the start, a message is not given to anybody else.
+        # Acknowledged at the start, a message is not given to another worker.
         ({**SQS, "airflow_max_task_seconds": 43200}, {"celery": {"task_acks_late": False}}, []),
         ({**SQS, "airflow_sqs_visibility_timeout_seconds": 1800}, {}, ["FD170"]),
     ],
@@ -217,17 +256,21 @@ def test_options_that_do_not_fit_the_broker(settings, config, found):
 def test_passwords_of_brokers_that_are_not_ours_are_not_rotated():
     stored = {"broker_password": "x"}
     for settings, found in (({}, []), (SQS, ["FD179"]), (OTHER, ["FD179"]), (REDIS, [])):
-        problems = rotation.check(["broker_password"], stored, {}, "", broker_model.foreign_secrets(defaults(**settings)))
+        problems = rotation.check(
+            ["broker_password"], stored, {}, "", broker_model.external_secrets(defaults(**settings))
+        )
         assert [problem.code for problem in problems] == found
     model = cluster.build(with_redis(), defaults(**REDIS))
-    assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model.broker)] == ["FD172"]
+    assert [problem.code for problem in broker.check_rotation(["fernet_key", "broker_password"], model.broker)] == [
+        "FD172"
+    ]
     assert broker.check_rotation(["fernet_key"], model.broker) == []
 
 
-def test_redis_knows_the_password_by_its_hash_and_strangers_may_ask_whether_it_lives():
+def test_redis_knows_the_password_by_its_hash_and_unauthenticated_clients_may_ping():
     text = redis.redis_users(broker_model.redis(defaults()), Secrets({"broker_password": "pa/ss"}))
-    strangers, celery_user = text.splitlines()
-    assert strangers.endswith(" -@all +ping +role")
+    unauthenticated, celery_user = text.splitlines()
+    assert unauthenticated.endswith(" -@all +ping +role")
     assert "pa/ss" not in text
     assert celery_user.startswith("user airflow on #")
     assert celery_user.endswith("-@admin -@dangerous")

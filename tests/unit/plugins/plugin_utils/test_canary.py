@@ -40,7 +40,14 @@ class Airflow:
     def instances(self, run: str) -> list[dict[str, Any]]:
         state = self.runs[run]
         takers, count = state["takers"], state["conf"]["instances"]["default"]
-        plan = {"task_id": "plan__default", "state": "success", "queue": "default", "hostname": takers[0], "map_index": -1, "try_number": 1}
+        plan = {
+            "task_id": "plan__default",
+            "state": "success",
+            "queue": "default",
+            "hostname": takers[0],
+            "map_index": -1,
+            "try_number": 1,
+        }
         probes = [
             {
                 "task_id": "probe__default",
@@ -59,7 +66,11 @@ class Airflow:
             self.failures -= 1
             return 503, "<html>no server</html>"
         if path == "/auth/token":
-            return (201, {"access_token": "t0ken"}) if body["password"] == PASSWORD else (401, {"detail": "Invalid credentials"})
+            return (
+                (201, {"access_token": "t0ken"})
+                if body["password"] == PASSWORD
+                else (401, {"detail": "Invalid credentials"})
+            )
         if self.major >= 3 and token != "Bearer t0ken":
             return 401, {"detail": "Not authenticated"}
         if self.major < 3 and token != "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode():
@@ -79,7 +90,9 @@ class Airflow:
                 self.dag.update(body)
             return 200, self.dag
         if path == "/tasks":
-            return 200, {"tasks": [{"task_id": f"{kind}__{queue}"} for queue in self.queues for kind in ("plan", "probe")]}
+            return 200, {
+                "tasks": [{"task_id": f"{kind}__{queue}"} for queue in self.queues for kind in ("plan", "probe")]
+            }
         return self.run(method, path, query, body)
 
     def run(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
@@ -116,7 +129,9 @@ def airflow(request: pytest.FixtureRequest) -> Iterator[Airflow]:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             parts = urlsplit(self.path)
-            status, answer = imitated.answer(self.command, parts.path, parse_qs(parts.query), body, self.headers.get("Authorization", ""))
+            status, answer = imitated.answer(
+                self.command, parts.path, parse_qs(parts.query), body, self.headers.get("Authorization", "")
+            )
             data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
@@ -139,7 +154,9 @@ def airflow(request: pytest.FixtureRequest) -> Iterator[Airflow]:
     server.server_close()
 
 
-def canary(airflow: Airflow, *, password: str = PASSWORD, seconds: float = 30, queues: dict[str, list[str]] | None = None) -> Canary:
+def canary(
+    airflow: Airflow, *, password: str = PASSWORD, seconds: float = 30, queues: dict[str, list[str]] | None = None
+) -> Canary:
     api = Api(airflow.url, airflow.major, "admin", password, Deadline(seconds), pause=lambda _: None)  # type: ignore[attr-defined]
     return Canary(api, queues or QUEUES, ADDRESSES, pause=lambda _: None)
 
@@ -209,7 +226,7 @@ def test_failures_that_pass_are_waited_for(airflow: Airflow) -> None:
     assert {row["state"] for row in canary(airflow).run()} == {"ok"}
 
 
-def test_failures_that_last_are_told(airflow: Airflow) -> None:
+def test_failures_that_last_are_reported(airflow: Airflow) -> None:
     airflow.failures = 1_000_000
     (row,) = canary(airflow, seconds=0.05).run()
     assert "status 503, <html>no server</html>" in row["detail"]
@@ -230,7 +247,9 @@ def test_a_dag_that_is_unknown(airflow: Airflow) -> None:
 
 def test_a_dag_that_does_not_import(airflow: Airflow) -> None:
     airflow.dag = None
-    airflow.import_errors = [{"filename": "flightdeck_canary.py", "stack_trace": "Traceback\nImportError: no airflow\n"}]
+    airflow.import_errors = [
+        {"filename": "flightdeck_canary.py", "stack_trace": "Traceback\nImportError: no airflow\n"}
+    ]
     (row,) = canary(airflow, seconds=0.05).run()
     assert row["detail"].endswith(": ImportError: no airflow")
 
@@ -260,7 +279,11 @@ def test_old_runs_of_its_own_are_deleted(airflow: Airflow) -> None:
     ],
 )
 def test_the_node_of_a_host_name(hostname: str, name: str) -> None:
-    hosts = {**{address: host for host, address in ADDRESSES.items()}, **{host: host for host in ADDRESSES}, "2001:db8::21": "six"}
+    hosts = {
+        **{address: host for host, address in ADDRESSES.items()},
+        **{host: host for host in ADDRESSES},
+        "2001:db8::21": "six",
+    }
     assert canary_api.node_of(hostname, hosts) == name
 
 
@@ -270,7 +293,9 @@ def test_queues_that_are_done_start_nothing_again() -> None:
     assert canary_api.instances(queues, {"gpu": ["w2"]}, 1) == {"default": 0, "gpu": 4}
 
 
-def test_old_runs_that_cannot_be_listed_do_not_hold_up_the_verdict(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_runs_that_cannot_be_listed_do_not_hold_up_the_verdict(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(canary_api, "CLEAN_SECONDS", 0.05)
     airflow.list_status = 500
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""The authority signs what its hosts need, again when it is due, and what it signs convinces OpenSSL."""
+"""The CA signs what its hosts need, again when it is due, and what it signs convinces OpenSSL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import threading
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import certificates as certificates_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    certificates as certificates_validation,
+)
 from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,15 +25,15 @@ def later(days):
 
 
 @pytest.fixture(scope="module")
-def store():
+def keystore():
     made, _reasons = certificates.renew({}, "prod", NAMES, NOW, days=365, renew_days=60)
     return made
 
 
-def test_nothing_is_made_twice(store):
-    again, made = certificates.renew(store, "prod", NAMES, later(300), days=365, renew_days=60)
+def test_nothing_is_made_twice(keystore):
+    again, made = certificates.renew(keystore, "prod", NAMES, later(300), days=365, renew_days=60)
     assert made == {}
-    assert again == store
+    assert again == keystore
 
 
 @pytest.mark.parametrize(
@@ -42,55 +44,60 @@ def test_nothing_is_made_twice(store):
         ({"names": {"lb1": NAMES["lb1"], "db1": NAMES["db1"], "db2": ["db2"]}}, "it has none"),
     ],
 )
-def test_what_is_made_anew_and_why(store, change, reason):
-    again, made = certificates.renew(store, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60)
+def test_what_is_renewed_and_why(keystore, change, reason):
+    again, made = certificates.renew(
+        keystore, "prod", change.get("names", NAMES), change.get("now", NOW), days=365, renew_days=60
+    )
     assert reason in made.values()
-    assert again["authority"] == store["authority"]
+    assert again["ca"] == keystore["ca"]
     if "names" in change:
-        assert again["hosts"]["lb1"] == store["hosts"]["lb1"]
+        assert again["hosts"]["lb1"] == keystore["hosts"]["lb1"]
 
 
-def test_a_new_authority_signs_everything_anew(store):
-    _again, made = certificates.renew({"hosts": store["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
-    assert made == {"authority": "there is none", "lb1": "another authority signed it", "db1": "another authority signed it"}
+def test_a_new_ca_signs_everything_again(keystore):
+    _again, made = certificates.renew({"hosts": keystore["hosts"]}, "prod", NAMES, NOW, days=365, renew_days=60)
+    assert made == {"ca": "there is none", "lb1": "another CA signed it", "db1": "another CA signed it"}
 
 
-def test_a_host_that_left_loses_its_key(store):
-    again, _made = certificates.renew(store, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
+def test_a_host_that_left_loses_its_key(keystore):
+    again, _made = certificates.renew(keystore, "prod", {"lb1": NAMES["lb1"]}, NOW, days=365, renew_days=60)
     assert list(again["hosts"]) == ["lb1"]
 
 
-def test_the_authority_signs_hosts_only(store):
-    authority = x509.load_pem_x509_certificate(store["authority"]["certificate"].encode())
-    constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
+def test_the_ca_signs_hosts_only(keystore):
+    ca = x509.load_pem_x509_certificate(keystore["ca"]["certificate"].encode())
+    constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints)
     assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
-    host = x509.load_pem_x509_certificate(store["hosts"]["db1"]["certificate"].encode())
+    host = x509.load_pem_x509_certificate(keystore["hosts"]["db1"]["certificate"].encode())
     assert not host.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     # What browsers accept at most.
     assert (host.not_valid_after_utc - host.not_valid_before_utc).days <= 398
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.sets(
-        st.one_of(st.ip_addresses().map(str), st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,8})?", fullmatch=True)), min_size=1
+        st.one_of(
+            st.ip_addresses().map(str), st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{2,8})?", fullmatch=True)
+        ),
+        min_size=1,
     )
 )
 def test_a_certificate_proves_just_its_names(names):
-    authority = certificates.make_authority("x", NOW)
-    pair = certificates.issue(authority, "host", names, NOW, days=1)
+    ca = certificates.make_ca("x", NOW)
+    pair = certificates.issue(ca, "host", names, NOW, days=1)
     assert certificates.names_of(pair["certificate"]) == names
-    assert certificates.reason_to_renew(pair, authority, names, NOW, renew_days=0) is None
+    assert certificates.reason_to_renew(pair, ca, names, NOW, renew_days=0) is None
 
 
 @pytest.mark.parametrize(("name", "convinced"), [("127.0.0.1", True), ("localhost", True), ("example.org", False)])
 def test_openssl_is_convinced(tmp_path, name, convinced):
-    authority = certificates.make_authority("x", NOW)
-    pair = certificates.issue(authority, "host", ["127.0.0.1", "localhost"], NOW, days=1)
+    ca = certificates.make_ca("x", NOW)
+    pair = certificates.issue(ca, "host", ["127.0.0.1", "localhost"], NOW, days=1)
     (tmp_path / "server.pem").write_text(pair["certificate"] + pair["key"])
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(tmp_path / "server.pem")
-    client_context = ssl.create_default_context(cadata=authority["certificate"])
+    client_context = ssl.create_default_context(cadata=ca["certificate"])
     ours, theirs = socket.socketpair()
 
     def serve():
@@ -112,10 +119,17 @@ def test_openssl_is_convinced(tmp_path, name, convinced):
         server.join()
 
 
-def test_a_certificate_and_its_key_belong_together(store):
-    pair, other = store["hosts"]["lb1"], store["hosts"]["db1"]
-    assert certificates_validation.mismatch(pair["certificate"] + store["authority"]["certificate"], pair["key"], NOW) is None
-    assert certificates_validation.mismatch(pair["certificate"], other["key"], NOW) == "the key belongs to another certificate"
+def test_a_certificate_and_its_key_belong_together(keystore):
+    pair, other = keystore["hosts"]["lb1"], keystore["hosts"]["db1"]
+    assert (
+        certificates_validation.mismatch(pair["certificate"] + keystore["ca"]["certificate"], pair["key"], NOW) is None
+    )
+    assert (
+        certificates_validation.mismatch(pair["certificate"], other["key"], NOW)
+        == "the key belongs to another certificate"
+    )
     assert certificates_validation.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
     assert certificates_validation.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
-    assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith("the certificate is valid from")
+    assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith(
+        "the certificate is valid from"
+    )

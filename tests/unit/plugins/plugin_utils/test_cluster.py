@@ -1,4 +1,5 @@
-"""The model: from an inventory to every URL, listener, secret and number, and everything that can be wrong with an inventory."""
+"""The model: from an inventory to every URL, listener, secret and number, and everything that can be wrong with an
+inventory."""
 
 from __future__ import annotations
 
@@ -50,7 +51,10 @@ def reference(workers=2):
         host("lb1", 10, "haproxy"),
         host("master1", 11, *MASTER),
         host("master2", 12, *MASTER),
-        *(host(f"worker{number}", 20 + number + (1000 if number > 100 else 0), "worker") for number in range(1, workers + 1)),
+        *(
+            host(f"worker{number}", 20 + number + (1000 if number > 100 else 0), "worker")
+            for number in range(1, workers + 1)
+        ),
         host("db1", 131, "metastore"),
         *(host(f"mq{number}", 140 + number, "rabbitmq") for number in (1, 2, 3)),
     ]
@@ -190,7 +194,12 @@ def test_the_reference_goes_through_the_load_balancer():
     assert model["url"] == "https://192.0.2.10:8443"
     worker = model["nodes"]["worker1"]["airflow"]
     assert worker["config"]["core"]["execution_api_server_url"] == "https://192.0.2.10:8082/execution/"
-    assert {secret["file"] for secret in worker["secrets"]} == {"broker_url", "result_backend", "api_secret_key", "ca.crt"}
+    assert {secret["file"] for secret in worker["secrets"]} == {
+        "broker_url",
+        "result_backend",
+        "api_secret_key",
+        "ca.crt",
+    }
     assert {secret["host"] for secret in worker["secrets"] if "host" in secret} == {"192.0.2.10"}
     assert "sql_alchemy_conn_cmd" not in worker["config"].get("database", {})
     assert model["nodes"]["db1"]["metastore"]["clients"] == ["127.0.0.1/32", "192.0.2.10/32"]
@@ -214,7 +223,10 @@ def test_airflow_2_has_no_execution_api_and_its_workers_reach_the_metastore():
 
 
 def test_the_users_options_win_but_never_over_a_secret():
-    mine = {"core": {"parallelism": 64, "executor": "LocalExecutor", "fernet_key_cmd": "cat /tmp/x"}, "metrics": {"statsd_on": True}}
+    mine = {
+        "core": {"parallelism": 64, "executor": "LocalExecutor", "fernet_key_cmd": "cat /tmp/x"},
+        "metrics": {"statsd_on": True},
+    }
     config = plain(reference(), defaults(airflow_config=mine))["nodes"]["master1"]["airflow"]["config"]
     assert config["core"]["parallelism"] == 64
     assert config["core"]["executor"] == "LocalExecutor"
@@ -248,7 +260,8 @@ def test_hosts_with_ipv6_addresses_listen_and_ask_there():
 
 
 @pytest.mark.parametrize(
-    ("version", "check", "api"), [("3.3.2", "/a/b/api/v2/version", ["/a/b/execution"]), ("2.11.2", "/a/b/api/v1/version", None)]
+    ("version", "check", "api"),
+    [("3.3.2", "/a/b/api/v2/version", ["/a/b/execution"]), ("2.11.2", "/a/b/api/v1/version", None)],
 )
 def test_airflow_below_a_path_is_asked_there_by_everybody(version, check, api):
     model = plain(reference(), defaults(airflow_version=version, airflow_url="HTTPS://Example.org:443/a/b//"))
@@ -256,11 +269,14 @@ def test_airflow_below_a_path_is_asked_there_by_everybody(version, check, api):
     listeners = {each["name"]: each for each in model["nodes"]["lb1"]["haproxy"]["listeners"]}
     web = listeners["web"]
     assert (web["check_path"], web["allow_paths"]) == (check, ["/a/b"])
-    # Nobody gets to the execution API from outside, with the path or without.
+    # No user gets to the execution API, with the path or without.
     assert web["deny_paths"] == ["/a/b/execution", "/execution"]
     config = model["nodes"]["worker1"]["airflow"]["config"]
     if api:
-        assert (listeners["execution_api"]["check_path"], listeners["execution_api"]["allow_paths"]) == (f"{api[0]}/health", api)
+        assert (listeners["execution_api"]["check_path"], listeners["execution_api"]["allow_paths"]) == (
+            f"{api[0]}/health",
+            api,
+        )
         assert config["core"]["execution_api_server_url"] == "https://192.0.2.10:8082/a/b/execution/"
         assert config["api"]["base_url"] == model["url"]
     else:
@@ -278,16 +294,16 @@ def test_airflow_below_a_path_is_asked_there_by_everybody(version, check, api):
         ({"airflow_url": "nowhere:x"}, ""),
     ],
 )
-def test_the_host_that_a_certificate_has_to_prove(changes, host):
+def test_the_host_that_a_certificate_must_contain(changes, host):
     assert cluster.certificate_host(reference(), defaults(**changes)) == host
 
 
-def test_without_load_balancers_there_is_nothing_to_prove():
+def test_without_load_balancers_no_host_is_checked():
     assert cluster.certificate_host([], defaults()) == ""
 
 
 @given(st.integers(min_value=1, max_value=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_one_more_worker_changes_no_other_host(workers):
     before, after = (plain(reference(count), defaults())["nodes"] for count in (workers, workers + 1))
     same_step = before["db1"]["metastore"]["max_connections"] == after["db1"]["metastore"]["max_connections"]
@@ -326,7 +342,9 @@ def test_queues_are_normalised(value, wanted):
 )
 def test_the_metastore_has_a_connection_for_every_slot_of_the_workers(queues, concurrency, slots):
     workers = [
-        dataclasses.replace(host(f"worker{number}", 20 + number, "worker", queues=queues), worker_concurrency=concurrency)
+        dataclasses.replace(
+            host(f"worker{number}", 20 + number, "worker", queues=queues), worker_concurrency=concurrency
+        )
         for number in range(1, 5)
     ]
     hosts = [*reference(0), *workers]
@@ -348,7 +366,10 @@ def test_the_metastore_has_a_connection_for_every_slot_of_the_workers(queues, co
 def test_a_worker_with_few_slots_does_not_make_the_metastore_smaller():
     """Nor does a new one make it larger then: the sizes are those of 16 slots, in coarse steps."""
     few = [dataclasses.replace(one, worker_concurrency=4) for one in reference(3)]
-    sizes = {plain(hosts, defaults())["nodes"]["db1"]["metastore"]["max_connections"] for hosts in (few, few[:-1], reference(3))}
+    sizes = {
+        plain(hosts, defaults())["nodes"]["db1"]["metastore"]["max_connections"]
+        for hosts in (few, few[:-1], reference(3))
+    }
     assert len(sizes) == 1
 
 
@@ -377,7 +398,10 @@ def test_a_side_car_needs_no_virtual_ip():
     hosts = [hosts_model.Host(one.name, one.groups | {"haproxy"}, one.address, one.queues) for one in available()]
     model = plain(hosts, defaults())
     assert {
-        secret["host"] for node in model["nodes"].values() for secret in node.get("airflow", {}).get("secrets", []) if "host" in secret
+        secret["host"]
+        for node in model["nodes"].values()
+        for secret in node.get("airflow", {}).get("secrets", [])
+        if "host" in secret
     } == {"127.0.0.1"}
     assert not any("keepalived" in node for node in model["nodes"].values())
 

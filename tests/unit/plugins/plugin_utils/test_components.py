@@ -1,4 +1,5 @@
-"""Digests change exactly when a component's process must restart; sizes follow from the host; releases are named by content."""
+"""Digests change exactly when a component's process must restart; sizes follow from the host; releases are named by
+content."""
 
 from __future__ import annotations
 
@@ -13,12 +14,20 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import secrets as secrets_render
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import worker_units
 
-CONFIG = {"core": {"executor": "CeleryExecutor"}, "api": {"port": 8081}, "celery": {"operation_timeout": 20}, "custom": {"x": 1}}
+CONFIG = {
+    "core": {"executor": "CeleryExecutor"},
+    "api": {"port": 8081},
+    "celery": {"operation_timeout": 20},
+    "custom": {"x": 1},
+}
 VERSIONS = {"broker_url": "1", "jwt_secret": "1", "sql_alchemy_conn": "1"}
 
 
 def digests(config=CONFIG, versions=VERSIONS, release="r1"):
-    return {component: digests_render.component_digest(component, 3, config, versions, release) for component in services.COMPONENTS}
+    return {
+        component: digests_render.component_digest(component, 3, config, versions, release)
+        for component in services.COMPONENTS
+    }
 
 
 def changed(**arguments):
@@ -73,12 +82,15 @@ def test_generated_secrets_fit_their_use():
 
 
 def test_secret_files_end_without_a_newline():
-    files = secrets_render.secret_files([PlainValue(file="fernet_key", secret="fernet_key")], Secrets({"fernet_key": "k"}), "airflow")
+    files = secrets_render.secret_files(
+        [PlainValue(file="fernet_key", secret="fernet_key")], Secrets({"fernet_key": "k"}), "airflow"
+    )
     assert files == [{"path": "/etc/airflow/secrets/fernet_key", "content": "k", "group": "airflow", "mode": "0640"}]
 
 
 @pytest.mark.parametrize(
-    ("vcpus", "memory", "workers", "slots"), [(2, 24000, 1, 8), (16, 64000, 1, 16), (4, 2048, 1, 3), (1, 512, 1, 1), (8, 16000, 2, 16)]
+    ("vcpus", "memory", "workers", "slots"),
+    [(2, 24000, 1, 8), (16, 64000, 1, 16), (4, 2048, 1, 3), (1, 512, 1, 1), (8, 16000, 2, 16)],
 )
 def test_concurrency_fits_the_host(vcpus, memory, workers, slots):
     assert worker_units.worker_concurrency(vcpus, memory, workers) == slots
@@ -102,7 +114,11 @@ def test_a_release_is_named_by_everything_that_it_is_made_of():
     name = digests_render.release_id("3.3.2", "3.11", "lock", "uv", [])
     assert name.startswith("3.3.2-")
     assert name.endswith("-py3.11")
-    others = [("3.3.2", "3.13", "lock", "uv", []), ("3.3.2", "3.11", "lock2", "uv", []), ("3.3.2", "3.11", "lock", "uv", ["x==1"])]
+    others = [
+        ("3.3.2", "3.13", "lock", "uv", []),
+        ("3.3.2", "3.11", "lock2", "uv", []),
+        ("3.3.2", "3.11", "lock", "uv", ["x==1"]),
+    ]
     assert len({name, *(digests_render.release_id(*other) for other in others)}) == 4
 
 
@@ -118,4 +134,6 @@ def test_units_of_a_host():
         Unit(label="worker default", unit="airflow-worker@default"),
         Unit(label="worker gpu", unit="airflow-worker@gpu"),
     )
-    assert airflow.units(Host("a", frozenset({"webserver"}), "192.0.2.1"), 2) == (Unit(label="webserver", unit="airflow-webserver"),)
+    assert airflow.units(Host("a", frozenset({"webserver"}), "192.0.2.1"), 2) == (
+        Unit(label="webserver", unit="airflow-webserver"),
+    )

@@ -65,15 +65,29 @@ def test_a_parser_with_interpolation_reads_what_was_meant(config):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(True, "True"), ("100%", "100%%"), ({"b": 1, "a": None}, '{"a": null, "b": 1}'), ("x\ny", "x\n    y"), (["q"], '["q"]')],
+    [
+        (True, "True"),
+        ("100%", "100%%"),
+        ({"b": 1, "a": None}, '{"a": null, "b": 1}'),
+        ("x\ny", "x\n    y"),
+        (["q"], '["q"]'),
+    ],
 )
 def test_values_are_written_as_airflow_reads_them(value, text):
     assert render_config({"s": {"o": value}}) == f"[s]\no = {text}\n"
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{0,6}X", fullmatch=True), st.from_regex(r"[ -~äß€]{0,12}", fullmatch=True), max_size=3))
-@settings(max_examples=30, deadline=None)
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Z][A-Z_]{0,6}X", fullmatch=True),
+        st.from_regex(r"[ -~äß€]{0,12}", fullmatch=True),
+        max_size=3,
+    )
+)
+@settings(max_examples=30)
 def test_a_shell_reads_the_environment_file_back(variables):
-    script = f"set -eu\n{environment_file(variables)}\n" + "\n".join(f'printf "%s\\n" "${name}"' for name in sorted(variables))
+    script = f"set -eu\n{environment_file(variables)}\n" + "\n".join(
+        f'printf "%s\\n" "${name}"' for name in sorted(variables)
+    )
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "".join(f"{variables[name]}\n" for name in sorted(variables))

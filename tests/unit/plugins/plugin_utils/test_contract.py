@@ -18,7 +18,9 @@ from test_cluster import VIP, available, defaults, reference, single, variables
 
 ROOT = Path(__file__).parents[4]
 MODEL = sorted((ROOT / "plugins/plugin_utils/_model").glob("*.py"))
-OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text())["argument_specs"]["cluster"]["options"]
+OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_text())["argument_specs"]["cluster"][
+    "options"
+]
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db/airflow", "airflow_broker_url": "amqps://a:b@mq/airflow"}
 
 
@@ -62,9 +64,18 @@ def test_other_data_are_refused_by_their_place(change, says):
         contract.Node.from_vars(node)
 
 
-SECRETS = Secrets({"fernet_key": "k", "broker_password": "p@ss", "metastore_url": "postgresql://a:b@db/airflow"}, ("broker_password",))
+SECRETS = Secrets(
+    {"fernet_key": "k", "broker_password": "p@ss", "metastore_url": "postgresql://a:b@db/airflow"}, ("broker_password",)
+)
 URL = contract.BuiltUrl(
-    file="broker_url", scheme="amqps", host="::1", port=5671, user="airflow", secret="broker_password", path="airflow", query={}
+    file="broker_url",
+    scheme="amqps",
+    host="::1",
+    port=5671,
+    user="airflow",
+    secret="broker_password",
+    path="airflow",
+    query={},
 )
 
 
@@ -91,7 +102,9 @@ def test_a_misspelt_key_never_makes_a_secret_the_content_of_a_file(key):
 
 
 def test_secrets_are_not_shown():
-    hidden = defaults(airflow_metastore_url="postgresql://a:hunter2@db/airflow", airflow_sqs_secret_access_key="hunter2")
+    hidden = defaults(
+        airflow_metastore_url="postgresql://a:hunter2@db/airflow", airflow_sqs_secret_access_key="hunter2"
+    )
     assert "hunter2" not in f"{hidden!r}{Secrets({'fernet_key': 'hunter2'})!r}"
     with pytest.raises(ValueError, match=r"airflow\.broker_url is no str") as error:
         Settings.from_variables(variables(airflow_broker_url=["hunter2"]))
@@ -114,7 +127,9 @@ def public(path):
     """Public functions and methods of a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
-    return [node for body in bodies for node in body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    return [
+        node for body in bodies for node in body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
 
 
 @pytest.mark.parametrize("path", MODEL, ids=lambda path: path.stem)

@@ -17,14 +17,20 @@ def test_the_needed_collections_are_the_declared_ones():
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"] == controller.COLLECTIONS
 
 
-@pytest.mark.parametrize(("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)])
+@pytest.mark.parametrize(
+    ("version", "good"), [("2.19.0", True), ("2.20.1rc1", True), ("2.18.9", False), ("2.9.27", False)]
+)
 def test_an_old_ansible_is_refused(version, good):
     assert [problem.code for problem in controller.check_ansible(version, ">=2.19.0")] == ([] if good else ["FD124"])
 
 
 @pytest.mark.parametrize(
     ("name", "wanted", "found"),
-    [("nobody.nothing", ">=1", "nothing installed"), ("community.postgresql", ">=99", "."), ("community.postgresql", "<3", ".")],
+    [
+        ("unknown.nothing", ">=1", "nothing installed"),
+        ("community.postgresql", ">=99", "."),
+        ("community.postgresql", "<3", "."),
+    ],
 )
 def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch, name, wanted, found):
     monkeypatch.setattr(controller, "COLLECTIONS", {name: wanted})
@@ -36,7 +42,13 @@ def test_a_collection_that_is_missing_or_of_another_version_is_named(monkeypatch
 
 @pytest.mark.parametrize(
     ("wanted", "identities", "good"),
-    [("prod", ["dev", "prod"], True), ("prod", ["dev"], False), ("prod", [], True), (None, ["dev"], True), ("", [], True)],
+    [
+        ("prod", ["dev", "prod"], True),
+        ("prod", ["dev"], False),
+        ("prod", [], True),
+        (None, ["dev"], True),
+        ("", [], True),
+    ],
 )
 def test_secrets_are_encrypted_for_an_identity_with_a_password(wanted, identities, good):
     problems = controller.check_vault(wanted, identities)
@@ -93,24 +105,24 @@ def test_the_files_of_an_inventory(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     own = str(tmp_path / "prod/group_vars/all/airflow_secrets.yml")
-    warning, clusters = controller.look_at_inventories([str(tmp_path / "prod"), "w3,"], own)
+    warning, clusters = controller.check_inventories([str(tmp_path / "prod"), "w3,"], own)
     assert "airflow_admin_password in" in warning
     assert "jwt" not in warning
     assert "fernet" not in warning
     assert clusters == {str(tmp_path / "prod"): "prod"}
-    warning, clusters = controller.look_at_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
+    warning, clusters = controller.check_inventories([str(tmp_path / "prod/hosts.yml"), str(tmp_path / "staging")], own)
     assert "airflow_broker_password" in warning
     assert len(set(clusters.values())) == 2
 
 
-def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
+def test_the_users_certificate_is_checked_before_anything_happens(tmp_path):
     now = datetime.datetime.now(datetime.UTC)
-    authority = certificates.make_authority("x", now)
-    pair = certificates.issue(authority, "lb1", ["lb1"], now, days=1)
+    ca = certificates.make_ca("x", now)
+    pair = certificates.issue(ca, "lb1", ["lb1"], now, days=1)
     certificate, key, other = (tmp_path / name for name in ("web.crt", "web.key", "other.key"))
     certificate.write_text(pair["certificate"])
     key.write_text(pair["key"])
-    other.write_text(authority["key"])
+    other.write_text(ca["key"])
     assert controller.check_web_certificate("", "", "lb1", now) == []
     assert controller.check_web_certificate(str(certificate), str(key), "lb1", now) == []
     for files, says in (
@@ -141,7 +153,7 @@ def test_the_users_certificate_is_looked_at_before_anything_happens(tmp_path):
 )
 def test_the_users_certificate_is_for_the_host_of_the_url(tmp_path, names, host, good):
     now = datetime.datetime.now(datetime.UTC)
-    pair = certificates.issue(certificates.make_authority("x", now), "lb1", names, now, days=1)
+    pair = certificates.issue(certificates.make_ca("x", now), "lb1", names, now, days=1)
     files = [tmp_path / name for name in ("web.crt", "web.key")]
     for path, content in zip(files, pair.values(), strict=True):
         path.write_text(str(content))

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
 
 CANARY = {"flightdeck_canary.py": b"x = 1\n"}
-NOBODY = 65534
+UNPRIVILEGED = 65534
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -83,7 +83,12 @@ def test_links_inside_the_tree_become_relative(tree: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("/etc", "outside of"), ("../../outside.py", "outside of"), ("nowhere.py", "does not exist"), (".git/config", "is not shipped")],
+    [
+        ("/etc", "outside of"),
+        ("../../outside.py", "outside of"),
+        ("nowhere.py", "does not exist"),
+        (".git/config", "is not shipped"),
+    ],
 )
 def test_links_that_cannot_be_shipped_are_refused(tree: Path, target: str, words: str) -> None:
     (tree / ".git").mkdir()
@@ -119,7 +124,7 @@ def own_folder() -> Iterator[Path]:
     """A directory of an account that does not read everything, as which the test runs."""
     root = os.geteuid() == 0
     if root:
-        os.seteuid(NOBODY)
+        os.seteuid(UNPRIVILEGED)
     try:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
@@ -154,7 +159,9 @@ def test_python_that_does_not_compile_is_found_with_its_line(tree: Path) -> None
     (tree / "zero.py").write_bytes(b"x = '\0'\n")
     (tree / "notes.txt").write_text("if True\n")
     errors, warned = dag_archive.syntax_findings(dag_archive.scan(str(tree)), HERE)
-    assert [text.partition(":")[0] for text in errors] == ["team/b.py, line 2", "zero.py"] or errors[1].startswith("zero.py")
+    assert [text.partition(":")[0] for text in errors] == ["team/b.py, line 2", "zero.py"] or errors[1].startswith(
+        "zero.py"
+    )
     assert warned == []
 
 

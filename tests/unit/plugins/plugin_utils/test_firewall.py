@@ -1,4 +1,4 @@
-"""Every port that a service opens has its rule, and nobody else gets in."""
+"""Every port that a service opens has its rule, and no other client is admitted."""
 
 from __future__ import annotations
 
@@ -46,13 +46,15 @@ def test_one_host_in_every_group_has_all_of_them():
 
 def test_who_may_connect():
     found = nodes(reference())
-    rules = {(name, rule["port"]): rule["sources"] for name, node in found.items() for rule in node["firewall"]["rules"]}
+    rules = {
+        (name, rule["port"]): rule["sources"] for name, node in found.items() for rule in node["firewall"]["rules"]
+    }
     assert rules["db1", 5432] == ["192.0.2.10"]
     assert rules["mq1", 25672] == ["192.0.2.141", "192.0.2.142", "192.0.2.143"]
     assert rules["lb1", 8443] == []
     assert rules["lb1", 5673] == ["192.0.2.11", "192.0.2.12", "192.0.2.21", "192.0.2.22"]
     assert rules["worker1", 8793] == ["192.0.2.11", "192.0.2.12"]
-    # Nobody, unless somebody is named.
+    # None, unless one is named.
     assert rules["lb1", 1936] == ["127.0.0.1"]
     assert rules["lb1", 8405] == ["192.0.2.11", "192.0.2.12"]
     named = nodes(reference(), airflow_firewall_admin_sources=["198.51.100.0/24"])["lb1"]["firewall"]["rules"]
@@ -61,7 +63,14 @@ def test_who_may_connect():
 
 def test_without_tls_other_ports_are_open():
     found = nodes(reference(), airflow_tls=False)
-    assert {rule["port"] for rule in found["mq1"]["firewall"]["rules"]} == {4369, 5672, 15672, 15692, 25672, "35672-35682"}
+    assert {rule["port"] for rule in found["mq1"]["firewall"]["rules"]} == {
+        4369,
+        5672,
+        15672,
+        15692,
+        25672,
+        "35672-35682",
+    }
     assert {rule["port"] for rule in found["lb1"]["firewall"]["rules"]} == {1936, 5000, 5673, 8080, 8082, 8405}
 
 
@@ -76,7 +85,9 @@ def test_the_rules_name_families_and_touch_nothing_else():
 
 def test_nft_understands_the_rules(tmp_path):
     path = tmp_path / "rules.nft"
-    path.write_text(firewall_ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"]))
+    path.write_text(
+        firewall_ruleset(nodes(reference(), airflow_firewall_extra_rules=["tcp dport 9100 accept"])["lb1"]["firewall"])
+    )
     done = subprocess.run(["nft", "--check", "--file", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -104,15 +115,18 @@ def clusters(draw):
     addresses = ["192.0.2.{}", "2001:db8::{}"]
     return [
         hosts_model.Host(
-            f"host{number}", frozenset(each), draw(st.sampled_from(addresses)).format(number), queues if "worker" in each else ()
+            f"host{number}",
+            frozenset(each),
+            draw(st.sampled_from(addresses)).format(number),
+            queues if "worker" in each else (),
         )
         for number, each in enumerate(groups, start=1)
     ]
 
 
 @given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
-@settings(max_examples=60, deadline=None)
-def test_a_port_is_open_once_and_for_nobody_who_is_not_named(hosts, tls, version):
+@settings(max_examples=60)
+def test_a_port_is_open_once_and_only_for_named_clients(hosts, tls, version):
     values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
     model = plain(hosts, values)
     members = {group: {member["address"] for member in found} for group, found in model["hosts_of"].items()}
@@ -139,11 +153,17 @@ def own_ports(share):
     if not isinstance(share, dict):
         return set()
     found = {int(value) for key, value in share.items() if key in ("port", "redirect_from") or key.endswith("_port")}
-    return found.union(*(own_ports(value) for key, value in share.items() if key not in ("servers", "config", "server_port", "firewall")))
+    return found.union(
+        *(
+            own_ports(value)
+            for key, value in share.items()
+            if key not in ("servers", "config", "server_port", "firewall")
+        )
+    )
 
 
 @given(clusters(), st.booleans(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_catalogue(hosts, tls, pgbouncer, version):
     values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)
     model = plain(hosts, values)
@@ -151,8 +171,12 @@ def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_ca
     unused = set() if tls else {values.rabbitmq_management_tls_port}
     for name, node in model["nodes"].items():
         listed = {port["port"] for port in node["ports"]}
-        shares = (node[service] for service in ("metastore", "rabbitmq", "redis", "haproxy", "pgbouncer") if service in node)
-        listeners = set().union(*(own_ports({**share, "check_port": 0} if isinstance(share, dict) else share) for share in shares))
+        shares = (
+            node[service] for service in ("metastore", "rabbitmq", "redis", "haproxy", "pgbouncer") if service in node
+        )
+        listeners = set().union(
+            *(own_ports({**share, "check_port": 0} if isinstance(share, dict) else share) for share in shares)
+        )
         assert listeners - unused - {0, services.PATRONI_PORT} <= listed, name
 
 
@@ -178,7 +202,10 @@ def test_who_has_to_admit_the_hosts_of_a_limited_run(run, peers):
 
 
 def test_a_rule_of_ones_own_is_for_its_host():
-    hosts = [dataclasses.replace(one, firewall_extra_rules=("tcp dport 9100 accept",)) if one.name == "db1" else one for one in reference()]
+    hosts = [
+        dataclasses.replace(one, firewall_extra_rules=("tcp dport 9100 accept",)) if one.name == "db1" else one
+        for one in reference()
+    ]
     texts = {name: firewall_ruleset(node["firewall"]) for name, node in nodes(hosts).items()}
     assert [name for name, text in texts.items() if "tcp dport 9100 accept" in text] == ["db1"]
 
@@ -227,7 +254,9 @@ def test_a_network_with_a_hosts_address_is_two_things():
     ],
 )
 def test_a_rule_of_ones_own_is_one_line(rule, codes):
-    hosts = [dataclasses.replace(one, firewall_extra_rules=(rule,)) if one.name == "db1" else one for one in reference()]
+    hosts = [
+        dataclasses.replace(one, firewall_extra_rules=(rule,)) if one.name == "db1" else one for one in reference()
+    ]
     assert [problem.code for problem in inventory.check(hosts, defaults(airflow_firewall=True))] == codes
 
 
@@ -235,7 +264,8 @@ def test_the_port_that_ansible_uses_stays_open():
     hosts = [dataclasses.replace(one, ssh_port=2222) for one in reference()]
     (problem,) = inventory.check(hosts, defaults(airflow_firewall=True))
     assert str(problem) == (
-        "FD153 airflow_firewall_ssh_ports: found 22; expected 2222 among them, the ansible_port of lb1, master1, master2 and 6 more. "
+        "FD153 airflow_firewall_ssh_ports: found 22; expected 2222 among them, the ansible_port of lb1, master1, "
+        "master2 and 6 more. "
         "Add it, also where it is only forwarded to sshd's own port: nothing listens there then."
     )
     assert inventory.check(hosts, defaults(airflow_firewall=True, airflow_firewall_ssh_ports=[22, 2222])) == []

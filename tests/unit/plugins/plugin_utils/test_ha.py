@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import ha
 
-WANTED = {"ttl": 20, "synchronous_mode": True, "postgresql": {"use_slots": True, "parameters": {"max_connections": "200", "ssl": True}}}
+WANTED = {
+    "ttl": 20,
+    "synchronous_mode": True,
+    "postgresql": {"use_slots": True, "parameters": {"max_connections": "200", "ssl": True}},
+}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +26,10 @@ WANTED = {"ttl": 20, "synchronous_mode": True, "postgresql": {"use_slots": True,
             {"postgresql": {"parameters": {"max_connections": "200"}}},
         ),
         (
-            {**WANTED, "postgresql": {"use_slots": True, "parameters": {"max_connections": "200", "ssl": True, "jit": "off"}}},
+            {
+                **WANTED,
+                "postgresql": {"use_slots": True, "parameters": {"max_connections": "200", "ssl": True, "jit": "off"}},
+            },
             {"postgresql": {"parameters": {"jit": None}}},
         ),
     ],

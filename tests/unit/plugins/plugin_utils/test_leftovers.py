@@ -24,7 +24,11 @@ OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
         ([WORKER, SCHEDULER, "airflow-worker@gpu.service"], ["scheduler"], [WORKER, "airflow-worker@gpu.service"]),
         # The other version's unit of a component that stays is replaced when it is deployed.
         (["airflow-webserver.service"], ["webserver"], []),
-        (["airflow-api-server.service", "airflow-webserver.service"], [], ["airflow-api-server.service", "airflow-webserver.service"]),
+        (
+            ["airflow-api-server.service", "airflow-webserver.service"],
+            [],
+            ["airflow-api-server.service", "airflow-webserver.service"],
+        ),
         # Not the webserver's.
         (["airflow-worker@gpu-server.service"], ["worker"], []),
         (["airflow-flower.service"], [], []),
@@ -62,7 +66,11 @@ def paths(*names):
     [
         (paths("broker_url", "result_backend"), node("broker_url", "result_backend"), []),
         # A worker of Airflow 2 becomes one of Airflow 3.
-        (paths("broker_url", "fernet_key", "sql_alchemy_conn"), node("broker_url"), paths("fernet_key", "sql_alchemy_conn")),
+        (
+            paths("broker_url", "fernet_key", "sql_alchemy_conn"),
+            node("broker_url"),
+            paths("fernet_key", "sql_alchemy_conn"),
+        ),
         # A component leaves a mode.
         (
             [*paths(*OF_MODE), MODE.wrapper.program],
@@ -70,10 +78,14 @@ def paths(*names):
             [*sorted(paths(*OF_MODE)), MODE.wrapper.program],
         ),
         ([MODE.wrapper.program, *paths(*OF_MODE)], node(*OF_MODE, mode=MODE), []),
-        (paths("broker_ca.crt", "metastore_ca.crt", "server.key"), node(), paths("broker_ca.crt", "metastore_ca.crt", "server.key")),
+        (
+            paths("broker_ca.crt", "metastore_ca.crt", "server.key"),
+            node(),
+            paths("broker_ca.crt", "metastore_ca.crt", "server.key"),
+        ),
         # A host that has no component any more.
         (paths("broker_url"), node(), paths("broker_url")),
-        # Somebody else's.
+        # Not managed.
         ([*paths("my_token", "broker_url.bak"), "/etc/airflow/airflow.cfg"], node(), []),
     ],
 )
@@ -88,7 +100,11 @@ def test_what_a_host_has(tmp_path):
         (tmp_path / f"{name}.d" / _systemd.DROP_IN).touch()
     (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
     found = _host.units(str(tmp_path))
-    assert {Path(path).name: ours for path, ours in found.items()} == {WORKER: True, SCHEDULER: True, "airflow-triggerer.service": False}
+    assert {Path(path).name: ours for path, ours in found.items()} == {
+        WORKER: True,
+        SCHEDULER: True,
+        "airflow-triggerer.service": False,
+    }
     assert _host.component_files([str(tmp_path / "none")], str(tmp_path / "none")) == []
     program = str(tmp_path / SCHEDULER)
     assert _host.component_files([program, str(tmp_path / "none")], str(tmp_path / "none")) == [program]

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_AUTHORITIES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_CA_FILE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore
@@ -55,11 +55,16 @@ def test_choices_that_do_not_go_together(hosts, changes, code):
     assert codes(hosts, **changes) == [code]
 
 
-@pytest.mark.parametrize("changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}])
+@pytest.mark.parametrize(
+    "changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}]
+)
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
 def test_another_server_takes_the_place_of_the_group(changes, version):
-    authority = certificates.make_authority("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
-    assert codes(EXTERNAL, airflow_metastore_ca=authority, airflow_version=version, airflow_haproxy_stats_port=5000, **changes) == []
+    ca = certificates.make_ca("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
+    assert (
+        codes(EXTERNAL, airflow_metastore_ca=ca, airflow_version=version, airflow_haproxy_stats_port=5000, **changes)
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_another_server_takes_the_place_of_the_group(changes, version):
         ("postgresql://a:b c@d/e", "white space"),
     ],
 )
-def test_a_bad_url_is_told_without_its_text(url, says):
+def test_a_bad_url_is_reported_without_its_text(url, says):
     (problem,) = metastore.check(0, defaults(airflow_metastore_url=url))
     assert problem.code == "FD176"
     assert says in problem.found
@@ -87,7 +92,9 @@ def test_a_bad_url_is_told_without_its_text(url, says):
 
 @pytest.mark.parametrize("option", ["ssl_ca=/x", "read_default_file=/x"])
 def test_mysql_is_never_asked_for_less_than_verified_encryption(option):
-    (problem,) = metastore.check(0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?{option}"))
+    (problem,) = metastore.check(
+        0, defaults(airflow_metastore_engine="mysql", airflow_metastore_url=f"{MYSQL}?{option}")
+    )
     assert "airflow_metastore_ca" in problem.found
 
 
@@ -111,41 +118,61 @@ def test_each_driver_has_its_scheme(url, use, start):
 def test_whatever_a_password_holds_arrives(password, user):
     url = f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@db/airflow"
     parts = urlsplit(metastore_model.driver_url(url, "sync", PRIVATE))
-    assert (unquote(parts.username), unquote(parts.password), parts.hostname, parts.path) == (user, password, "db", "/airflow")
+    assert (unquote(parts.username), unquote(parts.password), parts.hostname, parts.path) == (
+        user,
+        password,
+        "db",
+        "/airflow",
+    )
 
 
-def test_postgresql_has_to_prove_its_name():
+def test_the_name_of_postgresql_is_verified():
     assert options(metastore_model.driver_url(URL, "sync", PRIVATE)).keys() == {*KEEPALIVE, "sslmode", "sslrootcert"}
-    for authority in (PRIVATE, SYSTEM_AUTHORITIES):
-        wanted = {"sslmode": "verify-full", "sslrootcert": authority}
-        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", authority)).items()
+    for ca_file in (PRIVATE, SYSTEM_CA_FILE):
+        wanted = {"sslmode": "verify-full", "sslrootcert": ca_file}
+        assert wanted.items() <= options(metastore_model.driver_url(URL, "sync", ca_file)).items()
         # Nothing else: asyncpg would send it to the server as a setting.
-        assert dsn(metastore_model.driver_url(URL, "async", authority)) == wanted
+        assert dsn(metastore_model.driver_url(URL, "async", ca_file)) == wanted
 
 
 def test_what_the_url_says_goes_over_the_rest():
     given_url = f"{URL}?sslmode=require&connect_timeout=9&application_name=airflow"
-    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_AUTHORITIES))
+    found = options(metastore_model.driver_url(given_url, "sync", SYSTEM_CA_FILE))
     assert (found["sslmode"], found["connect_timeout"], found["application_name"]) == ("require", "9", "airflow")
     # libpq would verify as soon as it has a root certificate.
     assert "sslrootcert" not in found
-    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_AUTHORITIES)) == {"sslmode": "require"}
-    assert dsn(metastore_model.driver_url(given_url, "async", PRIVATE)) == {"sslmode": "require", "sslrootcert": PRIVATE}
+    assert dsn(metastore_model.driver_url(given_url, "async", SYSTEM_CA_FILE)) == {"sslmode": "require"}
+    assert dsn(metastore_model.driver_url(given_url, "async", PRIVATE)) == {
+        "sslmode": "require",
+        "sslrootcert": PRIVATE,
+    }
     theirs = options(metastore_model.driver_url(f"{URL}?sslrootcert=/srv/ca.pem", "sync", PRIVATE))
     assert (theirs["sslmode"], theirs["sslrootcert"]) == ("verify-full", "/srv/ca.pem")
 
 
 def test_mysql_takes_its_encryption_from_files():
     found = options(metastore_model.driver_url(f"{MYSQL}?read_timeout=60", "sync", PRIVATE))
-    assert found == {"charset": "utf8mb4", "connect_timeout": "5", "read_default_file": paths.OPTION_FILE, "read_timeout": "60"}
-    assert options(metastore_model.driver_url(MYSQL, "async", PRIVATE)) == {"charset": "utf8mb4", "connect_timeout": "5"}
+    assert found == {
+        "charset": "utf8mb4",
+        "connect_timeout": "5",
+        "read_default_file": paths.OPTION_FILE,
+        "read_timeout": "60",
+    }
+    assert options(metastore_model.driver_url(MYSQL, "async", PRIVATE)) == {
+        "charset": "utf8mb4",
+        "connect_timeout": "5",
+    }
 
 
-def test_migrations_may_send_several_statements_at_once_and_nobody_else():
+def test_only_migrations_may_send_several_statements_at_once():
     assert options(metastore_model.driver_url(MYSQL, "migrations", PRIVATE))["client_flag"] == "196608"
     bounded = f"{MYSQL}?read_timeout=60&write_timeout=60"
     assert options(metastore_model.driver_url(bounded, "sync", PRIVATE))["read_timeout"] == "60"
-    assert not [name for name in options(metastore_model.driver_url(bounded, "migrations", PRIVATE)) if "write" in name or "read_t" in name]
+    assert not [
+        name
+        for name in options(metastore_model.driver_url(bounded, "migrations", PRIVATE))
+        if "write" in name or "read_t" in name
+    ]
     for use in ("sync", "async", "results"):
         assert "client_flag" not in options(metastore_model.driver_url(MYSQL, use, PRIVATE))
     assert metastore_model.driver_url(URL, "migrations", PRIVATE) == metastore_model.driver_url(URL, "sync", PRIVATE)
@@ -159,7 +186,11 @@ def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
     found = model(airflow_metastore_owner_url="postgresql://owner:owner-pw@db/airflow", airflow_metastore_ca="theirs")
     assert "p%40ss" not in str(found)
     assert "owner-pw" not in str(found)
-    values = {"metastore_url": URL, "metastore_owner_url": "postgresql://owner:owner-pw@db/airflow", "metastore_ca": "theirs"}
+    values = {
+        "metastore_url": URL,
+        "metastore_owner_url": "postgresql://owner:owner-pw@db/airflow",
+        "metastore_ca": "theirs",
+    }
     values |= dict.fromkeys(secrets_catalog.GENERATED, "made") | {"ca.crt": "", "server.crt": "", "server.key": ""}
     master = {file["file"]: secret_content(file, values) for file in found["nodes"]["master1"]["airflow"]["secrets"]}
     assert master["sql_alchemy_conn"].startswith("postgresql+psycopg2://app:")
@@ -179,21 +210,26 @@ def test_without_an_owner_the_account_itself_migrates():
 def test_results_may_be_elsewhere():
     found = model(airflow_result_backend_url="postgresql://results:pw@db/results")
     assert found["metastore"]["result_tables"] is False
-    (worker,) = (secret for secret in found["nodes"]["worker1"]["airflow"]["secrets"] if secret["file"] == "result_backend")
+    (worker,) = (
+        secret for secret in found["nodes"]["worker1"]["airflow"]["secrets"] if secret["file"] == "result_backend"
+    )
     assert worker["secret"] == "result_backend_url"
 
 
 def test_the_load_balancers_have_nothing_to_do_with_it():
     listeners = model()["nodes"]["lb1"]["haproxy"]["listeners"]
     assert [listener["name"] for listener in listeners] == ["web", "execution_api", "broker"]
-    assert set(secrets_catalog.OWN_SECRETS) == set(model()["foreign_secrets"])
-    assert plain(reference(), defaults())["foreign_secrets"] == []
+    assert set(secrets_catalog.OWN_SECRETS) == set(model()["external_secrets"])
+    assert plain(reference(), defaults())["external_secrets"] == []
 
 
 def test_the_async_engine_of_mysql_gets_its_encryption_where_there_is_one():
     mysql = {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}
     nodes = model(**mysql)["nodes"]
-    assert nodes["master1"]["airflow"]["config"]["database"]["sql_alchemy_connect_args_async"] == metastore_model.CONNECT_ARGS
+    assert (
+        nodes["master1"]["airflow"]["config"]["database"]["sql_alchemy_connect_args_async"]
+        == metastore_model.CONNECT_ARGS
+    )
     assert "database" not in nodes["worker1"]["airflow"]["config"]
     older = model(**mysql, airflow_version="2.11.2")["nodes"]["master1"]["airflow"]["config"]
     assert "sql_alchemy_connect_args_async" not in older["database"]
@@ -204,7 +240,10 @@ def test_every_login_that_is_given_is_tried_under_the_name_of_its_variable():
     tried = {login["variable"]: login for login in model(airflow_result_backend_url=URL)["database_logins"]}
     assert list(tried) == ["airflow_metastore_url", "airflow_result_backend_url"]
     # A host without Celery need not get to the results.
-    assert len(metastore_model.logins(defaults(airflow_metastore_url=URL, airflow_result_backend_url=URL), PRIVATE, False)) == 1
+    assert (
+        len(metastore_model.logins(defaults(airflow_metastore_url=URL, airflow_result_backend_url=URL), PRIVATE, False))
+        == 1
+    )
     values = {"result_backend_url": URL}
     # As a client of Python's takes it, without what Celery writes before it.
     assert secret_content(tried["airflow_result_backend_url"], values).startswith("postgresql+psycopg2://")

@@ -1,9 +1,11 @@
-"""airflow.cfg against the reference of the deployed version: what passes, and what each mistake is told."""
+"""airflow.cfg against the reference of the deployed version: what passes, and the problem for each mistake."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options as airflow_options_catalog
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import (
+    airflow_options as airflow_options_catalog,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg
@@ -179,11 +181,17 @@ def test_variables_of_the_environment_that_stand_for_options_are_checked_too(nam
 
 NAMES = st.sampled_from(["core", "api", "webserver", "my_plugin", "celery", ""]) | st.text(max_size=5)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=9), lambda inner: st.lists(inner, max_size=2), max_leaves=3
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2),
+    max_leaves=3,
 )
 
 
-@given(st.dictionaries(NAMES, VALUES | st.dictionaries(st.sampled_from(["parallelism", "port", "x"]) | st.text(max_size=5), VALUES)))
+@given(
+    st.dictionaries(
+        NAMES, VALUES | st.dictionaries(st.sampled_from(["parallelism", "port", "x"]) | st.text(max_size=5), VALUES)
+    )
+)
 def test_nothing_breaks_the_check_and_what_passes_can_be_written(config):
     problems = airflow_options.check_config(config, NEW)
     if not problems:

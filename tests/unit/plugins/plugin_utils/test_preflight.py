@@ -39,16 +39,22 @@ def looked(model, name, **changes):
         "listeners": {},
         "names": {key: ["192.0.2.99"] for key in wanted["names"]},
         "cluster": OWN,
-        "foreign": [],
+        "unmanaged": [],
         "database": {},
         "without_candidate": [],
-        "stores": {store: {"data": True, "members": []} for store in wanted["stores"]},
+        "tiers": {tier: {"data": True, "members": []} for tier in wanted["tiers"]},
         "nr_open": 1_048_576,
         "synchronised": True,
         "unattended_upgrades": False,
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
-    system = {"distribution": "Debian", "distribution_major_version": "12", "memtotal_mb": 16000, "processor_nproc": 4, "python": "3.11"}
+    system = {
+        "distribution": "Debian",
+        "distribution_major_version": "12",
+        "memtotal_mb": 16000,
+        "processor_nproc": 4,
+        "python": "3.11",
+    }
     facts = {"flightdeck_system": system | changes.pop("system", {})}
     facts |= {"flightdeck_postgresql_data": True, "flightdeck_unwrapped": [], "flightdeck_files": []}
     facts |= changes.pop("facts", {})
@@ -106,7 +112,11 @@ BROKER = cluster().nodes["node1"].rabbitmq.port
 
 
 def taken(port, **holder):
-    return {"listeners": {str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}}}
+    return {
+        "listeners": {
+            str(port): {"pid": 812, "process": "nginx", "unit": "nginx.service", "user": "www-data", **holder}
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -135,7 +145,7 @@ def taken(port, **holder):
         ({"cluster": "legacy 0123456789ab\n"}, "FD208", "'legacy' with identity 0123456789ab"),
         ({"cluster": "renamed " + OWN.split()[1]}, None, ""),
         ({"cluster": ""}, None, ""),
-        ({"foreign": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
+        ({"unmanaged": ["/etc/haproxy/haproxy.cfg"]}, "FD208", "/etc/haproxy/haproxy.cfg"),
         ({"database": {"schema": "5f2621c13b39"}}, None, ""),
         ({"database": {"schema": versions.VERSIONS["3.3.2"].schema, "decrypts": True}}, None, ""),
         ({"database": {"decrypts": False}}, "FD215", "does not decrypt"),
@@ -201,10 +211,13 @@ def test_brokers_of_two_debians_form_no_cluster():
 
 
 @pytest.mark.parametrize(
-    ("addresses", "says"), [(["127.0.1.1"], "the loopback address 127.0.1.1"), ([], "no address"), (["::1"], "::1"), (["192.0.2.42"], None)]
+    ("addresses", "says"),
+    [(["127.0.1.1"], "the loopback address 127.0.1.1"), ([], "no address"), (["::1"], "::1"), (["192.0.2.42"], None)],
 )
 def test_names_of_peers(addresses, says):
-    problems = check(cluster(reference()), mq1={"names": {"mq1": ["127.0.1.1"], "mq2": addresses, "mq3": ["192.0.2.143"]}})
+    problems = check(
+        cluster(reference()), mq1={"names": {"mq1": ["127.0.1.1"], "mq2": addresses, "mq3": ["192.0.2.143"]}}
+    )
     assert [problem.code for problem in problems] == (["FD209"] if says else [])
     assert all(says in str(problem) and "name mq2" in problem.where for problem in problems)
 
@@ -215,9 +228,24 @@ def test_names_of_peers(addresses, says):
         (moved(reference()), ["2001:db8::141"], ["2001:db8::142"], None),
         (moved(reference()), ["::1"], ["192.0.2.142", "2001:db8::142"], None),
         # Its nodes use IPv6 alone, also on their own host.
-        (moved(reference()), ["127.0.1.1"], ["2001:db8::142"], "name mq1 of its RabbitMQ node of host mq1: found no IPv6 address"),
-        (moved(reference()), ["2001:db8::141"], ["192.0.2.142"], "name mq2 of a peer of RabbitMQ of host mq1: found no IPv6 address"),
-        (reference(), ["127.0.1.1"], ["2001:db8::142"], "name mq2 of a peer of RabbitMQ of host mq1: found no IPv4 address"),
+        (
+            moved(reference()),
+            ["127.0.1.1"],
+            ["2001:db8::142"],
+            "name mq1 of its RabbitMQ node of host mq1: found no IPv6 address",
+        ),
+        (
+            moved(reference()),
+            ["2001:db8::141"],
+            ["192.0.2.142"],
+            "name mq2 of a peer of RabbitMQ of host mq1: found no IPv6 address",
+        ),
+        (
+            reference(),
+            ["127.0.1.1"],
+            ["2001:db8::142"],
+            "name mq2 of a peer of RabbitMQ of host mq1: found no IPv4 address",
+        ),
     ],
 )
 def test_names_have_addresses_of_the_family_of_the_cluster(hosts, own, peer, says):
@@ -233,7 +261,8 @@ def test_names_have_addresses_of_the_family_of_the_cluster(hosts, own, peer, say
 @pytest.mark.parametrize("hosts", [single(), reference()])
 @pytest.mark.parametrize(("addresses", "says"), [([], "no address"), (["127.0.1.1"], None), (["192.0.2.42"], None)])
 def test_a_broker_resolves_its_own_name(hosts, addresses, says):
-    """Debian gives a host's own name a loopback address, with which Erlang can work; without any, RabbitMQ does not start."""
+    """Debian gives a host's own name a loopback address, with which Erlang can work; without any, RabbitMQ does not
+    start."""
     broker = next(host.name for host in hosts if "rabbitmq" in host.groups)
     model = cluster(hosts)
     names = {**looked(model, broker)["preflight"]["names"], broker: addresses}
@@ -279,12 +308,16 @@ def test_our_part_of_the_hosts_file_needs_addresses():
     model = cluster(named(reference()), airflow_manage_hosts_file=True)
     assert "mq2" in survey.wanted(model, "mq1").names
     (problem,) = check(model, worker1={"names": {"lb1.example.org": []}})
-    assert (problem.code, problem.remedy) == ("FD209", "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.")
+    assert (problem.code, problem.remedy) == (
+        "FD209",
+        "Correct DNS or /etc/hosts, or set airflow_address of that host to its IP address.",
+    )
 
 
 @pytest.mark.parametrize(("name", "says"), [("db1", "the loopback address 127.0.1.1"), ("lb1", None)])
 def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, says):
-    """HAProxy reaches a server on its own host by any address; etcd and Patroni listen on the one that they tell the others."""
+    """HAProxy reaches a server on its own host by any address; etcd and Patroni listen on the one that they tell
+    the others."""
     hosts = [
         hosts_model.Host(host.name, host.groups | {"webserver"} if host.name == "lb1" else host.groups, host.address)
         for host in available()
@@ -297,11 +330,18 @@ def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, say
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
 @pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
-def test_every_port_that_the_model_gives_a_host_is_looked_at(hosts, version):
+def test_every_port_that_the_model_gives_a_host_is_checked(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:
         node, wanted = model.nodes[host.name], set(survey.wanted(model, host.name).ports)
-        expected = {5432: "metastore", 15672: "rabbitmq", 15692: "rabbitmq", 25672: "rabbitmq", 4369: "rabbitmq", 1936: "haproxy"}
+        expected = {
+            5432: "metastore",
+            15672: "rabbitmq",
+            15692: "rabbitmq",
+            25672: "rabbitmq",
+            4369: "rabbitmq",
+            1936: "haproxy",
+        }
         expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
         assert {port for port, group in expected.items() if group in host.groups} <= wanted
         assert {listener.port for listener in (node.haproxy.listeners if node.haproxy else ())} <= wanted
@@ -314,14 +354,17 @@ def test_one_machine_under_two_names():
     assert check(cluster(reference()), worker1={"identity": ""}, worker2={"identity": ""}) == []
 
 
-def test_hosts_that_cannot_be_looked_at_are_one_problem():
+def test_hosts_that_cannot_be_checked_are_one_problem():
     model = cluster(reference())
     found = {name: looked(model, name) for name in model.nodes}
     for name in ("mq1", "mq2"):
         found[name] = {"preflight": {"unreachable": True, "error": "timed out"}}
     found["db1"] = {"preflight": {"unreachable": False, "error": "no python"}}
     problems, _warnings = preflight.check(found, model, OWN)
-    assert [(problem.code, problem.where) for problem in sorted(problems)] == [("FD212", "hosts mq1, mq2"), ("FD213", "hosts db1")]
+    assert [(problem.code, problem.where) for problem in sorted(problems)] == [
+        ("FD212", "hosts mq1, mq2"),
+        ("FD213", "hosts db1"),
+    ]
     assert "mq1: timed out" in report(problems)
 
 
@@ -352,7 +395,10 @@ def test_the_controllers_clock_is_not_the_clusters():
     assert (problems, len(warnings)) == ([], 1)
 
 
-@given(st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.floats(-20, 20), st.floats(0, 10)), min_size=1), st.floats(-20, 20))
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.floats(-20, 20), st.floats(0, 10)), min_size=1),
+    st.floats(-20, 20),
+)
 def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
     clocks = {name: [offset - abs(early), offset + late] for name, (early, late) in answers.items()}
     skews = preflight.skews(clocks)
@@ -363,7 +409,7 @@ def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
 def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
     model = cluster()
     full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/log/airflow": {**PLENTY, "free_mb": 0}}
-    bad = {"disks": full, "system": {"memtotal_mb": 100}, **taken(BALANCER), "foreign": ["x"]}
+    bad = {"disks": full, "system": {"memtotal_mb": 100}, **taken(BALANCER), "unmanaged": ["x"]}
     assert {problem.code for problem in check(model, node1=bad)} == {"FD204", "FD205", "FD207", "FD208"}
     assert check(model, deploy=False, node1=bad) == []
     assert [problem.code for problem in check(model, deploy=False, node1={"cluster": "legacy 0"})] == ["FD208"]

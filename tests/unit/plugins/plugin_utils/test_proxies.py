@@ -20,7 +20,10 @@ def test_without_a_proxy_there_is_no_variable():
 
 def test_a_proxy_has_every_name_and_address_of_the_cluster_as_an_exception():
     found = environment(
-        reference(), airflow_url="https://Airflow.example.org/x", airflow_no_proxy=["a.example.org", ".example.net"], **PROXY
+        reference(),
+        airflow_url="https://Airflow.example.org/x",
+        airflow_no_proxy=["a.example.org", ".example.net"],
+        **PROXY,
     )
     assert {found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")} == set(PROXY.values())
     assert found["NO_PROXY"] == found["no_proxy"]
@@ -61,10 +64,17 @@ def test_a_proxy_of_the_users_environment_has_the_cluster_as_an_exception(variab
 
 
 def test_a_long_list_of_hosts_is_shortened():
-    (problem,) = proxies.check_environment({"HTTP_PROXY": "http://p:1"}, [f"192.0.2.{number}" for number in range(9)], defaults())
+    (problem,) = proxies.check_environment(
+        {"HTTP_PROXY": "http://p:1"}, [f"192.0.2.{number}" for number in range(9)], defaults()
+    )
     assert problem.found.endswith("192.0.2.2 and 6 more")
 
 
 def test_one_proxy_is_set_in_one_place():
-    problems = proxies.check_environment({"https_proxy": "http://p:1", "NO_PROXY": "*", "TZ": "UTC"}, ADDRESSES, defaults(**PROXY))
-    assert [problem.where for problem in problems] == ["airflow_environment.https_proxy", "airflow_environment.NO_PROXY"]
+    problems = proxies.check_environment(
+        {"https_proxy": "http://p:1", "NO_PROXY": "*", "TZ": "UTC"}, ADDRESSES, defaults(**PROXY)
+    )
+    assert [problem.where for problem in problems] == [
+        "airflow_environment.https_proxy",
+        "airflow_environment.NO_PROXY",
+    ]

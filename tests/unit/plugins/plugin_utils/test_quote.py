@@ -9,7 +9,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 
 
 @pytest.mark.parametrize(
-    ("value", "quoted"), [("plain", '"plain"'), ('a"b', '"a\\"b"'), ("a\\b", '"a\\\\b"'), ("$HOME # no", '"\\$HOME # no"'), ("ü'", '"ü\'"')]
+    ("value", "quoted"),
+    [("plain", '"plain"'), ('a"b', '"a\\"b"'), ("a\\b", '"a\\\\b"'), ("$HOME # no", '"\\$HOME # no"'), ("ü'", '"ü\'"')],
 )
 def test_haproxy_quote(value: str, quoted: str) -> None:
     assert haproxy.haproxy_quote(value) == quoted
@@ -23,17 +24,33 @@ def test_haproxy_quote_refuses_line_breaks(value: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "inside"),
-    [("/execution", True), ("/execution/x", True), ("//execution//x", True), ("/executions", False), ("/a/execution", False), ("/", False)],
+    [
+        ("/execution", True),
+        ("/execution/x", True),
+        ("//execution//x", True),
+        ("/executions", False),
+        ("/a/execution", False),
+        ("/", False),
+    ],
 )
 def test_haproxy_path_regex(path: str, inside: bool) -> None:
-    pattern = haproxy.haproxy_path_regex(["/execution", "/internal/api"]).strip('"').replace("\\$", "$").replace("\\\\", "\\")
+    pattern = (
+        haproxy.haproxy_path_regex(["/execution", "/internal/api"]).strip('"').replace("\\$", "$").replace("\\\\", "\\")
+    )
     assert bool(re.search(pattern, path)) is inside
     assert re.search(pattern, "/internal//api/x")
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(True, "on"), (False, "off"), (200, "'200'"), ("it's", "'it''s'"), ("a\\b", "'a\\\\b'"), (["10.0.0.1", "::1"], "'10.0.0.1, ::1'")],
+    [
+        (True, "on"),
+        (False, "off"),
+        (200, "'200'"),
+        ("it's", "'it''s'"),
+        ("a\\b", "'a\\\\b'"),
+        (["10.0.0.1", "::1"], "'10.0.0.1, ::1'"),
+    ],
 )
 def test_postgresql_value(value: object, text: str) -> None:
     assert postgresql.postgresql_value(value) == text

@@ -28,7 +28,10 @@ def test_password_hash_is_what_rabbitmq_checks() -> None:
 def test_password_hash_is_stable_and_salted() -> None:
     one = rabbitmq.password_hash("airflow", "x", "key")
     assert one == rabbitmq.password_hash("airflow", "x", "key")
-    assert len({one, rabbitmq.password_hash("admin", "x", "key"), rabbitmq.password_hash("airflow", "x", "other key")}) == 3
+    assert (
+        len({one, rabbitmq.password_hash("admin", "x", "key"), rabbitmq.password_hash("airflow", "x", "other key")})
+        == 3
+    )
 
 
 def test_definitions() -> None:
@@ -43,14 +46,18 @@ def test_definitions() -> None:
     assert {permission["vhost"] for permission in document["permissions"]} == {"airflow"}
 
 
-@pytest.mark.parametrize(("queue", "has"), [("default", True), ("celery_delayed_27", False), ("default@10.0.0.1.celery.pidbox", True)])
+@pytest.mark.parametrize(
+    ("queue", "has"), [("default", True), ("celery_delayed_27", False), ("default@10.0.0.1.celery.pidbox", True)]
+)
 def test_messages_that_celery_keeps_for_later_live_as_long_as_it_wants(queue: str, has: bool) -> None:
     (policy,) = json.loads(rabbitmq.definitions(NODE, Secrets(SECRETS)))["policies"]
     assert bool(re.search(policy["pattern"], queue)) == has
 
 
 def test_messages_without_a_token_live_on() -> None:
-    (policy,) = json.loads(rabbitmq.definitions(dataclasses.replace(NODE, message_ttl_seconds=None), Secrets(SECRETS)))["policies"]
+    (policy,) = json.loads(rabbitmq.definitions(dataclasses.replace(NODE, message_ttl_seconds=None), Secrets(SECRETS)))[
+        "policies"
+    ]
     assert policy["definition"] == {"delivery-limit": 50}
 
 
@@ -60,7 +67,8 @@ def test_definitions_name_the_missing_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["short", "x" * 256, "with space xxxxxxxxxxxx", "ümlautxxxxxxxxxxxxxxxx", "ABCDEFGHIJKLMNOPQRST", "x" * 30 + "\n"]
+    "value",
+    ["short", "x" * 256, "with space xxxxxxxxxxxx", "ümlautxxxxxxxxxxxxxxxx", "ABCDEFGHIJKLMNOPQRST", "x" * 30 + "\n"],
 )
 def test_cookie_refuses(value: str) -> None:
     with pytest.raises(ValueError, match="rabbitmq_cookie"):

@@ -9,18 +9,22 @@ URL = "http://lb/api/v2/monitor/health"
 
 
 def test_a_host_that_did_not_answer_is_a_line() -> None:
-    assert report.host_rows("w1", {"unreachable": True, "msg": "no\nroute"}) == [row("host", "w1", "unreachable", "no route")]
+    assert report.host_rows("w1", {"unreachable": True, "msg": "no\nroute"}) == [
+        row("host", "w1", "unreachable", "no route")
+    ]
 
 
-def test_a_host_that_could_not_be_looked_at_is_a_line() -> None:
+def test_a_host_that_could_not_be_checked_is_a_line() -> None:
     (line,) = report.host_rows("w1", {"failed": True, "msg": "no python"})
     assert line["state"] == "failed"
     assert "no python" in line["detail"]
 
 
-def test_a_broken_connection_is_told_in_its_own_words() -> None:
-    (line,) = report.host_rows("w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"})
-    assert line["detail"] == "its services could not be looked at: container w1 is paused"
+def test_a_broken_connection_is_reported_in_its_own_words() -> None:
+    (line,) = report.host_rows(
+        "w1", {"failed": True, "msg": "no JSON found", "module_stderr": "container w1 is\npaused"}
+    )
+    assert line["detail"] == "its services could not be checked: container w1 is paused"
 
 
 def test_a_host_that_was_not_asked_is_none() -> None:
@@ -72,7 +76,9 @@ def test_the_table_is_aligned_sorted_by_tier_and_names_a_component_once() -> Non
 
 def test_the_verdict_names_what_is_wrong() -> None:
     good, text = report.verdict(
-        "prod", [row("scheduler", "m1", "failed", "dead"), row("health", "-", "failed", "no"), row("a", "b", "ok", "")], []
+        "prod",
+        [row("scheduler", "m1", "failed", "dead"), row("health", "-", "failed", "no"), row("a", "b", "ok", "")],
+        [],
     )
     assert not good
     assert text == "cluster prod: 2 of 3 findings are bad: scheduler on m1: dead; health: no"
@@ -82,7 +88,7 @@ def test_a_degraded_service_is_no_failure() -> None:
     assert report.verdict("prod", [row("haproxy web", "lb1", "degraded", "m1 MAINT")], [])[0]
 
 
-def test_nothing_looked_at_is_not_good() -> None:
+def test_nothing_checked_is_not_good() -> None:
     good, text = report.verdict("prod", [], ["w1"])
     assert not good
     assert "1 hosts not asked: w1" in text

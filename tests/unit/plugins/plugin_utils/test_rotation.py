@@ -1,4 +1,4 @@
-"""Rotation of secrets: pairs of users that take turns, and a Fernet key in steps that may be interrupted anywhere."""
+"""Rotation of secrets: pairs of users that alternate, and a Fernet key in steps that may be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ STEPS = {
     "drop": rotation_controller.drop_fernet_key,
 }
 DATABASES = [
-    Database(name="airflow", user="airflow", secret="metastore_password", owner="airflow_owner", owner_secret="metastore_owner_password"),
+    Database(
+        name="airflow",
+        user="airflow",
+        secret="metastore_password",
+        owner="airflow_owner",
+        owner_secret="metastore_owner_password",
+    ),
     Database(name="results", user="results", secret="result_backend_password"),
 ]
 ACCOUNTS = [Account(user=database.user, secret=database.secret) for database in DATABASES]
@@ -29,7 +35,7 @@ def keys(state):
     return accounts.effective(*state)["fernet_key"].split(",")
 
 
-def test_only_what_is_named_is_made_anew():
+def test_only_what_is_named_is_replaced():
     for name in set(secrets.ROTATABLE) - {"fernet_key"}:
         values, _rotation_state = rotation_controller.begin(STORED, {}, [name])
         assert {other for other in values if values[other] != STORED[other]} == {name}
@@ -43,7 +49,7 @@ def test_nothing_is_named_and_nothing_changes():
 
 
 @pytest.mark.parametrize("name", secrets.PAIRED)
-def test_two_users_take_turns(name):
+def test_two_users_alternate(name):
     once = rotation_controller.begin(STORED, {}, [name])
     assert accounts.login("u", name, accounts.effective(*once)) == "u_b"
     twice = rotation_controller.begin(*once, [name])
@@ -63,8 +69,9 @@ def test_a_fernet_key_takes_three_steps():
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
-def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
-    """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one before."""
+def test_a_host_one_step_behind_can_read_what_the_others_write(steps):
+    """Hosts are brought up to date one after the other, so what is first in one state has to be known in the one
+    before."""
     state = (dict(STORED), {})
     for step in steps:
         following = STEPS[step](*state)
@@ -72,7 +79,7 @@ def test_whoever_is_a_step_behind_can_read_what_the_others_write(steps):
             assert keys(following)[0] in keys(state)
             assert set(keys(state)) <= set(keys(following))
         else:
-            # After everything was encrypted anew with the first.
+            # After everything was encrypted again with the first.
             assert keys(following)[0] == keys(state)[0]
         state = following
 
@@ -110,7 +117,9 @@ def test_a_key_of_the_tokens_is_on_its_way_until_all_webservers_have_it():
 def test_to_finish_one_key_leaves_the_others_where_they_are():
     begun = rotation_controller.begin(STORED, {}, ["fernet_key", "jwt_secret", "broker_password"])
     _values, rotation = rotation_controller.finish_jwt_secret(*begun)
-    assert rotation == {name: value for name, value in begun[1].items() if name in ("next_fernet_key", "alternate_users")}
+    assert rotation == {
+        name: value for name, value in begun[1].items() if name in ("next_fernet_key", "alternate_users")
+    }
 
 
 def test_the_state_of_a_rotation_is_no_secret_of_the_hosts():
@@ -140,7 +149,11 @@ def test_a_secret_that_was_never_kept_is_the_users_own():
 
 def test_the_first_run_makes_first_users_and_an_owner():
     users = accounts.database_users(DATABASES, accounts.effective(STORED, {}))
-    assert [(user["name"], "acts_as" in user) for user in users] == [("airflow_owner", False), ("airflow", False), ("results", False)]
+    assert [(user["name"], "acts_as" in user) for user in users] == [
+        ("airflow_owner", False),
+        ("airflow", False),
+        ("results", False),
+    ]
     assert all(user["flags"].startswith("LOGIN,") for user in users)
 
 
@@ -154,6 +167,8 @@ def test_a_second_user_acts_as_the_first_which_keeps_its_own_state():
     assert inactive == [InactiveUser(name="airflow", first=True), InactiveUser(name="results_b", first=False)]
 
 
-def test_accounts_of_a_server_of_somebody_else_are_not_rotated():
-    problems = rotation_validation.check(["metastore_password", "broker_password"], STORED, {}, foreign=["metastore_password"])
+def test_accounts_of_an_external_server_are_not_rotated():
+    problems = rotation_validation.check(
+        ["metastore_password", "broker_password"], STORED, {}, external=["metastore_password"]
+    )
     assert [(problem.code, problem.found) for problem in problems] == [("FD179", "metastore_password")]

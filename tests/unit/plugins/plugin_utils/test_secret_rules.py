@@ -31,7 +31,17 @@ def test_what_the_collection_makes_is_good():
 @pytest.mark.parametrize(
     "value",
     [
-        *("airflow", "guest", "admin", "changeme", "change-me-please", "Airflow123", "password1234!", "AdminAdmin2024", "123456789012"),
+        *(
+            "airflow",
+            "guest",
+            "admin",
+            "changeme",
+            "change-me-please",
+            "Airflow123",
+            "password1234!",
+            "AdminAdmin2024",
+            "123456789012",
+        ),
         *("aaaaaaaaaaaaaaaa", "abababababababab", "rep-pass", "airflow-postgres-password"),
     ],
 )
@@ -74,7 +84,7 @@ def test_each_secret_has_its_own_rule(name, value, code):
     assert codes(**{name: value}) == ([code] if code else [])
 
 
-def test_the_place_of_a_bad_fernet_key_is_told():
+def test_the_place_of_a_bad_fernet_key_is_reported():
     (problem,) = secrets.check_secrets({"fernet_key": f"{KEY},bad,{KEY}"}, "admin")
     assert "in place 2 of 3" in problem.found
 

@@ -6,7 +6,9 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import postgresql, sizes
 
 
-@pytest.mark.parametrize(("size", "rounded"), [(0, 0), (7, 7), (9, 8), (5700, 5120), (5990, 5120), (6144, 6144), (8191, 7168)])
+@pytest.mark.parametrize(
+    ("size", "rounded"), [(0, 0), (7, 7), (9, 8), (5700, 5120), (5990, 5120), (6144, 6144), (8191, 7168)]
+)
 def test_round_down_keeps_three_binary_digits(size: int, rounded: int) -> None:
     assert sizes.round_down(size) == rounded
 

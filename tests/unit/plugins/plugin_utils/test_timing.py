@@ -22,7 +22,8 @@ def call(retries, low, high, cost, draw):
 
 
 def self_kill(budget, cost, draw, lead):
-    """Seconds from the last good heartbeat to the kill: the supervisor's loop, with its ``lead`` before the first failing heartbeat."""
+    """Seconds from the last good heartbeat to the kill: the supervisor's loop, with its ``lead`` before the first
+    failing heartbeat."""
     clock, failed = lead, 0
     while True:
         started = clock
@@ -84,7 +85,10 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
     [
         # Airflow's defaults: one call bears 4 s.
         ({"workers": AIRFLOWS_OWN}, ["a call to the execution API"]),
-        ({"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}}, ["a call to the execution API", "kills its task after"]),
+        (
+            {"workers": {**AIRFLOWS_OWN, "max_failed_heartbeats": 20}},
+            ["a call to the execution API", "kills its task after"],
+        ),
         ({"workers": {"execution_api_retries": 5}}, ["a call to the execution API"]),
         ({"workers": {"execution_api_retry_wait_min": 1}}, ["a call to the execution API"]),
         ({"workers": {"max_failed_heartbeats": 3}}, ["kills its task after"]),

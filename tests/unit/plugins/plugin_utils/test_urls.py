@@ -14,7 +14,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 @given(TEXT, TEXT, TEXT)
 @example("p@:/?#%&'\" $\\ üñ€", "airflow", "airflow")
 def test_every_part_comes_back(password, user, path):
-    parts = urlsplit(build_url("postgresql+psycopg2", "db1", 5432, user=user, password=password, path=path, query=LIBPQ_KEEPALIVE))
+    parts = urlsplit(
+        build_url("postgresql+psycopg2", "db1", 5432, user=user, password=password, path=path, query=LIBPQ_KEEPALIVE)
+    )
     assert unquote(parts.password or "") == password
     assert unquote(parts.username or "") == user
     assert unquote(parts.path[1:]) == path

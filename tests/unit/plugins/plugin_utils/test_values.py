@@ -55,7 +55,12 @@ GOOD = {
     "airflow_dags_dir": ["", "~/dags", "/srv/my dags"],
     "airflow_extra_packages": [
         [],
-        ["apache-airflow-providers-ssh==5.0.0", "pandas[excel] >= 2, < 3", "x; python_version < '3.12'", "a @ https://example.org/a.whl"],
+        [
+            "apache-airflow-providers-ssh==5.0.0",
+            "pandas[excel] >= 2, < 3",
+            "x; python_version < '3.12'",
+            "a @ https://example.org/a.whl",
+        ],
     ],
     "airflow_system_packages": [["libpq-dev", "g++", "libc6:amd64", "curl=7.88.1-10+deb12u8"]],
     "airflow_package_extra_index_urls": [["https://packages.example.org/simple"]],
@@ -63,11 +68,26 @@ GOOD = {
     "airflow_environment": [
         {"TZ": "UTC", "HTTP_PROXY": "http://proxy:3128", "EMPTY": None, "NUMBER": 3, "AIRFLOW_CONN_X": "http://host/"},
         {"PYTHONPATH": "/srv/lib:/etc/airflow/python"},
-        # Names of options are looked at where all options are.
-        {"VAULT_TOKEN_FILE": "/etc/token", "AWS_PROFILE": "team", "EMPTY_PASSWORD": None, "AIRFLOW__CORE__FERNET_KEY_SECRET": "x"},
+        # Names of options are checked where all options are.
+        {
+            "VAULT_TOKEN_FILE": "/etc/token",
+            "AWS_PROFILE": "team",
+            "EMPTY_PASSWORD": None,
+            "AIRFLOW__CORE__FERNET_KEY_SECRET": "x",
+        },
     ],
-    "airflow_failover_email_host": ["", "mail", "smtp.example.org", "192.0.2.9", "2001:db8::9", "::1", "::ffff:192.0.2.9"],
-    "airflow_postgresql_config": [{"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}],
+    "airflow_failover_email_host": [
+        "",
+        "mail",
+        "smtp.example.org",
+        "192.0.2.9",
+        "2001:db8::9",
+        "::1",
+        "::ffff:192.0.2.9",
+    ],
+    "airflow_postgresql_config": [
+        {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]}
+    ],
 }
 BAD = {
     "airflow_cluster_name": ["", "two words", "a/b", "-a", "a-", "x" * 64, "näme", "a\n"],
@@ -100,9 +120,21 @@ BAD = {
         "http://x:99999",
         "http://x:0",
     ],
-    "airflow_http_proxy": ["proxy:3128", "socks5://proxy:1080", "http://u:hunter2@proxy:3128", "http://proxy:3128/path"],
+    "airflow_http_proxy": [
+        "proxy:3128",
+        "socks5://proxy:1080",
+        "http://u:hunter2@proxy:3128",
+        "http://proxy:3128/path",
+    ],
     "airflow_no_proxy": [["192.0.2.0/24"], ["http://x"], ["x:80"], ["*"], ["*.example.org"], [""]],
-    "airflow_trusted_proxies": [["proxy.example.org"], ["192.0.2.1/24"], ["0.0.0.0/0"], ["::/0"], ["fe80::1%eth0"], ["::ffff:192.0.2.1"]],
+    "airflow_trusted_proxies": [
+        ["proxy.example.org"],
+        ["192.0.2.1/24"],
+        ["0.0.0.0/0"],
+        ["::/0"],
+        ["fe80::1%eth0"],
+        ["::ffff:192.0.2.1"],
+    ],
     "airflow_package_index_url": ["packages.example.org", "http://", "file://relative"],
     "airflow_package_proxy": ["proxy:3128", "http://999.1.1.1:3128"],
     "airflow_home": [
@@ -208,7 +240,9 @@ def test_entries_of_queues(value, count):
     ],
 )
 def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
-    problems = values_validation.check_queue_entries("airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}])
+    problems = values_validation.check_queue_entries(
+        "airflow_worker_queues", [{"name": "gpu", "concurrency": concurrency}]
+    )
     assert [problem.code for problem in problems] == ([] if good else ["FD112"])
     assert all(f"concurrency {concurrency!r} of queue 'gpu'" in str(problem) for problem in problems)
 
@@ -253,7 +287,10 @@ def test_no_url_breaks_the_check(text):
     ("host", "good"),
     [
         *((host, True) for host in ("192.0.2.1", "2001:db8::1", "db1", "db1.example.org", "fd-lab_1")),
-        *((host, False) for host in ("fe80::1%eth0", "256.1.1.1", "10.0.0", "http://x", "x:80", "", "a..b", "-a", "192.0.2.0/24")),
+        *(
+            (host, False)
+            for host in ("fe80::1%eth0", "256.1.1.1", "10.0.0", "http://x", "x:80", "", "a..b", "-a", "192.0.2.0/24")
+        ),
     ],
 )
 def test_hosts(host, good):
@@ -262,4 +299,9 @@ def test_hosts(host, good):
 
 def test_names_are_replaced_by_their_addresses():
     names = {"lb1": ["192.0.2.10", "192.0.2.11"], "lb2": []}
-    assert addresses.resolved(["127.0.0.1", "lb1", "lb2", "192.0.2.10"], names) == ["127.0.0.1", "192.0.2.10", "192.0.2.11", "lb2"]
+    assert addresses.resolved(["127.0.0.1", "lb1", "lb2", "192.0.2.10"], names) == [
+        "127.0.0.1",
+        "192.0.2.10",
+        "192.0.2.11",
+        "lb2",
+    ]

@@ -32,7 +32,7 @@ SPEC.loader.exec_module(health)
 TICK = datetime.timedelta(seconds=0.05)
 
 
-def test_a_process_is_as_old_as_it_is_however_late_somebody_looks():
+def test_the_age_of_a_process_does_not_depend_on_the_time_of_the_check():
     before = datetime.datetime.now(datetime.UTC)
     with subprocess.Popen(["sleep", "30"]) as process:
         after = datetime.datetime.now(datetime.UTC)
@@ -59,7 +59,11 @@ def test_a_process_that_has_just_ended_is_unhealthy():
         health.started_at(process.pid)
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{0,6}", fullmatch=True), st.from_regex(r"[ -~äß€]{0,12}", fullmatch=True), max_size=3))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Z][A-Z_]{0,6}", fullmatch=True), st.from_regex(r"[ -~äß€]{0,12}", fullmatch=True), max_size=3
+    )
+)
 def test_the_environment_of_the_services_is_read_as_it_was_written(variables):
     assert health.environment(f"# Managed\n{environment_file(variables)}") == variables
 
@@ -91,11 +95,11 @@ def test_an_unknown_unit_is_refused():
 
 def test_a_check_that_breaks_restarts_nothing(monkeypatch, capsys):
     def look(_unit, _since):
-        raise RuntimeError("what nobody thought of")
+        raise RuntimeError("unexpected")
 
     monkeypatch.setattr(health, "look", look)
     assert (health.watch("airflow-scheduler", 1), health.wait(["airflow-scheduler"], seconds=0)) == (0, 1)
-    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: what nobody thought of\n" * 2
+    assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: unexpected\n" * 2
 
 
 def test_waiting_ends_when_the_last_service_is_healthy(monkeypatch, capsys):
@@ -210,8 +214,12 @@ class SixServer(http.server.HTTPServer):
         super().server_bind()
 
 
-@pytest.mark.parametrize(("kind", "address", "host"), [(http.server.HTTPServer, "127.0.0.1", "0.0.0.0"), (SixServer, "::", "::")])
-def test_a_webserver_is_asked_where_it_listens_below_the_path_of_its_url(service, tmp_path, monkeypatch, kind, address, host):
+@pytest.mark.parametrize(
+    ("kind", "address", "host"), [(http.server.HTTPServer, "127.0.0.1", "0.0.0.0"), (SixServer, "::", "::")]
+)
+def test_a_webserver_is_asked_where_it_listens_below_the_path_of_its_url(
+    service, tmp_path, monkeypatch, kind, address, host
+):
     with kind((address, 0), Answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         config = tmp_path / "airflow.cfg"
@@ -245,7 +253,9 @@ def well(path):
 
 @pytest.mark.usefixtures("port")
 @pytest.mark.parametrize(("program", "state"), [(FROZEN, "T"), (WAITING, "S")])
-def test_a_service_that_is_frozen_or_hangs_is_restarted_after_so_many_bad_checks(service, tmp_path, capsys, program, state):
+def test_a_service_that_is_frozen_or_hangs_is_restarted_after_so_many_bad_checks(
+    service, tmp_path, capsys, program, state
+):
     process = service(program)
     until(lambda: state_of(process) == state)
     well(tmp_path / UNIT)
@@ -255,7 +265,7 @@ def test_a_service_that_is_frozen_or_hangs_is_restarted_after_so_many_bad_checks
 
 @pytest.mark.usefixtures("port")
 def test_a_service_that_waits_for_a_processor_has_more_time_but_not_for_ever(service, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(health, "PATIENCE", 2)
+    monkeypatch.setattr(health, "SLOW_FACTOR", 2)
     one = {min(os.sched_getaffinity(0))}
     for _ in range(4):
         service(BUSY, one)
@@ -282,7 +292,15 @@ def test_a_service_that_starts_has_more_time_as_long_as_it_uses_a_processor(serv
 
 def test_only_bad_checks_in_a_row_of_one_process_count():
     failure, kept, counts = health.UnhealthyError("bad"), health.Record(), []
-    for process, outcome in [("1", failure), ("1", failure), ("1", None), ("1", failure), ("1", failure), ("2", failure), ("", failure)]:
+    for process, outcome in [
+        ("1", failure),
+        ("1", failure),
+        ("1", None),
+        ("1", failure),
+        ("1", failure),
+        ("2", failure),
+        ("", failure),
+    ]:
         kept, _done = health.judge(kept, health.Record(at=60, process=process, began=10), outcome)
         counts.append((kept.stuck, kept.failed, kept.well))
     assert counts == [
@@ -314,7 +332,9 @@ def test_a_heartbeat_that_is_late_but_moves_is_slow():
 
 
 def test_the_processes_of_a_service_are_all_below_its_main_one(service):
-    program = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', 'import subprocess, sys; {WAITING}'])"
+    program = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', 'import subprocess, sys; {WAITING}'])"
+    )
     main = service(program)
     until(lambda: len(health.family(main.pid)) == 2)
     child = health.family(main.pid)[1]
@@ -350,9 +370,10 @@ def test_the_watchdog_does_not_act_when_the_machine_is_too_busy_for_a_check(tmp_
 
 
 @pytest.mark.parametrize(
-    ("state", "problem"), [("deactivating", health.UnknownError), ("inactive", health.UnknownError), ("failed", health.UnhealthyError)]
+    ("state", "problem"),
+    [("deactivating", health.UnknownError), ("inactive", health.UnknownError), ("failed", health.UnhealthyError)],
 )
-def test_a_service_that_somebody_stops_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
+def test_a_service_that_is_being_stopped_is_not_restarted_and_one_that_failed_is(monkeypatch, state, problem):
     shown = SimpleNamespace(stdout=f"ActiveState={state}\nSubState=dead\nMainPID=0\n")
     monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: shown)
     with pytest.raises(problem, match=state):

@@ -58,7 +58,9 @@ def token(**claims):
 def message(*content):
     done = []
     body = [list(content), {}, {}]
-    return SimpleNamespace(done=done, headers={"id": "x"}, decode=lambda: body, ack_log_error=lambda _log, _errors: done.append("dropped"))
+    return SimpleNamespace(
+        done=done, headers={"id": "x"}, decode=lambda: body, ack_log_error=lambda _log, _errors: done.append("dropped")
+    )
 
 
 @pytest.mark.parametrize(

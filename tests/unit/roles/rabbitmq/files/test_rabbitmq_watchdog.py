@@ -1,4 +1,4 @@
-"""When a RabbitMQ node starts anew."""
+"""When a RabbitMQ node restarts."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def status(running, partitions, *forgotten):
         ("a", status(["a", "b"], {"c": ["a"], "a": ["c"]}), ""),
     ],
 )
-def test_a_node_starts_anew_when_it_cannot_find_back(node, seen, reason):
+def test_a_node_restarts_when_it_cannot_rejoin(node, seen, reason):
     assert watchdog.problem(seen, node)[0] == reason
 
 
-def test_nodes_take_turns():
+def test_nodes_restart_one_after_the_other():
     waits = [watchdog.problem(status(ALL, {}, *ALL), node)[1] for node in ALL]
     assert waits == [20, 65, 110]
 
@@ -61,7 +61,7 @@ def test_it_must_stay_so_and_a_restart_is_not_repeated_at_once():
     assert said == [False, False, True, False, True]
 
 
-def test_another_reason_begins_anew():
+def test_another_reason_restarts_the_count():
     _restart, state = watchdog.decide(("cut off", 20), {}, 1000)
     restart, state = watchdog.decide(("parted", 120), state, 1100)
     assert not restart
@@ -70,7 +70,9 @@ def test_another_reason_begins_anew():
 
 
 def test_what_a_restart_led_to_has_a_shorter_pause():
-    restart, state = watchdog.decide((watchdog.NO_BROKER, 60), {"reason": watchdog.NO_BROKER, "since": 1000, "restarted": 0.0}, 1060)
+    restart, state = watchdog.decide(
+        (watchdog.NO_BROKER, 60), {"reason": watchdog.NO_BROKER, "since": 1000, "restarted": 0.0}, 1060
+    )
     assert restart
     forgotten = ("the others have forgotten its listeners", 20)
     said = []
@@ -80,7 +82,9 @@ def test_what_a_restart_led_to_has_a_shorter_pause():
     assert said == [False, False, True]
 
 
-@pytest.mark.parametrize(("says", "alive"), [(b"AMQP", True), (b"", True), (None, False)], ids=["greets", "hangs up", "is frozen"])
+@pytest.mark.parametrize(
+    ("says", "alive"), [(b"AMQP", True), (b"", True), (None, False)], ids=["greets", "hangs up", "is frozen"]
+)
 def test_a_node_that_answers_its_clients_is_slow_and_not_frozen(monkeypatch, says, alive):
     """A frozen one accepts connections all the same: the kernel does that."""
     monkeypatch.setattr(watchdog, "COMMAND_SECONDS", 0.5 if says is None else 60)

@@ -60,7 +60,9 @@ def heading(folder):
         (None, "prod", ("dev",), "dev"),
     ],
 )
-def test_the_file_is_encrypted_with_the_identity_that_is_configured(tmp_path, monkeypatch, configured, present, given, wanted):
+def test_the_file_is_encrypted_with_the_identity_that_is_configured(
+    tmp_path, monkeypatch, configured, present, given, wanted
+):
     if present:
         vault_file.write(loader(present), tmp_path / PATH, {"airflow_cookie": "old"}, "# Made\n")
         assert heading(tmp_path).endswith(f";{present}")

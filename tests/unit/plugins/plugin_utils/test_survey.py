@@ -15,11 +15,17 @@ STORES = ("db1", "db2", "db3")
 
 
 def member(name, started=True, named=True):
-    return {"id": "a", "name": name if named else "", "peer_urls": [MODEL.nodes[name].etcd.peer_url], "started": started}
+    return {
+        "id": "a",
+        "name": name if named else "",
+        "peer_urls": [MODEL.nodes[name].etcd.peer_url],
+        "started": started,
+    }
 
 
 def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
-    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that others name, or None."""
+    """Facts of all hosts, those in ``empty`` without data; ``etcd`` and ``nodes`` are the members that others name,
+    or None."""
 
     def known(members):
         return None if members is None else list(members)
@@ -31,16 +37,19 @@ def found(empty=("db3",), etcd=(), nodes=STORES, without=(), model=MODEL):
         data = name not in empty
         facts[name] = looked(model, name)
         facts[name]["flightdeck_postgresql_data"] = data
-        facts[name]["preflight"]["stores"] = {
+        facts[name]["preflight"]["tiers"] = {
             "etcd": {"data": data, "members": known(etcd) if data else []},
-            "rabbitmq": {"data": data, "members": known(nodes and [f"rabbit@{each}" for each in nodes]) if data else []},
+            "rabbitmq": {
+                "data": data,
+                "members": known(nodes and [f"rabbit@{each}" for each in nodes]) if data else [],
+            },
         }
     return facts
 
 
 def surveyed(facts, model):
     """The survey as roles read it."""
-    return {name: store.to_vars() for name, store in survey.survey(preflight.host_data(facts), model).items()}
+    return {name: tier.to_vars() for name, tier in survey.survey(preflight.host_data(facts), model).items()}
 
 
 def problems(facts, model=MODEL):
@@ -57,8 +66,12 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
     assert "etcd and RabbitMQ" in problem.found
     assert "replace_host.yml -e airflow_replaced_host=db3" in report([problem])
     known = surveyed(facts, MODEL)
-    assert {store: known[store]["lost"] for store in known} == {"etcd": {"db3": "db3"}, "rabbitmq": {"db3": "rabbit@db3"}, "metastore": {}}
-    assert {store: known[store]["empty"] for store in known} == {store: ["db3"] for store in known}
+    assert {tier: known[tier]["lost"] for tier in known} == {
+        "etcd": {"db3": "db3"},
+        "rabbitmq": {"db3": "rabbit@db3"},
+        "metastore": {},
+    }
+    assert {tier: known[tier]["empty"] for tier in known} == {tier: ["db3"] for tier in known}
     assert known["etcd"]["joining"] == []
 
 
@@ -78,13 +91,13 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
 def test_all_others_are_deployed(facts, joining):
     assert problems(facts) == []
     known = surveyed(facts, MODEL)
-    assert {name for store in known.values() for name in store["lost"]} == set()
+    assert {name for tier in known.values() for name in tier["lost"]} == set()
     assert known["etcd"]["joining"] == joining
 
 
 def test_the_member_that_answers_is_asked():
     facts = found(etcd=ALL)
-    facts["db1"]["preflight"]["stores"]["etcd"]["members"] = None
+    facts["db1"]["preflight"]["tiers"]["etcd"]["members"] = None
     assert surveyed(facts, MODEL)["etcd"]["source"] == "db2"
 
 
@@ -92,17 +105,17 @@ SILENT = [host("db4", 134, "etcd"), host("db5", 135, "etcd")]
 
 
 @pytest.mark.parametrize(
-    ("facts", "stores"),
+    ("facts", "tiers"),
     [
         (found(etcd=None, nodes=STORES[:2]), "etcd"),
         (found(etcd=ALL[:2], nodes=None), "RabbitMQ"),
         (found(etcd=None, nodes=None), "etcd and RabbitMQ"),
     ],
 )
-def test_an_empty_host_is_refused_when_nobody_says_whether_the_others_count_on_it(facts, stores):
+def test_an_empty_host_is_refused_when_it_is_unknown_whether_the_others_count_on_it(facts, tiers):
     (problem,) = problems(facts)
     assert (problem.code, problem.where) == ("FD223", "data of host db3")
-    assert f"none of {stores}, and too few answers of the members that have data (db1, db2)" in problem.found
+    assert f"none of {tiers}, and too few answers of the members that have data (db1, db2)" in problem.found
     assert preflight.check(facts, MODEL, OWN, deploy=False) == ([], [])
 
 
@@ -118,16 +131,21 @@ def test_an_empty_host_is_refused_when_nobody_says_whether_the_others_count_on_i
 )
 def test_an_answer_counts_when_most_members_give_it(silent, started, codes):
     model = cluster.build([*available(), *SILENT], defaults())
-    members = [{**member("db1"), "name": name, "peer_urls": [model.nodes[name].etcd.peer_url]} for name in (*STORES, "db4", "db5")]
+    members = [
+        {**member("db1"), "name": name, "peer_urls": [model.nodes[name].etcd.peer_url]}
+        for name in (*STORES, "db4", "db5")
+    ]
     members[-1]["started"] = started
     facts = found(empty=("db5",), etcd=members, model=model)
     for name in silent:
-        facts[name]["preflight"]["stores"]["etcd"]["members"] = None
+        facts[name]["preflight"]["tiers"]["etcd"]["members"] = None
     assert [problem.code for problem in problems(facts, model)] == codes
 
 
 def test_the_only_member_with_data_is_enough_of_an_interrupted_first_deployment():
-    facts = found(empty=("db2", "db3"), etcd=[ALL[0], *(member(name, started=False) for name in STORES[1:])], nodes=STORES[:1])
+    facts = found(
+        empty=("db2", "db3"), etcd=[ALL[0], *(member(name, started=False) for name in STORES[1:])], nodes=STORES[:1]
+    )
     assert problems(facts) == []
 
 
@@ -142,11 +160,17 @@ def test_a_first_deployment_may_leave_one_host_for_later():
 
 @pytest.mark.parametrize(
     ("empty", "without", "new"),
-    [(STORES, (), True), (STORES, ("db3",), True), (("db1", "db2"), (), False), (("db1",), ("db3",), False), ((), (), False)],
+    [
+        (STORES, (), True),
+        (STORES, ("db3",), True),
+        (("db1", "db2"), (), False),
+        (("db1",), ("db3",), False),
+        ((), (), False),
+    ],
 )
 def test_a_store_is_new_when_none_of_its_members_has_data(empty, without, new):
     known = surveyed(found(empty=empty, without=without), MODEL)
-    assert {store: known[store]["new"] for store in known} == dict.fromkeys(services.MEMBER_TIERS, new)
+    assert {tier: known[tier]["new"] for tier in known} == dict.fromkeys(services.MEMBER_TIERS, new)
 
 
 def test_two_more_members_of_etcd_join():
@@ -156,15 +180,23 @@ def test_two_more_members_of_etcd_join():
     assert surveyed(facts, model)["etcd"]["joining"] == ["db4", "db5"]
 
 
-def test_a_store_with_one_member_has_nobody_who_counts_on_it():
+def test_no_other_member_counts_on_a_single_one():
     model = cluster.build(reference(), defaults())
     known = surveyed({name: looked(model, name) for name in model.nodes}, model)
-    assert known["metastore"] == {"new": False, "origins": [], "empty": [], "lost": {}, "joining": [], "unknown": [], "source": ""}
+    assert known["metastore"] == {
+        "new": False,
+        "origins": [],
+        "empty": [],
+        "lost": {},
+        "joining": [],
+        "unknown": [],
+        "source": "",
+    }
 
 
 def test_what_a_host_is_asked_for():
-    assert survey.wanted(MODEL, "db1").stores.to_vars() == {
+    assert survey.wanted(MODEL, "db1").tiers.to_vars() == {
         "etcd": {"client_url": "https://192.0.2.131:2379", "peer_url": "https://192.0.2.131:2380"},
         "rabbitmq": "rabbit@db1",
     }
-    assert survey.wanted(MODEL, "worker1").stores.to_vars() == {}
+    assert survey.wanted(MODEL, "worker1").tiers.to_vars() == {}
