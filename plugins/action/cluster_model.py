@@ -9,7 +9,6 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from ansible import constants as C
@@ -33,6 +32,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.gua
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
@@ -45,6 +45,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     effects,
     inventory,
     packages,
+    proxies,
     timing,
     types,
     vars_files,
@@ -381,11 +382,19 @@ class ActionModule(ActionBase):
                     ]
                 found += [(host.name, problem) for problem in faults[key]]
             problems += on_hosts(found, everybody=len(given.values))
+        addresses = sorted({host.address for host in hosts})
+        problems += on_hosts(
+            (
+                (host.name, problem)
+                for host in hosts
+                for problem in proxies.check_environment(host.environment, addresses, settings)
+            ),
+            everybody=len(given.values),
+        )
         problems += controller.check_places(settings.dags_dir, settings.release_cache)
         now = datetime.datetime.now(datetime.UTC)
-        return problems + controller.check_web_certificate(
-            settings.web_certificate_file, settings.web_key_file, now, ActionModule._url_host(hosts, settings)
-        )
+        files = (settings.web_certificate_file, settings.web_key_file)
+        return problems + controller.check_web_certificate(*files, cluster.certificate_host(hosts, settings), now)
 
     @staticmethod
     def _check_releases(
@@ -412,17 +421,6 @@ class ActionModule(ActionBase):
         return problems + on_hosts(found, everybody=sum(bool(host.components) for host in hosts))
 
     @staticmethod
-    def _url_host(hosts: list[hosts_model.Host], settings: Settings) -> str:
-        """The host of the URL of the UI; empty for a bad URL or inventory, which other checks report."""
-        balancers = [host.address for host in hosts if "haproxy" in host.groups]
-        if not settings.url:
-            return settings.vip.partition("/")[0] or next(iter(balancers), "")
-        try:
-            return str(urlsplit(settings.url).hostname or "")
-        except ValueError:
-            return ""
-
-    @staticmethod
     def _host(
         name: str, own: dict[str, Any], reached: connection.Connection, groups: dict[str, list[str]]
     ) -> hosts_model.Host:
@@ -430,7 +428,7 @@ class ActionModule(ActionBase):
         return hosts_model.Host(
             name=name,
             groups=frozenset(group for group in services.GROUPS if name in groups.get(f"airflow_{group}", [])),
-            address=str(own.get("airflow_address", reached.address or name)),
+            address=canonical(str(own.get("airflow_address", reached.address or name))),
             queues=hosts_model.queues_of(own["airflow_worker_queues"]),
             worker_concurrency=int(own["airflow_worker_concurrency"]),
             webserver_port=int(own["airflow_webserver_port"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha, urls
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
@@ -98,6 +98,7 @@ class FilterModule:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         """Name of each filter with its function."""
         return {
+            "bracket": _checked(urls.bracket),
             "broker_memory": _checked(sizes.broker_memory),
             "certificate_files": _checked(secrets.certificate_files),
             "cluster_mark": _checked(digests.cluster_mark),

@@ -122,8 +122,9 @@ RETURN = r"""
 ansible_facts:
   description:
     - flightdeck_system, which has distribution and its version and release, machine, memtotal_mb and processor_nproc as
-      Ansible's own facts have them, and python, as major.minor.
+      Ansible's own facts have them, python, as major.minor, and ipv6, whether the kernel has it.
     - flightdeck_interfaces, the network interface of each address.
+    - flightdeck_addresses, the addresses of each name that the host has to resolve.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
     - flightdeck_units, the unit files of components that the roles have written.
@@ -234,6 +235,7 @@ def main() -> None:
     wanted = module.params
     units = _host.units(wanted["units"])
     account = _host.account(**wanted["account"]) if wanted["account"] else {}
+    names = _host.resolve(wanted["names"])
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -241,8 +243,10 @@ def main() -> None:
             "memtotal_mb": _host.parse_memory_mb(_host.read("/proc/meminfo")),
             "processor_nproc": _host.processors(),
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "ipv6": os.path.exists("/proc/net/if_inet6"),
         },
         "flightdeck_interfaces": _host.interfaces(),
+        "flightdeck_addresses": names,
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
         "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
@@ -259,7 +263,7 @@ def main() -> None:
         "identity": _host.identity(),
         "disks": {path: _host.space(path) for path in wanted["directories"]},
         "listeners": _host.listeners(wanted["ports"]),
-        "names": _host.resolve(wanted["names"]),
+        "names": names,
         "cluster": _host.read(_host.MARK),
         "unmanaged": _host.unmanaged_files(wanted["groups"], units),
         "releases": _host.releases(wanted["root"]),

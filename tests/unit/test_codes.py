@@ -18,7 +18,11 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _metasto
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import migration, secrets_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
+    certificates,
+    migration,
+    secrets_file,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
@@ -105,8 +109,16 @@ def test_other_pages_and_tests_name_codes_that_exist():
 def unreadable_certificate(folder):
     (folder / "web").write_text("no certificate")
     return controller.check_web_certificate(
-        str(folder / "web"), str(folder / "web"), datetime.datetime.now(datetime.UTC), ""
+        str(folder / "web"), str(folder / "web"), "", datetime.datetime.now(datetime.UTC)
     )
+
+
+def certificate_of_another(folder):
+    now = datetime.datetime.now(datetime.UTC)
+    pair = certificates.issue(certificates.make_ca("x", now), "lb1", ["lb1"], now, days=1)
+    for name, content in (("crt", pair["certificate"]), ("key", pair["key"])):
+        (folder / name).write_text(content)
+    return controller.check_web_certificate(str(folder / "crt"), str(folder / "key"), "airflow.example.org", now)
 
 
 def defect(_folder):
@@ -173,6 +185,10 @@ TRIGGERS = {
         ),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
         Code.FD199: defect,
+        Code.FD195: lambda _: inventory.check(
+            [replace(reference()[0], address="2001:db8::10"), *reference()[1:]], defaults()
+        ),
+        Code.FD196: certificate_of_another,
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
         Code.FD190: lambda folder: identity.check(
             "airflow_secrets_file", folder / "x", "key", PROD, replace(PROD, name="staging")

@@ -143,7 +143,8 @@ def test_people_are_sent_to_the_encrypted_port(cluster):
             f"http://{balancer['address']}:{web['redirect_from']}/dags?state=failed", timeout=10
         )
     assert moved.value.code == 308
-    assert moved.value.headers["Location"] == f"https://{balancer['address']}:{web['port']}/dags?state=failed"
+    target = web["access"]["redirect_netloc"] or f"{balancer['address']}:{web['port']}"
+    assert moved.value.headers["Location"] == f"https://{target}/dags?state=failed"
     with urllib.request.urlopen(f"{cluster.api_url}/version") as page:
         assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
 

@@ -54,8 +54,11 @@ class Seen:
 
 
 def node_of(hostname: str, hosts: Mapping[str, str]) -> str:
-    """Name of the node that a task instance's host name means; the host name itself when it is none of the
-    cluster's."""
+    """Name of the node that a task instance's host name means; the host name itself when it is none of the cluster's.
+
+    Tasks know an IPv6 address in brackets, as it stands in the URLs of their logs.
+    """
+    hostname = hostname.strip("[]")
     return hosts.get(hostname) or hosts.get(hostname.split(".", maxsplit=1)[0]) or hostname
 
 

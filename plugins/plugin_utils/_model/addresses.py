@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
@@ -16,7 +17,8 @@ def is_address(value: str) -> bool:
         ipaddress.ip_address(value)
     except ValueError:
         return False
-    return True
+    # Python takes a zone such as fe80::1%eth0, which is of use on one host only.
+    return "%" not in value
 
 
 def is_host(value: str) -> bool:
@@ -36,7 +38,35 @@ def normal_address(address: str) -> str:
         return address.lower().rstrip(".")
 
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_6 = "127.0.0.1", "::1"
+
+
+def canonical(address: str) -> str:
+    """``address`` as programs print it, IPv6 compressed and in lower case; a name, or what is neither, as it is."""
+    return str(ipaddress.ip_address(address)) if is_address(address) else address
+
+
+def is_ipv6(address: str) -> bool:
+    """Whether ``address`` is an IPv6 address."""
+    return is_address(address) and ":" in address
+
+
+def unusable(address: str) -> str:
+    """Why not all hosts can reach one at the IP ``address``, such as "a multicast address"; empty when they can.
+
+    Loopback addresses are not among them: a cluster of one host may use them.
+    """
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        return f"an IPv4 address in the form of IPv6; write {parsed.ipv4_mapped}"
+    if parsed.is_unspecified:
+        return "the address of no host"
+    if parsed.is_multicast:
+        return "a multicast address"
+    if str(parsed) == "255.255.255.255":
+        return "a broadcast address"
+    # It means something on one network interface only, which an address alone cannot name.
+    return "a link-local address" if parsed.version == 6 and parsed.is_link_local else ""
 
 
 def cidr(address: str) -> str:
@@ -46,3 +76,8 @@ def cidr(address: str) -> str:
     except ValueError:
         return address
     return f"{parsed}/{parsed.max_prefixlen}"
+
+
+def resolved(hosts: Iterable[str], names: Mapping[str, Sequence[str]]) -> list[str]:
+    """``hosts`` with each name replaced by the addresses that ``names`` has of it; a name without any stays."""
+    return list(dict.fromkeys(address for host in hosts for address in names.get(host) or [host]))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
@@ -24,10 +23,23 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     GROUPS,
     SERVERS,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, timing
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    broker,
+    ha,
+    http_proxy,
+    modes,
+    ports,
+    timing,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
+    LOOPBACK,
+    LOOPBACK_6,
+    canonical,
+    cidr,
+    is_ipv6,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import mode_files, secrets_of, units
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
@@ -51,6 +63,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     NodePort,
     PgBouncer,
     PlainValue,
+    PublicUrl,
     RabbitMq,
     RabbitMqSeed,
     SecretFile,
@@ -58,6 +71,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     Tls,
     Unit,
     Version,
+    WebAccess,
     secret_name,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import (
@@ -67,6 +81,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts im
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config, merge_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.modes import active_modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.public_url import public_url, text
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
@@ -115,7 +130,7 @@ class Model:
 
     def vip(self) -> str:
         """The virtual IP of the load balancers, or nothing."""
-        return self.settings.vip.partition("/")[0]
+        return canonical(self.settings.vip.partition("/")[0])
 
     def entry(self) -> str:
         """Address under which others find the load balancers."""
@@ -129,24 +144,23 @@ class Model:
         """Networks that may connect from ``hosts`` to a service that may run on one of them."""
         return sorted({cidr(LOOPBACK), *(cidr(host.address) for host in hosts)})
 
+    @property
+    def ipv6(self) -> bool:
+        """Whether the hosts reach each other by IPv6: their addresses are all of one family."""
+        return any(is_ipv6(host.address) for host in self.hosts)
+
+    def public_url(self) -> PublicUrl:
+        """URL of Airflow's UI and API, by its parts."""
+        own = f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
+        return public_url(self.settings.url or own)
+
     def url(self) -> str:
         """URL of Airflow's UI and API."""
-        if self.settings.url:
-            return self.settings.url.rstrip("/")
-        scheme, port = ("https", 443) if self.settings.tls else ("http", 80)
-        return f"{scheme}://{bracket(self.entry())}" + ("" if self.web_port() == port else f":{self.web_port()}")
+        return text(self.public_url())
 
-    def redirect_port(self, variable: str) -> int:
-        """The port that clients without TLS are sent to, for the listener whose port is ``variable``.
-
-        That of the UI is in the URL, which may be mapped to the listener's.
-        """
-        own = self.settings.ports[variable]
-        parts = urlsplit(self.url())
-        port = parts.port or 443
-        # A mapped one that is here the port without TLS, or a URL without TLS, would send clients in a circle.
-        mapped = variable == "airflow_haproxy_https_port" and parts.scheme == "https"
-        return port if mapped and port != self.settings.ports["airflow_haproxy_web_port"] else own
+    def base_path(self, component: str) -> str:
+        """The path below which ``component`` is: the webserver is below that of the URL, for everybody."""
+        return self.public_url().path if component == "webserver" else ""
 
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
@@ -163,12 +177,12 @@ class Model:
         for host in self.hosts:
             if not self.settings.tls or not host.groups.intersection(SERVERS):
                 continue
-            own = {host.name, host.address, "localhost", LOOPBACK}
+            own = {host.name, host.address, "localhost", LOOPBACK, *([LOOPBACK_6] if self.ipv6 else [])}
             if host.groups & {"metastore", *services.BROKER_GROUPS}:
                 # The load balancer passes their connections on as they are, so clients ask for its address.
                 own.update(balancers)
             if "haproxy" in host.groups:
-                own.update({str(urlsplit(self.url()).hostname), self.entry()})
+                own.update({self.public_url().host.strip("[]"), self.entry()})
             names[host.name] = tuple(sorted(own))
         return names
 
@@ -179,6 +193,7 @@ class Model:
             name=self.settings.cluster_name,
             version=Version(full=self.settings.version, major=self.major),
             url=self.url(),
+            ipv6=self.ipv6,
             admin_user=self.settings.admin_user,
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
@@ -356,6 +371,7 @@ class Model:
             nodename=names[host.name],
             longnames=any("." in member.name for member in members),
             nodes=tuple(names.values()),
+            ipv6=self.ipv6,
             seed=RabbitMqSeed(name=seed.name, address=seed.address, nodename=names[seed.name]),
             port=self.rabbitmq_port(),
             management_port=self.settings.ports["airflow_rabbitmq_management_port"],
@@ -426,21 +442,39 @@ class Model:
             if not members or self.major not in front.check_path:
                 continue
             redirects = tls and front.tls_variable
+            base = self.base_path(component.name)
+            allowed = front.allow_paths or (("",) if base else ())
+            # A server below a path may know what is refused without it, too.
+            denied = dict.fromkeys(f"{prefix}{path}" for prefix in (base, "") for path in front.deny_paths or ())
             yield Listener(
                 name=front.name,
                 mode="http",
                 port=ports_of[front.tls_variable if redirects else front.variable],
                 redirect_from=ports_of[front.variable] if redirects else None,
-                redirect_to=self.redirect_port(front.tls_variable) if redirects else None,
                 users=front.users,
-                check_path=front.check_path[self.major],
-                allow_paths=front.allow_paths,
-                deny_paths=front.deny_paths,
+                check_path=base + front.check_path[self.major],
+                allow_paths=tuple(f"{base}{path}" for path in allowed) or None,
+                deny_paths=tuple(denied) or None,
+                access=self.web_access() if front.name == "web" else None,
                 servers=tuple(
                     Server(name=host.name, address=host.address, port=self.ports(host)[component.name])
                     for host in members
                 ),
             )
+
+    def web_access(self) -> WebAccess:
+        """How people reach UI and API."""
+        url = self.public_url()
+        # A port that is mapped, and here the one without TLS, would send clients in a circle.
+        mapped = url.port == self.settings.ports["airflow_haproxy_web_port"]
+        return WebAccess(
+            url=url,
+            redirect_netloc=url.netloc if self.settings.url and not mapped else "",
+            named=bool(self.settings.url),
+            trusted_proxies=self.settings.trusted_proxies,
+            proxy_protocol=self.settings.proxy_protocol,
+            timeout_seconds=self.settings.haproxy_web_timeout_seconds,
+        )
 
     def metastore_listener(self) -> Listener:
         """The way to the metastore host that takes writes."""
@@ -462,7 +496,7 @@ class Model:
         drivers = metastore_model.config(self.settings, [secret.file for secret in secrets])
         config = merge_config(self.config(host), drivers, self.settings.options, secret_options(needed, self.major))
         return AirflowNode(
-            address=host.address,
+            address=bracket(host.address),
             config=config,
             secrets=secrets,
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
@@ -473,6 +507,7 @@ class Model:
             ports=self.ports(host),
             up_urls=tuple(self.up_urls(host)),
             proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
+            proxy_environment=http_proxy.environment(self.hosts, [self.vip(), self.public_url().host], self.settings),
         )
 
     def ports(self, host: Host) -> dict[str, int]:
@@ -490,7 +525,10 @@ class Model:
         for component in host.components:
             fronts = COMPONENT[component].fronts
             scheme = "https" if self.settings.tls else "http"
-            probe = f"{scheme}://{LOOPBACK}:{own[component]}{fronts[0].check_path[self.major]}" if fronts else None
+            # What listens on :: has IPv6 alone, or both.
+            local = bracket(LOOPBACK_6 if self.ipv6 else LOOPBACK)
+            path = self.base_path(component)
+            probe = f"{scheme}://{local}:{own[component]}{path}{fronts[0].check_path[self.major]}" if fronts else None
             yield from units(component, host, self.major, probe)
 
     def up_urls(self, host: Host) -> list[str]:
@@ -594,12 +632,19 @@ class Model:
         tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{CA}"}} if self.settings.tls else {}
         if self.settings.tls and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
+        # Airflow listens on IPv4 alone by default.
+        listen: dict[str, object] = {"host": "::"} if self.ipv6 and "webserver" in host.groups else {}
         settings: Config = {
             "core": {
                 "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
                 "execution_api_server_url": self.execution_url(host),
             },
-            "api": {"base_url": self.url(), "port": host.webserver_port, "workers": self.settings.webserver_workers},
+            "api": {
+                "base_url": self.url(),
+                "port": host.webserver_port,
+                "workers": self.settings.webserver_workers,
+                **listen,
+            },
             # A clock may be off by more than Airflow's 10 s without notice; an api-server that is behind refuses every
             # task.
             "api_auth": {"jwt_leeway": 30},
@@ -616,7 +661,7 @@ class Model:
         """URL of the execution API for tasks on ``host``."""
         scheme = "https" if self.settings.tls else "http"
         port = self.settings.ports["airflow_haproxy_execution_api_port"]
-        return f"{scheme}://{bracket(self.balancer(host))}:{port}/execution/"
+        return f"{scheme}://{bracket(self.balancer(host))}:{port}{self.public_url().path}/execution/"
 
     def config_2(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 2 has."""
@@ -638,6 +683,7 @@ class Model:
                 "workers": self.settings.webserver_workers,
                 "session_backend": "database",
                 "enable_proxy_fix": True,
+                **({"web_server_host": "[::]"} if self.ipv6 and "webserver" in host.groups else {}),
                 **(tls if self.settings.tls else {}),
             },
             "fab": {"session_backend": None, "enable_proxy_fix": None},
@@ -660,6 +706,22 @@ def secret_options(files: Iterable[str], major: int) -> Config:
         section, option = places[name]
         config.setdefault(section, {})[option] = f"cat {SECRETS_DIR}/{name}"
     return config
+
+
+def certificate_host(hosts: Iterable[Host], settings: Settings) -> str:
+    """The name or address that the certificate which users see must contain; empty where that is not known.
+
+    ``hosts`` and ``settings`` may have faults, which other checks report.
+
+    A proxy before the load balancers has the certificate of the URL, and may check theirs for another name.
+    """
+    model = Model(hosts, settings)
+    if settings.trusted_proxies or not (settings.url or model.members("haproxy")):
+        return ""
+    try:
+        return model.public_url().host.strip("[]")
+    except (ValueError, KeyError):
+        return ""
 
 
 def build(hosts: Iterable[Host], settings: Settings) -> Cluster:

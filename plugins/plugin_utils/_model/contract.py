@@ -261,6 +261,8 @@ class RabbitMq(Plain):
     """Whether the names of nodes have a domain."""
     nodes: tuple[str, ...]
     """Erlang's names of all nodes, in the order of the inventory."""
+    ipv6: bool
+    """Whether nodes reach each other by IPv6."""
     seed: RabbitMqSeed
     """The first node of the inventory, which a new node joins."""
     port: int
@@ -326,6 +328,41 @@ class Server(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublicUrl(Plain):
+    """The URL that people open, by its parts."""
+
+    scheme: Literal["http", "https"]
+    """Scheme."""
+    host: str
+    """Name or address in lower case, an IPv6 address in brackets."""
+    port: int
+    """Port, also where the scheme implies it."""
+    netloc: str
+    """Host, and the port where the scheme does not imply it: what a browser sends as Host."""
+    path: str
+    """Path below which Airflow is, such as /airflow, without a slash at its end; empty without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebAccess(Plain):
+    """How requests of people reach a listener, and what is passed on of what they say about themselves."""
+
+    url: PublicUrl
+    """The URL that people open."""
+    redirect_netloc: str
+    """Host and port of airflow_url, to which requests without TLS are redirected. Empty without airflow_url, and when
+    its port is the one without TLS here: redirects go to the own port of the listener."""
+    named: bool
+    """Whether the URL is airflow_url, whose scheme and port count for requests under its host."""
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks of proxies whose X-Forwarded headers count."""
+    proxy_protocol: bool
+    """Whether these proxies begin a connection with the PROXY protocol."""
+    timeout_seconds: int
+    """Seconds that a client or a webserver may be silent during a request."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listener(Plain):
     """A port of a load balancer, the servers behind it, and how their health is checked."""
 
@@ -337,8 +374,6 @@ class Listener(Plain):
     """Port that clients connect to."""
     redirect_from: int | None = None
     """Port without TLS whose requests are redirected here; only with TLS."""
-    redirect_to: int | None = None
-    """Port that they are redirected to, which users reach this listener by; only with TLS."""
     users: bool = False
     """Whether people use it, so that it has the certificate of the UI."""
     check: Literal["postgresql", "patroni", "amqp", "redis"] | None = None
@@ -355,6 +390,8 @@ class Listener(Plain):
     """The only paths that are passed on, with everything below them."""
     ca_file: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
+    access: WebAccess | None = None
+    """How people reach it; only of the UI and the API."""
     servers: tuple[Server, ...]
     """The servers, in the order of the inventory."""
 
@@ -468,7 +505,7 @@ class AirflowNode(Plain):
     """Airflow on a host."""
 
     address: str
-    """Address at which webservers ask for the host's task logs."""
+    """Address at which webservers ask for the host's task logs, an IPv6 address in brackets."""
     config: Mapping[str, Mapping[str, object]]
     """Sections and options of airflow.cfg, with the user's over the computed ones."""
     secrets: tuple[SecretFile, ...]
@@ -489,6 +526,8 @@ class AirflowNode(Plain):
     """Where each load balancer says whether it sends requests to this webserver; empty without one."""
     proxies: tuple[str, ...]
     """Addresses whose X-Forwarded headers a webserver believes."""
+    proxy_environment: Mapping[str, str]
+    """Environment variables of processes that use a proxy for other networks; empty without airflow_http_proxy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -689,6 +728,8 @@ class Cluster(Plain):
     """The version of Airflow."""
     url: str
     """URL of the UI and the API, without a slash at its end."""
+    ipv6: bool
+    """Whether the hosts reach each other by IPv6."""
     admin_user: str
     """The administrator's account in Airflow."""
     drain_timeout_seconds: int

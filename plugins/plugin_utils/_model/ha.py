@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
@@ -66,7 +67,7 @@ def patroni(host: Host, members: Iterable[Host], etcd_hosts: Iterable[Host], set
 def keepalived(host: Host, members: Sequence[Host], settings: Settings) -> Keepalived:
     """The share of ``host``, one of the ``members`` of airflow_haproxy, in the virtual IP."""
     return Keepalived(
-        vip=settings.vip,
+        vip=str(ipaddress.ip_interface(settings.vip)),
         router_id=settings.vip_router_id,
         interface=host.vip_interface,
         address=host.address,

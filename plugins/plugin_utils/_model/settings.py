@@ -47,7 +47,9 @@ class Settings(Plain):
     firewall_ssh_sources: tuple[str, ...]
     firewall_user_sources: tuple[str, ...]
     gid: int
+    haproxy_web_timeout_seconds: int
     home: str
+    http_proxy: str
     log_dir: str
     manage_hosts_file: bool
     max_task_seconds: int
@@ -55,10 +57,12 @@ class Settings(Plain):
     metastore_engine: Literal["postgresql", "mysql", "mariadb"]
     metastore_owner_url: str = field(repr=False)
     metastore_url: str = field(repr=False)
+    no_proxy: tuple[str, ...]
     pgbouncer: bool
     # By variable: those of the catalogue's ports that are the same on all hosts.
     ports: Mapping[str, int]
     postgresql_config: Mapping[str, object]
+    proxy_protocol: bool
     release_cache: str
     result_backend_url: str = field(repr=False)
     root: str
@@ -71,6 +75,7 @@ class Settings(Plain):
     sqs_secret_access_key: str = field(repr=False)
     sqs_visibility_timeout_seconds: int
     tls: bool
+    trusted_proxies: tuple[str, ...]
     uid: int
     url: str
     user: str

@@ -103,7 +103,12 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD118 = auto(), "a host's name or address cannot be used", "rename it, set `airflow_address`", Stage.INVENTORY
-    FD119 = auto(), "a URL is malformed, or contains a login where none is allowed", "correct it", Stage.INVENTORY
+    FD119 = (
+        auto(),
+        "a URL is malformed, has a path that Airflow cannot be below, or contains a login where none is allowed",
+        "correct it",
+        Stage.INVENTORY,
+    )
     FD120 = (
         auto(),
         "an unknown `airflow_*` variable",
@@ -200,13 +205,13 @@ class Code(StrEnum):
     )
     FD139 = (
         auto(),
-        "an environment variable is malformed, a secret, or one that the collection sets",
+        "an environment variable is malformed, a secret, managed, or a proxy for requests between the cluster's hosts",
         "see the message",
         Stage.INVENTORY,
     )
     FD140 = (
         auto(),
-        "the web certificate and its key are unreadable, do not match, are not valid today or not for the URL",
+        "the web certificate and its key are unreadable, do not match, or are not valid today",
         "correct `airflow_web_certificate_file` and `airflow_web_key_file`",
         Stage.INVENTORY,
     )
@@ -244,10 +249,15 @@ class Code(StrEnum):
         Stage.INVENTORY,
     )
     FD149 = auto(), "a warning: plaintext secrets in the inventory", "`ansible-vault`, or omit them", Stage.INVENTORY
-    FD150 = auto(), "the firewall needs an address and the host has a name", "set `airflow_address`", Stage.INVENTORY
+    FD150 = (
+        auto(),
+        "the firewall, etcd, Patroni, the virtual IP or `/etc/hosts` needs an address, and the host has a name",
+        "set `airflow_address`",
+        Stage.INVENTORY,
+    )
     FD151 = (
         auto(),
-        "a firewall source is no address or network, or a network with host bits",
+        "a firewall source or a trusted proxy is no address or network, a network with host bits, or everybody",
         "correct it",
         Stage.INVENTORY,
     )
@@ -273,8 +283,8 @@ class Code(StrEnum):
     FD156 = auto(), "an even number of etcd hosts", "3, 5 or 7", Stage.INVENTORY
     FD157 = (
         auto(),
-        "`airflow_vip` is no address of a host with a prefix length",
-        "such as 192.0.2.100/24",
+        "`airflow_vip` is no address of one host with a prefix length",
+        "such as 192.0.2.100/24 or 2001:db8::100/64",
         Stage.INVENTORY,
     )
     FD158 = (
@@ -461,6 +471,18 @@ class Code(StrEnum):
         auto(),
         "a file that the collection writes on the controller cannot be written, or is among Ansible's variables",
         "permissions, or another path; see the message",
+        Stage.INVENTORY,
+    )
+    FD195 = (
+        auto(),
+        "some hosts have IPv4 addresses, others IPv6 addresses",
+        "`airflow_address` of one family for all",
+        Stage.INVENTORY,
+    )
+    FD196 = (
+        auto(),
+        "`airflow_web_certificate_file` is for other names than the host of `airflow_url`",
+        "another certificate, or the URL that it is for",
         Stage.INVENTORY,
     )
     FD199 = (

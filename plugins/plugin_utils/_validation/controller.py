@@ -121,8 +121,11 @@ def locks(lock_file: str, directory: Path, version: str) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in paths]
 
 
-def check_web_certificate(certificate_file: str, key_file: str, now: datetime.datetime, host: str) -> list[Problem]:
-    """Problems of the certificate that users see and its key, when the user brings one. ``host`` is that of the URL."""
+def check_web_certificate(certificate_file: str, key_file: str, host: str, now: datetime.datetime) -> list[Problem]:
+    """Problems of the certificate that users see and its key, when the user brings one.
+
+    ``host`` is the name or address that it must contain; empty for any.
+    """
     files = {"airflow_web_certificate_file": certificate_file, "airflow_web_key_file": key_file}
     if not any(files.values()):
         return []
@@ -137,24 +140,27 @@ def check_web_certificate(certificate_file: str, key_file: str, now: datetime.da
         problem = certificates.mismatch(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
-    if not problem:
-        valid = certificates.names(certificate)
-        if not host or certificates.covers(valid, host):
-            return []
-        found = f"{certificate_file!r}, valid for {', '.join(valid) or 'no name'}"
-        remedy = "Browsers would refuse it: set airflow_url to one of its names, or get a certificate for this one."
+    if problem:
         return [
             Problem(
-                Code.FD140, "airflow_web_certificate_file", found, f"{host}, the host of the URL, among them", remedy
+                Code.FD140,
+                " and ".join(files),
+                f"{certificate_file!r} and {key_file!r}: {problem}",
+                "a PEM certificate that is valid now and its unencrypted private key",
+                "Correct the paths or the files; both empty lets the cluster's own CA sign one.",
             )
         ]
+    valid = certificates.names(certificate)
+    if not host or certificates.covers(valid, host):
+        return []
+    remedy = "Browsers would refuse it: set airflow_url to one of its names, or get a certificate for this one."
     return [
         Problem(
-            Code.FD140,
-            " and ".join(files),
-            f"{certificate_file!r} and {key_file!r}: {problem}",
-            "a PEM certificate that is valid now and its unencrypted private key",
-            "Correct the paths or the files; both empty lets the cluster's own CA sign one.",
+            Code.FD196,
+            "airflow_web_certificate_file",
+            f"{certificate_file!r}, valid for {', '.join(valid) or 'no name'}",
+            f"{host}, the host of the URL, among them",
+            remedy,
         )
     ]
 

@@ -42,7 +42,7 @@ def check(
         problem
         for variable, entries in sources.items()
         for entry in entries
-        for problem in _check_source(variable, entry)
+        for problem in check_source(variable, entry)
     ]
     problems += _check_ssh_ports(settings.firewall_ssh_ports, ssh_ports or {})
     expected, remedy = (
@@ -93,14 +93,27 @@ def _check_ssh_ports(ports: Collection[int], used: Mapping[str, int]) -> list[Pr
     return problems
 
 
-def _check_source(variable: str, entry: str) -> list[Problem]:
-    """The problem of one address or network, if any."""
+def check_source(variable: str, entry: str) -> list[Problem]:
+    """The problem of ``entry`` of ``variable``, an address or network, if any."""
+    expected, remedy = "an IP address or a network such as 192.0.2.0/24", "Correct the entry."
     try:
-        ipaddress.ip_network(entry)
-        return []
+        network = ipaddress.ip_network(entry)
     except ValueError:
         pass
-    expected, remedy = "an IP address or a network such as 192.0.2.0/24", "Correct the entry."
+    else:
+        if "%" not in entry and not (
+            isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped
+        ):
+            return []
+        return [
+            Problem(
+                Code.FD151,
+                variable,
+                repr(entry),
+                f"{expected}, without a zone and not IPv4 in the form of IPv6",
+                remedy,
+            )
+        ]
     if _is_network(entry):
         # Host bits are set: a slip either way, and one of the two ways opens more than was meant.
         interface = ipaddress.ip_interface(entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical, unusable
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -51,15 +52,10 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     except ValueError:
         return [Problem(Code.FD157, "airflow_vip", repr(given), expected, remedy)]
     problems = []
-    if "/" not in given or interface.network.num_addresses == 1:
-        problems.append(Problem(Code.FD157, "airflow_vip", repr(given), expected, remedy))
-    elif not _is_of_a_host(interface):
-        found = f"{given!r}, which is the network's own address, its broadcast address or one that no host can have"
-        problems.append(
-            Problem(Code.FD157, "airflow_vip", found, "an address of a host, such as 192.0.2.100/24", remedy)
-        )
+    if (fault := _vip_fault(given, interface)) is not None:
+        problems.append(Problem(Code.FD157, "airflow_vip", f"{given!r}{fault}", expected, remedy))
     for host in hosts:
-        if host.address == str(interface.ip):
+        if canonical(host.address) == str(interface.ip):
             problems.append(
                 Problem(
                     Code.FD158,
@@ -83,15 +79,20 @@ def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     return problems
 
 
-def _is_of_a_host(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:
-    """Whether a host may have the address of ``interface``. In a network of two addresses, both are hosts'."""
-    address, network = interface.ip, interface.network
-    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_reserved:
-        return False
-    if network.num_addresses <= 2:
-        return True
-    # IPv6 has no broadcast; its lowest address is that of any router.
-    return address != network.network_address and (interface.version == 6 or address != network.broadcast_address)
+def _vip_fault(given: str, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> str | None:
+    """Why ``interface``, which ``given`` means, can be no virtual IP, to stand behind ``given``; None when it can."""
+    network = interface.network
+    if "%" in given or not given.partition("/")[2].isdecimal() or network.num_addresses == 1:
+        return ""
+    # In networks of two addresses both are hosts.
+    if interface.ip == network.network_address and network.num_addresses > 2:
+        return ", the address of the network"
+    if interface.version == 4 and interface.ip == network.broadcast_address and network.num_addresses > 2:
+        return ", the broadcast address of the network"
+    why = "a loopback address" if interface.ip.is_loopback else unusable(str(interface.ip))
+    if not why and interface.ip.is_reserved:
+        why = "an address that no host can have"
+    return f", {why}" if why else None
 
 
 def _within(address: str, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:

@@ -14,7 +14,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import m
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
     is_address,
     is_host,
+    is_ipv6,
     normal_address,
+    unusable,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
@@ -154,19 +156,43 @@ def _check_address(address: str, alone: bool) -> list[Problem]:
                 "Set airflow_address to the host's own address.",
             )
         ]
-    if is_address(address):
-        parsed = ipaddress.ip_address(address)
-        if parsed.is_unspecified or parsed.is_multicast or address == "255.255.255.255":
-            return [
-                Problem(
-                    Code.FD118,
-                    where,
-                    address,
-                    "the address of one host",
-                    "Set airflow_address to the host's own address.",
-                )
-            ]
+    if is_address(address) and (why := unusable(address)):
+        found, expected = f"{address}, {why}", "an address at which all other hosts reach this one"
+        return [Problem(Code.FD118, where, found, expected, "Set airflow_address to the host's own address.")]
     return []
+
+
+def _check_names(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
+    """A problem for every host that has a name where only its address will do, for all of these together."""
+    databases = [host for host in hosts if "metastore" in host.groups]
+    problems = []
+    for host in hosts:
+        reasons = {
+            "etcd": "etcd" in host.groups,
+            "Patroni": host in databases and len(databases) > 1,
+            "keepalived (airflow_vip)": "haproxy" in host.groups and bool(settings.vip),
+            "/etc/hosts (airflow_manage_hosts_file)": settings.manage_hosts_file,
+        }
+        needed = [reason for reason, holds in reasons.items() if holds]
+        if needed and is_host(host.address) and not is_address(host.address):
+            where, expected = f"airflow_address of host {host.name}", f"an IP address, for {', '.join(needed)}"
+            problems.append(
+                Problem(Code.FD150, where, f"the name {host.address}", expected, "Set airflow_address on the host.")
+            )
+    return problems
+
+
+def _check_families(hosts: Sequence[Host]) -> list[Problem]:
+    """A problem when the hosts have addresses of both families.
+
+    A host that has both connects from the one of its target, and is admitted by the one that the inventory knows.
+    """
+    families = {6 if is_ipv6(host.address) else 4: host for host in hosts if is_address(host.address)}
+    if len(families) < 2:
+        return []
+    found = " and ".join(f"{host.address} of host {host.name}" for _family, host in sorted(families.items()))
+    remedy = "Set airflow_address, where hosts have both to their IPv4 address; ansible_host may be another."
+    return [Problem(Code.FD195, "airflow_address", found, "addresses of one family on all hosts", remedy)]
 
 
 def check_default_queue(queues: Mapping[str, Iterable[str]], default: str) -> list[Problem]:
@@ -288,6 +314,8 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
         )
     problems += _check_queues(hosts)
     problems += _check_addresses(hosts)
+    problems += _check_names(hosts, settings)
+    problems += _check_families(hosts)
     problems += _check_ports(hosts, settings)
     if settings.firewall:
         problems += firewall.check(

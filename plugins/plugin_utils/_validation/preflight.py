@@ -424,9 +424,13 @@ def _check_names(name: str, found: Mapping[str, list[str]], cluster: Cluster) ->
     for each, purpose in needed_names(cluster, name).items():
         addresses = found.get(each, [])
         loopback = [address for address in addresses if _is_loopback(address)]
-        if addresses and (each in own or not loopback):
+        # Services listen, and admit each other, in one family.
+        usable = [address for address in addresses if (":" in address) is cluster.ipv6]
+        if usable and (each in own or not loopback):
             continue
-        found_text = f"the loopback address {loopback[0]}" if loopback else "no address"
+        found_text = f"no {'IPv6' if cluster.ipv6 else 'IPv4'} address" if addresses else "no address"
+        if loopback and each not in own:
+            found_text = f"the loopback address {loopback[0]}"
         # What we write is the name of a host with its address.
         cure = (
             "set airflow_manage_hosts_file: true"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address, is_host, unusable
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -18,7 +18,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.cre
     is_secret_text,
     is_secret_variable,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.firewall import check_source
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.proxies import PROXY_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import kind_of, plain
 
 # Task slots of one queue.
@@ -41,6 +43,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_uid": (0, 60_000_000, "0 leaves the choice to Debian."),
     "airflow_gid": (0, 60_000_000, "0 leaves the choice to Debian."),
+    "airflow_haproxy_web_timeout_seconds": (5, 86400, "A request that is answered within it is not cut."),
     "airflow_vip_router_id": (1, 255, "VRRP knows no others."),
     "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
@@ -87,13 +90,16 @@ _LEAST_MEMORY = 256 * 1024**2
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _URLS = {
     "airflow_url": ("http", "https"),
+    "airflow_http_proxy": ("http", "https"),
     "airflow_failover_webhook_url": ("http", "https"),
     "airflow_package_index_url": ("http", "https", "file"),
     "airflow_sqs_endpoint_url": ("http", "https"),
     "airflow_package_proxy": ("http", "https", "socks5"),
 }
 # Without login and query: they are shown.
-_PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url")
+_PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url", "airflow_http_proxy")
+# What Airflow 2 and 3 have at their top: a path that begins like that is ambiguous.
+_AIRFLOW_PATHS = frozenset({"api", "auth", "execution", "health", "pluginsv2", "static", "ui"})
 _PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
 _PATHS_ON_CONTROLLER = (
     "airflow_ca_file",
@@ -217,8 +223,27 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str | 
         return "port 0"
     if plain and (parts.username is not None or parts.password is not None):
         return "a login in it"
-    if plain and (parts.query or parts.fragment):
+    # An empty one counts: it would stand in the middle of every other URL.
+    if plain and re.search(r"[?#]", value):
         return "a query or fragment"
+    return None
+
+
+def public_url_fault(value: str) -> str | None:
+    """The fault of a well-formed URL that is to be ``airflow_url``; None for a good one."""
+    parts = urlsplit(value)
+    host = str(parts.hostname)
+    if is_address(host) and (why := unusable(host)):
+        return f"the host {host}, {why}"
+    path = parts.path.rstrip("/")
+    if not path:
+        return None
+    # What needs no quoting anywhere: in URLs, regular expressions and configuration files.
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):
+        return f"the path {path!r}, which has other parts than letters, digits, '_', '-', '~' and '.', or an empty one"
+    first = path.split("/")[1]
+    if first in _AIRFLOW_PATHS:
+        return f"the path {path!r}: /{first} is a path of Airflow itself"
     return None
 
 
@@ -243,9 +268,15 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
             problems += _check_form(name, str(value))
         elif name in _URLS:
             fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else None
-            # The clients ask for queues by host and port.
-            if not fault and name == "airflow_sqs_endpoint_url" and urlsplit(str(value)).path.strip("/"):
+            # The clients ask for queues, and a proxy for anything, by host and port.
+            if (
+                not fault
+                and name in ("airflow_sqs_endpoint_url", "airflow_http_proxy")
+                and urlsplit(str(value)).path.strip("/")
+            ):
                 fault = "a path"
+            if not fault and name == "airflow_url" and str(value):
+                fault = public_url_fault(str(value))
             problems += [_url_problem(name, fault, _URLS[name])] if fault else []
         elif name in _PATHS_ON_HOST or name in _PATHS_ON_CONTROLLER:
             problems += _check_path(name, str(value))
@@ -501,14 +532,15 @@ def _check_variable(where: str, variable: str, text: str) -> list[Problem]:
     if variable.startswith("AIRFLOW_CONN_") and is_secret_variable("AIRFLOW_CONN", text):
         remedy = "Every user of the host can read it: store the connection in Airflow or a secrets backend."
         return [_environment(where, "a connection with a password", "no secret", remedy)]
+    if PROXY_NAME.fullmatch(variable) and "@" in text:
+        remedy = "Every user of the host can read it: allow the hosts' addresses in the proxy instead of a login."
+        return [_environment(where, "a proxy with a login", "no secret", remedy)]
     if is_secret_variable(variable, text):
         remedy = (
             "Diffs and processes show it: use an Airflow connection, a secrets backend, or a file with its path here."
         )
         if variable.startswith("AWS_"):
             remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
-        if variable.upper().endswith("_PROXY"):
-            remedy = "Every user of the host can read it: allow the hosts' addresses in the proxy instead of a login."
         return [_environment(where, "a secret in clear", "no secret", remedy)]
     return []
 
@@ -573,6 +605,24 @@ def _check_postgresql_value(where: str, setting: str, text: str) -> list[Problem
     return []
 
 
+def _check_no_proxy(name: str, value: Any, _version: str) -> list[Problem]:
+    wrong = [text for text in _elements(value) if not is_host(text.removeprefix("."))]
+    expected = "a host's name, its address, or a domain with a dot first"
+    remedy = "Clients of HTTP do not agree on networks, ports and wildcards: name each host, or a domain."
+    return [Problem(Code.FD117, f"variable {name}", repr(text), expected, remedy) for text in wrong]
+
+
+def _check_proxies(name: str, value: Any, _version: str) -> list[Problem]:
+    problems = []
+    for text in _elements(value):
+        found = check_source(name, text)
+        if not found and text.endswith("/0"):
+            expected, remedy = "the addresses of your proxies", "Every client could claim any address."
+            found = [Problem(Code.FD151, name, repr(text), expected, remedy)]
+        problems += found
+    return problems
+
+
 _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_extra_packages": _check_requirements,
     "airflow_system_packages": _check_packages,
@@ -581,7 +631,9 @@ _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_config_extra_sections": _check_sections,
     "airflow_environment": _check_environment,
     "airflow_failover_email_to": _check_recipients,
+    "airflow_no_proxy": _check_no_proxy,
     "airflow_postgresql_config": _check_postgresql,
+    "airflow_trusted_proxies": _check_proxies,
 }
 
 
@@ -667,10 +719,19 @@ def check_relations(settings: Settings, drains: Mapping[str, int]) -> list[Probl
         found = "an http URL, and airflow_tls is true"
         remedy = "Write https://, because the load balancers redirect to it. Or set airflow_tls: false."
         problems.append(Problem(Code.FD129, "airflow_url", found, "an https URL", remedy))
-    if not settings.tls and (settings.web_certificate_file or settings.web_key_file):
-        remedy = "Set airflow_tls: true, or remove the files: without TLS no server shows a certificate."
-        where = "airflow_web_certificate_file" if settings.web_certificate_file else "airflow_web_key_file"
-        problems.append(Problem(Code.FD129, where, "a file, and airflow_tls is false", "nothing", remedy))
+    files = {
+        "airflow_web_certificate_file": settings.web_certificate_file,
+        "airflow_web_key_file": settings.web_key_file,
+    }
+    if (given := [name for name, path in files.items() if path]) and not settings.tls:
+        remedy = "Remove it, or set airflow_tls: true. A proxy that encrypts has its own certificate."
+        problems.append(Problem(Code.FD129, " and ".join(given), "a file, and airflow_tls is false", "nothing", remedy))
+    if settings.proxy_protocol and not settings.trusted_proxies:
+        expected, remedy = "airflow_trusted_proxies, which speak it", "Add the addresses of the proxies."
+        problems.append(Problem(Code.FD129, "airflow_proxy_protocol", "true, and no trusted proxies", expected, remedy))
+    if settings.no_proxy and not settings.http_proxy:
+        expected, remedy = "airflow_http_proxy, to which these are exceptions", "Set it, or remove the exceptions."
+        problems.append(Problem(Code.FD129, "airflow_no_proxy", "hosts, and no airflow_http_proxy", expected, remedy))
     root, home, logs = (path.rstrip("/") for path in (settings.root, settings.home, settings.log_dir))
     for name, path in (("airflow_home", home), ("airflow_log_dir", logs)):
         if f"{root}/".startswith(f"{path}/") or f"{path}/".startswith(f"{root}/"):

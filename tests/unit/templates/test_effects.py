@@ -12,6 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.connection import Connection
 from test_golden import ROLE, UNIT_TEMPLATE, load, render, variables
 
 ROOT = Path(__file__).parents[3]
@@ -36,6 +37,7 @@ SQS = {
     "airflow_sqs_queues": {"default": "https://sqs.example.org/1/a"},
 }
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db.example.org:5432/airflow"}
+PROXY = {"airflow_http_proxy": "http://proxy.example.org:3128"}
 URL = "amqps://a:b@mq.example.org:5671/x"
 CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_broker": ("redis", {}),
@@ -46,6 +48,7 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_environment": ({"A": "b"}, {}),
     "airflow_extra_groups": (["docker"], {}),
     "airflow_failover_email_to": (["a@example.org"], SINGLETON),
+    "airflow_http_proxy": (PROXY["airflow_http_proxy"], {}),
     "airflow_home": ("/srv/airflow", {}),
     "airflow_log_dir": ("/srv/log", {}),
     "airflow_metastore_ca": ("PEM", EXTERNAL),
@@ -69,6 +72,7 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_vip": ("192.0.2.100/24", {}),
     "airflow_vip_interface": ("eth1", {"airflow_vip": "192.0.2.100/24"}),
     "airflow_vip_router_id": (52, {"airflow_vip": "192.0.2.100/24"}),
+    "airflow_no_proxy": ([".example.net"], PROXY),
     "airflow_pgbouncer_port": (6433, {"airflow_pgbouncer": True}),
     "airflow_worker_queues": (["gpu"], {}),
 }
@@ -111,8 +115,8 @@ def model(values):
     if values["airflow_metastore_url"]:
         inventory["airflow_metastore"] = []
     names = [name for name in GROUPS if any(name in hosts for hosts in inventory.values())]
-    hostvars = {name: {"ansible_host": f"192.0.2.{10 + number}"} for number, name in enumerate(names)}
-    hosts = [ActionModule._host(name, values, {"hostvars": hostvars, "groups": inventory}) for name in names]
+    connections = {name: Connection(f"192.0.2.{10 + number}", 22, ()) for number, name in enumerate(names)}
+    hosts = [ActionModule._host(name, values, connections[name], inventory) for name in names]
     return cluster.build(hosts, Settings.from_variables(values)).to_vars()
 
 

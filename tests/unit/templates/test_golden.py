@@ -87,7 +87,7 @@ def variables(version, name, component="", **changes):
         "ca": "CA certificate",
         "hosts": {"master1": {"certificate": "certificate", "key": "private key"}},
     }
-    found.update(ansible_facts={"flightdeck_system": SYSTEM}, inventory_hostname=name)
+    found.update(ansible_facts={"flightdeck_system": SYSTEM, "flightdeck_addresses": {}}, inventory_hostname=name)
     return found
 
 

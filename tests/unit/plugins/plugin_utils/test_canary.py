@@ -273,12 +273,17 @@ def test_old_runs_of_its_own_are_deleted(airflow: Airflow) -> None:
         ("172.30.0.21", "worker1"),
         ("worker1", "worker1"),
         ("worker1.example.org", "worker1"),
+        ("[2001:db8::21]", "six"),
         ("other", "other"),
         ("", ""),
     ],
 )
 def test_the_node_of_a_host_name(hostname: str, name: str) -> None:
-    hosts = {**{address: host for host, address in ADDRESSES.items()}, **{host: host for host in ADDRESSES}}
+    hosts = {
+        **{address: host for host, address in ADDRESSES.items()},
+        **{host: host for host in ADDRESSES},
+        "2001:db8::21": "six",
+    }
     assert canary_api.node_of(hostname, hosts) == name
 
 

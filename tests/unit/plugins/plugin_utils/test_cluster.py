@@ -74,6 +74,16 @@ def available():
     ]
 
 
+def moved(hosts):
+    """``hosts`` with IPv6 addresses of the same last number."""
+    return [dataclasses.replace(one, address=f"2001:db8::{one.address.rpartition('.')[2]}") for one in hosts]
+
+
+def named(hosts, *names):
+    """``hosts``, of which those with one of the ``names`` have names as addresses."""
+    return [dataclasses.replace(one, address=f"{one.name}.example.org") if one.name in names else one for one in hosts]
+
+
 VIP = {"airflow_vip": "192.0.2.100/24"}
 
 
@@ -105,6 +115,13 @@ def test_an_empty_group_is_named(group):
         ([*reference(), host("db2", 132, "metastore"), host("db3", 133, "metastore")], {}, "FD155"),
         (available(), {"airflow_vip": "192.0.2.100"}, "FD157"),
         (available(), {"airflow_vip": "192.0.2.300/24"}, "FD157"),
+        (available(), {"airflow_vip": "192.0.2.0/24"}, "FD157"),
+        (available(), {"airflow_vip": "192.0.2.255/24"}, "FD157"),
+        (available(), {"airflow_vip": "192.0.2.100/255.255.255.0"}, "FD157"),
+        (moved(available()), {"airflow_vip": "2001:db8::/64"}, "FD157"),
+        (moved(available()), {"airflow_vip": "2001:db8::9/64"}, "FD158"),
+        (moved(available()), {"airflow_vip": "2001:DB8:0::9/64"}, "FD158"),
+        (moved(available()), VIP, "FD158"),
         (available(), {"airflow_vip": "192.0.2.9/24"}, "FD158"),
         (available(), {"airflow_vip": "198.51.100.1/24"}, "FD158"),
         (reference(), {"airflow_version": "2.6.3"}, "FD104"),
@@ -129,15 +146,39 @@ def test_an_empty_group_is_named(group):
         (single(), {"airflow_haproxy_stats_port": 35675}, "FD110"),
         ([*reference()[:3], host("w", 99, "worker", queues=("gpu",)), *reference()[5:]], {}, "FD114"),
         ([*reference(), hosts_model.Host("w", frozenset({"worker"}), "127.0.0.1", (Queue(name="a"),))], {}, "FD118"),
+        (named(available(), "db1"), {}, "FD150"),
+        (named(available(), "lb2"), VIP, "FD150"),
+        (named(reference(), "worker1"), {"airflow_manage_hosts_file": True}, "FD150"),
+        ([*reference(), *moved([host("w", 99, "worker")])], {}, "FD195"),
     ],
 )
 def test_bad_inventories_have_their_code(hosts, changes, code):
     assert codes(hosts, **changes) == [code]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "changes"),
+    [
+        (named(reference(), "lb1", "db1", "mq1", "worker1"), {}),
+        (named(available(), "lb1", "lb2", "master1"), {}),
+        (moved(reference()), {}),
+        (moved(available()), {"airflow_vip": "2001:db8::100/64"}),
+        (named(moved(reference()), "lb1"), {}),
+    ],
+)
+def test_names_and_ipv6_addresses_that_will_do(hosts, changes):
+    assert codes(hosts, **changes) == []
+
+
+def test_a_name_is_refused_once_for_all_that_needs_an_address():
+    (problem,) = inventory.check(named(available(), "db1"), defaults())
+    assert problem.expected == "an IP address, for etcd, Patroni"
+    assert "db1" in problem.where
+
+
 def test_one_address_in_two_spellings_is_one_host():
     hosts = [
-        *reference(),
+        *moved(reference()),
         hosts_model.Host("v6", frozenset({"webserver"}), "2001:DB8::1"),
         hosts_model.Host("six", frozenset({"webserver"}), "2001:db8:0::1"),
     ]
@@ -204,6 +245,72 @@ def test_the_users_options_win_but_never_over_a_secret():
 def test_an_ipv6_address_stands_in_brackets():
     hosts = [hosts_model.Host(one.name, one.groups, "2001:db8::1", one.queues) for one in single()]
     assert plain(hosts, defaults())["url"] == "https://[2001:db8::1]:8443"
+
+
+def test_hosts_with_ipv6_addresses_listen_and_ask_there():
+    model = plain(moved(available()), defaults(airflow_vip="2001:DB8:0::100/64"))
+    nodes = model["nodes"]
+    assert (model["ipv6"], model["url"]) == (True, "https://[2001:db8::100]:8443")
+    assert nodes["lb1"]["keepalived"]["vip"] == "2001:db8::100/64"
+    worker, master, broker = (nodes[name] for name in ("worker1", "master1", "db1"))
+    assert worker["airflow"]["config"]["core"]["execution_api_server_url"] == "https://[2001:db8::100]:8082/execution/"
+    # As it stands in the URL of a log.
+    assert (worker["address"], worker["airflow"]["address"]) == ("2001:db8::21", "[2001:db8::21]")
+    assert master["airflow"]["config"]["api"]["host"] == "::"
+    assert "host" not in worker["airflow"]["config"]["api"]
+    assert "https://[::1]:8081/api/v2/version" in [unit.get("probe") for unit in master["airflow"]["units"]]
+    assert broker["etcd"]["client_url"] == "https://[2001:db8::131]:2379"
+    assert broker["metastore"]["patroni"]["etcd_hosts"][0] == "[2001:db8::131]:2379"
+    assert broker["metastore"]["clients"] == ["127.0.0.1/32", "2001:db8::8/128", "2001:db8::9/128"]
+    assert broker["rabbitmq"]["ipv6"] is True
+    assert "::1" in model["tls"]["names"]["master1"]
+    old = plain(moved(reference()), defaults(airflow_version="2.11.2"))["nodes"]["master1"]["airflow"]["config"]
+    assert old["webserver"]["web_server_host"] == "[::]"
+
+
+@pytest.mark.parametrize(
+    ("version", "check", "api"),
+    [("3.3.2", "/a/b/api/v2/version", ["/a/b/execution"]), ("2.11.2", "/a/b/api/v1/version", None)],
+)
+def test_airflow_below_a_path_is_asked_there_by_everybody(version, check, api):
+    model = plain(reference(), defaults(airflow_version=version, airflow_url="HTTPS://Example.org:443/a/b//"))
+    assert model["url"] == "https://example.org/a/b"
+    listeners = {each["name"]: each for each in model["nodes"]["lb1"]["haproxy"]["listeners"]}
+    web = listeners["web"]
+    assert (web["check_path"], web["allow_paths"]) == (check, ["/a/b"])
+    units = model["nodes"]["master1"]["airflow"]["units"]
+    assert f"https://127.0.0.1:8081{check}" in [unit.get("probe") for unit in units]
+    # No user gets to the execution API, with the path or without.
+    assert web["deny_paths"] == ["/a/b/execution", "/execution"]
+    config = model["nodes"]["worker1"]["airflow"]["config"]
+    if api:
+        assert (listeners["execution_api"]["check_path"], listeners["execution_api"]["allow_paths"]) == (
+            f"{api[0]}/health",
+            api,
+        )
+        assert config["core"]["execution_api_server_url"] == "https://192.0.2.10:8082/a/b/execution/"
+        assert config["api"]["base_url"] == model["url"]
+    else:
+        assert config["webserver"]["base_url"] == model["url"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "host"),
+    [
+        ({}, "192.0.2.10"),
+        ({"airflow_url": "https://Airflow.Example.org/x"}, "airflow.example.org"),
+        ({"airflow_url": "https://[2001:db8::1]"}, "2001:db8::1"),
+        # Their certificate is the proxy's affair.
+        ({"airflow_url": "https://airflow.example.org", "airflow_trusted_proxies": ["192.0.2.1"]}, ""),
+        ({"airflow_url": "nowhere:x"}, ""),
+    ],
+)
+def test_the_host_that_a_certificate_must_contain(changes, host):
+    assert cluster.certificate_host(reference(), defaults(**changes)) == host
+
+
+def test_without_load_balancers_no_host_is_checked():
+    assert cluster.certificate_host([], defaults()) == ""
 
 
 @given(st.integers(min_value=1, max_value=12))
@@ -360,18 +467,23 @@ def test_load_balancers_that_no_host_uses_are_a_warning():
 
 
 @pytest.mark.parametrize(
-    ("changes", "url", "port"),
+    ("changes", "url", "target"),
     [
-        ({}, "https://192.0.2.10:8443", 8443),
-        ({"airflow_haproxy_https_port": 443}, "https://192.0.2.10", 443),
-        ({"airflow_url": "https://airflow.example.org"}, "https://airflow.example.org", 443),
-        ({"airflow_url": "https://airflow.example.org:9443"}, "https://airflow.example.org:9443", 9443),
+        ({}, "https://192.0.2.10:8443", ""),
+        ({"airflow_haproxy_https_port": 443}, "https://192.0.2.10", ""),
+        ({"airflow_url": "https://airflow.example.org"}, "https://airflow.example.org", "airflow.example.org"),
+        (
+            {"airflow_url": "https://airflow.example.org:9443"},
+            "https://airflow.example.org:9443",
+            "airflow.example.org:9443",
+        ),
         # A mapped port that is the one without TLS here.
-        ({"airflow_url": "https://127.0.0.1:8080"}, "https://127.0.0.1:8080", 8443),
-        ({"airflow_tls": False, "airflow_haproxy_web_port": 80}, "http://192.0.2.10", None),
+        ({"airflow_url": "https://127.0.0.1:8080"}, "https://127.0.0.1:8080", ""),
+        ({"airflow_tls": False, "airflow_haproxy_web_port": 80}, "http://192.0.2.10", ""),
     ],
 )
-def test_clients_without_tls_are_sent_to_the_port_of_the_url(changes, url, port):
+def test_clients_without_tls_are_sent_to_the_port_of_the_url(changes, url, target):
     model = plain(reference(), defaults(**changes))
     web = model["nodes"]["lb1"]["haproxy"]["listeners"][0]
-    assert (model["url"], web.get("redirect_to")) == (url, port)
+    assert (model["url"], web["access"]["redirect_netloc"]) == (url, target)
+    assert web["access"]["named"] == ("airflow_url" in changes)

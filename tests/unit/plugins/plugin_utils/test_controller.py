@@ -189,25 +189,45 @@ def test_the_users_certificate_is_checked_before_anything_happens(tmp_path):
     certificate.write_text(pair["certificate"])
     key.write_text(pair["key"])
     other.write_text(ca["key"])
-    assert controller.check_web_certificate("", "", now, "lb1") == []
+    assert controller.check_web_certificate("", "", "lb1", now) == []
     for host in ("lb1", "LB1.", ""):
-        assert controller.check_web_certificate(str(certificate), str(key), now, host) == []
-    (problem,) = controller.check_web_certificate(str(certificate), str(key), now, "airflow.example.org")
-    assert (problem.code, "valid for lb1" in problem.found, "airflow.example.org" in problem.expected) == (
-        "FD140",
-        True,
-        True,
-    )
+        assert controller.check_web_certificate(str(certificate), str(key), host, now) == []
     for files, where in (
         ((str(certificate), ""), "airflow_web_key_file"),
         (("", str(key)), "airflow_web_certificate_file"),
     ):
-        (problem,) = controller.check_web_certificate(*files, now, "lb1")
+        (problem,) = controller.check_web_certificate(*files, "lb1", now)
         assert (problem.code, problem.where, problem.found.startswith("nothing")) == ("FD140", where, True)
     for files, says in (
         ((str(certificate), str(other)), "the key belongs to another certificate"),
         ((str(certificate), str(tmp_path / "none")), "No such file"),
     ):
-        (problem,) = controller.check_web_certificate(*files, now, "lb1")
+        (problem,) = controller.check_web_certificate(*files, "lb1", now)
         assert problem.code == "FD140"
         assert says in problem.found
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "good"),
+    [
+        (["airflow.example.org"], "airflow.example.org", True),
+        (["Airflow.Example.org"], "airflow.example.org", True),
+        (["*.example.org"], "airflow.example.org", True),
+        (["*.example.org"], "a.airflow.example.org", False),
+        (["*.example.org"], "example.org", False),
+        (["lb1"], "airflow.example.org", False),
+        (["192.0.2.10"], "192.0.2.10", True),
+        (["2001:db8::10"], "2001:db8::10", True),
+        (["airflow.example.org"], "192.0.2.10", False),
+        (["lb1"], "", True),
+    ],
+)
+def test_the_users_certificate_is_for_the_host_of_the_url(tmp_path, names, host, good):
+    now = datetime.datetime.now(datetime.UTC)
+    pair = certificates.issue(certificates.make_ca("x", now), "lb1", names, now, days=1)
+    files = [tmp_path / name for name in ("web.crt", "web.key")]
+    for path, content in zip(files, pair.values(), strict=True):
+        path.write_text(str(content))
+    problems = controller.check_web_certificate(*map(str, files), host, now)
+    assert [problem.code for problem in problems] == ([] if good else ["FD196"])
+    assert all(names[0] in problem.found and host in problem.expected for problem in problems)

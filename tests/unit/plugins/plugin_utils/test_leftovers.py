@@ -56,6 +56,7 @@ def node(*files, mode=None):
         ports={},
         up_urls=(),
         proxies=(),
+        proxy_environment={},
     )
     return replace(bare, airflow=airflow) if files else bare
 

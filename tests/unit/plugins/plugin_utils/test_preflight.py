@@ -16,7 +16,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster import VIP, available, defaults, reference, single
+from test_cluster import VIP, available, defaults, moved, reference, single
 
 MODE = MODES[0]
 OWN = digests.cluster_mark("airflow", "a key")
@@ -324,6 +324,42 @@ def test_names_of_peers(addresses, says):
     )
     assert [problem.code for problem in problems] == (["FD209"] if says else [])
     assert all(says in str(problem) and "name mq2" in problem.where for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "own", "peer", "says"),
+    [
+        (moved(reference()), ["2001:db8::141"], ["2001:db8::142"], None),
+        (moved(reference()), ["::1"], ["192.0.2.142", "2001:db8::142"], None),
+        # Its nodes use IPv6 alone, also on their own host.
+        (
+            moved(reference()),
+            ["127.0.1.1"],
+            ["2001:db8::142"],
+            "name mq1 of its RabbitMQ node of host mq1: found no IPv6 address",
+        ),
+        (
+            moved(reference()),
+            ["2001:db8::141"],
+            ["192.0.2.142"],
+            "name mq2 of a peer of RabbitMQ of host mq1: found no IPv6 address",
+        ),
+        (
+            reference(),
+            ["127.0.1.1"],
+            ["2001:db8::142"],
+            "name mq2 of a peer of RabbitMQ of host mq1: found no IPv4 address",
+        ),
+    ],
+)
+def test_names_have_addresses_of_the_family_of_the_cluster(hosts, own, peer, says):
+    third = ["192.0.2.143", "2001:db8::143"]
+    problems = check(
+        cluster(hosts),
+        mq1={"names": {"mq1": own, "mq2": peer, "mq3": third}},
+        **{name: {"names": dict.fromkeys(("mq1", "mq2", "mq3"), third)} for name in ("mq2", "mq3")},
+    )
+    assert [str(problem)[6:].partition(";")[0] for problem in problems] == ([says] if says else [])
 
 
 @pytest.mark.parametrize("hosts", [single(), reference()])

@@ -37,7 +37,17 @@ GOOD = {
     "airflow_admin_user": ["admin", "jane.doe@example.org"],
     "airflow_admin_email": ["a@b"],
     "airflow_worker_memory_max": ["infinity", "4G", "512M", "80%", "99.5%", "1073741824"],
-    "airflow_url": ["", "https://airflow.example.org", "http://192.0.2.1:8080/airflow", "http://[2001:db8::1]:8080"],
+    "airflow_url": [
+        "",
+        "https://airflow.example.org",
+        "HTTPS://Airflow.Example.org:443/",
+        "http://192.0.2.1:8080/airflow",
+        "http://[2001:db8::1]:8080",
+        "https://example.org/team-1/air_flow/v2.0//",
+    ],
+    "airflow_http_proxy": ["", "http://proxy.example.org:3128", "https://[2001:db8::9]:3128/"],
+    "airflow_no_proxy": [[], ["intranet.example.org", ".example.net", "192.0.2.7", "2001:db8::7"]],
+    "airflow_trusted_proxies": [[], ["192.0.2.1", "192.0.2.0/24", "2001:db8::/64"]],
     "airflow_package_index_url": ["https://user:secret@packages.example.org/simple", "file:///srv/wheels", ""],
     "airflow_sqs_endpoint_url": ["", "https://sqs.example.org", "http://192.0.2.1:9324/"],
     "airflow_package_proxy": ["http://proxy:3128", ""],
@@ -125,9 +135,39 @@ BAD = {
         "https://",
         "http://u:hunter2@x",
         "http://x/?a=1",
+        "http://x/?",
+        "http://x/#",
+        "https://x/a b",
+        "https://x/a//b",
+        "https://x/a/../b",
+        "https://x/%61",
+        "https://x/a:b",
+        "https://x/.a",
+        "https://x/execution",
+        "https://x/api/v2",
+        "https://0.0.0.0",
+        "https://224.0.0.1",
+        "https://[fe80::1]",
+        "https://[fe80::1%25eth0]",
+        "https://[::ffff:192.0.2.1]",
         "http://x y",
         "http://x:99999",
         "http://x:0",
+    ],
+    "airflow_http_proxy": [
+        "proxy:3128",
+        "socks5://proxy:1080",
+        "http://u:hunter2@proxy:3128",
+        "http://proxy:3128/path",
+    ],
+    "airflow_no_proxy": [["192.0.2.0/24"], ["http://x"], ["x:80"], ["*"], ["*.example.org"], [""]],
+    "airflow_trusted_proxies": [
+        ["proxy.example.org"],
+        ["192.0.2.1/24"],
+        ["0.0.0.0/0"],
+        ["::/0"],
+        ["fe80::1%eth0"],
+        ["::ffff:192.0.2.1"],
     ],
     "airflow_package_index_url": ["packages.example.org", "http://", "file://relative"],
     "airflow_package_proxy": ["proxy:3128", "http://999.1.1.1:3128"],
@@ -185,6 +225,7 @@ BAD = {
         {"PGPASSWORD": "hunter2"},
         {"MYSQL_PWD": "hunter2"},
         {"HTTPS_PROXY": "http://user:hunter2@proxy:3128"},
+        {"https_proxy": "http://hunter2@proxy:3128"},
         {"SENTRY_DSN": "https://public:hunter2@sentry.example.org/1"},
         {"DATABASE_URL": "redis://:hunter2@cache:6379/0"},
         {"DSN": "host=db user=me password=hunter2"},
@@ -239,7 +280,7 @@ def test_good_values_pass(name, value):
 def test_bad_values_are_one_problem_that_shows_no_login(name, value):
     problems = values_validation.check_values({name: value}, "3.3.2")
     assert len(problems) == 1
-    assert problems[0].code in ("FD116", "FD117", "FD119", "FD126", "FD134", "FD139")
+    assert problems[0].code in ("FD116", "FD117", "FD119", "FD126", "FD134", "FD139", "FD151")
     assert name in problems[0].where
     assert "hunter2" not in report(problems)
 
@@ -285,6 +326,18 @@ def test_the_concurrency_of_a_queue_is_a_number(concurrency, good):
         ({"airflow_home": "/opt/airflow/home"}, 600, "airflow_root"),
         ({"airflow_log_dir": "/var/lib/airflow"}, 600, "airflow_log_dir"),
         ({"airflow_log_dir": "/var/lib/airflow/logs"}, 600, None),
+        ({"airflow_url": "HTTP://airflow.example.org:8080"}, 600, "airflow_url"),
+        ({"airflow_url": "https://airflow.example.org", "airflow_tls": False}, 600, None),
+        ({"airflow_url": "http://airflow.example.org", "airflow_tls": False}, 600, None),
+        ({"airflow_web_key_file": "/x", "airflow_tls": False}, 600, "airflow_web_key_file"),
+        (
+            {"airflow_web_key_file": "/x", "airflow_web_certificate_file": "/y", "airflow_tls": False},
+            600,
+            "airflow_web_certificate_file and airflow_web_key_file",
+        ),
+        ({"airflow_proxy_protocol": True}, 600, "airflow_proxy_protocol"),
+        ({"airflow_proxy_protocol": True, "airflow_trusted_proxies": ["192.0.2.1"]}, 600, None),
+        ({"airflow_no_proxy": ["a"]}, 600, "airflow_no_proxy"),
     ],
 )
 def test_variables_that_contradict_each_other(changes, drain, where):
@@ -296,7 +349,7 @@ def test_variables_that_contradict_each_other(changes, drain, where):
 def test_no_url_breaks_the_check(text):
     fault = values_validation.url_fault(text, ("http", "https"), plain=True)
     if not fault:
-        assert text.startswith(("http://", "https://"))
+        assert text.lower().startswith(("http://", "https://"))
         assert not any(character.isspace() for character in text)
 
 
@@ -304,7 +357,10 @@ def test_no_url_breaks_the_check(text):
     ("host", "good"),
     [
         *((host, True) for host in ("192.0.2.1", "2001:db8::1", "db1", "db1.example.org", "fd-lab_1")),
-        *((host, False) for host in ("256.1.1.1", "10.0.0", "http://x", "x:80", "", "a..b", "-a", "192.0.2.0/24")),
+        *(
+            (host, False)
+            for host in ("fe80::1%eth0", "256.1.1.1", "10.0.0", "http://x", "x:80", "", "a..b", "-a", "192.0.2.0/24")
+        ),
     ],
 )
 def test_hosts(host, good):
@@ -324,3 +380,13 @@ def test_hosts(host, good):
 def test_what_does_not_fit_to_tls_is_refused(changes, where):
     problems = values_validation.check_relations(defaults(**changes), {})
     assert [(problem.code, problem.where) for problem in problems] == ([("FD129", where)] if where else [])
+
+
+def test_names_are_replaced_by_their_addresses():
+    names = {"lb1": ["192.0.2.10", "192.0.2.11"], "lb2": []}
+    assert addresses.resolved(["127.0.0.1", "lb1", "lb2", "192.0.2.10"], names) == [
+        "127.0.0.1",
+        "192.0.2.10",
+        "192.0.2.11",
+        "lb2",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import datetime
+import http.server
 import importlib.util
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -219,6 +221,46 @@ def service(tmp_path, monkeypatch):
     for process in processes:
         process.kill()
         process.communicate()
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """A webserver that knows one path."""
+
+    known = "/a/b/api/v2/version"
+
+    def do_GET(self):
+        self.send_response(200 if self.path == self.known else 404)
+        self.end_headers()
+
+
+class SixServer(http.server.HTTPServer):
+    """A server that listens on IPv6 alone, as an api-server that is bound to ::."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "local"), [(http.server.HTTPServer, "127.0.0.1", "127.0.0.1"), (SixServer, "::", "[::1]")]
+)
+def test_a_webserver_is_asked_where_it_listens_below_the_path_of_its_url(
+    service, tmp_path, monkeypatch, kind, address, local
+):
+    with kind((address, 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        probes = tmp_path / "probes.json"
+        monkeypatch.setattr(health, "PROBES", probes)
+        service(WAITING)
+        url = f"http://{local}:{server.server_address[1]}"
+        probes.write_text(json.dumps({UNIT: f"{url}/a/b/api/v2/version"}))
+        assert health.check(UNIT) == "answers 200"
+        probes.write_text(json.dumps({UNIT: f"{url}/api/v2/version"}))
+        with pytest.raises(health.UnhealthyError, match="404"):
+            health.check(UNIT)
+        server.shutdown()
 
 
 def state_of(process):

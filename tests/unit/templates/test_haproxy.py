@@ -1,0 +1,116 @@
+"""haproxy.cfg as Ansible renders it: where it listens, and what it does with requests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from test_cluster import defaults, moved, plain, reference
+
+ROLE = Path(__file__).parents[3] / "roles/haproxy"
+
+
+def rendered(hosts=None, ipv6=True, **changes):
+    """haproxy.cfg of the first load balancer."""
+    loader = DataLoader()
+    values = loader.load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True)
+    values |= {
+        "airflow_cluster": plain(hosts or reference(), defaults(**changes)),
+        "inventory_hostname": "lb1",
+        "ansible_managed": "Managed",
+        "ansible_facts": {"flightdeck_system": {"ipv6": ipv6}},
+        "ansible_search_path": [str(ROLE)],
+    }
+    loader.set_basedir(str(ROLE / "templates"))
+    text = (ROLE / "templates/etc/haproxy/haproxy.cfg.j2").read_text()
+    return Templar(loader, values).template(trust_as_template(text))
+
+
+def section(text, name):
+    """Lines of a listener."""
+    (found,) = re.findall(rf"^(?:listen|frontend) {name}\n((?: .*\n|\n)*)", text, re.MULTILINE)
+    return [line.strip() for line in found.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_every_port_is_open_in_both_families_where_the_kernel_has_both(tls):
+    def ports(text, address):
+        return sorted(re.findall(rf"bind {re.escape(address)}:(\d+)", text))
+
+    both, one = (rendered(airflow_tls=tls, ipv6=ipv6) for ipv6 in (True, False))
+    assert ports(both, "*") == ports(both, "[::]") == ports(one, "*")
+    assert "[::]" not in one
+    # Else it could not be bound beside the first one.
+    assert both.count("[::]") == both.count("v6only")
+
+
+def test_servers_with_ipv6_addresses_stand_in_brackets():
+    assert "server master1 [2001:db8::11]:8081 ssl" in rendered(moved(reference()))
+
+
+def test_a_path_is_in_checks_and_rules():
+    text = rendered(airflow_url="https://Example.org:443/airflow/")
+    web, execution = (section(text, name) for name in ("web", "execution_api"))
+    assert "http-request redirect code 302 location /airflow/ if { path / /airflow }" in web
+    assert (
+        'http-request deny deny_status 403 if { path,url_dec -m reg "^/+(airflow/+execution|execution)(/|\\$)" }' in web
+    )
+    assert 'http-request deny deny_status 403 unless { path,url_dec -m reg "^/+(airflow)(/|\\$)" }' in web
+    assert (
+        'http-request deny deny_status 403 unless { path,url_dec -m reg "^/+(airflow/+execution)(/|\\$)" }' in execution
+    )
+    assert any("uri /airflow/api/v2/version " in line for line in web)
+    assert any("uri /airflow/execution/health " in line for line in execution)
+
+
+@pytest.mark.parametrize(
+    ("changes", "target"),
+    [
+        ({}, "https://%[req.hdr(host),host_only]:8443%[pathq]"),
+        (
+            {"airflow_haproxy_https_port": 443, "airflow_haproxy_web_port": 80},
+            "https://%[req.hdr(host),host_only]%[pathq]",
+        ),
+        # A mapped port that is the one without TLS here.
+        ({"airflow_url": "https://127.0.0.1:8080"}, "https://%[req.hdr(host),host_only]:8443%[pathq]"),
+        ({"airflow_url": "https://airflow.example.org"}, "https://airflow.example.org%[pathq]"),
+        ({"airflow_url": "https://airflow.example.org:9443/a"}, "https://airflow.example.org:9443%[pathq]"),
+    ],
+)
+def test_a_redirect_goes_to_the_url_that_is_set(changes, target):
+    assert f"http-request redirect code 308 location {target} unless {{ ssl_fc }}" in section(
+        rendered(**changes), "web"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "strict"),
+    [
+        ({}, True),
+        ({"airflow_tls": False}, False),
+        ({"airflow_tls": False, "airflow_url": "https://airflow.example.org"}, True),
+        ({"airflow_tls": False, "airflow_url": "http://airflow.example.org"}, False),
+    ],
+)
+def test_only_a_url_with_tls_is_declared_to_have_it_for_good(changes, strict):
+    assert ("Strict-Transport-Security" in rendered(**changes)) is strict
+
+
+def test_headers_of_proxies_count_only_where_these_are_trusted():
+    assert "x-forwarded-for" not in rendered()
+    web = section(rendered(airflow_trusted_proxies=["192.0.2.1", "2001:db8::/64"]), "web")
+    assert "acl trusted_1 src 192.0.2.1 2001:db8::/64" in web
+    (last,) = (number for number, line in enumerate(web) if line == "http-request del-header x-forwarded- -m beg")
+    # They are read before they are removed.
+    assert all(number < last for number, line in enumerate(web) if "req.hdr" in line)
+    assert "expect-proxy" not in "".join(web)
+    both = rendered(airflow_trusted_proxies=["192.0.2.1"], airflow_proxy_protocol=True)
+    assert "tcp-request connection expect-proxy layer4 if { src 192.0.2.1 }" in section(both, "web")
+
+
+def test_the_time_of_a_request_is_that_of_the_variable():
+    web = section(rendered(airflow_haproxy_web_timeout_seconds=300), "web")
+    assert {"timeout client 300s", "timeout server 300s"} <= set(web)
