@@ -5,15 +5,19 @@ Run by ``make lock``. The index, proxy and CA bundle are those of the machine; n
 
 from __future__ import annotations
 
+import itertools
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
-LOCKS = Path(__file__).parents[1] / "roles" / "airflow" / "files" / "locks"
+ROOT = Path(__file__).parents[1]
+LOCKS = ROOT / "roles/airflow/files/locks"
+CATALOG = ROOT / "plugins/plugin_utils/_catalog"
 # Nothing newer than this day gets in, so that compiling again gives the same lock.
 EXCLUDE_NEWER = "2026-10-15"
-# Debian 12 has Python 3.11.2, Debian 13 has 3.13.5.
-TARGETS = (("3.3.2", "3.11.2"), ("3.3.2", "3.13.5"), ("2.11.2", "3.11.2"))
+VERSIONS = runpy.run_path(str(CATALOG / "versions.py"))["VERSIONS"].values()
+PLATFORMS = runpy.run_path(str(CATALOG / "platforms.py"))["PLATFORMS"].values()
 
 
 def compile_lock(source: Path, target: Path, python: str) -> None:
@@ -40,12 +44,12 @@ def compile_lock(source: Path, target: Path, python: str) -> None:
 
 def main() -> int:
     """Compile all locks."""
-    for version, python in TARGETS:
-        minor = ".".join(python.split(".")[:2])
-        target = LOCKS / f"airflow-{version}-py{minor}.txt"
-        print(f"locking {target.name}", flush=True)
-        compile_lock(LOCKS / f"airflow-{version}.in", target, python)
-    compile_lock(LOCKS / "uv.in", LOCKS / "uv.txt", "3.11.2")
+    for version, platform in itertools.product(VERSIONS, PLATFORMS):
+        if platform.python_minor in version.pythons:
+            target = LOCKS / f"airflow-{version.full}-py{platform.python_minor}.txt"
+            print(f"locking {target.name}", flush=True)
+            compile_lock(LOCKS / f"airflow-{version.full}.in", target, platform.python)
+    compile_lock(LOCKS / "uv.in", LOCKS / "uv.txt", next(iter(PLATFORMS)).python)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Write the reference of all variables, docs/variables.md, from the argument specs.
+"""Write the reference of the inventory, docs/variables.md: groups from the catalogue, variables from the specs.
 
 `make docs` runs it, a unit test compares.
 """
@@ -6,18 +6,30 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
+CATALOGUE = ROOT / "plugins/plugin_utils/_catalog/services.py"
 TARGET = ROOT / "docs" / "variables.md"
-HEAD = """# Variables
+HEAD = """# Groups and variables
 
-Made from the roles' `meta/argument_specs.yml` by `make docs`. Which variables may differ between
-hosts: [inventory](inventory.md). The others belong into `group_vars/all`. Secrets without a default
-are made on the first run.
+Made from the catalogue of services and the roles' `meta/argument_specs.yml` by `make docs`.
+
+## Groups
+
+A host may be in any number of groups.
+
+"""
+GROUP_COLUMNS = "| group | what its hosts run | hosts |\n|---|---|---|\n"
+VARIABLES = """
+## Variables
+
+Which variables may differ between hosts: [inventory](inventory.md). The others belong into
+`group_vars/all`. Secrets without a default are made on the first run.
 
 """
 ARGUMENTS = """
@@ -49,8 +61,19 @@ def row(name: str, option: dict[str, Any]) -> str:
     return f"| `{name}` | {option['type']} | {cell(default)} | {cell(option['description'])}{choices} |\n"
 
 
+def groups() -> str:
+    """The lines of the table of groups."""
+    # Data only: it imports nothing of Ansible's.
+    catalogue = runpy.run_path(str(CATALOGUE), run_name="flightdeck_catalogue")
+    return "".join(
+        f"| `airflow_{service.name}` | {service.title} | {service.hosts} |\n"
+        for service in catalogue["SERVICES"]
+        if not service.host_group
+    )
+
+
 def render() -> str:
-    """The whole page: the settings, then the arguments that entry points of other names read."""
+    """The whole page: the groups, the settings, then the arguments that entry points of other names read."""
     paths = [ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "metastore")]
     specs = [yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"] for path in paths]
     names = yaml.safe_load((ROOT / "roles/airflow/defaults/main/arguments.yml").read_text(encoding="utf-8"))
@@ -59,7 +82,17 @@ def render() -> str:
         for entry_point in entry_points.values():
             every = {**entry_point["options"], **every}
     settings = "".join(row(name, option) for name, option in specs[0]["cluster"]["options"].items())
-    return HEAD + COLUMNS + settings + ARGUMENTS + COLUMNS + "".join(row(name, every[name]) for name in names)
+    return (
+        HEAD
+        + GROUP_COLUMNS
+        + groups()
+        + VARIABLES
+        + COLUMNS
+        + settings
+        + ARGUMENTS
+        + COLUMNS
+        + "".join(row(name, every[name]) for name in names)
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import runpy
 import shutil
 import socket
 import subprocess
@@ -55,7 +56,8 @@ BASE = (
     "systemd,systemd-sysv,dbus,python3,python3-apt,ca-certificates,iproute2,procps,tzdata,openssh-server,sudo,"
     "libfaketime"
 )
-RELEASES = {"bookworm": "12", "trixie": "13"}
+PLATFORMS = runpy.run_path(str(Path(__file__).parents[2] / "plugins/plugin_utils/_catalog/platforms.py"))["PLATFORMS"]
+RELEASES = {platform.codename: release for release, platform in PLATFORMS.items()}
 # Units that make no sense in a container, or that run apt behind the tests' back.
 MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer getty.target console-getty.service systemd-udevd.service "

@@ -19,7 +19,7 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_model import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS, GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
     cluster_files,
     migration,
@@ -318,7 +318,9 @@ class ActionModule(ActionBase):
         problems = values_validation.check_relations(settings, drains)
         first = next(iter(given.values.values()), {})
         secrets = {name: str(first[f"airflow_{name}"]) for name in GENERATED if first.get(f"airflow_{name}")}
-        problems += secrets_validation.check_secrets(secrets, settings.admin_user)
+        problems += secrets_validation.check_secrets(
+            secrets, {name: str(first.get(variable, "")) for name, variable in ACCOUNTS.items()}
+        )
         if version in airflow_options.versions():
             problems += airflow_options_validation.check_config(
                 settings.config, version, settings.config_extra_sections

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
@@ -74,6 +75,13 @@ def firewall_ruleset(share: object) -> str:
     return nftables.ruleset(Firewall.from_vars(share))
 
 
+def platform(system: Mapping[str, Any]) -> dict[str, Any]:
+    """The release of Debian whose fact flightdeck_system is ``system``: see _catalog/platforms.py. Raises KeyError for
+    others.
+    """
+    return dict(vars(PLATFORMS[str(system["distribution_major_version"])]))
+
+
 def rabbitmq_definitions(node: object, values: Mapping[str, object]) -> str:
     """See _render/rabbitmq.py."""
     return rabbitmq.definitions(RabbitMq.from_vars(node), Secrets.from_vars(values))
@@ -100,6 +108,7 @@ class FilterModule:
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
             "haproxy_quote": _checked(haproxy.haproxy_quote),
             "inactive_users": _checked(inactive_users),
+            "platform": _checked(platform),
             "patroni_change": _checked(ha.patroni_change),
             "postgresql_arguments": _checked(postgresql.postgresql_arguments),
             "postgresql_memory": _checked(postgresql.postgresql_memory),

@@ -30,7 +30,6 @@ _DROP_IN = {
     "redis": "/etc/systemd/system/redis-server.service.d/airflow.conf",
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
-_UNITS = ("api-server", "webserver", "scheduler", "dag-processor", "triggerer", "worker")
 _SECRETS_DIR = "/etc/airflow/secrets"
 # Data of members; those of Debian's own etcd are elsewhere.
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
@@ -54,9 +53,9 @@ def unwrapped(wrappers: Mapping[str, str], directory: str = _systemd.UNIT_DIR) -
     return [unit for unit, text in texts.items() if text and wrappers[unit] not in text]
 
 
-def units(directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
-    """Paths of the unit files of components, and whether the roles wrote them."""
-    paths = sorted(path for name in _UNITS for path in glob.glob(f"{directory}/airflow-{name}*.service"))
+def units(patterns: Iterable[str], directory: str = _systemd.UNIT_DIR) -> dict[str, bool]:
+    """Paths of the unit files whose names match ``patterns``, and whether the roles wrote them."""
+    paths = sorted(path for pattern in patterns for path in glob.glob(f"{directory}/{pattern}"))
     return {path: os.path.exists(f"{path}.d/{_systemd.DROP_IN}") for path in paths}
 
 
@@ -225,8 +224,11 @@ def releases(root: str) -> dict[str, Any]:
     }
 
 
-def unmanaged_files(groups: Iterable[str]) -> list[str]:
-    """Data and configurations of the services in ``groups`` that the roles did not make."""
+def unmanaged_files(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:
+    """Data and configurations of the services in ``groups`` that the roles did not make.
+
+    ``component_units`` is what ``units`` returned.
+    """
     found = []
     for group in groups:
         if group in _DROP_IN and glob.glob(_DROP_IN[group]):
@@ -246,7 +248,7 @@ def unmanaged_files(groups: Iterable[str]) -> list[str]:
         ):
             found.append("/etc/haproxy/haproxy.cfg")
     if "airflow" in groups:
-        found += [path for path, ours in units().items() if not ours]
+        found += [path for path, ours in component_units.items() if not ours]
     return found
 
 

@@ -55,6 +55,11 @@ options:
         description: TCP port, which is part of the socket's name.
         type: int
         required: true
+  units:
+    description: Shell patterns of the units of components. Set by the action.
+    type: list
+    elements: str
+    default: []
   wrappers:
     description: Programs that units of components run in one of their modes, by unit. Set by the action.
     type: dict
@@ -177,6 +182,7 @@ def main() -> None:
                 "type": "dict",
                 "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}},
             },
+            "units": {"type": "list", "elements": "str", "default": []},
             "wrappers": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
             "tiers": {
@@ -197,6 +203,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = module.params
+    units = _host.units(wanted["units"])
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -208,7 +215,7 @@ def main() -> None:
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
-        "flightdeck_units": [os.path.basename(path) for path, ours in _host.units().items() if ours],
+        "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
         "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
     }
@@ -221,7 +228,7 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": _host.resolve(wanted["names"]),
         "cluster": _host.read(_host.MARK),
-        "unmanaged": _host.unmanaged_files(wanted["groups"]),
+        "unmanaged": _host.unmanaged_files(wanted["groups"], units),
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
         "tiers": tiers(wanted["tiers"]),

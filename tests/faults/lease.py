@@ -74,7 +74,7 @@ READ = """SELECT coalesce(json_agg(json_build_object('kind', kind, 'login', logi
 
 def enabled(cluster: Cluster) -> bool:
     """Whether the cluster's schedulers are in singleton mode."""
-    return bool(cluster.model["scheduler_lease"]["enabled"])
+    return bool(cluster.model["modes"]["scheduler_lease"]["enabled"])
 
 
 def psql(cluster: Cluster, *statements: str) -> str:

@@ -72,7 +72,7 @@ def without(inventory, group, host=None):
 # Mistakes that do not hide each other, in as few runs as they fit in. Code, and what the message says.
 GROUPED = {
     "the inventory": {
-        "FD101": "group airflow_triggerer",
+        "FD101": "group airflow_dag_processor",
         "FD102": "expected 1, 3 or 5",
         "FD103": "group airflow_metastore",
         "FD106": "'gpu queue'",
@@ -140,7 +140,7 @@ GROUPED = {
 
 
 def spoil_the_inventory(inventory):
-    without(inventory, "airflow_triggerer")
+    without(inventory, "airflow_dag_processor")
     without(inventory, "airflow_rabbitmq", "mq3")
     path = inventory / "hosts.yml"
     content = yaml.safe_load(path.read_text())
@@ -435,7 +435,7 @@ def test_the_preflight_tells_everything_that_is_wrong_with_a_host(inventory):
     )
     returncode, output = run(inventory, playbook="playbooks/phases/preflight.yml")
     assert returncode != 0
-    assert "FD213 hosts node1: found no look at the host possible" in output
+    assert "FD213 hosts node1: found no check of the host possible" in output
     (inventory / "group_vars/all/ansible.yml").write_text(
         f"---\nansible_connection: local\nansible_python_interpreter: {sys.executable}\n"
     )

@@ -151,7 +151,9 @@ TRIGGERS = {
         Code.FD150: lambda _: inventory.check(
             [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)
         ),
-        Code.FD155: lambda _: inventory.check([*reference(), host("e", 99, "etcd")], defaults()),
+        Code.FD155: lambda _: inventory.check(
+            [*reference(), host("db2", 132, "metastore"), host("db3", 133, "metastore")], defaults()
+        ),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
         Code.FD180: lambda _: modes.check([], defaults(airflow_scheduler_mode="singleton")),
         Code.FD190: lambda folder: identity.check(

@@ -14,6 +14,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
@@ -313,3 +314,15 @@ def test_a_deployment_that_failed_somewhere_does_not(inventory):
     done = run(inventory, ["playbooks/phases/model.yml", "playbooks/phases/print_access.yml"], "--check")
     assert done.returncode == 0
     assert "login" not in done.stdout
+
+
+def test_components_start_in_the_order_of_the_catalogue():
+    tasks = yaml.safe_load((ROOT / "playbooks/phases/tasks/components.yml").read_text())
+    assert [role for task in tasks for role in roles(task["ansible.builtin.import_role"]["name"])] == list(COMPONENTS)
+    for task, component in zip(tasks, COMPONENTS, strict=True):
+        assert task["when"] == f"'{component}' in airflow_cluster.nodes[inventory_hostname].components"
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_the_role_of_a_mode_has_the_entry_points_that_phases_use(mode):
+    assert {"main", "functions", "register_hosts", "drop_old_hosts", "stop_unwrapped"} <= entry_points(mode.name)

@@ -23,9 +23,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import modes as modes_validation
 from hypothesis import given
 from hypothesis import strategies as st
+from test_cluster import MASTER
 
 DEFAULTS = Path(__file__).parents[2] / "roles/airflow/defaults/main"
-MASTER = frozenset({"webserver", "scheduler", "dag_processor", "triggerer"})
 FILES = ("ca.crt", "server.crt", "server.key")
 VALUES = {**{name: f"{name}-value" for name in secrets_catalog.GENERATED}, **dict.fromkeys(FILES, "")}
 SECRETS = Secrets(VALUES)
@@ -92,24 +92,25 @@ def test_every_host_has_a_user_of_its_own_whatever_its_name(names):
 
 def test_without_the_mode_only_its_names_are_in_the_model():
     model = build("active_active")
-    assert model.modes == model.nodes["db1"].metastore.extra_users == ()
+    share = model.modes[SCHEDULER_LEASE.name]
+    assert model.nodes["db1"].metastore.extra_users == ()
     assert model.nodes["master1"].airflow.wrappers == {}
-    assert (model.scheduler_lease.enabled, model.scheduler_lease.logins) == (False, ())
+    assert (share.enabled, share.logins) == (False, ())
     # What a deployment looks for when it drops old users.
-    assert (model.scheduler_lease.login_prefix, model.scheduler_lease.user) == ("airflow_sched_", "airflow_lease")
+    assert (share.login_prefix, share.user) == ("airflow_sched_", "airflow_lease")
     assert not [secret for secret in model.nodes["master1"].airflow.secrets if secret.file.startswith("scheduler")]
 
 
 def test_the_unit_runs_the_agent():
     model = build()
-    (mode,) = (mode.to_vars() for mode in model.modes)
     wrapper = model.nodes["master1"].airflow.wrappers["scheduler"].to_vars()
-    assert mode == {
+    mode = {
         "name": "scheduler_lease",
         "setting": "airflow_scheduler_mode",
         "value": "singleton",
         "unit": "airflow-scheduler.service",
     }
+    assert model.modes[SCHEDULER_LEASE.name].to_vars().items() >= {**mode, "enabled": True}.items()
     assert (
         wrapper.items() >= {**mode, "program": "/usr/local/sbin/flightdeck-scheduler-lease", "command": "start"}.items()
     )
@@ -118,7 +119,7 @@ def test_the_unit_runs_the_agent():
 
 
 def test_the_metastore_knows_the_hosts_and_both_common_users():
-    share = build().scheduler_lease
+    share = build().modes[SCHEDULER_LEASE.name]
     assert [(login.host, login.user) for login in share.logins] == [
         (name, f"airflow_sched_{name}") for name in ("master1", "master2")
     ]

@@ -1,4 +1,5 @@
-"""The port matrix in docs/security.md is the one that the firewall has.
+"""The tables of docs/security.md are those of the catalogue: which secrets a service has, and which ports the firewall
+opens.
 
 After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/test_security_page.py.
 """
@@ -18,10 +19,30 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/security.md"
-BEGIN, END = "<!-- port matrix -->\n", "<!-- end of the port matrix -->\n"
 
 
-def table():
+def secrets_table():
+    """Markdown, a row per group of secrets that the same services have."""
+    components = services.COMPONENT.values()
+    readers = {}
+    for component in components:
+        for name in component.secrets[3]:
+            readers.setdefault(name, []).append(component.name)
+    rows = {}
+    for name, names in readers.items():
+        rows.setdefault(tuple(names), []).append(f"`{name}`")
+    lines = [
+        "| secret | " + " | ".join(component.title for component in components) + " |",
+        "|---" * (len(components) + 1) + "|",
+    ]
+    for names, files in rows.items():
+        lines.append(
+            f"| {', '.join(files)} |" + "|".join(" x " if each.name in names else " " for each in components) + "|"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def port_table():
     """Markdown for a cluster that has everything, a row per group's port."""
     variables = {}
     for path in (ROOT / "roles/airflow/defaults/main").glob("*.yml"):
@@ -45,11 +66,16 @@ def table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_matrix_of_the_page_is_the_firewalls():
+TABLES = {"port matrix": port_table, "secrets": secrets_table}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_the_page_is_the_catalogues(name):
     text = PAGE.read_text()
-    before, _mark, rest = text.partition(BEGIN)
-    current, _mark, after = rest.partition(END)
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of the {name} -->\n"
+    before, _mark, rest = text.partition(begin)
+    current, _mark, after = rest.partition(end)
     if os.environ.get("UPDATE_GOLDEN"):
-        PAGE.write_text(before + BEGIN + table() + END + after)
+        PAGE.write_text(before + begin + TABLES[name]() + end + after)
         pytest.skip("the page was written")
-    assert current == table()
+    assert current == TABLES[name]()

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BY_NAME, COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import unit_patterns
 from cluster_access import ansible, recap
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +24,7 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 """
-HAD = {"worker1": "airflow-triggerer", "db1": "airflow-worker@gpu"}
+HAD = {"worker1": "airflow-dag-processor", "db1": "airflow-worker@gpu"}
 SECRET, OTHER = "/etc/airflow/secrets/scheduler_conn", "/etc/airflow/secrets/not_ours"
 
 
@@ -32,11 +34,9 @@ def play(playbook, *arguments):
 
 def processes(cluster, host_named):
     """Main process of every service of ours on every host."""
-    units = (
-        "airflow-worker@* airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer haproxy "
-        "rabbitmq-server postgresql@*"
-    )
-    show = "systemctl show --property=Id,MainPID " + " ".join(f"'{unit}.service'" for unit in units.split())
+    units = [pattern for service in ("haproxy", "rabbitmq", "metastore") for pattern in BY_NAME[service].units]
+    units += [pattern for component in COMPONENTS for pattern in unit_patterns(component)]
+    show = "systemctl show --property=Id,MainPID " + " ".join(f"'{unit}'" for unit in units)
     return {name: host_named(name).run(show).stdout for name in cluster.model["nodes"]}
 
 

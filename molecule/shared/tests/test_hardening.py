@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths
-from test_secrets import NEEDED_3, ca_files, modes_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
+from test_secrets import ca_files, modes_of
 from test_services import properties, units_of
 
+ROLES = Path(__file__).parents[3] / "roles"
 SECRETS = Path(paths.SECRETS_DIR)
 
-# systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any protection.
-EXPOSURE = {"webserver": 14, "scheduler": 14, "dag_processor": 16, "triggerer": 16, "worker": 48}
+# By sandbox, systemd's own measure of what a service could do, at most, in tenths; 100 is a service without any
+# protection.
+EXPOSURE = {"strict": 14, "core": 16, "worker": 48}
+
+
+def sandbox(component):
+    """The sandbox of a component's service, which its role has."""
+    return yaml.safe_load((ROLES / component / "vars/main.yml").read_text())[f"__{component}_component"]["sandbox"]
 
 
 def test_services_are_shut_in(cluster, host_named):
     for name in cluster.model["airflow_hosts"]:
         host = host_named(name)
         for component in cluster.model["nodes"][name]["components"]:
+            exposure = EXPOSURE[sandbox(component)]
             for unit in units_of(cluster, name, component):
                 measured = host.run(
-                    "systemd-analyze security --no-pager --threshold=%s %s.service", str(EXPOSURE[component]), unit
+                    "systemd-analyze security --no-pager --threshold=%s %s.service", str(exposure), unit
                 )
                 assert measured.rc == 0, measured.stdout[-200:]
 
@@ -51,10 +61,11 @@ def test_a_service_sees_its_own_secrets_only(cluster, host_named):
     modern, tls = cluster.model["version"]["major"] >= 3, cluster.model["tls"]["enabled"]
     for name in cluster.model["airflow_hosts"] if modern else []:
         for component in cluster.model["nodes"][name]["components"]:
-            needed = NEEDED_3[component] | ca_files(cluster)
+            needed = set(COMPONENT[component].secrets[3]) | ca_files(cluster)
             # A certificate is no secret.
-            needed |= {"server.crt"} if tls and "webserver" in cluster.model["nodes"][name]["components"] else set()
-            needed |= {"server.key"} if tls and component == "webserver" else set()
+            servers = [each for each in cluster.model["nodes"][name]["components"] if COMPONENT[each].certificate]
+            needed |= {"server.crt"} if tls and servers else set()
+            needed |= {"server.key"} if tls and component in servers else set()
             for mode in modes_of(cluster, name):
                 if mode.component == component:
                     # Files of the mode are mounted in the place of the common ones.

@@ -6,21 +6,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
-
-NEEDED_3 = {
-    "webserver": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"},
-    "scheduler": {
-        "sql_alchemy_conn",
-        "sql_alchemy_conn_async",
-        "fernet_key",
-        "jwt_secret",
-        "broker_url",
-        "result_backend",
-    },
-    "dag_processor": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"},
-    "triggerer": {"sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"},
-    "worker": {"broker_url", "result_backend", "api_secret_key"},
-}
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
 
 
 def modes_of(cluster, name):
@@ -50,12 +36,12 @@ def test_a_host_has_just_its_secrets(cluster, host_named):
         if cluster.model["version"]["major"] >= 3:
             found = {line.split()[0].rsplit("/", 1)[1] for line in lines}
             components = cluster.model["nodes"][name]["components"]
-            needed = set().union(*(NEEDED_3[component] for component in components))
+            needed = {file for component in components for file in COMPONENT[component].secrets[3]}
             needed |= ca_files(cluster)
             needed |= {
                 file for mode in modes_of(cluster, name) for file in (*mode.secret_files, *mode.replaced_files.values())
             }
-            if cluster.model["tls"]["enabled"] and "webserver" in components:
+            if cluster.model["tls"]["enabled"] and any(COMPONENT[component].certificate for component in components):
                 needed |= {"server.crt", "server.key"}
             assert found == needed
         assert host.check_output("stat -c '%U:%G %a' /etc/airflow/secrets") == "root:airflow 750"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Row, row
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import ORDER
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS, ORDER
 
 BAD = frozenset({"failed", "unreachable"})
 _HEADINGS = ("COMPONENT", "HOST", "STATE", "DETAIL")
@@ -34,14 +34,11 @@ def health_rows(url: str, answer: Mapping[str, Any] | str, groups: Iterable[str]
     if isinstance(answer, str):
         return [row("health", "-", "failed", f"{url}: {answer}")]
     rows = []
-    wanted = {
-        "metadatabase": True,
-        "scheduler": True,
-        **{name: name in groups for name in ("dag_processor", "triggerer")},
-    }
+    groups = set(groups)
+    wanted = {"metadatabase": True, **{component: component in groups for component in HEARTBEATS}}
     for name, needed in wanted.items():
         state = (answer.get(name) or {}).get("status")
-        # Airflow 2.11 says null of a dag_processor or triggerer that never ran.
+        # Airflow 2.11 says null of a component that never ran.
         if not needed and state is None:
             continue
         rows.append(

@@ -27,11 +27,15 @@ class Mode:
     """A mode of ``component``, whose systemd unit is ``unit``. The variable ``setting`` turns it on by ``value``, off
     by ``default``.
 
-    ``name`` is also the role's, whose entry point ``functions`` installs what the mode needs in the metastore; it needs
-    one that the collection manages. A process of the component reads ``secret_files`` besides its own, and in the place
-    of each common file in ``replaced_files`` the one that stands there. ``passwords`` are generated secrets with their
-    accounts in the metastore, ``given_secrets`` those that only the user can know. ``sessions_per_host`` are sessions
-    in the metastore besides Airflow's.
+    ``name`` is also the role's. Its entry points: ``main`` installs the wrapper; in the metastore, which must be one
+    that the collection manages, ``functions`` installs what the mode needs, ``register_hosts`` registers the
+    component's hosts, and ``drop_old_hosts`` removes former ones; ``stop_unwrapped`` stops a component that runs
+    without the wrapper. What it adds to the model: ``_model/modes.py``.
+
+    A process of the component reads ``secret_files`` besides its own, and in the place of each common file in
+    ``replaced_files`` the one that stands there. ``passwords`` are generated secrets with their accounts in the
+    metastore, ``given_secrets`` those that only the user can know. ``sessions_per_host`` are sessions in the metastore
+    besides Airflow's.
     """
 
     name: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import SERVICES
 
 # ``given`` is what only the user can know: nothing is made in its place.
 Kind = Literal["password", "signing_key", "fernet_key", "erlang_cookie", "given", "given_certificate"]
@@ -15,23 +16,24 @@ Kind = Literal["password", "signing_key", "fernet_key", "erlang_cookie", "given"
 class Secret:
     """One secret. The variable ``airflow_<name>`` overrides a value that the collection makes.
 
-    ``account`` is the login that it belongs to, which must not be its own password. ``server`` is the service whose
-    managed server has that account: with an external server there is none. ``paired`` accounts exist twice, so that a
-    rotation has the next one ready before the last one goes. ``length`` bounds a value of the user's, in bytes; a
-    password of 12 random characters outlives the cluster.
+    ``account`` is the login that it belongs to, which must not be its own password, or ``variable`` the one that names
+    it. A value of the user's has none of the characters in ``without``. ``server`` is the service whose managed server
+    has that account: with an external server there is none. ``paired`` accounts exist twice, so that a rotation has
+    the next one ready before the last one goes. ``length`` bounds a value of the user's, in bytes; a password of 12
+    random characters outlives the cluster.
     """
 
     name: str
     kind: Kind = "password"
     account: str = ""
+    variable: str = ""
+    without: str = ""
     server: str = ""
     paired: bool = False
     length: tuple[int, int] = (12, 256)
 
 
 SECRETS = (
-    # The account is airflow_admin_user.
-    Secret("admin_password"),
     Secret("metastore_password", account="airflow", server="metastore", paired=True),
     Secret("metastore_owner_password", account="airflow_owner", server="metastore"),
     Secret("metastore_replication_password", account="replicator", server="metastore"),
@@ -40,9 +42,12 @@ SECRETS = (
     Secret("broker_password", account="airflow", paired=True),
     Secret("pgbouncer_password", account="pgbouncer", server="metastore"),
     *(Secret(name, account=account) for mode in MODES for name, account in mode.passwords.items()),
-    Secret("rabbitmq_admin_password", account="admin"),
     Secret("rabbitmq_cookie", "erlang_cookie"),
-    Secret("haproxy_stats_password", account="admin"),
+    *(
+        Secret(password.name, account=password.account, variable=password.variable, without=password.without)
+        for service in SERVICES
+        for password in service.passwords
+    ),
     Secret("fernet_key", "fernet_key"),
     Secret("api_secret_key", "signing_key", length=(32, 1024)),
     # HS512 wants 64 bytes.
@@ -65,6 +70,8 @@ GIVEN = tuple(secret.name for secret in SECRETS if secret.kind.startswith("given
 PUBLIC = frozenset(secret.name for secret in SECRETS if secret.kind == "given_certificate")
 # The digest key opens nothing, and by it hosts know their cluster.
 ROTATABLE = tuple(name for name in GENERATED if name != "digest_key")
+# Variables by which the user names the accounts of passwords.
+ACCOUNTS = {secret.name: secret.variable for secret in SECRETS if secret.variable}
 PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)
 # Secrets of accounts that only the managed PostgreSQL has.
 OWN_SECRETS = tuple(secret.name for secret in SECRETS if secret.server == "metastore")

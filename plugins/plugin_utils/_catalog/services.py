@@ -10,12 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
-# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does.
-Condition = Literal[
-    "tls", "no_tls", "airflow_3", "patroni", "pgbouncer", "vip", "managed_metastore", "rabbitmq", "redis"
-]
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
+
+# What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The
+# name of an optional service is one, too: the service has a host.
+CONDITIONS = (
+    "tls",
+    "no_tls",
+    "airflow_3",
+    "patroni",
+    "pgbouncer",
+    "vip",
+    "managed_metastore",
+    "rabbitmq",
+    "redis",
+    "remote_control",
+)
+MANY = "1 or more"
 # Majors of Airflow.
 MAJORS = (2, 3)
 
@@ -26,16 +38,32 @@ class Port:
 
     ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``;
     without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such
-    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold.
+    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold. ``log_option`` is the
+    option of ``[logging]`` that names it to Airflow, where webservers fetch the logs of tasks from it.
     """
 
     purpose: str
     peers: tuple[str, ...] = ()
     variable: str = ""
     number: int | str = 0
-    when: tuple[Condition, ...] = ()
+    when: tuple[str, ...] = ()
     # Peers that there are under another condition, too.
-    peers_when: tuple[tuple[Condition, str], ...] = ()
+    peers_when: tuple[tuple[str, str], ...] = ()
+    log_option: str = ""
+
+
+@dataclass(frozen=True)
+class Password:
+    """A password that the collection makes, in the secret ``name``.
+
+    It belongs to ``account``, or to the one that the user names in ``variable``. A value of the user's has none of the
+    characters in ``without``.
+    """
+
+    name: str
+    account: str = ""
+    variable: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,23 +71,29 @@ class Service:
     """One service.
 
     ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's.
-    ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a
-    path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
-    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
-    ``processes``; a process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says
-    why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
+    ``passwords`` are those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start
+    and do a little; a key of ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which
+    the preflight sees whether apt can install it. A process that holds one of its ports is its own when its unit
+    matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to
+    one of ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of
+    its rows in the report.
     """
 
     name: str
     title: str
     host_group: str = ""
+    # How many hosts may run it.
+    hosts: str = MANY
     # A cluster may be without it.
     optional: bool = False
+    # Conditions that must hold of a cluster that has it, each with what to do when it does not.
+    needs: Mapping[str, str] = field(default_factory=dict)
     # It has a certificate to identify itself to its clients; other hosts are clients only.
     certificate: bool = False
     # Its members hold data together; a host that lost its data joins the others.
     members: bool = False
     ports: tuple[Port, ...] = ()
+    passwords: tuple[Password, ...] = ()
     memory_mb: int = 0
     disk_mb: Mapping[str, int] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
@@ -71,17 +105,73 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Front:
+    """What the load balancers serve of a component by HTTP, under ``name``, on the port of ``variable``.
+
+    With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path``
+    answers with status 200 when the component works, by major of Airflow; in another major there is no such front.
+    ``allow_paths`` are the only ones that are passed on, ``deny_paths`` are not. People use it when ``users`` is true:
+    with the certificate that the user may give.
+    """
+
+    name: str
+    variable: str
+    check_path: Mapping[int, str]
+    tls_variable: str = ""
+    users: bool = False
+    allow_paths: tuple[str, ...] | None = None
+    deny_paths: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BrokerAccount:
+    """A component's own account of a managed RabbitMQ, with fewer rights than that of schedulers and workers.
+
+    ``secret`` is its password and ``file`` the secret file with its URL. Its rights are regular expressions, anchored
+    at both ends, of names of queues and exchanges: what it may declare, what it may bind and publish to, what it may
+    bind to and consume from. Of another broker the file has the URL that schedulers and workers use.
+    """
+
+    user: str
+    secret: str
+    file: str
+    configure: str
+    write: str
+    read: str
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a component writes to the metastore, as a job, to show that it is alive.
+
+    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every
+    ``interval``.
+    """
+
+    threshold: str = ""
+    interval: str = ""
+
+
+@dataclass(frozen=True)
 class Component(Service):
     """One of Airflow's own services.
 
     ``unit`` is its systemd unit by major of Airflow, without suffix. ``sections`` of airflow.cfg are read by it and by
     the others that name them; a section that no component names concerns all. ``secrets`` are the files that it reads,
-    by major.
+    by major. The load balancers serve its first port as ``fronts``; the first of these also shows whether its unit
+    works. Airflow's health page has the state of each that has a ``heartbeat``. ``sessions`` is how many each of its
+    processes may have in the metastore at worst: a pool of 5 and an overflow of 10 for each engine (Airflow's
+    defaults). In the majors ``parses_dags`` its hosts need the DAGs.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
+    fronts: tuple[Front, ...] = ()
+    broker_account: BrokerAccount | None = None
     sections: tuple[str, ...] = ()
     secrets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
+    sessions: int = 0
+    parses_dags: tuple[int, ...] = ()
 
 
 ETCD_CLIENT_PORT = 2379
@@ -115,7 +205,12 @@ RESERVED_MB = 1024
 # Airflow's hosts that use the load balancers' listeners.
 _EXECUTION_CLIENTS = ("scheduler", "dag_processor", "triggerer", "worker")
 _METASTORE_CLIENTS = ("webserver", *_EXECUTION_CLIENTS)
-_BROKER_CLIENTS = ("scheduler", "worker")
+_BROKER_CLIENTS = ("scheduler", "worker", "flower")
+
+
+def _versions(package: str) -> str:
+    """The versions of ``package``, a field of Platform, in the releases of Debian."""
+    return " and ".join(str(getattr(platform, package)) for platform in PLATFORMS.values())
 
 
 def _component(
@@ -126,13 +221,23 @@ def _component(
     sections: tuple[str, ...],
     secrets: Mapping[int, tuple[str, ...]],
     ports: tuple[Port, ...] = (),
+    passwords: tuple[Password, ...] = (),
     memory_mb: int = 0,
     certificate: bool = False,
+    fronts: tuple[Front, ...] = (),
+    optional: bool = False,
+    needs: Mapping[str, str] | None = None,
+    broker_account: BrokerAccount | None = None,
+    hosts: str = MANY,
+    heartbeat: Heartbeat | None = None,
+    sessions: int = 0,
+    parses_dags: tuple[int, ...] = (),
 ) -> Component:
     return Component(
         name=name,
         title=title,
         ports=ports,
+        passwords=passwords,
         memory_mb=memory_mb,
         certificate=certificate,
         disk_mb={"home": 256, "log_dir": 512, "root": 256},
@@ -141,8 +246,16 @@ def _component(
         processes=("airflow*", "gunicorn*"),
         status=(name,),
         unit=dict.fromkeys(MAJORS, unit) if isinstance(unit, str) else unit,
+        fronts=fronts,
+        optional=optional,
+        needs=needs or {},
+        broker_account=broker_account,
+        hosts=hosts,
         sections=sections,
         secrets=secrets,
+        heartbeat=heartbeat,
+        sessions=sessions,
+        parses_dags=parses_dags,
     )
 
 
@@ -152,7 +265,9 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
         "etcd",
+        hosts="none, 3, 5 or 7",
         optional=True,
+        needs={"patroni": "Remove the group, or add hosts to airflow_metastore."},
         certificate=True,
         members=True,
         ports=(
@@ -164,11 +279,12 @@ SERVICES: tuple[Service, ...] = (
         units=("etcd.service",),
         processes=("etcd",),
         accounts=("etcd",),
-        one_release="etcd 3.4 and 3.5 together are a state of an upgrade, not one to live with",
+        one_release=f"etcd {_versions('etcd')} together are a state of an upgrade, not one to live with",
     ),
     Service(
         "metastore",
         "PostgreSQL",
+        hosts="1, or 3 and more; none with `airflow_metastore_url`",
         certificate=True,
         members=True,
         ports=(
@@ -181,12 +297,13 @@ SERVICES: tuple[Service, ...] = (
         units=("postgresql@*.service", "postgresql.service", "patroni.service"),
         processes=("postgres", "patroni"),
         accounts=("postgres",),
-        one_release="PostgreSQL 15 and 17 cannot follow each other",
+        one_release=f"PostgreSQL {_versions('postgresql')} cannot follow each other",
         status=("metastore",),
     ),
     Service(
         "rabbitmq",
         "RabbitMQ",
+        hosts="1, 3 or 5; none with another broker or `airflow_broker_url`",
         certificate=True,
         members=True,
         ports=(
@@ -201,18 +318,20 @@ SERVICES: tuple[Service, ...] = (
             Port("RabbitMQ management for the host itself", variable="airflow_rabbitmq_management_port", when=("tls",)),
             Port("RabbitMQ metrics", ("admins",), variable="airflow_rabbitmq_prometheus_port"),
         ),
+        passwords=(Password("rabbitmq_admin_password", "admin"),),
         memory_mb=256,
         disk_mb={"/var/lib/rabbitmq": DISK_FREE_LIMIT_MB + _BROKER_MARGIN_MB},
         packages=("rabbitmq-server",),
         units=("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
         processes=("beam.smp", "epmd", "erl_child_setup"),
         accounts=("rabbitmq", "epmd"),
-        one_release="RabbitMQ 3.10 and 4.0 form no cluster together",
+        one_release=f"RabbitMQ {_versions('rabbitmq')} form no cluster together",
         status=("rabbitmq", "quorum"),
     ),
     Service(
         "redis",
         "Redis",
+        hosts="none or 1, with `airflow_broker: redis`",
         optional=True,
         certificate=True,
         ports=(Port("Redis", ("haproxy",), variable="airflow_redis_port"),),
@@ -227,6 +346,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "haproxy",
         "HAProxy",
+        hosts="1; 2 with `airflow_vip`",
         certificate=True,
         ports=(
             Port("UI and API", ("users",), variable="airflow_haproxy_web_port", when=("no_tls",)),
@@ -240,10 +360,12 @@ SERVICES: tuple[Service, ...] = (
             ),
             Port("AMQP", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("rabbitmq",)),
             Port("Redis", _BROKER_CLIENTS, variable="airflow_haproxy_broker_port", when=("redis",)),
+            Port("Flower", ("users",), variable="airflow_haproxy_flower_port", when=("flower",)),
             Port("HAProxy statistics", ("admins",), variable="airflow_haproxy_stats_port"),
             # A webserver that was restarted asks here whether it is served again.
             Port("HAProxy metrics", ("admins", "webserver"), variable="airflow_haproxy_metrics_port"),
         ),
+        passwords=(Password("haproxy_stats_password", "admin"),),
         memory_mb=64,
         packages=("haproxy",),
         units=("haproxy.service",),
@@ -275,8 +397,26 @@ SERVICES: tuple[Service, ...] = (
         "api-server",
         {2: "airflow-webserver", 3: "airflow-api-server"},
         ports=(Port("api-server", ("haproxy",), variable="airflow_webserver_port"),),
+        passwords=(Password("admin_password", variable="airflow_admin_user"),),
+        fronts=(
+            Front(
+                "web",
+                "airflow_haproxy_web_port",
+                {2: "/api/v1/version", 3: "/api/v2/version"},
+                tls_variable="airflow_haproxy_https_port",
+                users=True,
+                deny_paths=("/execution",),
+            ),
+            Front(
+                "execution_api",
+                "airflow_haproxy_execution_api_port",
+                {3: "/execution/health"},
+                allow_paths=("/execution",),
+            ),
+        ),
         memory_mb=300,
         certificate=True,
+        sessions=20,
         sections=("api", "api_auth", "execution_api", "fab", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
@@ -288,6 +428,9 @@ SERVICES: tuple[Service, ...] = (
         "scheduler",
         "airflow-scheduler",
         memory_mb=400,
+        heartbeat=Heartbeat("scheduler_health_check_threshold", "scheduler_heartbeat_sec"),
+        sessions=15,
+        parses_dags=(2,),
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
@@ -306,6 +449,9 @@ SERVICES: tuple[Service, ...] = (
         "DAG processor",
         "airflow-dag-processor",
         memory_mb=400,
+        heartbeat=Heartbeat(),
+        sessions=20,
+        parses_dags=MAJORS,
         sections=("operators",),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
@@ -316,26 +462,81 @@ SERVICES: tuple[Service, ...] = (
         "triggerer",
         "triggerer",
         "airflow-triggerer",
-        ports=(Port("task logs of the triggerer", ("webserver",), variable="airflow_triggerer_log_port"),),
+        ports=(
+            Port(
+                "task logs of the triggerer",
+                ("webserver",),
+                variable="airflow_triggerer_log_port",
+                log_option="trigger_log_server_port",
+            ),
+        ),
         memory_mb=300,
+        heartbeat=Heartbeat("triggerer_health_check_threshold", "job_heartbeat_sec"),
+        sessions=15,
         sections=("api", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key"),
         },
     ),
-    # One unit per queue. Its memory follows from its queues. On Airflow 3 it gets neither metastore URL nor Fernet key:
-    # its tasks talk to the execution API, which hands out connections decrypted.
+    # One unit per queue. Its memory and its sessions follow from its queues. On Airflow 3 it gets neither metastore URL
+    # nor Fernet key: its tasks talk to the execution API, which hands out connections decrypted.
     _component(
         "worker",
         "worker",
         "airflow-worker@*",
-        ports=(Port("task logs of the worker", ("webserver",), variable="airflow_worker_log_port"),),
+        ports=(
+            Port(
+                "task logs of the worker",
+                ("webserver",),
+                variable="airflow_worker_log_port",
+                log_option="worker_log_server_port",
+            ),
+        ),
+        parses_dags=MAJORS,
         sections=("api", "celery", "celery_broker_transport_options", "operators", "workers"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "broker_url", "result_backend", "api_secret_key"),
             3: ("broker_url", "result_backend", "api_secret_key"),
         },
+    ),
+    # On Airflow 2, too, it gets no metastore URL: it asks workers only.
+    _component(
+        "flower",
+        "Flower",
+        "airflow-flower",
+        hosts="none, or 1 and more",
+        optional=True,
+        needs={"remote_control": "Nothing asks workers over Amazon SQS: empty the group, or choose another broker."},
+        ports=(Port("Flower", ("haproxy",), variable="airflow_flower_port"),),
+        fronts=(
+            Front(
+                "flower",
+                "airflow_haproxy_flower_port",
+                dict.fromkeys(MAJORS, "/healthcheck"),
+                users=True,
+                # The first has no login. For the others Flower sends its broker password to RabbitMQ without TLS.
+                deny_paths=("/metrics", "/broker", "/api/queues"),
+            ),
+        ),
+        # Flower takes what follows a comma for another login.
+        passwords=(
+            Password("flower_password", variable="airflow_flower_user", without=","),
+            Password("flower_broker_password", "airflow_flower"),
+        ),
+        # Celery's events and commands, and the replies to them; no exchange or queue of tasks.
+        broker_account=BrokerAccount(
+            "airflow_flower",
+            "flower_broker_password",
+            "flower_broker_url",
+            configure=r"celeryev(\..+)?|celery\.pidbox|([0-9a-f-]+\.)?reply\.celery\.pidbox",
+            write=r"celeryev\..+|celery\.pidbox|[0-9a-f-]+\.reply\.celery\.pidbox",
+            read=r"celeryev(\..+)?|([0-9a-f-]+\.)?reply\.celery\.pidbox",
+        ),
+        memory_mb=200,
+        certificate=True,
+        sections=("celery", "celery_broker_transport_options"),
+        secrets=dict.fromkeys(MAJORS, ("flower_broker_url", "flower_password")),
     ),
 )
 
@@ -348,12 +549,30 @@ COMPONENTS = tuple(COMPONENT)
 # Groups of the inventory, without their prefix.
 GROUPS = tuple(service.name for service in SERVICES if not service.host_group)
 OPTIONAL = tuple(service.name for service in SERVICES if service.optional)
+# Components with an account of RabbitMQ, with these accounts.
+BROKER_ACCOUNTS: Mapping[str, BrokerAccount] = MappingProxyType(
+    {each.name: each.broker_account for each in COMPONENT.values() if each.broker_account}
+)
 SERVERS = tuple(service.name for service in SERVICES if service.certificate)
 MEMBER_TIERS: Mapping[str, str] = MappingProxyType(
     {service.name: service.title for service in SERVICES if service.members}
 )
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
+# Variables of ports that hosts may have for themselves, and those that are the same on all.
+HOST_PORT_VARIABLES = ("airflow_webserver_port", "airflow_worker_log_port")
+PORT_VARIABLES = tuple(
+    sorted(
+        {port.variable for service in SERVICES for port in service.ports if port.variable} - set(HOST_PORT_VARIABLES)
+    )
+)
+HEARTBEATS: Mapping[str, Heartbeat] = MappingProxyType(
+    {each.name: each.heartbeat for each in COMPONENT.values() if each.heartbeat}
+)
+# By component that has logs of tasks, where it serves them.
+LOG_PORTS: Mapping[str, Port] = MappingProxyType(
+    {each.name: port for each in SERVICES for port in each.ports if port.log_option}
+)
 # Sections of airflow.cfg that not every component reads.
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
 # First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest

@@ -20,7 +20,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts im
 def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``. Raises KeyError for no component."""
     own = COMPONENT[component].secrets[major]
-    broker = (BROKER_CA,) if "broker_url" in own else ()
+    broker = (BROKER_CA,) if "broker_url" in own or COMPONENT[component].broker_account else ()
     return (*own, CA, METASTORE_CA, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
@@ -37,16 +37,17 @@ def unit_patterns(component: str) -> list[str]:
     return sorted({f"{unit}.service" for unit in COMPONENT[component].unit.values()})
 
 
-def units(host: Host, major: int) -> tuple[Unit, ...]:
-    """The units of the components of ``host`` in Airflow ``major``; a worker has one for each of its queues."""
-    found = []
-    for component in host.components:
-        if COMPONENT[component].unit[major].endswith("@*"):
-            queues = (queue.name for queue in host.queues)
-            found += [Unit(label=f"{component} {queue}", unit=unit_of(component, major, queue)) for queue in queues]
-        else:
-            found.append(Unit(label=component, unit=unit_of(component, major)))
-    return tuple(found)
+def units(component: str, host: Host, major: int, probe: str | None) -> tuple[Unit, ...]:
+    """The units of ``component`` on ``host`` in Airflow ``major``; a worker has one for each of its queues.
+
+    ``probe`` is the URL that shows whether it works. Raises KeyError for no component.
+    """
+    if COMPONENT[component].unit[major].endswith("@*"):
+        queues = (queue.name for queue in host.queues)
+        return tuple(
+            Unit(label=f"{component} {queue}", unit=unit_of(component, major, queue), probe=probe) for queue in queues
+        )
+    return (Unit(label=component, unit=unit_of(component, major), probe=probe),)
 
 
 def replaced_files(mode: Mode, major: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     SECRETS_DIR,
     SYSTEM_CA_FILE,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BROKER_ACCOUNTS, BrokerAccount
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     BuiltUrl,
     Listener,
@@ -145,12 +146,20 @@ def _sqs_options(settings: Settings) -> dict[str, object]:
 
 
 def secret_files(settings: Settings, balancer: str) -> tuple[SecretFile, ...]:
-    """The secret files with the broker's URL and its CA; ``balancer`` is the address of the host's load balancer."""
+    """The secret files with the broker's URLs and its CA; ``balancer`` is the address of the host's load balancer."""
     private = (PlainValue(file=BROKER_CA, secret=secret_name("broker_ca")),) if settings.broker_ca else ()
-    return (_url(settings, balancer), *private)
+    url = _url(settings, balancer)
+    return (url, *(_account_url(url, each, broker_of(settings)) for each in BROKER_ACCOUNTS.values()), *private)
 
 
-def _url(settings: Settings, balancer: str) -> SecretFile:
+def _account_url(url: BuiltUrl | PlainValue, account: BrokerAccount, broker: Broker) -> SecretFile:
+    """The ``url`` of schedulers and workers as that of another ``account``, which only a managed RabbitMQ has."""
+    if broker.group == "rabbitmq" and isinstance(url, BuiltUrl):
+        return replace(url, file=account.file, user=account.user, secret=secret_name(account.secret))
+    return replace(url, file=account.file)
+
+
+def _url(settings: Settings, balancer: str) -> BuiltUrl | PlainValue:
     broker = broker_of(settings)
     if broker.kind == "sqs":
         endpoint, key = urlsplit(settings.sqs_endpoint_url), settings.sqs_access_key_id
@@ -171,7 +180,7 @@ def _url(settings: Settings, balancer: str) -> SecretFile:
         file="broker_url",
         scheme=f"{scheme}s" if broker.tls else scheme,
         host=balancer,
-        port=settings.haproxy_broker_port,
+        port=settings.ports["airflow_haproxy_broker_port"],
         user=USER,
         secret=secret_name("broker_password"),
         path=path,
@@ -182,14 +191,15 @@ def _url(settings: Settings, balancer: str) -> SecretFile:
 def external_secrets(settings: Settings) -> list[str]:
     """Secrets of accounts that only managed brokers have, as far as this cluster's has none."""
     broker = broker_of(settings)
-    of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie"] if broker.group != "rabbitmq" else []
+    accounts = [account.secret for account in BROKER_ACCOUNTS.values()]
+    of_rabbitmq = ["rabbitmq_admin_password", "rabbitmq_cookie", *accounts] if broker.group != "rabbitmq" else []
     return [*(["broker_password"] if broker.external else []), *of_rabbitmq]
 
 
 def redis(settings: Settings) -> Redis:
     """The share of the host that runs Redis."""
     return Redis(
-        port=settings.redis_port,
+        port=settings.ports["airflow_redis_port"],
         user=USER,
         secret=secret_name("broker_password"),
         memory_share=0.4,
@@ -207,7 +217,7 @@ def listeners(settings: Settings, servers: Mapping[str, tuple[Server, ...]]) -> 
         Listener(
             name="broker",
             mode="tcp",
-            port=settings.haproxy_broker_port,
+            port=settings.ports["airflow_haproxy_broker_port"],
             check="amqp" if broker.kind == "rabbitmq" else "redis",
             ca_file="/etc/haproxy/airflow-tls/ca.crt" if broker.tls else None,
             servers=servers[broker.group],

@@ -5,28 +5,26 @@ Pure functions: no Ansible, no input or output. ``build`` never sees a secret or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE, Mode
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     CA,
     METASTORE_CA,
     SECRETS_DIR,
     SERVER,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, SERVERS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
-    broker,
-    ha,
-    modes,
-    ports,
-    scheduler_lease,
-    timing,
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    BROKER_ACCOUNTS,
+    COMPONENT,
+    GROUPS,
+    SERVERS,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, ha, modes, ports, timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import LOOPBACK, cidr
@@ -34,6 +32,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
     AirflowNode,
+    BrokerRights,
     BuiltUrl,
     Cluster,
     ClusterBroker,
@@ -57,6 +56,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     SecretFile,
     Server,
     Tls,
+    Unit,
     Version,
     secret_name,
 )
@@ -137,7 +137,11 @@ class Model:
 
     def web_port(self) -> int:
         """The load balancers' port of the UI and the API."""
-        return self.settings.haproxy_https_port if self.settings.tls else self.settings.haproxy_web_port
+        return (
+            self.settings.ports["airflow_haproxy_https_port"]
+            if self.settings.tls
+            else self.settings.ports["airflow_haproxy_web_port"]
+        )
 
     def certificate_names(self) -> dict[str, tuple[str, ...]]:
         """The names and addresses that each server's certificate proves."""
@@ -182,8 +186,10 @@ class Model:
             account=self.settings.user,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
             queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
-            modes=tuple(map(modes.share, self.modes)),
-            scheduler_lease=scheduler_lease.share(self.members("scheduler"), enabled=SCHEDULER_LEASE in self.modes),
+            modes={
+                mode.name: modes.HOOKS[mode.name].share(self.members(mode.component), enabled=mode in self.modes)
+                for mode in MODES
+            },
             airflow_hosts=tuple(host.name for host in self.airflow_hosts()),
             database_host=database_host.name,
             database_owner=self.database_owner(database_host),
@@ -199,7 +205,7 @@ class Model:
     def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
         balancer = "haproxy" in host.groups
-        parsing = {"dag_processor", "worker"} if self.major >= 3 else {"dag_processor", "worker", "scheduler"}
+        parsing = any(self.major in services.COMPONENT[component].parses_dags for component in host.components)
         return Node(
             name=host.name,
             address=host.address,
@@ -217,7 +223,7 @@ class Model:
             pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
-            dags=self.dags() if parsing & host.groups else None,
+            dags=self.dags() if parsing else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
 
@@ -266,7 +272,7 @@ class Model:
         return Metastore(
             patroni=patroni,
             listen_addresses=("*",),
-            port=self.settings.metastore_port,
+            port=self.settings.ports["airflow_metastore_port"],
             max_connections=self.max_connections(),
             databases=(
                 # The owner migrates the database; who runs has the rights to read and write rows.
@@ -280,7 +286,9 @@ class Model:
                 Database(name="airflow_results", user="airflow_results", secret=secret_name("result_backend_password")),
             ),
             pooler=Account(user=POOLER, secret=secret_name("pgbouncer_password")) if self.settings.pgbouncer else None,
-            extra_users=scheduler_lease.users(self.members("scheduler")) if SCHEDULER_LEASE in self.modes else (),
+            extra_users=tuple(
+                user for mode in self.modes for user in modes.HOOKS[mode.name].users(self.members(mode.component))
+            ),
             clients=tuple(self.peers(self.members("haproxy"))),
             check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
             config=self.settings.postgresql_config,
@@ -293,8 +301,8 @@ class Model:
     def pgbouncer(self) -> PgBouncer:
         """The share of a host with PgBouncer."""
         return PgBouncer(
-            port=self.settings.pgbouncer_port,
-            server_port=self.settings.haproxy_metastore_port,
+            port=self.settings.ports["airflow_pgbouncer_port"],
+            server_port=self.settings.ports["airflow_haproxy_metastore_port"],
             user=POOLER,
             pools=self.pools(),
         )
@@ -314,19 +322,14 @@ class Model:
     def sessions(self) -> dict[str, int]:
         """Sessions that Airflow may have at worst, by database.
 
-        Each process has a pool of 5 and an overflow of 10 for each of its engines (Airflow's defaults); a worker one
-        connection per task slot for its results, and on 2.x three per slot for the tasks themselves.
+        Those of each process, which the catalogue has; a worker one connection per task slot for its results, and on
+        2.x three per slot for the tasks themselves.
         """
-        per_host = {
-            "webserver": 20 * self.settings.webserver_workers,
-            "scheduler": 15,
-            "dag_processor": 20,
-            "triggerer": 15,
-        }
+        processes = {"webserver": self.settings.webserver_workers}
         slots = sum(host.most_slots for host in self.members("worker"))
-        tasks = sum(per_host[group] * len(self.members(group)) for group in per_host) + (
-            0 if self.major >= 3 else 3 * slots
-        )
+        tasks = 0 if self.major >= 3 else 3 * slots
+        for name, component in services.COMPONENT.items():
+            tasks += component.sessions * processes.get(name, 1) * len(self.members(name))
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
     def rabbitmq(self, host: Host) -> RabbitMq:
@@ -340,13 +343,20 @@ class Model:
             nodes=tuple(names.values()),
             seed=RabbitMqSeed(name=seed.name, address=seed.address, nodename=names[seed.name]),
             port=self.rabbitmq_port(),
-            management_port=self.settings.rabbitmq_management_port,
-            management_tls_port=self.settings.rabbitmq_management_tls_port,
-            prometheus_port=self.settings.rabbitmq_prometheus_port,
+            management_port=self.settings.ports["airflow_rabbitmq_management_port"],
+            management_tls_port=self.settings.ports["airflow_rabbitmq_management_tls_port"],
+            prometheus_port=self.settings.ports["airflow_rabbitmq_prometheus_port"],
             vhost="airflow",
             user=broker.USER,
             secret=secret_name("broker_password"),
             admin_user="admin",
+            component_users=tuple(
+                BrokerRights(
+                    user=each.user, secret=each.secret, configure=each.configure, write=each.write, read=each.read
+                )
+                for component, each in BROKER_ACCOUNTS.items()
+                if self.members(component)
+            ),
             consumer_timeout_seconds=self.settings.max_task_seconds,
             delivery_limit=50,
             message_ttl_seconds=timing.message_ttl(self.settings.config) if self.major >= 3 else None,
@@ -358,7 +368,11 @@ class Model:
 
     def rabbitmq_port(self) -> int:
         """The AMQP port of RabbitMQ's hosts."""
-        return self.settings.rabbitmq_tls_port if self.settings.tls else self.settings.rabbitmq_port
+        return (
+            self.settings.ports["airflow_rabbitmq_tls_port"]
+            if self.settings.tls
+            else self.settings.ports["airflow_rabbitmq_port"]
+        )
 
     def servers(self, group: str, port: int) -> tuple[Server, ...]:
         """The hosts of ``group`` behind the load balancers, all with the same ``port``."""
@@ -368,9 +382,11 @@ class Model:
         """The share of a host with HAProxy."""
         return HaProxy(
             stats=HaProxyStats(
-                port=self.settings.haproxy_stats_port, user="admin", secret=secret_name("haproxy_stats_password")
+                port=self.settings.ports["airflow_haproxy_stats_port"],
+                user="admin",
+                secret=secret_name("haproxy_stats_password"),
             ),
-            metrics_port=self.settings.haproxy_metrics_port,
+            metrics_port=self.settings.ports["airflow_haproxy_metrics_port"],
             # Longer than Airflow keeps a session ([database] sql_alchemy_pool_recycle, 30 minutes): one cut in a query
             # ends its service.
             hard_stop_after="45m",
@@ -381,44 +397,42 @@ class Model:
                     self.settings,
                     {
                         "rabbitmq": self.servers("rabbitmq", self.rabbitmq_port()),
-                        "redis": self.servers("redis", self.settings.redis_port),
+                        "redis": self.servers("redis", self.settings.ports["airflow_redis_port"]),
                     },
                 ),
             ),
         )
 
-    def web_listeners(self) -> tuple[Listener, ...]:
-        """The ways to the webservers: of people, and of Airflow 3's tasks."""
-        members = self.members("webserver")
-        servers = tuple(Server(name=host.name, address=host.address, port=host.webserver_port) for host in members)
-        web = Listener(
-            name="web",
-            mode="http",
-            port=self.web_port(),
-            redirect_from=self.settings.haproxy_web_port if self.settings.tls else None,
-            check_path="/api/v2/version" if self.major >= 3 else "/api/v1/version",
-            deny_paths=("/execution",),
-            servers=servers,
-        )
-        if self.major < 3:
-            return (web,)
-        execution = Listener(
-            name="execution_api",
-            mode="http",
-            port=self.settings.haproxy_execution_api_port,
-            check_path="/execution/health",
-            allow_paths=("/execution",),
-            servers=servers,
-        )
-        return web, execution
+    def web_listeners(self) -> Iterator[Listener]:
+        """The ways to the components that are served by HTTP."""
+        ports_of, tls = self.settings.ports, self.settings.tls
+        for component, front in ((each, front) for each in COMPONENT.values() for front in each.fronts):
+            members = self.members(component.name)
+            if not members or self.major not in front.check_path:
+                continue
+            redirects = tls and front.tls_variable
+            yield Listener(
+                name=front.name,
+                mode="http",
+                port=ports_of[front.tls_variable if redirects else front.variable],
+                redirect_from=ports_of[front.variable] if redirects else None,
+                users=front.users,
+                check_path=front.check_path[self.major],
+                allow_paths=front.allow_paths,
+                deny_paths=front.deny_paths,
+                servers=tuple(
+                    Server(name=host.name, address=host.address, port=self.ports(host)[component.name])
+                    for host in members
+                ),
+            )
 
     def metastore_listener(self) -> Listener:
         """The way to the metastore host that takes writes."""
         listener = Listener(
             name="metastore",
             mode="tcp",
-            port=self.settings.haproxy_metastore_port,
-            servers=self.servers("metastore", self.settings.metastore_port),
+            port=self.settings.ports["airflow_haproxy_metastore_port"],
+            servers=self.servers("metastore", self.settings.ports["airflow_metastore_port"]),
         )
         if self.highly_available:
             return replace(listener, check="patroni", check_port=services.PATRONI_PORT)
@@ -437,7 +451,7 @@ class Model:
             secrets=secrets,
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             queues=host.effective_queues,
-            units=units(host, self.major),
+            units=tuple(self.units(host)),
             ports=self.ports(host),
             up_urls=tuple(self.up_urls(host)),
             proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
@@ -445,18 +459,27 @@ class Model:
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
-        ports = {
-            "webserver": host.webserver_port,
-            "triggerer": self.settings.triggerer_log_port,
-            "worker": host.log_port,
+        own = [COMPONENT[component] for component in host.components]
+        return {
+            component.name: int(ports.number_of(port, host, self.settings))
+            for component in own
+            for port in component.ports
         }
-        return {component: port for component, port in ports.items() if component in host.groups}
+
+    def units(self, host: Host) -> Iterator[Unit]:
+        """The units of the components of ``host``."""
+        own = self.ports(host)
+        for component in host.components:
+            fronts = COMPONENT[component].fronts
+            scheme = "https" if self.settings.tls else "http"
+            probe = f"{scheme}://{LOOPBACK}:{own[component]}{fronts[0].check_path[self.major]}" if fronts else None
+            yield from units(component, host, self.major, probe)
 
     def up_urls(self, host: Host) -> list[str]:
         """Where each load balancer says whether it sends requests to the webserver of ``host``."""
         if "webserver" not in host.groups:
             return []
-        port = self.settings.haproxy_metrics_port
+        port = self.settings.ports["airflow_haproxy_metrics_port"]
         return [f"http://{bracket(balancer.address)}:{port}/up/{host.name}" for balancer in self.members("haproxy")]
 
     def metastore_url(self, host: Host, file: str, user: str, secret: str) -> BuiltUrl:
@@ -466,7 +489,9 @@ class Model:
             file=file,
             scheme="postgresql+psycopg2",
             host=self.balancer(host),
-            port=self.settings.pgbouncer_port if self.settings.pgbouncer else self.settings.haproxy_metastore_port,
+            port=self.settings.ports["airflow_pgbouncer_port"]
+            if self.settings.pgbouncer
+            else self.settings.ports["airflow_haproxy_metastore_port"],
             user=user,
             secret=secret,
             path="airflow",
@@ -478,7 +503,7 @@ class Model:
         if self.database.external:
             return metastore_model.owner(self.settings, self.database.ca_file)
         url = self.metastore_url(host, "owner", OWNER, "metastore_owner_password")
-        return replace(url, port=self.settings.haproxy_metastore_port)
+        return replace(url, port=self.settings.ports["airflow_haproxy_metastore_port"])
 
     def database_logins(self, host: Host) -> tuple[GivenUrl, ...]:
         """The URLs of an external server that are tried on ``host`` before a migration."""
@@ -494,7 +519,11 @@ class Model:
             if self.database.external
             else self.metastore_files(host)
         )
-        plain = ["fernet_key", "api_secret_key", "jwt_secret", *((CA, *SERVER) if self.settings.tls else ())]
+        read = {name for component in COMPONENT.values() for name in component.secrets[self.major]}
+        plain = [
+            *(name for name in secrets_catalog.GENERATED if name in read),
+            *((CA, *SERVER) if self.settings.tls else ()),
+        ]
         return (
             *metastore,
             *broker.secret_files(self.settings, self.balancer(host)),
@@ -517,9 +546,8 @@ class Model:
             replace(metastore, file="sql_alchemy_conn_async", scheme="postgresql+asyncpg", query=asyncpg),
             replace(results, scheme="db+postgresql+psycopg2", path="airflow_results"),
         )
-        if SCHEDULER_LEASE not in self.modes_of(host):
-            return files
-        return (*files, *scheduler_lease.secret_files(host, files, self.settings))
+        of_modes = (modes.HOOKS[mode.name].secret_files(host, files, self.settings) for mode in self.modes_of(host))
+        return (*files, *(file for more in of_modes for file in more))
 
     def config(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that every version has."""
@@ -533,8 +561,7 @@ class Model:
             },
             "logging": {
                 "base_log_folder": self.settings.log_dir,
-                "worker_log_server_port": host.log_port,
-                "trigger_log_server_port": self.settings.triggerer_log_port,
+                **{port.log_option: ports.number_of(port, host, self.settings) for port in services.LOG_PORTS.values()},
                 "colored_console_log": False,
             },
             **broker.config(self.settings, longest_drain_seconds(self.hosts)),
@@ -570,7 +597,8 @@ class Model:
     def execution_url(self, host: Host) -> str:
         """URL of the execution API for tasks on ``host``."""
         scheme = "https" if self.settings.tls else "http"
-        return f"{scheme}://{bracket(self.balancer(host))}:{self.settings.haproxy_execution_api_port}/execution/"
+        port = self.settings.ports["airflow_haproxy_execution_api_port"]
+        return f"{scheme}://{bracket(self.balancer(host))}:{port}/execution/"
 
     def config_2(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 2 has."""

@@ -236,6 +236,22 @@ class RabbitMqSeed(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BrokerRights(Plain):
+    """An account of RabbitMQ that one component of Airflow has. Its rights are regular expressions of names."""
+
+    user: str
+    """Name of the account."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+    configure: str
+    """What it may declare."""
+    write: str
+    """What it may bind and publish to."""
+    read: str
+    """What it may bind to and consume from."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RabbitMq(Plain):
     """A node of RabbitMQ."""
 
@@ -263,6 +279,8 @@ class RabbitMq(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     admin_user: str
     """Account of the management API."""
+    component_users: tuple[BrokerRights, ...]
+    """Accounts of single components, with fewer rights."""
     consumer_timeout_seconds: int
     """Seconds that a worker may hold a message: those of the longest task."""
     delivery_limit: int
@@ -311,14 +329,16 @@ class Server(Plain):
 class Listener(Plain):
     """A port of a load balancer, the servers behind it, and how their health is checked."""
 
-    name: Literal["web", "execution_api", "metastore", "broker"]
-    """What is behind it."""
+    name: str
+    """What is behind it: metastore, broker, or a front of a component such as web and execution_api."""
     mode: Literal["http", "tcp"]
     """Whether HAProxy reads HTTP or passes connections on."""
     port: int
     """Port that clients connect to."""
     redirect_from: int | None = None
     """Port without TLS whose requests are redirected here; only with TLS."""
+    users: bool = False
+    """Whether people use it, so that it has the certificate of the UI."""
     check: Literal["postgresql", "patroni", "amqp", "redis"] | None = None
     """Protocol of the health check in mode tcp."""
     check_path: str | None = None
@@ -415,6 +435,8 @@ class Unit(Plain):
     """Name in reports: the component, and for a worker its queue."""
     unit: str
     """Name of the unit without its suffix."""
+    probe: str | None = None
+    """URL on the host itself that answers with status 200 when the service works; for those behind load balancers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -616,47 +638,39 @@ class Directories(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActiveMode(Plain):
-    """An active mode of a component."""
+class ModeLogin(Plain):
+    """The account of one host's component in a mode."""
+
+    host: str
+    """Inventory name of the component's host."""
+    user: str
+    """Account in PostgreSQL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentMode(Plain):
+    """A mode of a component and its accounts; its names are here without the mode, too."""
 
     name: str
     """Name of the mode and of its role."""
+    enabled: bool
+    """Whether the cluster has it."""
     setting: str
     """Variable of the inventory that turns it on."""
     value: str
     """Value of the variable that turns it on."""
     unit: str
     """systemd unit of the component."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaseLogin(Plain):
-    """The account of one host's scheduler."""
-
-    host: str
-    """Inventory name of the scheduler's host."""
-    user: str
-    """Account in PostgreSQL."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SchedulerLease(Plain):
-    """The leader lease of the schedulers, of which one is active at a time."""
-
-    enabled: bool
-    """Whether the schedulers have it."""
-    unit: str
-    """systemd unit of the scheduler."""
     database: str
-    """Database with the functions of the lease."""
+    """Database with the functions that the mode's program calls."""
     user: str
-    """Account of the agents, which may call these functions and nothing else."""
+    """Account of the mode's programs, which may call these functions and nothing else."""
     login_prefix: str
-    """What the names of the schedulers' accounts begin with."""
-    logins: tuple[LeaseLogin, ...]
-    """The schedulers' accounts, in the order of the inventory; empty without the lease."""
+    """What the names of the components' accounts begin with."""
+    logins: tuple[ModeLogin, ...]
+    """The components' accounts, in the order of the inventory; empty without the mode."""
     common_users: tuple[str, ...]
-    """Accounts that schedulers log in as without the lease, at some point of a rotation."""
+    """Accounts that the components log in as without the mode, at some point of a rotation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -699,10 +713,8 @@ class Cluster(Plain):
     """Directories of Airflow on its hosts."""
     queues: Mapping[str, tuple[str, ...]]
     """Hosts that work on each queue."""
-    modes: tuple[ActiveMode, ...]
-    """Modes of components that are active."""
-    scheduler_lease: SchedulerLease
-    """The leader lease of the schedulers and its accounts; its names are here without the mode, too."""
+    modes: Mapping[str, ComponentMode]
+    """Modes of components by name, also those that are off."""
     airflow_hosts: tuple[str, ...]
     """Hosts with a component of Airflow."""
     database_host: str

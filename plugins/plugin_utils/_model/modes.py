@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ActiveMode, Wrapper
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, SCHEDULER_LEASE, Mode
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import scheduler_lease
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    BuiltUrl,
+    ComponentMode,
+    ExtraUser,
+    SecretFile,
+    Wrapper,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 _ROOT = Path(__file__).parents[3]
 
 
+class Hooks(Protocol):
+    """What a mode adds to the model; ``hosts`` are those of its component."""
+
+    def share(self, hosts: Iterable[Host], *, enabled: bool) -> ComponentMode:
+        """What roles and playbooks have to know of the mode of ``hosts``, and whether it is ``enabled``."""
+
+    def users(self, hosts: Iterable[Host]) -> tuple[ExtraUser, ...]:
+        """Its accounts of ``hosts`` in the metastore."""
+
+    def secret_files(self, host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:
+        """Its secret files on ``host``; ``common`` are the URLs that a component has without it, by ``settings``."""
+
+
+HOOKS: Mapping[str, Hooks] = MappingProxyType({SCHEDULER_LEASE.name: scheduler_lease})
+
+
 def active_modes(settings: Settings) -> list[Mode]:
     """The modes that the user's ``settings`` turn on."""
     return [mode for mode in MODES if getattr(settings, mode.setting.removeprefix("airflow_")) == mode.value]
-
-
-def share(mode: Mode) -> ActiveMode:
-    """What roles and playbooks have to know of an active ``mode``."""
-    return ActiveMode(name=mode.name, setting=mode.setting, value=mode.value, unit=mode.unit)
 
 
 def wrapper(mode: Mode) -> Wrapper:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    OPTIONAL,
     SERVICES,
     VRRP,
-    Condition,
+    Port,
     Service,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, metastore
@@ -36,10 +37,12 @@ class OpenPort:
         return 0 if self.number == VRRP else int(str(self.number).partition("-")[0])
 
 
-def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[Condition]:
-    """What holds of a cluster with these ``hosts`` and ``settings``."""
+def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
+    """Which CONDITIONS hold of a cluster of ``hosts`` with ``settings``, and which optional services have a host."""
+    hosts = list(hosts)
     own_broker = broker.broker_of(settings).group
-    known: dict[Condition, bool] = {
+    known = {
+        **{name: any(name in host.groups for host in hosts) for name in OPTIONAL},
         "tls": settings.tls,
         "no_tls": not settings.tls,
         "airflow_3": settings.version.partition(".")[0] == "3",
@@ -49,6 +52,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[Condition
         "managed_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
+        "remote_control": broker.broker_of(settings).remote_control,
     }
     return frozenset(name for name, holds in known.items() if holds)
 
@@ -59,17 +63,21 @@ def services_of(groups: Iterable[str]) -> list[Service]:
     return [service for service in SERVICES if (service.host_group or service.name) in groups]
 
 
-def open_ports(host: Host, settings: Settings, holds: frozenset[Condition]) -> list[OpenPort]:
-    """The ports of ``host``, lowest first, where ``holds`` are the cluster's conditions."""
+def number_of(port: Port, host: Host, settings: Settings) -> int | str:
+    """The number of ``port`` on ``host``: of a TCP port an integer."""
     own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
+    if not port.variable:
+        return port.number
+    return own[port.variable] if port.variable in own else settings.ports[port.variable]
+
+
+def open_ports(host: Host, settings: Settings, holds: frozenset[str]) -> list[OpenPort]:
+    """The ports of ``host``, lowest first, where ``holds`` are the cluster's conditions."""
     found = []
     for service in services_of(host.groups):
         for port in service.ports:
             if not holds.issuperset(port.when):
                 continue
-            number = port.number
-            if port.variable:
-                number = own[port.variable] if port.variable in own else settings.number(port.variable)
             peers = (*port.peers, *(peer for condition, peer in port.peers_when if condition in holds))
-            found.append(OpenPort(number, port.purpose, peers, port.variable, service))
+            found.append(OpenPort(number_of(port, host, settings), port.purpose, peers, port.variable, service))
     return sorted(found, key=lambda port: port.first)

@@ -19,10 +19,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import replaced_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     BuiltUrl,
+    ComponentMode,
     Document,
     ExtraUser,
-    LeaseLogin,
-    SchedulerLease,
+    ModeLogin,
     SecretFile,
     secret_name,
 )
@@ -51,23 +51,24 @@ def login(host: str) -> str:
     return (LOGIN_PREFIX + plain)[: _LONGEST - len(ending)] + ending
 
 
-def share(schedulers: Iterable[Host], *, enabled: bool) -> SchedulerLease:
-    """What the role scheduler_lease has to know; ``schedulers`` are the hosts that may hold the lease when it is
-    ``enabled``."""
-    return SchedulerLease(
+def share(hosts: Iterable[Host], *, enabled: bool) -> ComponentMode:
+    """What the role scheduler_lease has to know; ``hosts`` may hold the lease when it is ``enabled``."""
+    return ComponentMode(
+        name=SCHEDULER_LEASE.name,
         enabled=enabled,
+        setting=SCHEDULER_LEASE.setting,
+        value=SCHEDULER_LEASE.value,
         unit=SCHEDULER_LEASE.unit,
         database=DATABASE,
         user=LEASE_ACCOUNT,
         login_prefix=LOGIN_PREFIX,
-        logins=tuple(LeaseLogin(host=host.name, user=login(host.name)) for host in schedulers) if enabled else (),
+        logins=tuple(ModeLogin(host=host.name, user=login(host.name)) for host in hosts) if enabled else (),
         common_users=(COMMON_USER, alternate_user(COMMON_USER)),
     )
 
 
-def users(schedulers: Iterable[Host]) -> tuple[ExtraUser, ...]:
-    """The extra users of PostgreSQL: the agents', and one of each host of ``schedulers``, which may log in while it
-    holds the lease."""
+def users(hosts: Iterable[Host]) -> tuple[ExtraUser, ...]:
+    """The extra users of PostgreSQL: the agents', and one of each of ``hosts``, for while it holds the lease."""
     agent = ExtraUser(user=LEASE_ACCOUNT, database=DATABASE, secret=secret_name("scheduler_lease_password"))
     own = ExtraUser(
         user="",
@@ -77,7 +78,7 @@ def users(schedulers: Iterable[Host]) -> tuple[ExtraUser, ...]:
         login=False,
         acts_as=COMMON_USER,
     )
-    return (agent, *(replace(own, user=login(host.name)) for host in schedulers))
+    return (agent, *(replace(own, user=login(host.name)) for host in hosts))
 
 
 def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> tuple[SecretFile, ...]:
@@ -96,7 +97,7 @@ def secret_files(host: Host, common: Iterable[BuiltUrl], settings: Settings) -> 
         user=LEASE_ACCOUNT,
         secret=secret_name("scheduler_lease_password"),
         # Like a migration, the agent goes past PgBouncer.
-        port=settings.haproxy_metastore_port,
+        port=settings.ports["airflow_haproxy_metastore_port"],
     )
     return (*own, agent, Document(file=document, content=_agent_settings(host, settings), secrets=_AGENT_SECRETS))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import PORT_VARIABLES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 
@@ -45,13 +46,6 @@ class Settings(Plain):
     firewall_ssh_ports: tuple[int, ...]
     firewall_ssh_sources: tuple[str, ...]
     firewall_user_sources: tuple[str, ...]
-    haproxy_broker_port: int
-    haproxy_execution_api_port: int
-    haproxy_https_port: int
-    haproxy_metastore_port: int
-    haproxy_metrics_port: int
-    haproxy_stats_port: int
-    haproxy_web_port: int
     home: str
     log_dir: str
     manage_hosts_file: bool
@@ -59,17 +53,11 @@ class Settings(Plain):
     metastore_ca: str
     metastore_engine: Literal["postgresql", "mysql", "mariadb"]
     metastore_owner_url: str = field(repr=False)
-    metastore_port: int
     metastore_url: str = field(repr=False)
     pgbouncer: bool
-    pgbouncer_port: int
+    # By variable: those of the catalogue's ports that are the same on all hosts.
+    ports: Mapping[str, int]
     postgresql_config: Mapping[str, object]
-    rabbitmq_management_port: int
-    rabbitmq_management_tls_port: int
-    rabbitmq_port: int
-    rabbitmq_prometheus_port: int
-    rabbitmq_tls_port: int
-    redis_port: int
     release_cache: str
     result_backend_url: str = field(repr=False)
     root: str
@@ -82,7 +70,6 @@ class Settings(Plain):
     sqs_secret_access_key: str = field(repr=False)
     sqs_visibility_timeout_seconds: int
     tls: bool
-    triggerer_log_port: int
     url: str
     user: str
     verify_timeout_seconds: int
@@ -99,8 +86,9 @@ class Settings(Plain):
 
         Raises KeyError with the name of a variable that is not there, and ValueError for one of another type.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        return cls.from_vars({name: variables[f"airflow_{name}"] for name in names}, "airflow")
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "ports"]
+        ports = {name: variables[name] for name in PORT_VARIABLES}
+        return cls.from_vars({**{name: variables[f"airflow_{name}"] for name in names}, "ports": ports}, "airflow")
 
     @property
     def major(self) -> int:
@@ -112,13 +100,3 @@ class Settings(Plain):
         """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports
         those."""
         return {section: dict(options) for section, options in self.config.items() if isinstance(options, Mapping)}
-
-    def number(self, variable: str) -> int:
-        """The value of ``variable``, such as ``airflow_redis_port``.
-
-        Raises KeyError for one that is no number of this class.
-        """
-        value = getattr(self, variable.removeprefix("airflow_"), None)
-        if not isinstance(value, int):
-            raise KeyError(variable)
-        return value

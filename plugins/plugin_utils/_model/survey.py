@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    COMPONENT,
+    LOG_PORTS,
     MAIN_PROCESS_MB,
     MEMBER_TIERS,
     POOL_PROCESS_MB,
@@ -59,6 +61,7 @@ class Request(Plain):
     names: tuple[str, ...]
     root: str
     database: DatabasePlace | None
+    units: tuple[str, ...]
     wrappers: Mapping[str, str]
     packages: tuple[str, ...]
     tiers: TierPlaces
@@ -146,7 +149,7 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
         yield "the load balancer", addresses["haproxy"][:1]
     if "webserver" in node.components:
         yield "a load balancer", addresses["haproxy"]
-        yield "a host with logs of tasks", addresses["worker"] + addresses["triggerer"]
+        yield "a host with logs of tasks", [address for component in LOG_PORTS for address in addresses[component]]
 
 
 def needed_names(cluster: Cluster, name: str) -> dict[str, str]:
@@ -187,6 +190,10 @@ def wanted(cluster: Cluster, name: str) -> Request:
         names=tuple(sorted(needed_names(cluster, name))),
         root=cluster.directories.root,
         database=_database(node),
+        # Whatever the name continues with: those of other installations count, too.
+        units=tuple(
+            sorted({f"{unit.rstrip('@*')}*.service" for each in COMPONENT.values() for unit in each.unit.values()})
+        ),
         wrappers={mode.unit: mode.wrapper.program for mode in MODES},
         packages=tuple(_packages(cluster, node)),
         tiers=TierPlaces(

@@ -38,8 +38,10 @@ def definitions(node: RabbitMq, secrets: Secrets) -> str:
     users: list[tuple[str, str, list[str]]] = [
         (user, node.secret, []),
         (node.admin_user, "rabbitmq_admin_password", ["administrator"]),
+        *((each.user, each.secret, []) for each in node.component_users),
     ]
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    fewer = {each.user: {right: f"^({getattr(each, right)})$" for right in everything} for each in node.component_users}
     document = {
         "vhosts": [
             {"name": vhost, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum", "tags": []}}
@@ -53,7 +55,7 @@ def definitions(node: RabbitMq, secrets: Secrets) -> str:
             }
             for user, secret, tags in users
         ],
-        "permissions": [{"user": user, "vhost": vhost, **everything} for user, _, _ in users],
+        "permissions": [{"user": user, "vhost": vhost, **fewer.get(user, everything)} for user, _, _ in users],
         # All queues but those in which Celery keeps messages for later.
         "policies": [
             {

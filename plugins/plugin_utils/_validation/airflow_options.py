@@ -18,6 +18,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflo
     reference,
     versions,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import LOG_PORTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -76,8 +77,7 @@ OWNED = {
     "webserver.web_server_ssl_key": "The collection decides how the load balancers reach the server: leave it out.",
     "webserver.secret_key": "Set airflow_api_secret_key.",
     "logging.base_log_folder": "Set airflow_log_dir.",
-    "logging.worker_log_server_port": "Set airflow_worker_log_port.",
-    "logging.trigger_log_server_port": "Set airflow_triggerer_log_port.",
+    **{f"logging.{port.log_option}": f"Set {port.variable}." for port in LOG_PORTS.values()},
     "scheduler.standalone_dag_processor": "The collection runs DAG processors of their own: leave it out.",
 }
 

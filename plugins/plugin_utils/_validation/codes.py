@@ -203,7 +203,12 @@ class Code(StrEnum):
         "20 to 255 printable characters",
         Stage.INVENTORY,
     )
-    FD143 = auto(), "a secret contains a line break or another control character", "another one", Stage.INVENTORY
+    FD143 = (
+        auto(),
+        "a secret contains a character that its use does not bear, such as a line break",
+        "another one",
+        Stage.INVENTORY,
+    )
     FD144 = auto(), "a secret is too short or too long", "the message gives the range", Stage.INVENTORY
     FD145 = auto(), "two secrets are the same", "one each", Stage.INVENTORY
     FD146 = (
@@ -235,7 +240,7 @@ class Code(StrEnum):
     )
     FD155 = (
         auto(),
-        "several metastore hosts without `airflow_etcd`, or etcd without them",
+        "several metastore hosts without `airflow_etcd`",
         "see the message",
         Stage.INVENTORY,
     )
@@ -249,8 +254,8 @@ class Code(StrEnum):
     )
     FD159 = (
         auto(),
-        "two brokers, or settings of a broker that the cluster does not have",
-        "see [brokers](brokers.md); empty the group, or remove the setting",
+        "two brokers, settings of a broker that the cluster does not have, or a group that the cluster cannot have",
+        "see the message and [brokers](brokers.md); empty the group, or remove the setting",
         Stage.INVENTORY,
     )
     FD160 = (
@@ -336,7 +341,7 @@ class Code(StrEnum):
     )
     FD180 = (
         auto(),
-        "`airflow_scheduler_mode: singleton` without a managed metastore",
+        "another `airflow_scheduler_mode` than `active_active` without a managed metastore",
         "add hosts to `airflow_metastore`, or `active_active`",
         Stage.INVENTORY,
     )
@@ -349,7 +354,7 @@ class Code(StrEnum):
     )
     FD182 = (
         auto(),
-        "a change of the scheduler mode with `--limit`; or a rotation or `start.yml` before `singleton` is deployed",
+        "a change of the scheduler mode with `--limit`; or a rotation or `start.yml` before the new mode is deployed",
         "run without; `site.yml` first",
         Stage.PREFLIGHT,
         Stage.RUN,

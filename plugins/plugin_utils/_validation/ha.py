@@ -32,18 +32,7 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
                 Code.FD155, "group airflow_etcd", "no host", "3 or 5 hosts, because the metastore has several", remedy
             )
         )
-    if etcd_hosts and len(databases) < 2:
-        remedy = "Remove the group, or add hosts to airflow_metastore."
-        problems.append(
-            Problem(
-                Code.FD155,
-                "group airflow_etcd",
-                f"{len(etcd_hosts)} hosts",
-                "none, with a single metastore host",
-                remedy,
-            )
-        )
-    elif etcd_hosts and len(etcd_hosts) not in (3, 5, 7):
+    if len(databases) > 1 and etcd_hosts and len(etcd_hosts) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
         problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(etcd_hosts)} hosts", "3, 5 or 7", remedy))
     return problems + _check_vip(hosts, settings)

@@ -226,6 +226,15 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
         if group not in unneeded and not any(group in host.groups for host in hosts):
             remedy = f"Add a host to airflow_{group} in the inventory{instead.get(group, '')}."
             problems.append(Problem(Code.FD101, f"group airflow_{group}", "no host", "at least one host", remedy))
+    holds = ports.conditions(hosts, settings)
+    for service in services.SERVICES:
+        count = sum(service.name in host.groups for host in hosts)
+        for condition, remedy in service.needs.items():
+            if count and condition not in holds:
+                found = f"{count} host{'s' if count > 1 else ''}"
+                problems.append(
+                    Problem(Code.FD159, f"group airflow_{service.name}", found, "no host in this cluster", remedy)
+                )
     problems += metastore_validation.check(sum("metastore" in host.groups for host in hosts), settings)
     brokers = sum("rabbitmq" in host.groups for host in hosts)
     if brokers and brokers not in (1, 3, 5):

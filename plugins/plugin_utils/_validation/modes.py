@@ -21,9 +21,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     hosts = list(hosts)
     for mode in active_modes(settings):
         if not any("metastore" in host.groups for host in hosts):
-            remedy = (
-                "The lease needs logins in a PostgreSQL that the collection manages: add hosts to airflow_metastore."
-            )
+            remedy = "It needs logins in a PostgreSQL that the collection manages: add hosts to airflow_metastore."
             found = f"{mode.value} without airflow_metastore"
             problems.append(Problem(Code.FD180, mode.setting, found, mode.default, remedy))
     return problems + _check_alerts(settings)
@@ -65,7 +63,7 @@ def check_survey(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, limit
     if not limit:
         return []
     problems = []
-    active = {mode.name for mode in cluster.modes}
+    active = {name for name, mode in cluster.modes.items() if mode.enabled}
     for mode in MODES:
         if mode.name in active:
             value, others = (

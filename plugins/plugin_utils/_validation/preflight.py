@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import WRONG_KEY
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import DEBIAN_RELEASES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     EPMD_PORT,
     INODES,
@@ -128,12 +128,10 @@ def _first(errors: Mapping[str, str]) -> str:
 def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
     system = facts["flightdeck_system"]
     distribution, release = str(system["distribution"]), str(system["distribution_major_version"])
-    if distribution == "Debian" and release in DEBIAN_RELEASES:
+    if distribution == "Debian" and release in PLATFORMS:
         return []
     remedy = "Use a machine with a release that the collection is tested on."
-    return [
-        Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(DEBIAN_RELEASES)}", remedy)
-    ]
+    return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(PLATFORMS)}", remedy)]
 
 
 def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
@@ -163,6 +161,11 @@ def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
     ]
 
 
+def _releases(version: str) -> list[str]:
+    """Releases of Debian whose Python Airflow ``version`` supports."""
+    return [platform.release for platform in PLATFORMS.values() if platform.python_minor in VERSIONS[version].pythons]
+
+
 def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     node, looked = cluster.nodes[name], facts["preflight"]
     problems = []
@@ -176,8 +179,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
                 "Python",
                 f"{python} on Debian {system['distribution_major_version']}",
                 f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
-                "Airflow 2.11 supports no Python newer than 3.12, so it needs Debian 12; Airflow 3.3 runs on "
-                "Debian 12 and 13.",
+                f"Use a host with Debian {' or '.join(_releases(version))}.",
             )
         )
     problems += _check_memory(node, int(system["memtotal_mb"]))
@@ -445,7 +447,7 @@ def _check_identity(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
 
 
 def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[Problem]:
-    """Services of Debian 12 and 13 that do not go together."""
+    """Services of several releases of Debian that do not go together."""
     problems = []
     for group, reason in ((service.name, service.one_release) for service in SERVICES if service.one_release):
         by_release: dict[str, list[str]] = {}

@@ -27,14 +27,14 @@ _SECRETS = {*GENERATED, *GIVEN} - PUBLIC
 _GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\"']?\s*[:=]\s*(?P<value>.*)")
 
 
-def check_secrets(given: Mapping[str, str], admin_user: str) -> list[Problem]:
+def check_secrets(given: Mapping[str, str], accounts: Mapping[str, str]) -> list[Problem]:
     """Problems of the secrets in ``given`` (names without ``airflow_``).
 
-    ``admin_user`` is the administrator's account in Airflow.
+    ``accounts`` are those that the user names, by secret.
     """
     problems: list[Problem] = []
     for name, value in given.items():
-        problems += _check_secret(name, value, admin_user if name == "admin_password" else BY_NAME[name].account)
+        problems += _check_secret(name, value, accounts.get(name, BY_NAME[name].account))
     holders: dict[str, str] = {}
     for name in sorted(given):
         other = holders.setdefault(given[name], name)
@@ -74,6 +74,11 @@ def _check_secret(name: str, value: str, account: str) -> list[Problem]:
         except ValueError as error:
             return [_problem(Code.FD142, name, "a value that cannot be used", "an Erlang cookie", f"{error}.")]
         return []
+    if unfit := [each for each in BY_NAME[name].without if each in value]:
+        found = " and ".join(map(repr, unfit))
+        return [
+            _problem(Code.FD143, name, found, "a value without it", "Choose another, or leave it out: one is made.")
+        ]
     shortest, longest = BY_NAME[name].length
     if account and value.lower() == account.lower():
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.timing import (
     BROKER_CONNECT,
     LONGEST_OUTAGE,
@@ -102,19 +103,17 @@ def _check_2(config: Mapping[str, object]) -> list[Problem]:
 
 def _check_heartbeats(config: Mapping[str, object]) -> list[Problem]:
     """A service counts as dead when its heartbeat is older than its threshold: three heartbeats must fit in."""
-    pairs = (
-        ("scheduler", "scheduler_health_check_threshold", "scheduler_heartbeat_sec"),
-        ("triggerer", "triggerer_health_check_threshold", "job_heartbeat_sec"),
-    )
     problems = []
-    for section, threshold_option, heartbeat_option in pairs:
-        threshold = seconds_of(config, section, threshold_option, 30)
-        heartbeat = seconds_of(config, section, heartbeat_option, 5)
+    for section, options in HEARTBEATS.items():
+        if not options.threshold:
+            continue
+        threshold = seconds_of(config, section, options.threshold, 30)
+        heartbeat = seconds_of(config, section, options.interval, 5)
         if threshold < 3 * heartbeat:
             problems.append(
                 _problem(
-                    f"{section}.{threshold_option}",
-                    f"{threshold:g} s with a {heartbeat_option} of {heartbeat:g} s",
+                    f"{section}.{options.threshold}",
+                    f"{threshold:g} s with a {options.interval} of {heartbeat:g} s",
                     f"at least 3 heartbeats, {3 * heartbeat:g} s",
                     "Raise the threshold or shorten the heartbeat: else a live service counts as dead.",
                 )

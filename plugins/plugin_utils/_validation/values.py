@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
@@ -50,10 +51,9 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "a Debian account name in lower case",
         "Choose a plain name of up to 31 characters.",
     ),
-    "airflow_admin_user": (
-        r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}",
-        "1 to 64 letters, digits, '.', '_', '@', '+' or '-'",
-        "Choose another.",
+    **dict.fromkeys(
+        ACCOUNTS.values(),
+        (r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "1 to 64 letters, digits, '.', '_', '@', '+' or '-'", "Choose another."),
     ),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),

@@ -27,6 +27,8 @@ from typing import Any
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
+# By unit: the URL at which a service that has one answers.
+PROBES = Path("/etc/airflow/probes.json")
 CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
 HEARTBEAT_SECONDS = 60
@@ -48,11 +50,6 @@ SLOW_FACTOR = 6
 # that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
-JOBS = {
-    "airflow-scheduler": "SchedulerJob",
-    "airflow-dag-processor": "DagProcessorJob",
-    "airflow-triggerer": "TriggererJob",
-}
 
 
 class UnknownError(Exception):
@@ -115,25 +112,17 @@ def started_at(pid: int) -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
 
 
-def check_web(unit: str, config: configparser.RawConfigParser) -> str:
-    """The webserver answers a request of its own."""
+def check_web(unit: str, url: str) -> str:
+    """The service answers a request of its own at ``url``."""
     main_pid(unit)
-    modern = unit == "airflow-api-server"
-    port = config.get("api", "port") if modern else config.get("webserver", "web_server_port")
-    tls = (
-        config.get("api", "ssl_cert", fallback="")
-        if modern
-        else config.get("webserver", "web_server_ssl_cert", fallback="")
-    )
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if tls:
+    if url.startswith("https:"):
         handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=CA_FILE)))
-    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/api/{'v2' if modern else 'v1'}/version"
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ANSWER_SECONDS) as answer:
             return f"answers {answer.status}"
     except OSError as error:
-        raise UnhealthyError(f"no answer on port {port}: {error}") from error
+        raise UnhealthyError(f"no answer at {url}: {error}") from error
 
 
 def utc(moment: datetime.datetime) -> datetime.datetime:
@@ -159,6 +148,11 @@ def check_process(unit: str, since: datetime.datetime | None) -> str:
     return str(state["summary"])
 
 
+def job_type(unit: str) -> str:
+    """The name that Airflow gives to the job of ``unit``, such as DagProcessorJob for airflow-dag-processor."""
+    return "".join(word.capitalize() for word in unit.removeprefix("airflow-").split("-")) + "Job"
+
+
 def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
     """The job of process ``pid`` has a fresh heartbeat, and one after ``since`` where that is asked."""
     from sqlalchemy import create_engine, text
@@ -176,7 +170,7 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
         with create_engine((SECRETS / "sql_alchemy_conn").read_text()).connect() as connection:
             if connection.dialect.name == "mysql":
                 connection.execute(text("SET time_zone = '+00:00'"))
-            row = connection.execute(query, {"type": JOBS[unit], "host": address()}).first()
+            row = connection.execute(query, {"type": job_type(unit), "host": address()}).first()
     except DatabaseError as error:
         # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
@@ -316,14 +310,15 @@ def check(unit: str, since: datetime.datetime | None = None) -> str:
 
 def look(unit: str, since: datetime.datetime | None) -> str:
     """As ``check``. Raises whatever goes wrong."""
-    config = read_config()
-    if unit in ("airflow-api-server", "airflow-webserver"):
-        return check_web(unit, config)
-    if unit in JOBS:
-        return check_process(unit, since)
+    probes = json.loads(PROBES.read_text()) if PROBES.exists() else {}
+    if unit in probes:
+        return check_web(unit, probes[unit])
     if unit.startswith("airflow-worker@"):
+        config = read_config()
         check_room(config)
         return check_worker(unit, config)
+    if unit.startswith("airflow-"):
+        return check_process(unit, since)
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 

@@ -52,7 +52,10 @@ def model(source):
 @pytest.mark.parametrize("name", INVENTORIES)
 def test_the_model_is_the_golden_one(name):
     path = Path(__file__).parent / f"{name}.yml"
-    found = yaml.dump(model(str(ROOT / "inventories" / name)), Dumper=Indented, explicit_start=True, width=120)
+    cluster = model(str(ROOT / "inventories" / name))
+    # Without the empty ones, which a new group would change.
+    cluster["hosts_of"] = {group: hosts for group, hosts in cluster["hosts_of"].items() if hosts}
+    found = yaml.dump(cluster, Dumper=Indented, explicit_start=True, width=120)
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(found)
     assert found == path.read_text()

@@ -13,16 +13,18 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets, services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from test_cluster import MASTER
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/airflow"
 GOLDEN = Path(__file__).parent / "golden"
-MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
+# The components of the golden files, in whose units every branch of the template is.
+GOLDEN_COMPONENTS = (*MASTER, "worker")
 MODE = MODES[0]
 UNIT_TEMPLATE = (ROLE / "templates/etc/systemd/system/airflow.service.j2").read_text()
 SYSTEM = {
@@ -32,6 +34,11 @@ SYSTEM = {
     "distribution_release": "bookworm",
     "machine": "x86_64",
 }
+
+
+def host_of(component):
+    """The host that has ``component``."""
+    return "master1" if component in MASTER else f"{component}1"
 
 
 def load(path):
@@ -62,12 +69,16 @@ def variables(version, name, component="", **changes):
         hosts_model.Host("db1", frozenset({"metastore"}), "192.0.2.31"),
         hosts_model.Host("mq1", frozenset({"rabbitmq"}), "192.0.2.41"),
     ]
+    others = [each for each in services.COMPONENTS if each not in GOLDEN_COMPONENTS]
+    hosts += [
+        hosts_model.Host(host_of(each), frozenset({each}), f"192.0.2.{number}")
+        for number, each in enumerate(others, 51)
+    ]
     found["airflow_cluster"] = cluster.build(hosts, Settings.from_variables(settings)).to_vars()
     for wrapper in found["airflow_cluster"]["nodes"][name].get("airflow", {}).get("wrappers", {}).values():
         # A fixed digest here, too.
         wrapper["digest"] = "digest"
-    passwords = ("metastore_password", "result_backend_password", "broker_password", *MODE.passwords)
-    found["airflow_secrets"] = {name: f"{name}-value" for name in passwords}
+    found["airflow_secrets"] = {name: f"{name}-value" for name in secrets.GENERATED}
     found["airflow_secrets"].update(
         {name: name for name in ("fernet_key", "api_secret_key", "jwt_secret", "digest_key")}
     )
@@ -104,8 +115,8 @@ def files(version):
         yield f"{host}-airflow.cfg", template("etc/airflow/airflow.cfg.j2", variables(version, host))
         yield f"{host}-environment", template("etc/airflow/environment.j2", variables(version, host))
     digests = {}
-    for component in services.COMPONENTS:
-        for name, text, digest in units(version, "worker1" if component == "worker" else "master1", component):
+    for component in GOLDEN_COMPONENTS:
+        for name, text, digest in units(version, host_of(component), component):
             yield f"{name}.service", text
             digests[name] = digest
     for name, text, digest in units(version, "master1", MODE.component, **{MODE.setting: MODE.value}):
@@ -135,7 +146,9 @@ def test_systemd_understands_every_unit(version, tmp_path):
     helpers = ("airflow.slice", "airflow-watchdog@.service", "airflow-watchdog@.timer", "airflow-restart@.service")
     for name in helpers:
         (tmp_path / name).write_text(template(f"etc/systemd/system/{name}.j2", variables(version, "master1")))
-    for name, text in files(version):
+    others = [each for each in services.COMPONENTS if each not in GOLDEN_COMPONENTS]
+    more = [(f"{name}.service", text) for each in others for name, text, _ in units(version, host_of(each), each)]
+    for name, text in [*files(version), *more]:
         if name.endswith(".service"):
             # The commands are not on this machine; what is judged is the unit.
             path = tmp_path / name

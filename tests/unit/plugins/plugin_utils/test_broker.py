@@ -7,7 +7,7 @@ import json
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, merge, survey
@@ -48,6 +48,34 @@ def parts(hosts, name="worker1", **changes):
     values = {"broker_password": "p@ss/word", "digest_key": "k", **given}
     url = next(secret for secret in node["secrets"] if secret["file"] == "broker_url")
     return model, node, secret_content(url, values)
+
+
+def test_a_group_that_the_cluster_cannot_have_is_refused():
+    unmet = {"patroni": (reference(), {}), "remote_control": (without("rabbitmq"), SQS)}
+    for service in services.SERVICES:
+        for condition in service.needs:
+            hosts, changes = unmet[condition]
+            assert codes(hosts, **changes) == []
+            assert codes([*hosts, host("more", 200, service.name)], **changes) == ["FD159"]
+
+
+def test_a_component_has_its_own_account_of_a_managed_rabbitmq_only():
+    for component, account in services.BROKER_ACCOUNTS.items():
+        more = host("more", 200, component)
+        for hosts, changes, own in (
+            (reference(), {}, True),
+            (with_redis(), REDIS, False),
+            (without("rabbitmq"), OTHER, False),
+        ):
+            files = {
+                each["file"]: each
+                for each in plain([*hosts, more], defaults(**changes))["nodes"]["more"]["airflow"]["secrets"]
+            }
+            assert "broker_url" not in files
+            assert (
+                files[account.file].get("user") == account.user,
+                files[account.file]["secret"] == account.secret,
+            ) == (own, own)
 
 
 def celery(node):

@@ -43,7 +43,7 @@ def host(name, number, *groups, queues=("default",)):
     return hosts_model.Host(name, frozenset(groups), f"192.0.{2 + number // 1000}.{number % 1000}", normalised)
 
 
-MASTER = ("webserver", "scheduler", "dag_processor", "triggerer")
+MASTER = tuple(name for name, component in services.COMPONENT.items() if name != "worker" and not component.optional)
 
 
 def reference(workers=2):
@@ -101,7 +101,7 @@ def test_an_empty_group_is_named(group):
         ([*reference()[:-1]], {}, "FD102"),
         ([*reference(), host("db2", 132, "metastore")], {}, "FD103"),
         ([*available(), host("e", 99, "etcd")], {}, "FD156"),
-        ([*reference(), host("e", 99, "etcd")], {}, "FD155"),
+        ([*reference(), host("e", 99, "etcd")], {}, "FD159"),
         ([*reference(), host("db2", 132, "metastore"), host("db3", 133, "metastore")], {}, "FD155"),
         (available(), {"airflow_vip": "192.0.2.100"}, "FD157"),
         (available(), {"airflow_vip": "192.0.2.300/24"}, "FD157"),

@@ -32,23 +32,27 @@ def digests(config=CONFIG, versions=VERSIONS, release="r1"):
 
 def changed(**arguments):
     before, after = digests(), digests(**arguments)
-    return [component for component in services.COMPONENTS if before[component] != after[component]]
+    # Of every cluster: an optional component reads sections that its entry names.
+    return [each for each in services.COMPONENTS if each not in services.OPTIONAL and before[each] != after[each]]
 
 
-ALL = list(services.COMPONENTS)
+ALL = [each for each in services.COMPONENTS if each not in services.OPTIONAL]
 
 
 @pytest.mark.parametrize(
     ("arguments", "restarts"),
     [
         ({}, []),
-        ({"config": {**CONFIG, "api": {"port": 9000}}}, ["webserver", "triggerer", "worker"]),
+        ({"config": {**CONFIG, "operators": {"default_owner": "x"}}}, ["scheduler", "dag_processor", "worker"]),
         ({"config": {**CONFIG, "celery": {"operation_timeout": 30}}}, ["scheduler", "worker"]),
         ({"config": {**CONFIG, "core": {"executor": "x"}}}, ALL),
         ({"config": {**CONFIG, "custom": {"x": 2}}}, ALL),
         ({"versions": {**VERSIONS, "jwt_secret": "2"}}, ["webserver", "scheduler"]),
         ({"versions": {**VERSIONS, "broker_url": "2"}}, ["scheduler", "worker"]),
-        ({"versions": {**VERSIONS, "sql_alchemy_conn": "2"}}, ["webserver", "scheduler", "dag_processor", "triggerer"]),
+        (
+            {"versions": {**VERSIONS, "sql_alchemy_conn": "2"}},
+            [each for each in ALL if "sql_alchemy_conn" in services.COMPONENT[each].secrets[3]],
+        ),
         ({"release": "r2"}, ALL),
     ],
 )
@@ -129,11 +133,11 @@ def test_a_component_has_units_of_two_versions():
 
 def test_units_of_a_host():
     host = Host("a", frozenset({"worker", "webserver"}), "192.0.2.1", queues_of(["default", "gpu"]))
-    assert airflow.units(host, 3) == (
-        Unit(label="webserver", unit="airflow-api-server"),
+    assert airflow.units("webserver", host, 3, "http://a") == (
+        Unit(label="webserver", unit="airflow-api-server", probe="http://a"),
+    )
+    assert airflow.units("webserver", host, 2, None) == (Unit(label="webserver", unit="airflow-webserver"),)
+    assert airflow.units("worker", host, 3, None) == (
         Unit(label="worker default", unit="airflow-worker@default"),
         Unit(label="worker gpu", unit="airflow-worker@gpu"),
-    )
-    assert airflow.units(Host("a", frozenset({"webserver"}), "192.0.2.1"), 2) == (
-        Unit(label="webserver", unit="airflow-webserver"),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, contract, metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -111,7 +111,14 @@ def test_secrets_are_not_shown():
     assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
+@pytest.mark.parametrize("variable", [*services.PORT_VARIABLES, *services.HOST_PORT_VARIABLES])
+def test_a_port_of_the_catalogue_is_a_number(variable):
+    assert OPTIONS[variable]["type"] == "int"
+
+
+@pytest.mark.parametrize(
+    "field", [each for each in dataclasses.fields(Settings) if each.name != "ports"], ids=lambda field: field.name
+)
 def test_a_setting_has_the_type_of_its_variable(field):
     option = OPTIONS[f"airflow_{field.name}"]
     kind = {"path": "str", "dict": "Mapping[str, object]"}.get(option["type"], option["type"])

@@ -168,7 +168,7 @@ def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_ca
     values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)
     model = plain(hosts, values)
     # Of the other way of encryption.
-    unused = set() if tls else {values.rabbitmq_management_tls_port}
+    unused = set() if tls else {values.ports["airflow_rabbitmq_management_tls_port"]}
     for name, node in model["nodes"].items():
         listed = {port["port"] for port in node["ports"]}
         shares = (
@@ -178,6 +178,13 @@ def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_ca
             *(own_ports({**share, "check_port": 0} if isinstance(share, dict) else share) for share in shares)
         )
         assert listeners - unused - {0, services.PATRONI_PORT} <= listed, name
+
+
+def test_a_port_has_conditions_that_there_are():
+    every = [port for service in services.SERVICES for port in service.ports]
+    named = {condition for port in every for condition in (*port.when, *(name for name, _peer in port.peers_when))}
+    named |= {condition for service in services.SERVICES for condition in service.needs}
+    assert named <= {*services.CONDITIONS, *services.OPTIONAL}
 
 
 def test_a_new_worker_concerns_the_load_balancer_only():

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host, _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes, survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, Node, PlainValue
+from test_cluster import reference
+from test_preflight import cluster
 
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
 MODE = MODES[0]
@@ -31,7 +33,7 @@ OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
         ),
         # Not the webserver's.
         (["airflow-worker@gpu-server.service"], ["worker"], []),
-        (["airflow-flower.service"], [], []),
+        (["airflow-kerberos.service"], [], []),
         ([], ["worker"], []),
     ],
 )
@@ -97,12 +99,13 @@ def test_what_a_host_has(tmp_path):
         (tmp_path / name).write_text("[Service]\n")
         (tmp_path / f"{name}.d").mkdir()
         (tmp_path / f"{name}.d" / _systemd.DROP_IN).touch()
-    (tmp_path / "airflow-triggerer.service").write_text("[Service]\n")
-    found = _host.units(str(tmp_path))
+    (tmp_path / "airflow-dag-processor-2.service").write_text("[Service]\n")
+    model = cluster(reference())
+    found = _host.units(survey.wanted(model, "db1").units, str(tmp_path))
     assert {Path(path).name: ours for path, ours in found.items()} == {
         WORKER: True,
         SCHEDULER: True,
-        "airflow-triggerer.service": False,
+        "airflow-dag-processor-2.service": False,
     }
     assert _host.component_files([str(tmp_path / "none")], str(tmp_path / "none")) == []
     program = str(tmp_path / SCHEDULER)

@@ -103,7 +103,7 @@ def test_good_options_pass(config):
         ("core", "parallelism", 1.5, "FD135", "a whole number"),
         ("core", "parallelism", "", "FD135", "a whole number"),
         ("core", "load_examples", "yes", "FD135", "true or false"),
-        ("triggerer", "job_heartbeat_sec", "soon", "FD135", "a number"),
+        ("scheduler", "scheduler_heartbeat_sec", "soon", "FD135", "a number"),
         ("core", "allowed_deserialization_classes", ["a", "b"], "FD135", "write text"),
         ("dag_processor", "dag_bundle_config_list", "[{", "FD135", "JSON"),
         ("sentry", "sentry_dsn", "hunter2", "FD136", "sentry.sentry_dsn_cmd"),

@@ -306,7 +306,8 @@ def test_every_port_that_the_model_gives_a_host_is_checked(hosts, version):
             4369: "rabbitmq",
             1936: "haproxy",
         }
-        expected |= {8405: "haproxy", 8793: "worker", 8794: "triggerer", 8081: "webserver"}
+        expected |= {8405: "haproxy", 8793: "worker", 8081: "webserver"}
+        assert set(node.airflow.ports.values() if node.airflow else ()) <= wanted
         assert {port for port, group in expected.items() if group in host.groups} <= wanted
         assert {listener.port for listener in (node.haproxy.listeners if node.haproxy else ())} <= wanted
         assert not {port for port, group in expected.items() if group not in host.groups} & wanted

@@ -9,11 +9,13 @@ import json
 import re
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import rabbitmq
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets
-from test_cluster import defaults, reference
+from test_cluster import defaults, host, reference
 
 HOSTILE = "p@:/?#%&'\" $\\ü"
 NODE = cluster.build(reference(), defaults()).nodes["mq1"].rabbitmq
@@ -52,6 +54,34 @@ def test_definitions() -> None:
 def test_messages_that_celery_keeps_for_later_live_as_long_as_it_wants(queue: str, has: bool) -> None:
     (policy,) = json.loads(rabbitmq.definitions(NODE, Secrets(SECRETS)))["policies"]
     assert bool(re.search(policy["pattern"], queue)) == has
+
+
+def test_the_account_of_a_component_is_of_no_use_for_tasks():
+    names = [
+        "default",
+        "gpu",
+        "celery",
+        "amq.default",
+        "amq.topic",
+        "celeryev",
+        "celery.pidbox",
+        "a@10.0.0.1.celery.pidbox",
+        "celery_delayed_1",
+    ]
+    for component in services.BROKER_ACCOUNTS:
+        hosts = [*reference(), host("more", 200, component)]
+        node = cluster.build(hosts, defaults()).nodes["mq1"].rabbitmq
+        document = json.loads(rabbitmq.definitions(node, Secrets({name: name for name in secrets_catalog.GENERATED})))
+        user = services.BROKER_ACCOUNTS[component].user
+        assert [each["tags"] for each in document["users"] if each["name"] == user] == [[]]
+        (rights,) = (each for each in document["permissions"] if each["user"] == user)
+        reached = {
+            right: {name for name in names if re.search(rights[right], name)}
+            for right in ("configure", "write", "read")
+        }
+        assert reached["write"] <= {"celery.pidbox"}
+        assert reached["read"] <= {"celeryev"}
+        assert reached["configure"] <= {"celeryev", "celery.pidbox"}
 
 
 def test_messages_without_a_token_live_on() -> None:

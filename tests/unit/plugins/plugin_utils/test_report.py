@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import row
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS
 
-HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}
+HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", *HEARTBEATS)}
 URL = "http://lb/api/v2/monitor/health"
 
 
@@ -37,21 +38,21 @@ def test_rows_of_a_host_get_its_name() -> None:
 
 
 def test_the_health_page() -> None:
-    rows = report.health_rows(URL, HEALTHY, ["dag_processor", "triggerer"])
+    rows = report.health_rows(URL, HEALTHY, HEARTBEATS)
     assert {line["state"] for line in rows} == {"ok"}
-    assert len(rows) == 4
+    assert len(rows) == len(HEALTHY) > 1
 
 
-@pytest.mark.parametrize("name", ["metadatabase", "scheduler", "triggerer"])
+@pytest.mark.parametrize("name", HEALTHY)
 def test_one_unhealthy_part_of_the_health_page(name: str) -> None:
-    rows = report.health_rows(URL, {**HEALTHY, name: {"status": "unhealthy"}}, ["dag_processor", "triggerer"])
+    rows = report.health_rows(URL, {**HEALTHY, name: {"status": "unhealthy"}}, HEARTBEATS)
     assert [line["component"] for line in rows if line["state"] == "failed"] == [f"health {name}"]
 
 
 def test_a_component_that_the_inventory_does_not_have_may_be_null() -> None:
-    answer = {**HEALTHY, "triggerer": {"status": None}}
-    assert all(line["state"] == "ok" for line in report.health_rows(URL, answer, ["dag_processor"]))
-    assert any(line["state"] == "failed" for line in report.health_rows(URL, answer, ["dag_processor", "triggerer"]))
+    answer = {**HEALTHY, "dag_processor": {"status": None}}
+    assert all(line["state"] == "ok" for line in report.health_rows(URL, answer, HEARTBEATS.keys() - {"dag_processor"}))
+    assert any(line["state"] == "failed" for line in report.health_rows(URL, answer, HEARTBEATS))
 
 
 def test_no_health_page_at_all() -> None:

@@ -17,7 +17,7 @@ KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
 
 def codes(**values):
-    problems = secrets.check_secrets(values, "jane.doe")
+    problems = secrets.check_secrets(values, {"admin_password": "jane.doe"})
     for value in values.values():
         assert len(value) < 8 or value not in report(problems)
     return [problem.code for problem in problems]
@@ -25,7 +25,7 @@ def codes(**values):
 
 def test_what_the_collection_makes_is_good():
     for _ in range(50):
-        assert secrets.check_secrets(secrets_controller.missing({}), "admin") == []
+        assert secrets.check_secrets(secrets_controller.missing({}), {"admin_password": "admin"}) == []
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,14 @@ def test_each_secret_has_its_own_rule(name, value, code):
     assert codes(**{name: value}) == ([code] if code else [])
 
 
+def test_what_would_end_a_password_where_it_is_used_is_refused():
+    for secret in secrets_catalog.SECRETS:
+        for character in secret.without:
+            assert codes(**{secret.name: f"correct{character}horse battery staple"}) == ["FD143"]
+
+
 def test_the_place_of_a_bad_fernet_key_is_reported():
-    (problem,) = secrets.check_secrets({"fernet_key": f"{KEY},bad,{KEY}"}, "admin")
+    (problem,) = secrets.check_secrets({"fernet_key": f"{KEY},bad,{KEY}"}, {"admin_password": "admin"})
     assert "in place 2 of 3" in problem.found
 
 
@@ -101,7 +107,7 @@ def test_every_fernet_key_passes(raw):
 
 @given(st.sampled_from(sorted(secrets_catalog.GENERATED)), st.text(min_size=8))
 def test_no_message_holds_the_value(name, value):
-    problems = secrets.check_secrets({name: value + os.urandom(6).hex()}, "admin")
+    problems = secrets.check_secrets({name: value + os.urandom(6).hex()}, {"admin_password": "admin"})
     assert value not in report(problems) or len(value.strip()) < 8 or value in "characters expected found"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS, LOG_PORTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import timing as timing_validation
 from hypothesis import given, settings
@@ -97,8 +100,16 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
         ({"workers": {"max_failed_heartbeats": 3}, "scheduler": {"task_instance_heartbeat_timeout": 600}}, []),
         ({"workers": {"execution_api_retries": "many"}}, []),
         ({"workers": "none"}, []),
-        ({"scheduler": {"scheduler_health_check_threshold": 5}}, ["with a scheduler_heartbeat_sec of 5 s"]),
-        ({"triggerer": {"job_heartbeat_sec": 20}}, ["with a job_heartbeat_sec of 20 s"]),
+        *(
+            ({name: {each.threshold: 5}}, [f"with a {each.interval} of 5 s"])
+            for name, each in HEARTBEATS.items()
+            if each.threshold
+        ),
+        *(
+            ({name: {each.interval: 20}}, [f"with a {each.interval} of 20 s"])
+            for name, each in HEARTBEATS.items()
+            if each.threshold
+        ),
         ({"celery": {"operation_timeout": 2}}, ["one connection attempt"]),
     ],
 )
@@ -130,3 +141,11 @@ def test_the_arithmetic_is_shown():
 )
 def test_airflow_2_has_rules_of_its_own(scheduler, count):
     assert len(timing_validation.check({"scheduler": scheduler}, 2)) == count
+
+
+@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
+def test_airflow_knows_the_options_of_the_catalogue(version):
+    known = reference(version).sections
+    for name, each in HEARTBEATS.items():
+        assert {each.threshold, each.interval} - {""} <= known.get(name, {}).keys()
+    assert {port.log_option for port in LOG_PORTS.values()} <= known["logging"].keys()

@@ -86,6 +86,13 @@ def test_data_of_the_configuration_have_their_percent_signs_back():
     assert health.data(config, "celery_broker_transport_options", "predefined_queues") == {}
 
 
+@pytest.mark.parametrize(
+    ("unit", "job"), [("airflow-scheduler", "SchedulerJob"), ("airflow-dag-processor", "DagProcessorJob")]
+)
+def test_a_job_has_the_name_that_airflow_gives_it(unit, job):
+    assert health.job_type(unit) == job
+
+
 def test_an_unknown_unit_is_refused():
     with pytest.raises(SystemExit, match="no check for 'nginx'"):
         health.check("nginx")
@@ -161,8 +168,8 @@ WAITING = "import signal; print(flush=True); signal.pause()"
 def port(tmp_path, monkeypatch):
     """Where connections are taken, but nothing answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        (tmp_path / "airflow.cfg").write_text(f"[api]\nport = {server.getsockname()[1]}\n")
-        monkeypatch.setattr(health, "CONFIG", tmp_path / "airflow.cfg")
+        (tmp_path / "probes.json").write_text(json.dumps({UNIT: f"http://127.0.0.1:{server.getsockname()[1]}/"}))
+        monkeypatch.setattr(health, "PROBES", tmp_path / "probes.json")
         monkeypatch.setattr(health, "ANSWER_SECONDS", 0.2)
         yield
 
