@@ -14,8 +14,8 @@ import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play import Play
 from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
 from ansible.plugins.connection.local import Connection
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
@@ -45,7 +45,8 @@ def model(source):
     variables = {**defaults, **manager.get_vars(host=inventory.get_hosts()[0]), "ansible_inventory_sources": [source]}
     context = PlayContext()
     connection = Connection(context, os.devnull)
-    action = ActionModule(Task(), connection, context, loader, Templar(loader, variables), None)
+    play = Play.load({"hosts": "all", "tasks": [{"ansible.builtin.debug": {}}]}, manager, loader)
+    action = ActionModule(play.tasks[0].block[0], connection, context, loader, Templar(loader, variables), None)
     return json.loads(json.dumps(action.run(task_vars=variables)["cluster"]))
 
 
