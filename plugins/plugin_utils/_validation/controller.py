@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, OPTIONAL
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
@@ -276,8 +276,8 @@ _AnyTag.add_multi_constructor("", lambda _loader, _suffix, _node: None)
 
 
 def _has_whole_cluster(text: str) -> bool:
-    """Whether ``text``, a static inventory in YAML or INI, puts hosts into every group of Airflow's own services."""
-    names = [f"airflow_{component}" for component in COMPONENTS]
+    """Whether ``text``, a static inventory in YAML or INI, puts hosts into every group that Airflow itself needs."""
+    names = [f"airflow_{component}" for component in COMPONENTS if component not in OPTIONAL]
     if not all(name in text for name in names):
         return False
     try:
