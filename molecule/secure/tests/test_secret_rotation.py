@@ -27,6 +27,8 @@ WHILE_TASKS_RUN = [
     "api_secret_key",
     "broker_password",
     "fernet_key",
+    "flower_broker_password",
+    "flower_password",
     "haproxy_stats_password",
     "metastore_owner_password",
     "metastore_password",
@@ -180,10 +182,8 @@ def test_all_at_once_while_tasks_run_and_interrupted(host_named, connection, tmp
     after = now()
     for cluster in (before, after):
         assert found_in(said + (tmp_path / "seen").read_text(), secret_values(cluster)) == []
-    assert sorted(name for name in before.secrets if before.secrets[name] != after.secrets[name]) == [
-        *WHILE_TASKS_RUN,
-        "alternate_users",
-    ]
+    changed = {name for name in before.secrets if before.secrets[name] != after.secrets[name]}
+    assert changed == {*WHILE_TASKS_RUN, "alternate_users"}
     check_connection(host_named, connection, [before.secrets["fernet_key"]])
     for name, url in old_urls.items():
         assert log_in("master1", url_of(host_named, "master1", name)) == ""
@@ -205,9 +205,9 @@ def test_the_brokers_know_the_present_user_only(host_named):
     login = ("admin", cluster.secrets["rabbitmq_admin_password"])
     users = {user["name"] for user in requests.get(f"{api}/users", auth=login, timeout=10).json()}
     present = "airflow_b" if "broker_password" in cluster.secrets["alternate_users"] else "airflow"
-    assert users == {"admin", present}
+    assert users == {"admin", "airflow_flower", present}
     connected = set(host_named("back2").check_output("rabbitmqctl --quiet list_connections user").split()) - {"user"}
-    assert connected == {present}
+    assert connected == {"airflow_flower", present}
     nodes = requests.get(f"{api}/nodes", auth=login, timeout=10).json()
     assert [node["name"] for node in nodes if not node["running"]] == []
 

@@ -292,7 +292,7 @@ def check_inventories(sources: Iterable[str], secrets_file: str) -> tuple[str | 
         elif complete:
             # A cluster whose name is not set.
             clusters |= {path: f"the one of {path}" for path in complete}
-        elif secrets_file and (root / own.name).exists():
+        elif secrets_file and (root / own.name).exists() and (root / own.name).resolve() != own.resolve():
             clusters[source] = f"the one of {source}"
     return plain_warning(plain), clusters
 

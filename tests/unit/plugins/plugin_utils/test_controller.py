@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, OPTIONAL
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import controller
 
@@ -123,8 +123,9 @@ def test_a_file_of_the_collection_is_not_among_variables(path, good):
     assert bool(controller.check_variables_directory("airflow_secrets_file", Path(path))) != good
 
 
-WHOLE = yaml.safe_dump({"all": {"children": {f"airflow_{name}": {"hosts": {"h": None}} for name in COMPONENTS}}})
-WHOLE_INI = "\n".join(f"[airflow_{name}]\nh\n" for name in COMPONENTS)
+NEEDED = [name for name in COMPONENTS if name not in OPTIONAL]
+WHOLE = yaml.safe_dump({"all": {"children": {f"airflow_{name}": {"hosts": {"h": None}} for name in NEEDED}}})
+WHOLE_INI = "\n".join(f"[airflow_{name}]\nh\n" for name in NEEDED)
 
 
 @pytest.fixture
