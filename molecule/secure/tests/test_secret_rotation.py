@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cluster_access import access, ansible, inventory, recap, wait_until
+from cluster_access import access, ansible, inventory, recap, release_python, wait_until
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from load import Load
 from test_secret_leaks import found_in, secret_values
@@ -92,15 +92,7 @@ def log_in(host, url):
         "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: "
         "print(error)"
     )
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        access().containers[host],
-        "/opt/airflow/current/bin/python",
-        "-c",
-        code,
-    ]
+    command = release_python(access().containers[host], code)
     return subprocess.run(command, input=url, capture_output=True, text=True, check=True).stdout
 
 
@@ -234,15 +226,7 @@ def logged_in(host, url):
         "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', "
         "flush=True)\nsys.stdin.read()"
     )
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        access().containers[host],
-        "/opt/airflow/current/bin/python",
-        "-c",
-        stay,
-    ]
+    command = release_python(access().containers[host], stay)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
         assert session.stdin is not None
         assert session.stdout is not None
