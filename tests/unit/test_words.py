@@ -72,9 +72,10 @@ def pages() -> list[Path]:
 
 
 def sources() -> list[Path]:
-    """Python, YAML, templates and the like, without this file and without what tools have left."""
-    found = (path for directory in CODE_DIRECTORIES for path in (ROOT / directory).rglob("*"))
+    """Python, YAML, templates and the like, without this file and what deployed clusters have (secrets, keys)."""
+    found = (path for directory in CODE_DIRECTORIES for path in (ROOT / directory).rglob("[!.]*"))
     ours = [path for path in found if path.suffix in CODE_SUFFIXES and path.is_file() and path != Path(__file__)]
+    ours = [path for path in ours if path.name != "airflow_secrets.yml"]
     return sorted([ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / "site.yml", *ours])
 
 

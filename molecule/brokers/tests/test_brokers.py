@@ -14,7 +14,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 import requests
-from cluster_access import recap, service, wait_until
+from cluster_access import recap, release_python, service, wait_until
 from outside import make_ca, make_server, play, run_in, using
 
 INVENTORIES = Path(__file__).parents[1]
@@ -84,16 +84,7 @@ def runs(cluster):
 
 def tried(container, script, *arguments, stdin):
     """What a client says on a host with Airflow; empty when it succeeds silently."""
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        container,
-        "/opt/airflow/current/bin/python",
-        "-c",
-        script,
-        *arguments,
-    ]
+    command = release_python(container, script, *arguments)
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.strip() if not done.returncode else done.stderr.strip().splitlines()[-1]
 

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from cluster_access import access, wait_until
+from cluster_access import access, release_python, wait_until
 
 # What is tried with Flower's URL of the broker, and what it says.
 TRY = """
@@ -103,5 +103,5 @@ def test_it_changes_nothing(path):
 )
 def test_its_account_of_the_broker_is_of_no_use_for_tasks(what, answer):
     host = access().model["hosts_of"]["flower"][0]["name"]
-    command = ["docker", "exec", access().containers[host], "/opt/airflow/current/bin/python", "-c", TRY, what]
+    command = release_python(access().containers[host], TRY, what)
     assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip() == answer

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
-from cluster_access import CANARY, access
+from cluster_access import CANARY, access, release_python
 
 # A client with the certificates of the host, and with the given options. Prints the error, or what the statement
 # returned.
@@ -45,15 +45,7 @@ def token():
 
 def inside(host, program, document):
     """What a Python ``program`` of the release says on ``host`` when it is given ``document``."""
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        access().containers[host],
-        "/opt/airflow/current/bin/python",
-        "-c",
-        program,
-    ]
+    command = release_python(access().containers[host], program)
     return subprocess.run(
         command, input=json.dumps(document), capture_output=True, text=True, check=True, timeout=60
     ).stdout

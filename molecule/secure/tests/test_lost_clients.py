@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from cluster_access import access, wait_until
+from cluster_access import access, release_python, wait_until
 
 LOST = "worker1"
 # Holds a session as Airflow has it, without heartbeats, tells its port, and ends with its standard input.
@@ -36,16 +36,7 @@ FORGOTTEN_SECONDS = 40
 @pytest.mark.parametrize("layer", ["metastore", "broker"])
 def test_a_client_that_is_gone_is_forgotten(host_named, layer):
     balancer = access().model["hosts_of"]["haproxy"][0]["name"]
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        access().containers[LOST],
-        "/opt/airflow/current/bin/python",
-        "-c",
-        HOLD,
-        layer,
-    ]
+    command = release_python(access().containers[LOST], HOLD, layer)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         port = int(client.stdout.readline())
         session = f"src={access().model['nodes'][LOST]['address']}:{port} "

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cluster_access import access, ansible, inventory, recap, wait_until
+from cluster_access import access, ansible, inventory, recap, release_python, wait_until
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from load import Load
 from test_secret_leaks import found_in, secret_values
@@ -92,15 +92,7 @@ def log_in(host, url):
         "import sys, psycopg2\ntry: psycopg2.connect(sys.stdin.read()).close()\nexcept psycopg2.Error as error: "
         "print(error)"
     )
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        access().containers[host],
-        "/opt/airflow/current/bin/python",
-        "-c",
-        code,
-    ]
+    command = release_python(access().containers[host], code)
     return subprocess.run(command, input=url, capture_output=True, text=True, check=True).stdout
 
 
@@ -206,8 +198,8 @@ def test_the_brokers_know_the_present_user_only(host_named):
     users = {user["name"] for user in requests.get(f"{api}/users", auth=login, timeout=10).json()}
     present = "airflow_b" if "broker_password" in cluster.secrets["alternate_users"] else "airflow"
     assert users == {"admin", "airflow_flower", present}
-    connected = set(host_named("back2").check_output("rabbitmqctl --quiet list_connections user").split()) - {"user"}
-    assert connected == {"airflow_flower", present}
+    connected = set(host_named("back2").check_output("rabbitmqctl --quiet list_connections user").split())
+    assert connected - {"user", "airflow_flower"} == {present}
     nodes = requests.get(f"{api}/nodes", auth=login, timeout=10).json()
     assert [node["name"] for node in nodes if not node["running"]] == []
 
@@ -234,15 +226,7 @@ def logged_in(host, url):
         "import sys, psycopg2\nsession = psycopg2.connect(sys.stdin.readline().strip())\nprint('in', "
         "flush=True)\nsys.stdin.read()"
     )
-    command = [
-        "docker",
-        "exec",
-        "--interactive",
-        access().containers[host],
-        "/opt/airflow/current/bin/python",
-        "-c",
-        stay,
-    ]
+    command = release_python(access().containers[host], stay)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
         assert session.stdin is not None
         assert session.stdout is not None

@@ -56,6 +56,12 @@ class Access:
         return str(self.model["admin_user"])
 
 
+def release_python(container: str, program: str, *arguments: str) -> list[str]:
+    """The command that runs a Python ``program`` with the packages of the release in ``container``."""
+    python = "/opt/airflow/current/bin/python"
+    return ["docker", "exec", "--interactive", container, python, "-c", program, *arguments]
+
+
 def inventory() -> str:
     """Path of the inventory of the cluster under test."""
     path = os.environ.get("FLIGHTDECK_INVENTORY") or os.environ.get("MOLECULE_INVENTORY_FILE")

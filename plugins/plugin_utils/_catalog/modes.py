@@ -24,8 +24,8 @@ class Wrapper:
 
 @dataclass(frozen=True)
 class Mode:
-    """A mode of ``component``, whose systemd unit is ``unit``. The variable ``setting`` turns it on by ``value``, off
-    by ``default``.
+    """A mode of ``component``, whose systemd unit is ``unit``. ``value`` of the variable ``setting``
+    enables it, ``default`` disables it.
 
     ``name`` is also the role's. Its entry points: ``main`` installs the wrapper; in the metastore, which must be one
     that the collection manages, ``functions`` installs what the mode needs, ``register_hosts`` registers the

@@ -76,4 +76,3 @@ PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)
 # Secrets of accounts that only the managed PostgreSQL has.
 OWN_SECRETS = tuple(secret.name for secret in SECRETS if secret.server == "metastore")
 METASTORE_URLS = ("metastore_url", "metastore_owner_url", "result_backend_url")
-METASTORE_GIVEN = (*METASTORE_URLS, "metastore_ca")

@@ -684,6 +684,9 @@ class Model:
                 "session_backend": "database",
                 "enable_proxy_fix": True,
                 **({"web_server_host": "[::]"} if self.ipv6 and "webserver" in host.groups else {}),
+                # Seconds that gunicorn may take to start its workers, 120 by default. On a busy machine it takes
+                # longer, and Airflow then ends the webserver; whether it answers is the health check's matter.
+                "web_server_master_timeout": 600,
                 **(tls if self.settings.tls else {}),
             },
             "fab": {"session_backend": None, "enable_proxy_fix": None},

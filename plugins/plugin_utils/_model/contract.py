@@ -487,7 +487,7 @@ class Wrapper(Plain):
     setting: str
     """Variable of the inventory that turns the mode on."""
     value: str
-    """Value of the variable that turns it on."""
+    """Value of the variable that enables it."""
     unit: str
     """systemd unit of the component."""
     program: str
@@ -701,9 +701,9 @@ class ComponentMode(Plain):
     enabled: bool
     """Whether the cluster has it."""
     setting: str
-    """Variable of the inventory that turns it on."""
+    """Variable of the inventory that enables it."""
     value: str
-    """Value of the variable that turns it on."""
+    """Value of the variable that enables it."""
     unit: str
     """systemd unit of the component."""
     database: str
