@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
@@ -48,6 +49,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     BuiltUrl,
     Cluster,
     ClusterBroker,
+    ClusterMetastore,
     Dags,
     Database,
     Directories,
@@ -111,9 +113,13 @@ class Model:
         self.settings = settings
         self.major = settings.major
         self.broker = broker.broker_of(settings)
-        self.database = metastore_model.share(settings, f"{SECRETS_DIR}/{METASTORE_CA}")
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
+
+    @cached_property
+    def database(self) -> ClusterMetastore:
+        """The metastore as its clients know it. Checks use models whose engine is not supported, and not this."""
+        return metastore_model.share(self.settings, f"{SECRETS_DIR}/{METASTORE_CA}")
 
     def members(self, group: str) -> list[Host]:
         """Hosts of ``group``, in the order of the inventory."""
