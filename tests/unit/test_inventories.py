@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
 from test_bad_inputs import MODEL, ROOT
 
 VALIDATE = "playbooks/validate.yml"
-COMPONENTS = ("webserver", "scheduler", "dag_processor", "triggerer")
+COMPONENTS = [name for name, each in COMPONENT.items() if not each.optional and name != "worker"]
 PASSWORD = "correct horse 9 battery staple"
 FERNET = "cG0kAOZlUmBbEXVwQxE-6hs3DeIHWI0wYtxcV5Qh2r8="
 

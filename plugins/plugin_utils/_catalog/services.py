@@ -8,7 +8,7 @@ report follow from the entry.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
@@ -70,17 +70,18 @@ class Password:
 class Service:
     """One service.
 
-    ``title`` is its name for people. ``host_group`` is the group whose hosts run it, where that is another service's.
-    ``passwords`` are those of its own accounts. ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start
-    and do a little; a key of ``disk_mb`` is a path or one of the model's directories. ``packages`` are those by which
-    the preflight sees whether apt can install it. A process that holds one of its ports is its own when its unit
-    matches ``units``, or in no unit its name ``processes``; a process that cannot be seen, when the socket belongs to
-    one of ``accounts``. ``one_release`` says why its hosts must have the same Debian. ``status`` are the first words of
-    its rows in the report.
+    ``title`` is its name for people, who also write ``synonyms``: without "_" and the "s" of the plural. ``host_group``
+    is the group whose hosts run it, where that is another service's. ``passwords`` are those of its own accounts.
+    ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a
+    path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
+    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
+    ``processes``; a process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says
+    why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
     """
 
     name: str
     title: str
+    synonyms: tuple[str, ...] = ()
     host_group: str = ""
     # How many hosts may run it.
     hosts: str = MANY
@@ -144,12 +145,13 @@ class BrokerAccount:
 class Heartbeat:
     """What a component writes to the metastore, as a job, to show that it is alive.
 
-    The options of its own section of airflow.cfg, where it has them: it is dead after ``threshold``, and writes every
-    ``interval``.
+    The options of ``section`` of airflow.cfg, its own unless another is named: it writes every ``interval``, and is
+    dead after ``threshold``, where it has one. A restart of the component ends with the first of its heartbeats.
     """
 
+    interval: str
     threshold: str = ""
-    interval: str = ""
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def _component(
     *,
     sections: tuple[str, ...],
     secrets: Mapping[int, tuple[str, ...]],
+    synonyms: tuple[str, ...] = (),
     ports: tuple[Port, ...] = (),
     passwords: tuple[Password, ...] = (),
     memory_mb: int = 0,
@@ -236,6 +239,7 @@ def _component(
     return Component(
         name=name,
         title=title,
+        synonyms=synonyms,
         ports=ports,
         passwords=passwords,
         memory_mb=memory_mb,
@@ -265,6 +269,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
         "etcd",
+        synonyms=("dcs",),
         hosts="none, 3, 5 or 7",
         optional=True,
         needs={"patroni": "Remove the group, or add hosts to airflow_metastore."},
@@ -284,6 +289,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "metastore",
         "PostgreSQL",
+        synonyms=("database", "db", "metadata", "metadatabase", "pg", "postgre", "postgresql", "patroni"),
         hosts="1, or 3 and more; none with `airflow_metastore_url`",
         certificate=True,
         members=True,
@@ -303,6 +309,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "rabbitmq",
         "RabbitMQ",
+        synonyms=("amqp", "broker", "mq", "queue", "rabbit"),
         hosts="1, 3 or 5; none with another broker or `airflow_broker_url`",
         certificate=True,
         members=True,
@@ -331,6 +338,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "redis",
         "Redis",
+        synonyms=("valkey",),
         hosts="none or 1, with `airflow_broker: redis`",
         optional=True,
         certificate=True,
@@ -346,6 +354,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "haproxy",
         "HAProxy",
+        synonyms=("balancer", "loadbalancer", "lb", "proxy"),
         hosts="1; 2 with `airflow_vip`",
         certificate=True,
         ports=(
@@ -396,6 +405,7 @@ SERVICES: tuple[Service, ...] = (
         "webserver",
         "api-server",
         {2: "airflow-webserver", 3: "airflow-api-server"},
+        synonyms=("api", "apiserver", "frontend", "gui", "server", "ui", "web"),
         ports=(Port("api-server", ("haproxy",), variable="airflow_webserver_port"),),
         passwords=(Password("admin_password", variable="airflow_admin_user"),),
         fronts=(
@@ -427,8 +437,9 @@ SERVICES: tuple[Service, ...] = (
         "scheduler",
         "scheduler",
         "airflow-scheduler",
+        synonyms=("master", "sched"),
         memory_mb=400,
-        heartbeat=Heartbeat("scheduler_health_check_threshold", "scheduler_heartbeat_sec"),
+        heartbeat=Heartbeat("scheduler_heartbeat_sec", "scheduler_health_check_threshold"),
         sessions=15,
         parses_dags=(2,),
         sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
@@ -448,8 +459,9 @@ SERVICES: tuple[Service, ...] = (
         "dag_processor",
         "DAG processor",
         "airflow-dag-processor",
+        synonyms=("dagprocessor", "processor", "parser", "dag"),
         memory_mb=400,
-        heartbeat=Heartbeat(),
+        heartbeat=Heartbeat("job_heartbeat_sec", section="scheduler"),
         sessions=20,
         parses_dags=MAJORS,
         sections=("operators",),
@@ -462,6 +474,7 @@ SERVICES: tuple[Service, ...] = (
         "triggerer",
         "triggerer",
         "airflow-triggerer",
+        synonyms=("trigger",),
         ports=(
             Port(
                 "task logs of the triggerer",
@@ -471,7 +484,7 @@ SERVICES: tuple[Service, ...] = (
             ),
         ),
         memory_mb=300,
-        heartbeat=Heartbeat("triggerer_health_check_threshold", "job_heartbeat_sec"),
+        heartbeat=Heartbeat("job_heartbeat_sec", "triggerer_health_check_threshold"),
         sessions=15,
         sections=("api", "triggerer"),
         secrets={
@@ -485,6 +498,7 @@ SERVICES: tuple[Service, ...] = (
         "worker",
         "worker",
         "airflow-worker@*",
+        synonyms=("celery", "celeryworker", "executor", "node"),
         ports=(
             Port(
                 "task logs of the worker",
@@ -567,7 +581,11 @@ PORT_VARIABLES = tuple(
     )
 )
 HEARTBEATS: Mapping[str, Heartbeat] = MappingProxyType(
-    {each.name: each.heartbeat for each in COMPONENT.values() if each.heartbeat}
+    {
+        each.name: replace(each.heartbeat, section=each.heartbeat.section or each.name)
+        for each in COMPONENT.values()
+        if each.heartbeat
+    }
 )
 # By component that has logs of tasks, where it serves them.
 LOG_PORTS: Mapping[str, Port] = MappingProxyType(

@@ -12,7 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     NOTHING,
     SERVER,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, HEARTBEATS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Unit
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 
@@ -47,7 +47,9 @@ def units(component: str, host: Host, major: int, probe: str | None) -> tuple[Un
         return tuple(
             Unit(label=f"{component} {queue}", unit=unit_of(component, major, queue), probe=probe) for queue in queues
         )
-    return (Unit(label=component, unit=unit_of(component, major), probe=probe),)
+    beats = HEARTBEATS.get(component)
+    heartbeat = f"{beats.section}.{beats.interval}" if beats else None
+    return (Unit(label=component, unit=unit_of(component, major), probe=probe, heartbeat=heartbeat),)
 
 
 def replaced_files(mode: Mode, major: int) -> dict[str, str]:

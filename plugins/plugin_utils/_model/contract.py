@@ -476,6 +476,9 @@ class Unit(Plain):
     """Name of the unit without its suffix."""
     probe: str | None = None
     """URL on the host itself that answers with status 200 when the service works; for those behind load balancers."""
+    heartbeat: str | None = None
+    """Section and option of the seconds between two heartbeats, such as "scheduler.scheduler_heartbeat_sec"; for those
+    that have any."""
 
 
 @dataclass(frozen=True, kw_only=True)

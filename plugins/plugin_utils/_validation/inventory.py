@@ -32,19 +32,6 @@ PREFIX = "airflow_"
 # Name of a host where it is not an address: it becomes part of names in HAProxy, RabbitMQ and /etc/hosts.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
-# Other words for our groups, without "_" and the "s" of the plural.
-_SYNONYMS = {
-    "dag_processor": ("dagprocessor", "processor", "parser", "dag"),
-    "etcd": ("dcs",),
-    "haproxy": ("balancer", "loadbalancer", "lb", "proxy"),
-    "metastore": ("database", "db", "metadata", "metadatabase", "pg", "postgre", "postgresql", "patroni"),
-    "rabbitmq": ("amqp", "broker", "mq", "queue", "rabbit"),
-    "redis": ("valkey",),
-    "scheduler": ("master", "sched"),
-    "triggerer": ("trigger",),
-    "webserver": ("api", "apiserver", "frontend", "gui", "server", "ui", "web"),
-    "worker": ("celery", "celeryworker", "executor", "node"),
-}
 
 
 def check_groups(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> list[Problem]:
@@ -80,7 +67,7 @@ def _meant(name: str, known: Iterable[str], *, synonyms: bool) -> str:
     if close := closest(name, known):
         return close
     words = {name.replace("_", ""), name.replace("_", "").rstrip("s")}
-    return next((group for group in known if synonyms and words.intersection(_SYNONYMS.get(group, ()))), "")
+    return next((group for group in known if synonyms and words.intersection(services.BY_NAME[group].synonyms)), "")
 
 
 def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Problem]:

@@ -29,30 +29,22 @@ def check(config: Mapping[str, object], major: int) -> list[Problem]:
     return problems
 
 
-# Section and option with the seconds between two heartbeats of the scheduler, the DAG processor and the triggerer.
-_HEARTBEATS = (
-    ("scheduler", "scheduler_heartbeat_sec"),
-    ("scheduler", "job_heartbeat_sec"),
-    ("triggerer", "job_heartbeat_sec"),
-)
-
-
 def check_restarts(config: Mapping[str, object], restart_timeout_seconds: int) -> list[Problem]:
     """Problems of heartbeats in ``config`` that are too rare for a restart, which ends with the new process's first.
 
     What is no number is another check's.
     """
     problems = []
-    for section, option in _HEARTBEATS:
+    for heartbeat in HEARTBEATS.values():
         try:
-            seconds = seconds_of(config, section, option, 5)
+            seconds = seconds_of(config, heartbeat.section, heartbeat.interval, 5)
         except (TypeError, ValueError):
             continue
         # One may have been missed by the check.
         if 2 * seconds > restart_timeout_seconds:
             problems.append(
                 _problem(
-                    f"{section}.{option}",
+                    f"{heartbeat.section}.{heartbeat.interval}",
                     f"{seconds:g} s with an airflow_restart_timeout_seconds of {restart_timeout_seconds} s",
                     f"at most {restart_timeout_seconds / 2:g} s",
                     "Shorten the heartbeat, or give a restart more time: it ends with the first heartbeat after it.",
@@ -136,15 +128,15 @@ def _check_2(config: Mapping[str, object]) -> list[Problem]:
 def _check_heartbeats(config: Mapping[str, object]) -> list[Problem]:
     """A service counts as dead when its heartbeat is older than its threshold: three heartbeats must fit in."""
     problems = []
-    for section, options in HEARTBEATS.items():
+    for options in HEARTBEATS.values():
         if not options.threshold:
             continue
-        threshold = seconds_of(config, section, options.threshold, 30)
-        heartbeat = seconds_of(config, section, options.interval, 5)
+        threshold = seconds_of(config, options.section, options.threshold, 30)
+        heartbeat = seconds_of(config, options.section, options.interval, 5)
         if threshold < 3 * heartbeat:
             problems.append(
                 _problem(
-                    f"{section}.{options.threshold}",
+                    f"{options.section}.{options.threshold}",
                     f"{threshold:g} s with a {options.interval} of {heartbeat:g} s",
                     f"at least 3 heartbeats, {3 * heartbeat:g} s",
                     "Raise the threshold or shorten the heartbeat: else a live service counts as dead.",

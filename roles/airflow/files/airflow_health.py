@@ -27,7 +27,8 @@ from typing import Any
 CONFIG = "/etc/airflow/airflow.cfg"
 SECRETS = Path("/etc/airflow/secrets")
 ENVIRONMENT = Path("/etc/airflow/environment")
-# By unit: the URL at which a service that has one answers.
+# By unit: ``probe``, the URL at which a service that has one answers, or ``heartbeat``, the option with the seconds
+# between two of its heartbeats.
 PROBES = Path("/etc/airflow/probes.json")
 CA_FILE = str(SECRETS / "ca.crt")
 # Airflow's own threshold for a live job ([scheduler] scheduler_health_check_threshold and its siblings), doubled.
@@ -52,12 +53,6 @@ SLOW_FACTOR = 6
 # that behind.
 WRAPPERS = "/usr/local/sbin/flightdeck-"
 RUN = Path("/run")
-# Section and option with the seconds between two heartbeats of each job.
-INTERVALS = {
-    "airflow-scheduler": ("scheduler", "scheduler_heartbeat_sec"),
-    "airflow-dag-processor": ("scheduler", "job_heartbeat_sec"),
-    "airflow-triggerer": ("triggerer", "job_heartbeat_sec"),
-}
 
 
 class UnknownError(Exception):
@@ -183,13 +178,19 @@ def check_job(unit: str, pid: int, since: datetime.datetime | None) -> str:
         # No connection; or another metastore, which is not migrated yet.
         raise UnknownError("the metastore does not answer") from error
     return check_heartbeat(
-        row, started, since, oldest_heartbeat(unit, read_config(), environment(ENVIRONMENT.read_text()))
+        row,
+        started,
+        since,
+        oldest_heartbeat(probes()[unit]["heartbeat"], read_config(), environment(ENVIRONMENT.read_text())),
     )
 
 
-def oldest_heartbeat(unit: str, config: configparser.RawConfigParser, variables: Mapping[str, str]) -> float:
-    """Seconds after which a heartbeat of ``unit`` is too old. ``variables`` of the environment win over ``config``."""
-    section, option = INTERVALS[unit]
+def oldest_heartbeat(interval: str, config: configparser.RawConfigParser, variables: Mapping[str, str]) -> float:
+    """Seconds after which a heartbeat is too old that comes every ``interval``, a section and an option.
+
+    ``variables`` of the environment win over ``config``.
+    """
+    section, option = interval.split(".")
     given = variables.get(f"AIRFLOW__{section}__{option}".upper()) or config.get(section, option, fallback="")
     return max(HEARTBEAT_SECONDS, HEARTBEATS * float(given or 0))
 
@@ -300,6 +301,11 @@ def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str
     return f"runs; queue {queue} answers, {answer['ApproximateNumberOfMessages']} messages wait"
 
 
+def probes() -> dict[str, dict[str, str]]:
+    """What each unit of this host is asked for."""
+    return json.loads(PROBES.read_text()) if PROBES.exists() else {}
+
+
 def environment(text: str) -> dict[str, str]:
     """Variables of a file that systemd and a shell read."""
     found = re.findall(r'^(\w+)="((?:\\.|[^"\\])*)"$', text, re.MULTILINE)
@@ -329,9 +335,9 @@ def check(unit: str, since: datetime.datetime | None = None) -> str:
 
 def look(unit: str, since: datetime.datetime | None) -> str:
     """As ``check``. Raises whatever goes wrong."""
-    probes = json.loads(PROBES.read_text()) if PROBES.exists() else {}
-    if unit in probes:
-        return check_web(unit, probes[unit])
+    url = probes().get(unit, {}).get("probe")
+    if url:
+        return check_web(unit, url)
     if unit.startswith("airflow-worker@"):
         config = read_config()
         check_room(config)

@@ -101,13 +101,13 @@ AIRFLOWS_OWN = dict.fromkeys(timing.SETTINGS["workers"])
         ({"workers": {"execution_api_retries": "many"}}, []),
         ({"workers": "none"}, []),
         *(
-            ({name: {each.threshold: 5}}, [f"with a {each.interval} of 5 s"])
-            for name, each in HEARTBEATS.items()
+            ({each.section: {each.threshold: 5}}, [f"with a {each.interval} of 5 s"])
+            for each in HEARTBEATS.values()
             if each.threshold
         ),
         *(
-            ({name: {each.interval: 20}}, [f"with a {each.interval} of 20 s"])
-            for name, each in HEARTBEATS.items()
+            ({each.section: {each.interval: 20}}, [f"with a {each.interval} of 20 s"])
+            for each in HEARTBEATS.values()
             if each.threshold
         ),
         ({"celery": {"operation_timeout": 2}}, ["one connection attempt"]),
@@ -149,9 +149,9 @@ def test_airflow_2_has_rules_of_its_own(scheduler, count):
         ({}, 60, []),
         ({"scheduler": {"job_heartbeat_sec": 120, "scheduler_heartbeat_sec": "90"}}, 600, []),
         (
-            {"scheduler": {"job_heartbeat_sec": 400}, "triggerer": {"job_heartbeat_sec": "301"}},
+            {"scheduler": {"job_heartbeat_sec": 400, "scheduler_heartbeat_sec": "301"}},
             600,
-            ["scheduler", "triggerer"],
+            ["scheduler", "scheduler"],
         ),
         ({"scheduler": {"scheduler_heartbeat_sec": 20}}, 30, ["scheduler"]),
         ({"scheduler": {"scheduler_heartbeat_sec": "soon"}}, 30, []),
@@ -166,6 +166,6 @@ def test_a_restart_waits_long_enough_for_a_heartbeat(config, seconds, options):
 @pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
 def test_airflow_knows_the_options_of_the_catalogue(version):
     known = reference(version).sections
-    for name, each in HEARTBEATS.items():
-        assert {each.threshold, each.interval} - {""} <= known.get(name, {}).keys()
+    for each in HEARTBEATS.values():
+        assert {each.threshold, each.interval} - {""} <= known[each.section].keys()
     assert {port.log_option for port in LOG_PORTS.values()} <= known["logging"].keys()

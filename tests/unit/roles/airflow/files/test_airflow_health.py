@@ -161,25 +161,24 @@ def test_a_service_has_recovered_with_the_first_heartbeat_after_the_outage():
 
 
 @pytest.mark.parametrize(
-    ("unit", "options", "variables", "oldest"),
+    ("interval", "options", "variables", "oldest"),
     [
-        ("airflow-scheduler", {}, {}, 60),
-        ("airflow-scheduler", {"scheduler": {"scheduler_heartbeat_sec": 5, "job_heartbeat_sec": 120}}, {}, 60),
-        ("airflow-scheduler", {"scheduler": {"scheduler_heartbeat_sec": 50}}, {}, 150),
-        ("airflow-dag-processor", {"scheduler": {"job_heartbeat_sec": 120}}, {}, 360),
-        ("airflow-triggerer", {"triggerer": {"job_heartbeat_sec": 30.5}}, {}, 91.5),
+        ("scheduler.scheduler_heartbeat_sec", {}, {}, 60),
+        ("scheduler.scheduler_heartbeat_sec", {"scheduler_heartbeat_sec": 5, "job_heartbeat_sec": 120}, {}, 60),
+        ("scheduler.scheduler_heartbeat_sec", {"scheduler_heartbeat_sec": 50}, {}, 150),
+        ("scheduler.job_heartbeat_sec", {"job_heartbeat_sec": 30.5}, {}, 91.5),
         (
-            "airflow-triggerer",
-            {"triggerer": {"job_heartbeat_sec": 30}},
-            {"AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "40"},
+            "scheduler.job_heartbeat_sec",
+            {"job_heartbeat_sec": 30},
+            {"AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "40"},
             120,
         ),
     ],
 )
-def test_three_heartbeats_fit_into_the_oldest_age(unit, options, variables, oldest):
+def test_three_heartbeats_fit_into_the_oldest_age(interval, options, variables, oldest):
     config = configparser.RawConfigParser()
-    config.read_dict(options)
-    assert health.oldest_heartbeat(unit, config, variables) == oldest
+    config.read_dict({"scheduler": options})
+    assert health.oldest_heartbeat(interval, config, variables) == oldest
 
 
 UNIT = "airflow-api-server"
@@ -192,7 +191,9 @@ WAITING = "import signal; print(flush=True); signal.pause()"
 def port(tmp_path, monkeypatch):
     """Where connections are taken, but nothing answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        (tmp_path / "probes.json").write_text(json.dumps({UNIT: f"http://127.0.0.1:{server.getsockname()[1]}/"}))
+        (tmp_path / "probes.json").write_text(
+            json.dumps({UNIT: {"probe": f"http://127.0.0.1:{server.getsockname()[1]}/"}})
+        )
         monkeypatch.setattr(health, "PROBES", tmp_path / "probes.json")
         monkeypatch.setattr(health, "ANSWER_SECONDS", 0.2)
         yield
@@ -255,9 +256,9 @@ def test_a_webserver_is_asked_where_it_listens_below_the_path_of_its_url(
         monkeypatch.setattr(health, "PROBES", probes)
         service(WAITING)
         url = f"http://{local}:{server.server_address[1]}"
-        probes.write_text(json.dumps({UNIT: f"{url}/a/b/api/v2/version"}))
+        probes.write_text(json.dumps({UNIT: {"probe": f"{url}/a/b/api/v2/version"}}))
         assert health.check(UNIT) == "answers 200"
-        probes.write_text(json.dumps({UNIT: f"{url}/api/v2/version"}))
+        probes.write_text(json.dumps({UNIT: {"probe": f"{url}/api/v2/version"}}))
         with pytest.raises(health.UnhealthyError, match="404"):
             health.check(UNIT)
         server.shutdown()
