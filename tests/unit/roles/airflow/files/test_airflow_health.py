@@ -101,10 +101,10 @@ def test_an_unknown_unit_is_refused():
 
 
 def test_a_check_that_breaks_restarts_nothing(monkeypatch, capsys):
-    def look(_unit, _since):
+    def fail(_unit, _since):
         raise RuntimeError("unexpected")
 
-    monkeypatch.setattr(health, "look", look)
+    monkeypatch.setattr(health, "unit_state", fail)
     assert (health.watch("airflow-scheduler", 1), health.wait(["airflow-scheduler"], seconds=0)) == (0, 1)
     assert capsys.readouterr().out == "airflow-scheduler: the check failed: RuntimeError: unexpected\n" * 2
 
