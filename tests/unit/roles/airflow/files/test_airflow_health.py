@@ -296,6 +296,8 @@ def test_a_service_that_is_frozen_or_hangs_is_restarted_after_so_many_bad_checks
 @pytest.mark.usefixtures("port")
 def test_a_service_that_waits_for_a_processor_has_more_time_but_not_for_ever(service, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(health, "SLOW_FACTOR", 2)
+    # The kernel counts a wait when it ends: on a busy machine one may be longer than the other tests' checks.
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 1.0)
     one = {min(os.sched_getaffinity(0))}
     for _ in range(4):
         service(BUSY, one)
