@@ -71,6 +71,13 @@ def _airflow_cfg(file: File, known: Verdict) -> None:
             wanted = json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
             if found != wanted.rstrip("\n") and data(found) != data(wanted):
                 raise ValueError(f"{section}.{option}: {found!r} instead of {wanted!r}")
+    for section, entries in known.result["config"].items():
+        for option, value in entries.items():
+            if value is None or isinstance(data(value), (dict, list)):
+                continue
+            found = parser.get(section, option)
+            if found != str(value).rstrip("\n"):
+                raise ValueError(f"{section}.{option}: {found!r} instead of the {value!r} of airflow_config")
 
 
 def systemd_environment(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The verdict on an inventory, and the files of an accepted one, by the way that a run of site.yml goes without hosts."""
+"""The verdict on an inventory, and the files of an accepted one, as a run of site.yml makes them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SYSTEM = {
     "processor_nproc": 4,
     "python": PLATFORM.python_minor,
 }
-# Groups whose hosts have the service of the role with the same name, and those that a node has besides.
+# Roles of backing services, each of which has its share of a node under its name.
 SERVICES = ("etcd", "haproxy", "keepalived", "metastore", "pgbouncer", "rabbitmq", "redis")
 
 
@@ -172,16 +172,14 @@ def _check_text(text: str, inventory: Inventory) -> None:
     for sign in ("Traceback", "AnsibleUnsafe", "_AnsibleTagged", "<class ", " object at 0x"):
         if sign in text:
             raise FaultError(f"{sign!r} in: {text}")
-    hidden = [name for name, option in settings().items() if option.get("no_log")]
-    for variables in (inventory.variables, *inventory.hosts.values()):
-        for name in hidden:
-            value = variables.get(name)
-            if (
-                isinstance(value, str)
-                and len(value) > 12
-                and isinstance(value, Unsafe) | ("{" not in value)
-                and value in text
-            ):
+    hidden = {name for name, option in settings().items() if option.get("no_log")}
+    everything = [inventory.variables, *inventory.hosts.values()]
+    # A value that stands elsewhere, too, is shown there.
+    shown = repr([[value for name, value in variables.items() if name not in hidden] for variables in everything])
+    for variables in everything:
+        for name in hidden & set(variables):
+            value = variables[name]
+            if isinstance(value, str) and len(value) > 12 and value not in shown and "{" not in value and value in text:
                 raise FaultError(f"the value of {name} in: {text}")
 
 
@@ -274,6 +272,7 @@ def _complete(known: Verdict) -> None:
     known.result["environment"] = {
         host: variables.value(host, "airflow_environment") for host in known.cluster["nodes"]
     }
+    known.result["config"] = variables.common("airflow_config")
     tls = known.cluster["tls"]
     names = next(iter(sorted(tls.get("names", {}).items())), None)
     if names:
@@ -307,7 +306,7 @@ def _service_files(renderer: _Renderer) -> Iterator[File]:
             # What both ways to run PostgreSQL come down to.
             for name in ("pg_hba.conf", "pg_ident.conf"):
                 yield renderer.template(f"etc/postgresql/{name}.j2", f"/etc/postgresql/{name}")
-            arguments = renderer.value("{{ __metastore_validate_parameters | to_json }}")
+            arguments = renderer.value("{{ __metastore_validate_parameters }}")
             yield File(renderer.host, "metastore", "/arguments.json", json.dumps(arguments))
 
 

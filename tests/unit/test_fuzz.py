@@ -1,4 +1,4 @@
-"""Random inventories get a clean verdict, what is accepted renders to files that programs understand, and twice the same.
+"""Random inventories get a clean verdict, and the accepted ones files that programs read: each time the same.
 
 `make fuzz` does the same for longer, with the programs of the hosts; see docs/testing.md.
 """
