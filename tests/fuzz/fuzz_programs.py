@@ -12,16 +12,21 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from fuzz_verdict import FaultError, File, Verdict
 
 NUMBER_OF_LINES = 40
+# What Ansible and Python show of a value that is none.
+INTERNAL = ("__omit_place", "_AnsibleTagged", "AnsibleUndefined", "<class '", " object at 0x")
 
 
 def check(file: File, known: Verdict, counts: Counter[str]) -> None:
     """Check one ``file`` here. Raises FaultError. ``counts`` are the files that each program has checked."""
     name = file.path.rpartition("/")[2]
+    if sign := next((sign for sign in INTERNAL if sign in file.content), ""):
+        raise FaultError(f"{file.path} of {file.host}: {sign!r} in it")
     try:
         if name == "airflow.cfg":
             _airflow_cfg(file, known)
@@ -41,6 +46,12 @@ def check(file: File, known: Verdict, counts: Counter[str]) -> None:
         elif name.endswith(".json"):
             json.loads(file.content)
             counts["JSON"] += 1
+        elif file.path.startswith("/etc/airflow/secrets/") and "://" in file.content:
+            # SQLAlchemy and kombu read URLs like this one.
+            parts = urlsplit(file.content)
+            if not parts.hostname or not (parts.port or parts.scheme.startswith("sqs")):
+                raise ValueError("a URL without a host or a port")
+            counts["secret URLs"] += 1
         elif file.path == "/etc/hosts":
             _hosts(file)
             counts["hosts"] += 1

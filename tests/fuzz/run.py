@@ -139,7 +139,8 @@ def container() -> Iterator[str]:
     name = f"fd-fuzz-{os.getpid()}"
     try:
         # Networks of its own, so that etcd can listen on any address. It has no share that another container wants.
-        options = ["--init", "--cap-add", "NET_ADMIN", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--cpu-shares", "2"]
+        options = ["--init", "--cap-add", "NET_ADMIN", "--cpu-shares", "2"]
+        options += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
         lab.run(
             "docker",
             "run",
