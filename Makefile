@@ -77,7 +77,7 @@ lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelo
 	antsibull-changelog lint
 
 unit: $(VENV)/ready programs ## Unit tests of plugins, templates and the interface
-	pytest tests/unit
+	pytest --numprocesses=auto --dist=loadscope tests/unit
 
 # With SEED, the first inventories are those of a run that printed it.
 fuzz: $(VENV)/ready programs ## Check random inventories with the programs of the hosts for a time (MINUTES=60)

@@ -63,7 +63,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 POLL_SECONDS = 5.0
 
 
-def look(module: AnsibleModule) -> list[_etcd.Member]:
+def members(module: AnsibleModule) -> list[_etcd.Member]:
     """The members as the one of this host sees them."""
     code, out, err = module.run_command(_etcd.command(module.params["url"], "member", "list", "--write-out=json"))
     if code:
@@ -91,7 +91,7 @@ def join(module: AnsibleModule) -> None:
     while True:
         code, _out, err = module.run_command(add)
         # The answer to one that was taken in may have been lost.
-        if not code or _etcd.find(look(module), name, url):
+        if not code or _etcd.find(members(module), name, url):
             return
         if time.monotonic() > deadline:
             refuse(module, err)
@@ -112,7 +112,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     name, url, wanted = module.params["name"], module.params["peer_url"], module.params["state"] == "present"
-    before = look(module)
+    before = members(module)
     member = _etcd.find(before, name, url)
     changed = wanted != bool(member)
     after = before
@@ -127,7 +127,7 @@ def main() -> None:
             code, _out, err = module.run_command(_etcd.command(module.params["url"], "member", "remove", member["id"]))
             if code:
                 refuse(module, err)
-        after = look(module)
+        after = members(module)
     shown = [_etcd.initial_cluster(listed, name) for listed in (before, after)]
     diff = dict(
         zip(

@@ -93,7 +93,7 @@ class _Node:
             "haproxy": self.haproxy,
             "pgbouncer": self.pgbouncer,
         }
-        rows = [row for name, look in services.items() if name in self.node for row in look(self.node[name])]
+        rows = [row for name, rows_of in services.items() if name in self.node for row in rows_of(self.node[name])]
         return rows + self.airflow()
 
     def metastore(self, part: dict[str, Any]) -> list[status.Row]:

@@ -55,7 +55,7 @@ def run(folder, plays, *arguments, web="here", **variables):
 )
 def test_no_answer_is_not_that_all_tasks_are_finished(tmp_path, host, arguments, found):
     plays = yaml.safe_load((ROOT / "playbooks/phases/pause_scheduling.yml").read_text())
-    [waiting] = (play for play in plays if "await_tasks" in yaml.safe_dump(play["tasks"]))
+    [waiting] = (play for play in plays if "wait_for_tasks" in yaml.safe_dump(play["tasks"]))
     [going_on] = (play for play in plays if play.get("vars", {}).get("airflow_component_action") == "start")
     saying = {**going_on, "tasks": [{"ansible.builtin.debug": {"msg": "left: <{{ __play_unfinished }}>"}}]}
     cluster = {"database_host": host, "drain_timeout_seconds": 0}

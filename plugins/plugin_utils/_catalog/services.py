@@ -573,11 +573,14 @@ MEMBER_TIERS: Mapping[str, str] = MappingProxyType(
 )
 # Brokers that the collection runs itself.
 BROKER_GROUPS = ("rabbitmq", "redis")
-# Variables of ports that hosts may have for themselves, and those that are the same on all.
-HOST_PORT_VARIABLES = ("airflow_webserver_port", "airflow_worker_log_port")
+# Variables of ports that hosts may have for themselves, with the field of the model's Host, and those that are the same
+# on all.
+HOST_PORT_VARIABLES: Mapping[str, str] = MappingProxyType(
+    {"airflow_webserver_port": "webserver_port", "airflow_worker_log_port": "log_port"}
+)
 PORT_VARIABLES = tuple(
     sorted(
-        {port.variable for service in SERVICES for port in service.ports if port.variable} - set(HOST_PORT_VARIABLES)
+        {port.variable for service in SERVICES for port in service.ports if port.variable} - HOST_PORT_VARIABLES.keys()
     )
 )
 HEARTBEATS: Mapping[str, Heartbeat] = MappingProxyType(

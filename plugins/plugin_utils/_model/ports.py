@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    HOST_PORT_VARIABLES,
     OPTIONAL,
     SERVICES,
     VRRP,
@@ -75,10 +76,11 @@ def services_of(groups: Iterable[str]) -> list[Service]:
 
 def number_of(port: Port, host: Host, settings: Settings) -> int | str:
     """The number of ``port`` on ``host``: of a TCP port an integer."""
-    own = {"airflow_webserver_port": host.webserver_port, "airflow_worker_log_port": host.log_port}
     if not port.variable:
         return port.number
-    return own[port.variable] if port.variable in own else settings.ports[port.variable]
+    own = HOST_PORT_VARIABLES.get(port.variable)
+    number: int = getattr(host, own) if own else settings.ports[port.variable]
+    return number
 
 
 def open_ports(host: Host, settings: Settings, holds: frozenset[str]) -> list[OpenPort]:

@@ -20,7 +20,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge im
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_fault
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_problem
 
 _SCHEMES = {"rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
 # Celery turns every other character of a queue's name into another one.
@@ -67,7 +67,7 @@ def _check_url(settings: Settings, broker: Broker) -> list[Problem]:
         remedy = "Leave it out: airflow_sqs_queues says where the queues are, airflow_sqs_access_key_id who uses them."
         return [_contradiction("airflow_broker_url", "a URL, and airflow_broker is sqs", "nothing", remedy)]
     schemes = _SCHEMES[broker.kind]
-    fault = url_fault(url, schemes)
+    fault = url_problem(url, schemes)
     if not fault and re.search("[?#;]", url):
         # kombu reads what follows as options that replace those of TLS, or as another URL.
         fault = "'?', '#' or ';' in it"
@@ -123,7 +123,7 @@ def _check_sqs(settings: Settings, queues: Iterable[str]) -> list[Problem]:
         problems.append(Problem(Code.FD168, "airflow_sqs_region", "nothing", "a region", remedy))
     for name, url in given.items():
         where = f"airflow_sqs_queues.{name}"
-        fault = url_fault(str(url), ("https", "http"), plain=True)
+        fault = url_problem(str(url), ("https", "http"), plain=True)
         if not _SQS_QUEUE.fullmatch(str(name)):
             remedy = (
                 "It is Airflow's name of the queue, any that a worker serves; the queue's name in SQS is in its URL."

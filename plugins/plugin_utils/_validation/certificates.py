@@ -29,7 +29,7 @@ def covers(valid: list[str], host: str) -> bool:
     return any(name.lower() in (host, f"*.{host.partition('.')[2]}") for name in valid)
 
 
-def mismatch(certificate: str, key: str, now: datetime.datetime) -> str | None:
+def pair_problem(certificate: str, key: str, now: datetime.datetime) -> str | None:
     """Why a server could not use ``certificate`` (the first one of a chain) with ``key`` at the time ``now``; None
     when it could."""
     try:

@@ -137,7 +137,7 @@ def check_web_certificate(certificate_file: str, key_file: str, host: str, now: 
             ]
     try:
         certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in files.values())
-        problem = certificates.mismatch(certificate, key, now)
+        problem = certificates.pair_problem(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
     if problem:

@@ -64,7 +64,7 @@ def _check_given(engine: str, settings: Settings) -> list[Problem]:
     for name in METASTORE_URLS:
         url = given[f"airflow_{name}"]
         needed = "nothing" if name == "metastore_url" else None
-        fault = url_fault(url, engine) if url else needed
+        fault = url_problem(url, engine) if url else needed
         if fault:
             found = fault if fault == "nothing" else f"a URL with {fault}"
             remedy = "Write special characters of account and password percent-encoded: '@' is %40."
@@ -90,9 +90,9 @@ def _check_unused(settings: Settings) -> list[Problem]:
     ]
 
 
-def url_fault(url: str, engine: str) -> str | None:
+def url_problem(url: str, engine: str) -> str | None:
     """The fault of the URL of a server of ``engine``, which it does not repeat; None for a good one."""
-    if fault := values.url_fault(url, [engine]):
+    if fault := values.url_problem(url, [engine]):
         return fault
     parts = urlsplit(url)
     if parts.fragment:

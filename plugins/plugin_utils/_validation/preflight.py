@@ -56,8 +56,8 @@ def check(
     found: list[tuple[str, Problem]] = []
     seen = {}
     for name, facts in hosts.items():
-        looked = facts["preflight"]
-        if "error" in looked:
+        state = facts["preflight"]
+        if "error" in state:
             continue
         system = _check_system(facts)
         found += [(name, problem) for problem in system]
@@ -65,10 +65,10 @@ def check(
             # Nothing else would mean anything on another system.
             continue
         seen[name] = facts
-        problems = [*_check_manager(looked), *_check_cluster(looked, own_mark)]
+        problems = [*_check_manager(state), *_check_cluster(state, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
-            problems += _check_database(looked["database"] or {}, cluster)
+            problems += _check_database(state["database"] or {}, cluster)
         found += [(name, problem) for problem in problems]
     problems = [
         *_check_answers({name: facts["preflight"] for name, facts in hosts.items()}),
@@ -100,11 +100,11 @@ def _host_data(facts: Mapping[str, Any]) -> survey.HostData:
     return survey.HostData(frozenset(tiers), members.get("etcd", ()), members.get("rabbitmq", ()))
 
 
-def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+def _check_answers(states: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     """One problem for all hosts that do not answer, one for all where the module could not run, each with the first
     reason."""
     problems = []
-    gone = {name: looked["error"] for name, looked in sorted(looks.items()) if looked.get("unreachable")}
+    gone = {name: state["error"] for name, state in sorted(states.items()) if state.get("unreachable")}
     if gone:
         remedy = "Start them, repair the network path, or exclude them with --limit."
         problems.append(
@@ -112,7 +112,7 @@ def _check_answers(looks: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
                 Code.FD212, f"hosts {', '.join(gone)}", f"no connection ({_first(gone)})", "hosts that answer", remedy
             )
         )
-    barred = {name: looked["error"] for name, looked in sorted(looks.items()) if "error" in looked and name not in gone}
+    barred = {name: state["error"] for name, state in sorted(states.items()) if "error" in state and name not in gone}
     if barred:
         remedy = "Install python3; set ansible_user: root, or ansible_become with its password."
         if any("tty" in error for error in barred.values()):
@@ -137,19 +137,19 @@ def _check_system(facts: Mapping[str, Any]) -> list[Problem]:
     return [Problem(Code.FD201, "system", f"{distribution} {release}", f"Debian {' or '.join(PLATFORMS)}", remedy)]
 
 
-def _check_manager(looked: Mapping[str, Any]) -> list[Problem]:
+def _check_manager(state: Mapping[str, Any]) -> list[Problem]:
     problems = []
-    if not looked["root"]:
+    if not state["root"]:
         remedy = "Set ansible_user: root, or ansible_become: true with its password."
         problems.append(Problem(Code.FD213, "account", "an account that is not root", "root", remedy))
-    if not looked["systemd"]:
+    if not state["systemd"]:
         remedy = "The services are systemd units: use such a host."
         problems.append(Problem(Code.FD214, "system", "no systemd", "systemd as the service manager", remedy))
     return problems
 
 
-def _check_cluster(looked: Mapping[str, Any], own_mark: str) -> list[Problem]:
-    there = str(looked["cluster"]).split()
+def _check_cluster(state: Mapping[str, Any], own_mark: str) -> list[Problem]:
+    there = str(state["cluster"]).split()
     if not there or there[-1] == own_mark.split()[-1]:
         return []
     return [
@@ -170,7 +170,7 @@ def _releases(version: str) -> list[str]:
 
 
 def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
-    node, looked = cluster.nodes[name], facts["preflight"]
+    node, state = cluster.nodes[name], facts["preflight"]
     problems = []
     version = cluster.version.full
     system = facts["flightdeck_system"]
@@ -186,46 +186,46 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
             )
         )
     problems += _check_memory(node, int(system["memtotal_mb"]))
-    problems += _check_disks(name, looked, cluster)
+    problems += _check_disks(name, state, cluster)
     # Another account cannot see whose they are.
-    if looked["root"]:
+    if state["root"]:
         problems += _check_listeners(
-            looked["listeners"], service_ports(cluster, name), node_services(node), cluster.account
+            state["listeners"], service_ports(cluster, name), node_services(node), cluster.account
         )
-    problems += _check_names(name, looked["names"], cluster)
-    if looked["unmanaged"]:
+    problems += _check_names(name, state["names"], cluster)
+    if state["unmanaged"]:
         problems.append(
             Problem(
                 Code.FD208,
                 "service",
-                f"an unmanaged installation ({', '.join(looked['unmanaged'][:3])})",
+                f"an unmanaged installation ({', '.join(state['unmanaged'][:3])})",
                 "none",
                 _unmanaged_remedy(node),
             )
         )
-    if looked["without_candidate"]:
+    if state["without_candidate"]:
         remedy = (
             "Correct airflow_system_packages, or add Debian's archive or a mirror to the apt sources; apt-get update."
         )
-        found = f"no candidate for {', '.join(looked['without_candidate'])}"
+        found = f"no candidate for {', '.join(state['without_candidate'])}"
         problems.append(Problem(Code.FD220, "packages", found, "packages that apt can install", remedy))
-    if node.rabbitmq and looked["nr_open"] < OPEN_FILES:
+    if node.rabbitmq and state["nr_open"] < OPEN_FILES:
         remedy = f"Set the sysctl fs.nr_open to {OPEN_FILES} or more; in a container, on its host."
         problems.append(
             Problem(
                 Code.FD217,
                 "open files",
-                f"fs.nr_open {looked['nr_open']}",
+                f"fs.nr_open {state['nr_open']}",
                 f"at least {OPEN_FILES} for RabbitMQ",
                 remedy,
             )
         )
-    return problems + _check_account(looked, cluster) + _check_downgrade(looked["releases"], cluster)
+    return problems + _check_account(state, cluster) + _check_downgrade(state["releases"], cluster)
 
 
-def _check_account(looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+def _check_account(state: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     """The account of Airflow has its numbers, owns its directories, and sees the processes of its services."""
-    there, problems = looked["account"], []
+    there, problems = state["account"], []
     kinds = (("airflow_uid", "account", cluster.uid, "uid"), ("airflow_gid", "group", cluster.gid, "gid"))
     for variable, kind, number, key in kinds if there else ():
         where, expected = f"{kind} {cluster.account}", f"number {number} ({variable})"
@@ -236,18 +236,18 @@ def _check_account(looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]
             remedy = f"Set {variable} to a number that is free on all hosts."
             problems.append(Problem(Code.FD236, where, f"{number} taken by {there[f'{key}_holder']}", expected, remedy))
     for path in (cluster.directories.home, cluster.directories.log_dir) if there else ():
-        owner = looked["disks"].get(path, {}).get("owner", "")
+        owner = state["disks"].get(path, {}).get("owner", "")
         if owner not in ("", "root", cluster.account, str(cluster.uid)):
             remedy = "Set airflow_user to that account; or stop Airflow, and change the owner of all in the directory."
             problems.append(
                 Problem(Code.FD239, f"owner of {path}", owner, f"{cluster.account} (airflow_user), or root", remedy)
             )
-    if looked["hidden_processes"]:
+    if state["hidden_processes"]:
         remedy = (
             f"Mount it without, or with gid= of a group that has the account {cluster.account}, for its health checks."
         )
         problems.append(
-            Problem(Code.FD237, "mount of /proc", looked["hidden_processes"], "processes that the account sees", remedy)
+            Problem(Code.FD237, "mount of /proc", state["hidden_processes"], "processes that the account sees", remedy)
         )
     return problems
 
@@ -286,10 +286,10 @@ def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Probl
     return problems
 
 
-def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
+def _warn(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
     """What does no harm today."""
     warnings = []
-    drifting = [name for name, looked in looks.items() if looked["synchronised"] is False]
+    drifting = [name for name, state in states.items() if state["synchronised"] is False]
     if drifting:
         warnings.append(
             f"{Code.FD218} hosts {', '.join(drifting)}: nothing keeps the clock. Install chrony or systemd-timesyncd."
@@ -299,17 +299,17 @@ def _warn(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]
         for name, node in cluster.nodes.items()
         if not all(isinstance(service, Component) for service in node_services(node))
     }
-    surprised = [name for name, looked in looks.items() if looked["unattended_upgrades"] and name in backing]
+    surprised = [name for name, state in states.items() if state["unattended_upgrades"] and name in backing]
     if surprised:
         warnings.append(
             f"{Code.FD219} hosts {', '.join(surprised)}: unattended-upgrades may restart PostgreSQL, RabbitMQ, "
             "Redis or HAProxy "
             "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
         )
-    return warnings + _warn_unknown(looks, cluster)
+    return warnings + _warn_unknown(states, cluster)
 
 
-def _warn_unknown(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
+def _warn_unknown(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
     """What could not be asked, so that a check did not happen: no refusal where a wrong answer costs no data."""
     unknown = {
         "whether a time service keeps the clock, because the kernel does not say": "synchronised",
@@ -317,11 +317,11 @@ def _warn_unknown(looks: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> l
     }
     warnings = []
     for what, key in unknown.items():
-        if names := [name for name, looked in looks.items() if looked[key] is None]:
+        if names := [name for name, state in states.items() if state[key] is None]:
             warnings.append(f"{Code.FD224} hosts {', '.join(names)}: unknown {what}.")
-    servers = [name for name, node in cluster.nodes.items() if node.metastore and name in looks]
+    servers = [name for name, node in cluster.nodes.items() if node.metastore and name in states]
     # All servers have the same data: one answer is enough.
-    if servers and all(looks[name]["database"] is None for name in servers):
+    if servers and all(states[name]["database"] is None for name in servers):
         warnings.append(
             f"{Code.FD224} metastore: unknown which schema it has and whether the Fernet key decrypts what is in "
             "it, because PostgreSQL on "
@@ -340,12 +340,12 @@ def _check_memory(node: Node, total: int) -> list[Problem]:
     return [Problem(Code.FD204, "memory", f"{total} MiB", f"at least {sum(need.values())} MiB ({parts})", remedy)]
 
 
-def _check_disks(name: str, looked: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+def _check_disks(name: str, state: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     version, root = cluster.version.full, cluster.directories.root
-    has_release = any(release.startswith(f"{version}-") for release in looked["releases"]["installed"])
+    has_release = any(release.startswith(f"{version}-") for release in state["releases"]["installed"])
     problems = []
     for path, need in needed_directories(cluster, name).items():
-        disk = looked["disks"].get(path, {"error": "not measured"})
+        disk = state["disks"].get(path, {"error": "not measured"})
         need = RELEASE_MB if path == root and not has_release else need
         if "error" in disk:
             problems.append(

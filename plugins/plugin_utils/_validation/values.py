@@ -211,7 +211,7 @@ _LEAST_SLOT_WAL_MB = 2048
 _POSTGRESQL_UNITS = {"b": 2**-20, "kb": 2**-10, "": 1.0, "mb": 1.0, "gb": 2.0**10, "tb": 2.0**20}
 
 
-def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str | None:
+def url_problem(value: str, schemes: Iterable[str], plain: bool = False) -> str | None:
     """The fault of a URL whose scheme must be one of ``schemes``; None for a good one. It never repeats a login.
 
     A ``plain`` URL has neither login nor query.
@@ -240,7 +240,7 @@ def url_fault(value: str, schemes: Iterable[str], plain: bool = False) -> str | 
     return None
 
 
-def public_url_fault(value: str) -> str | None:
+def public_url_problem(value: str) -> str | None:
     """The fault of a well-formed URL that is to be ``airflow_url``; None for a good one."""
     parts = urlsplit(value)
     host = str(parts.hostname)
@@ -278,7 +278,7 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
         elif name in _FORMS:
             problems += _check_form(name, str(value))
         elif name in _URLS:
-            fault = url_fault(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else None
+            fault = url_problem(str(value), _URLS[name], plain=name in _PLAIN_URLS) if str(value) else None
             # The clients ask for queues, and a proxy for anything, by host and port.
             if (
                 not fault
@@ -287,7 +287,7 @@ def check_values(values: Mapping[str, Any], version: str) -> list[Problem]:
             ):
                 fault = "a path"
             if not fault and name == "airflow_url" and str(value):
-                fault = public_url_fault(str(value))
+                fault = public_url_problem(str(value))
             problems += [_url_problem(name, fault, _URLS[name])] if fault else []
         elif name in _PATHS_ON_HOST or name in _PATHS_ON_CONTROLLER:
             problems += _check_path(name, str(value))
@@ -462,7 +462,7 @@ def _check_groups(name: str, value: Any, _version: str) -> list[Problem]:
 
 def _check_indexes(name: str, value: Any, _version: str) -> list[Problem]:
     schemes = _URLS["airflow_package_index_url"]
-    faults = [url_fault(text, schemes) for text in _elements(value)]
+    faults = [url_problem(text, schemes) for text in _elements(value)]
     return [_url_problem(name, fault, schemes) for fault in faults if fault]
 
 

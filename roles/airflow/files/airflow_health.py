@@ -325,7 +325,7 @@ def check(unit: str, since: datetime.datetime | None = None) -> str:
     Raises UnhealthyError or UnknownError.
     """
     try:
-        return look(unit, since)
+        return unit_state(unit, since)
     except (UnhealthyError, UnknownError):
         raise
     except Exception as problem:
@@ -333,7 +333,7 @@ def check(unit: str, since: datetime.datetime | None = None) -> str:
         raise UnknownError(f"the check failed: {type(problem).__name__}: {problem}") from problem
 
 
-def look(unit: str, since: datetime.datetime | None) -> str:
+def unit_state(unit: str, since: datetime.datetime | None) -> str:
     """As ``check``. Raises whatever goes wrong."""
     url = probes().get(unit, {}).get("probe")
     if url:

@@ -60,7 +60,7 @@ def answers(port: int) -> bool:
     return True
 
 
-def look(node: str, port: int) -> tuple[str, float]:
+def node_state(node: str, port: int) -> tuple[str, float]:
     """Why ``node``, whose clients use ``port``, should be restarted, and for how many seconds that must be so;
     empty when it should not."""
     # One that starts waits for the others for as long as it takes.
@@ -112,7 +112,7 @@ def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple
 def main() -> None:
     """One look."""
     state = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {"restarted": -PAUSE_SECONDS}
-    found = look(sys.argv[1], int(sys.argv[2]))
+    found = node_state(sys.argv[1], int(sys.argv[2]))
     restart, state = decide(found, state, time.monotonic())
     STATE.write_text(json.dumps(state), encoding="utf-8")
     if found[0]:

@@ -122,15 +122,16 @@ def test_openssl_is_convinced(tmp_path, name, convinced):
 def test_a_certificate_and_its_key_belong_together(keystore):
     pair, other = keystore["hosts"]["lb1"], keystore["hosts"]["db1"]
     assert (
-        certificates_validation.mismatch(pair["certificate"] + keystore["ca"]["certificate"], pair["key"], NOW) is None
+        certificates_validation.pair_problem(pair["certificate"] + keystore["ca"]["certificate"], pair["key"], NOW)
+        is None
     )
     assert (
-        certificates_validation.mismatch(pair["certificate"], other["key"], NOW)
+        certificates_validation.pair_problem(pair["certificate"], other["key"], NOW)
         == "the key belongs to another certificate"
     )
-    assert certificates_validation.mismatch("hello", pair["key"], NOW) == "the certificate is not PEM"
-    assert certificates_validation.mismatch(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
-    assert certificates_validation.mismatch(pair["certificate"], pair["key"], later(400)).startswith(
+    assert certificates_validation.pair_problem("hello", pair["key"], NOW) == "the certificate is not PEM"
+    assert certificates_validation.pair_problem(pair["certificate"], "hello", NOW).startswith("the key is not PEM")
+    assert certificates_validation.pair_problem(pair["certificate"], pair["key"], later(400)).startswith(
         "the certificate is valid from"
     )
 

@@ -351,7 +351,7 @@ def test_variables_that_contradict_each_other(changes, drain, where):
 
 @given(st.text())
 def test_no_url_breaks_the_check(text):
-    fault = values_validation.url_fault(text, ("http", "https"), plain=True)
+    fault = values_validation.url_problem(text, ("http", "https"), plain=True)
     if not fault:
         assert text.lower().startswith(("http://", "https://"))
         assert not any(character.isspace() for character in text)
