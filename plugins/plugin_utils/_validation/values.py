@@ -72,6 +72,17 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "the name or address of a mail server",
         "Give its port as airflow_failover_email_port.",
     ),
+    # As the kernel names them, without what keepalived's configuration reads as its own. `ip` shows eth0@if2 for eth0.
+    "airflow_vip_interface": (
+        r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,14})?",
+        "the name of a network interface, of up to 15 letters, digits, '_', '.' or '-'",
+        "Write it as `ip link` shows it, without what follows '@' or ':'.",
+    ),
+    "airflow_sqs_region": (
+        r"[A-Za-z0-9_-]*",
+        "the name of a region, such as eu-central-1",
+        "Write its name, not its title.",
+    ),
     **{
         f"airflow_{component}_memory_max": (
             r"infinity|[1-9]\d*[KMGT]?|(100|[1-9]?\d)(\.\d+)?%",
