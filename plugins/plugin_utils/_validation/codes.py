@@ -351,8 +351,8 @@ class Code(StrEnum):
     )
     FD173 = (
         auto(),
-        "an option needs a Python package that is neither in the lock nor in `airflow_extra_packages`",
-        "add the package that the message names to `airflow_extra_packages`",
+        "an option needs a package that is neither in the release nor in `airflow_system_packages`",
+        "add it to `airflow_extra_packages` (Python) or `airflow_system_packages` (Debian), as the message says",
         Stage.INVENTORY,
     )
     FD175 = (
