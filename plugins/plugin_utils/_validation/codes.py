@@ -622,3 +622,9 @@ class Code(StrEnum):
         "the former `airflow_user`, or another owner: [hosts](hosts.md#the-account-of-airflow)",
         Stage.PREFLIGHT,
     )
+    FD240 = (
+        auto(),
+        "Airflow's account cannot enter a directory above `airflow_root`, `airflow_home` or `airflow_log_dir`",
+        "`chmod o+x` for that directory, or other directories",
+        Stage.PREFLIGHT,
+    )
