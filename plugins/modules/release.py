@@ -83,7 +83,7 @@ def unpack(module: AnsibleModule, releases: str, name: str, archive: str) -> Non
 
 
 def open_directory(path: str, change: _files.Change, *, check: bool) -> None:
-    """Let every account enter and read ``path``, also when an operator created it closed; with ``check`` only record it.
+    """Let every account enter and read ``path``, also when it was created closed; with ``check`` only record it.
 
     Raises OSError.
     """
