@@ -80,7 +80,7 @@ unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
 	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
 	@command -v nft >/dev/null || $(LAB) apt nftables
 	@command -v zstd >/dev/null || $(LAB) apt zstd
-	pytest tests/unit
+	pytest --numprocesses=auto --dist=loadscope tests/unit
 
 SCENARIO ?= default
 molecule: scenario-$(SCENARIO) ## Run one scenario (SCENARIO=default)

@@ -176,13 +176,10 @@ class ActionModule(ActionBase):
             name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"])
             for name in known.hosts
         }
-        identity = Identity(
-            name=settings.cluster_name,
-            hosts={host.name: host.address for host in hosts},
-            inventories=tuple(
-                sorted({str(file) for host in known.hosts if (file := known.raw(host).get("inventory_file"))})
-            ),
-        )
+        # Workers come and go, which is no reason to write the files that record it.
+        settled = {host.name: host.address for host in hosts if host.groups - {"worker"}}
+        files = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
+        identity = Identity(name=settings.cluster_name, hosts=settled, inventories=tuple(sorted(files)))
         groups = {"all", *(group for group, members in variables["groups"].items() if set(members) & set(known.hosts))}
         broken = [(name, problem) for name, found in connections.items() for problem in found.problems]
         found = [

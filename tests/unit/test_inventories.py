@@ -206,6 +206,16 @@ def test_two_inventories_in_one_directory_do_not_share_files(controller):
         assert [line[:5] for line in controller.refused(VALIDATE, *sources)] == ["FD128"]
 
 
+def test_a_worker_that_comes_or_goes_changes_no_file_of_the_cluster(controller):
+    controller.write(prod_yml=hosts())
+    controller.accepted(MODEL, "prod.yml")
+    before = {path: path.read_bytes() for path in controller.folder.glob(".airflow*")}
+    assert len(before) == 3
+    controller.write(prod_yml=hosts(workers=("w2", "w3")))
+    controller.accepted(MODEL, "prod.yml")
+    assert {path: path.read_bytes() for path in controller.folder.glob(".airflow*")} == before
+
+
 def test_a_common_inventory_with_two_clusters_does_not_share_files(controller):
     """The hosts of both are in one file, and the groups of each cluster in a file of its own."""
     addresses = {f"s{site}h{number}": {"ansible_host": f"10.{site}.0.{number}"} for site in (1, 2) for number in (1, 2)}

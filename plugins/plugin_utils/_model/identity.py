@@ -14,8 +14,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain im
 class Identity(Plain):
     """What a cluster is known by.
 
-    ``name`` is ``airflow_cluster_name``, ``hosts`` maps its hosts to their addresses, ``inventories`` are the files
-    that name the hosts.
+    ``name`` is ``airflow_cluster_name``, ``hosts`` maps its hosts that are more than workers to their addresses,
+    ``inventories`` are the files that name these hosts.
     """
 
     name: str
