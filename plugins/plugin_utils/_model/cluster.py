@@ -87,7 +87,6 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.public_u
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
-DAGS_DIR = "dags"
 # Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy
 # host: its DAGs would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
@@ -246,7 +245,6 @@ class Model:
     def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
         balancer = "haproxy" in host.groups
-        parsing = any(self.major in services.COMPONENT[component].parses_dags for component in host.components)
         return Node(
             name=host.name,
             address=host.address,
@@ -264,7 +262,7 @@ class Model:
             pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
-            dags=self.dags() if parsing else None,
+            dags=self.dags() if host.parses_dags(self.major) else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
 
@@ -276,7 +274,7 @@ class Model:
         """The DAGs on a host that parses them."""
         return Dags(
             source=self.settings.dags_dir,
-            path=f"{self.settings.home}/{DAGS_DIR}",
+            path=self.settings.dags_root,
             group=self.settings.user,
             keep_revisions=self.settings.dags_keep_revisions,
         )
@@ -621,7 +619,7 @@ class Model:
         common: Config = {
             "core": {
                 "executor": "CeleryExecutor",
-                "dags_folder": f"{self.settings.home}/{DAGS_DIR}/current",
+                "dags_folder": self.settings.dags_folder,
                 "dagbag_import_timeout": IMPORT_SECONDS,
                 "load_examples": False,
                 "hostname_callable": "flightdeck_node.address",

@@ -76,6 +76,10 @@ OWNED = {
     "celery.worker_concurrency": (
         "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues."
     ),
+    "celery.worker_autoscale": (
+        "Set airflow_worker_concurrency: a worker that grows gets no more messages of quorum queues, and the "
+        "metastore's connections are counted from it."
+    ),
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
     "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",
     "celery_broker_transport_options.region": "Set airflow_sqs_region.",

@@ -170,6 +170,8 @@ def test_good_options_pass(config):
         ("celery", "pool", "fork", "FD135", "prefork"),
         ("logging", "file_task_handler_new_folder_permissions", 0o775, "FD135", "in quotes"),
         ("core", "default_impersonation", "etl", "FD147", "NoNewPrivileges"),
+        # Celery asks quorum queues for the lower number only, and connections are counted from the concurrency.
+        ("celery", "worker_autoscale", "16,2", "FD134", "airflow_worker_concurrency"),
         ("database", "sql_alchemy_schema", "airflow", "FD147", "public"),
         ("webserver", "rbac", True, "FD131", "no effect"),
     ],
@@ -226,6 +228,7 @@ def test_a_section_is_a_dictionary(options):
         ("AIRFLOW__CORE__PARALLELISMM", "4", "FD131"),
         ("AIRFLOW__COER__PARALLELISM", "4", "FD131"),
         ("AIRFLOW__CORE__EXECUTOR", "LocalExecutor", "FD134"),
+        ("AIRFLOW__CELERY__WORKER_AUTOSCALE", "16,2", "FD134"),
         ("AIRFLOW__CORE__FERNET_KEY_CMD", "cat x", "FD134"),
         ("AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX", "True", "FD132"),
         ("AIRFLOW__CORE__PARALLELISM", "many", "FD135"),

@@ -123,7 +123,11 @@ GOOD = {
         {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]},
         {"max_slot_wal_keep_size": "-1", "max_wal_senders": 20, "synchronous_commit": "remote_apply"},
         {"max_slot_wal_keep_size": "10 GB"},
+        {"fsync": "yes", "autovacuum": "tr", "zero_damaged_pages": "f", "max_connections": " 300 "},
+        {"default_transaction_isolation": "read committed"},
     ],
+    "airflow_vip_interface": ["", "eth0", "enp1s0f0np0", "bond0.100", "br-lan", "wg_a"],
+    "airflow_sqs_region": ["", "eu-central-1", "us-gov-west-1"],
 }
 BAD = {
     "airflow_cluster_name": ["", "two words", "a/b", "-a", "a-", "x" * 64, "näme", "a\n"],
@@ -271,7 +275,20 @@ BAD = {
         {"max_wal_senders": 0},
         {"max_slot_wal_keep_size": "100MB"},
         {"max_slot_wal_keep_size": 0},
+        # PostgreSQL takes the beginning of a truth value's name for it.
+        {"fsync": "of"},
+        {"fsync": "F"},
+        {"full_page_writes": "n"},
+        {"zero_damaged_pages": "t"},
+        {"max_wal_senders": "0x2"},
+        {"max_connections": "5e1"},
+        {"default_transaction_isolation": "Serializable"},
+        {"default_transaction_isolation": "repeatable read"},
+        {"search_path": "airflow"},
+        {"client_encoding": "latin1"},
     ],
+    "airflow_vip_interface": ["eth0; x", "eth0\nstate MASTER", " eth0", "sixteen-letters0", "a/b", "-eth0"],
+    "airflow_sqs_region": ["eu central 1", "eu-central-1\n", "EU-Central-1", "eu-central-1/x"],
 }
 
 
