@@ -66,13 +66,6 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     ),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
-    # It stands in keepalived.conf.
-    "airflow_vip_interface": (
-        r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,14})?",
-        "the name of a network interface, up to 15 characters",
-        "Write it as 'ip link' does.",
-    ),
-    "airflow_sqs_region": (r"[a-z0-9-]*", "a region, such as eu-central-1", "Correct the name."),
     # One colon would be that of a port.
     "airflow_failover_email_host": (
         r"[A-Za-z0-9._-]*|[0-9A-Fa-f.:]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*",

@@ -126,8 +126,6 @@ GOOD = {
         {"fsync": "yes", "autovacuum": "tr", "zero_damaged_pages": "f", "max_connections": " 300 "},
         {"default_transaction_isolation": "read committed"},
     ],
-    "airflow_vip_interface": ["", "eth0", "enp1s0f0np0", "bond0.100", "br-lan", "wg_a"],
-    "airflow_sqs_region": ["", "eu-central-1", "us-gov-west-1"],
 }
 BAD = {
     "airflow_cluster_name": ["", "two words", "a/b", "-a", "a-", "x" * 64, "näme", "a\n"],
@@ -287,8 +285,6 @@ BAD = {
         {"search_path": "airflow"},
         {"client_encoding": "latin1"},
     ],
-    "airflow_vip_interface": ["eth0; x", "eth0\nstate MASTER", " eth0", "sixteen-letters0", "a/b", "-eth0"],
-    "airflow_sqs_region": ["eu central 1", "eu-central-1\n", "EU-Central-1", "eu-central-1/x"],
 }
 
 
