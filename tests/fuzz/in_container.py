@@ -32,8 +32,8 @@ FOLDERS = (
     "/etc/redis",
 )
 LINES = 12
-# Seconds until a server has started or ended.
-START = 60
+# Seconds until a server has started or ended, on a busy machine, too.
+START = 300
 
 
 def run(command: list[str]) -> tuple[int, str]:
