@@ -375,7 +375,8 @@ class Code(StrEnum):
     )
     FD178 = (
         auto(),
-        "an external metastore server does not answer, is too old, or lacks required settings",
+        "an external metastore server does not answer, is too old, lacks required settings, or is behind a pooler "
+        "that shares sessions",
         "see the message and [metastores](metastores.md)",
         Stage.RUN,
     )
