@@ -105,15 +105,19 @@ def _doubled_to(least: int, needed: int) -> int:
 
 
 class Model:
-    """Builds the model; one method per part. ``settings`` are those of a supported version of Airflow."""
+    """Builds the model; one method per part. Only checks give it ``settings`` that may have faults."""
 
     def __init__(self, hosts: Iterable[Host], settings: Settings) -> None:
         self.hosts = list(hosts)
         self.settings = settings
-        self.major = settings.major
         self.broker = broker.broker_of(settings)
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
+
+    @cached_property
+    def major(self) -> int:
+        """The first number of Airflow's version. Checks use models whose version is none, and not this."""
+        return self.settings.major
 
     @cached_property
     def database(self) -> ClusterMetastore:
@@ -156,8 +160,9 @@ class Model:
 
     def public_url(self) -> PublicUrl:
         """URL of Airflow's UI and API, by its parts."""
-        own = f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
-        return public_url(self.settings.url or own)
+        if self.settings.url:
+            return public_url(self.settings.url)
+        return public_url(f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}")
 
     def url(self) -> str:
         """URL of Airflow's UI and API."""

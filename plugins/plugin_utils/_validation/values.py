@@ -66,18 +66,22 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     ),
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
-    # It stands in keepalived.conf.
-    "airflow_vip_interface": (
-        r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,14})?",
-        "the name of a network interface, up to 15 characters",
-        "Write it as 'ip link' does.",
-    ),
-    "airflow_sqs_region": (r"[a-z0-9-]*", "a region, such as eu-central-1", "Correct the name."),
     # One colon would be that of a port.
     "airflow_failover_email_host": (
         r"[A-Za-z0-9._-]*|[0-9A-Fa-f.:]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*",
         "the name or address of a mail server",
         "Give its port as airflow_failover_email_port.",
+    ),
+    # As the kernel names them, without what keepalived's configuration reads as its own. `ip` shows eth0@if2 for eth0.
+    "airflow_vip_interface": (
+        r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,14})?",
+        "the name of a network interface, of up to 15 letters, digits, '_', '.' or '-'",
+        "Write it as `ip link` shows it, without what follows '@' or ':'.",
+    ),
+    "airflow_sqs_region": (
+        r"[A-Za-z0-9_-]*",
+        "the name of a region, such as eu-central-1",
+        "Write its name, not its title.",
     ),
     **{
         f"airflow_{component}_memory_max": (

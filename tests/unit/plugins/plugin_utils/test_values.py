@@ -46,6 +46,8 @@ GOOD = {
         "https://example.org/team-1/air_flow/v2.0//",
     ],
     "airflow_http_proxy": ["", "http://proxy.example.org:3128", "https://[2001:db8::9]:3128/"],
+    "airflow_vip_interface": ["", "eth0", "bond0.100", "enp3s0f1", "br-lan_1"],
+    "airflow_sqs_region": ["", "eu-central-1", "us-gov-west-1", "elasticmq"],
     "airflow_no_proxy": [[], ["intranet.example.org", ".example.net", "192.0.2.7", "2001:db8::7"]],
     "airflow_trusted_proxies": [[], ["192.0.2.1", "192.0.2.0/24", "2001:db8::/64"]],
     "airflow_package_index_url": ["https://user:secret@packages.example.org/simple", "file:///srv/wheels", ""],
@@ -124,14 +126,14 @@ GOOD = {
         {"fsync": "yes", "autovacuum": "tr", "zero_damaged_pages": "f", "max_connections": " 300 "},
         {"default_transaction_isolation": "read committed"},
     ],
-    "airflow_vip_interface": ["", "eth0", "enp1s0f0np0", "bond0.100", "br-lan", "wg_a"],
-    "airflow_sqs_region": ["", "eu-central-1", "us-gov-west-1"],
 }
 BAD = {
     "airflow_cluster_name": ["", "two words", "a/b", "-a", "a-", "x" * 64, "näme", "a\n"],
     "airflow_user": ["root", "postgres", "Airflow", "a b", "x" * 32, ""],
     "airflow_admin_user": ["", "a b", "-x"],
     "airflow_admin_email": ["nobody", "a b@c", "a@b@c"],
+    "airflow_vip_interface": ["eth0\n", "eth 0", "a/b", "eth0:1", "eth0@if2", "x" * 16, "..", "#", "$A", "{"],
+    "airflow_sqs_region": ["Europe (Frankfurt)", "eu-central-1\n", "a/b", "a@b"],
     "airflow_worker_memory_max": ["", "4", "100M", "4GB", "4 G", "120%", "0%", "none", "-1"],
     "airflow_url": [
         "airflow.example.org",
@@ -283,8 +285,6 @@ BAD = {
         {"search_path": "airflow"},
         {"client_encoding": "latin1"},
     ],
-    "airflow_vip_interface": ["eth0; x", "eth0\nstate MASTER", " eth0", "sixteen-letters0", "a/b", "-eth0"],
-    "airflow_sqs_region": ["eu central 1", "eu-central-1\n", "EU-Central-1", "eu-central-1/x"],
 }
 
 
