@@ -143,6 +143,31 @@ def test_only_a_deployment_brings_settings_to_a_unit(action):
     assert set(task["flightdeck.airflow.service"]) == {"units", "state"}
 
 
+def test_workers_have_new_dags_before_a_dag_processor_reads_them():
+    for name in ("playbooks/deploy_dags.yml", "playbooks/phases/airflow.yml"):
+        plays = yaml.safe_load((ROOT / name).read_text())
+        (task,) = (task for play in plays for task in play.get("tasks", ()) if task["name"] == "Ship the DAGs")
+        path = (ROOT / name).parent / task["ansible.builtin.import_tasks"]
+        nodes = {
+            "worker1": {"components": ["worker"], "dags": {}},
+            "master1": {"components": ["webserver", "scheduler", "dag_processor"], "dags": {}},
+            "both": {"components": ["dag_processor", "worker"], "dags": {}},
+            "web1": {"components": ["webserver"]},
+        }
+        known = {"airflow_cluster": {"nodes": nodes}}
+        waves = [
+            [
+                host
+                for host in nodes
+                if Templar(DataLoader(), {**known, "inventory_hostname": host}).evaluate_conditional(
+                    trust_as_template(step["when"])
+                )
+            ]
+            for step in yaml.safe_load(path.read_text())
+        ]
+        assert waves == [["worker1"], ["master1", "both"]]
+
+
 def used_entry_points(tasks):
     """Entry points of roles that ``tasks`` use themselves, in their order."""
     uses = (task.get(action) for task in nested(tasks) for action, kind in ACTIONS.items() if kind == "role")
