@@ -25,7 +25,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-more test-all checks lint unit molecule lock build audit docs tools image browser bench faults faults-lease soak inject-faults
+.PHONY: help up down test test-more test-all checks lint unit fuzz programs molecule lock build audit docs tools image browser bench faults faults-lease soak inject-faults
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -76,11 +76,17 @@ lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelo
 	ansible-lint --offline
 	antsibull-changelog lint
 
-unit: $(VENV)/ready ## Unit tests of plugins, templates and the interface
+unit: $(VENV)/ready programs ## Unit tests of plugins, templates and the interface
+	pytest --numprocesses=auto --dist=loadscope tests/unit
+
+# With SEED, the first inventories are those of a run that printed it.
+fuzz: $(VENV)/ready programs ## Check random inventories with the programs of the hosts for a time (MINUTES=60)
+	nice -n 19 python tests/fuzz/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+programs:
 	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
 	@command -v nft >/dev/null || $(LAB) apt nftables
 	@command -v zstd >/dev/null || $(LAB) apt zstd
-	pytest --numprocesses=auto --dist=loadscope tests/unit
 
 SCENARIO ?= default
 molecule: scenario-$(SCENARIO) ## Run one scenario (SCENARIO=default)

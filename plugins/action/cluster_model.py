@@ -40,6 +40,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    bundles,
     connection,
     controller,
     effects,
@@ -417,11 +418,18 @@ class ActionModule(ActionBase):
         found = []
         checked: dict[str, list[Problem]] = {}
         for host in hosts:
-            release = releases[host.name]
-            if host.components and (key := repr((release, host.environment))) not in checked:
+            release, parses = releases[host.name], host.parses_dags(settings.major)
+            if (
+                host.components
+                and (key := repr((release, host.environment, host.system_packages, parses))) not in checked
+            ):
                 options = options_model.given_options(settings.config, host.environment, version)
                 installed = packages.installed(texts[release.lock_file], release.extra_packages)
-                checked[key] = [*packages.check(options, installed), *effects.check_options(options)]
+                checked[key] = [
+                    *packages.check(options, installed),
+                    *bundles.check(options, settings.dags_folder, host.system_packages, parses_dags=parses),
+                    *effects.check_options(options),
+                ]
             found += [(host.name, problem) for problem in checked[key]] if host.components else []
         return problems + on_hosts(found, everybody=sum(bool(host.components) for host in hosts))
 

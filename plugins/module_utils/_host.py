@@ -11,6 +11,7 @@ import os
 import pwd
 import re
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -164,6 +165,42 @@ def account(name: str, uid: int, gid: int) -> dict[str, Any]:
     return found
 
 
+def groups_of(name: str) -> tuple[int, tuple[int, ...]]:
+    """Number of the account ``name`` and of all groups that its services run with; -1 and none without the account."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return -1, ()
+    groups = set(os.getgrouplist(name, entry.pw_gid))
+    with contextlib.suppress(KeyError):
+        groups.add(grp.getgrnam(name).gr_gid)
+    return entry.pw_uid, tuple(sorted(groups))
+
+
+def may_enter(directory: os.stat_result, uid: int, gids: Iterable[int]) -> bool:
+    """Whether the mode of a ``directory`` lets the account ``uid`` with the groups ``gids`` enter it."""
+    others = stat.S_IXGRP if directory.st_gid in gids else stat.S_IXOTH
+    return bool(directory.st_mode & (stat.S_IXUSR if directory.st_uid == uid else others))
+
+
+def closed_directory(path: str, uid: int, gids: Iterable[int]) -> str:
+    """The first directory above ``path`` that the account ``uid`` with the groups ``gids`` cannot enter; empty for
+    none.
+
+    What does not exist is created open. A directory with an access control list counts as open.
+    """
+    parts = [part for part in os.path.realpath(os.path.dirname(path)).split("/") if part]
+    for above in ("/", *("/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1))):
+        if not os.path.isdir(above):
+            return ""
+        with contextlib.suppress(OSError):
+            if "system.posix_acl_access" in os.listxattr(above):
+                continue
+        if not may_enter(os.stat(above), uid, gids):
+            return above
+    return ""
+
+
 def hidden_processes(name: str, mounts: str) -> str:
     """The option of /proc in ``mounts``, text of /proc/mounts, that hides processes from the account ``name``.
 
@@ -222,16 +259,16 @@ def space(path: str) -> dict[str, Any]:
     while not os.path.exists(existing) and existing != "/":
         existing = os.path.dirname(existing)
     try:
-        stat = os.statvfs(existing)
+        system = os.statvfs(existing)
         owner = user_name(os.stat(existing).st_uid) if existing == path else ""
-        noexec = bool(stat.f_flag & os.ST_NOEXEC)
+        noexec = bool(system.f_flag & os.ST_NOEXEC)
         device = os.stat(existing).st_dev
     except OSError as error:
         return {"error": error.strerror or "cannot be read"}
     # A file system without a fixed number of inodes says 0.
-    inodes = stat.f_favail if stat.f_files else -1
+    inodes = system.f_favail if system.f_files else -1
     return {
-        "free_mb": stat.f_bavail * stat.f_frsize // 1024**2,
+        "free_mb": system.f_bavail * system.f_frsize // 1024**2,
         "free_inodes": inodes,
         "device": device,
         "noexec": noexec,

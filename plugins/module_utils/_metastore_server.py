@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+# Which process of the server a connection has, and which one a second connection has while the first is open.
+SESSION, SECOND = "session", "second_session"
 # What to ask a server of each engine, and what the answer has to be.
 QUERIES: dict[str, dict[str, str]] = {
-    "postgresql": {"version": "SELECT version()"},
+    "postgresql": {"version": "SELECT version()", SESSION: "SELECT pg_backend_pid()"},
     "mysql": {
         "version": "SELECT version()",
         # Not SELECT @@name, which fails on a server that has no such variable any more.
@@ -32,7 +34,7 @@ def server_problem(variable: str, engine: str, least: str, major: int, said: Map
     """Why the server is refused for Airflow ``major``, with the code of the problem; None when it is not.
 
     Its URL is that of ``variable``. ``least`` is the oldest version that is supported. ``said`` holds the last column
-    of the first row that answers each of the QUERIES of ``engine``, or nothing.
+    of the first row that answers each of the QUERIES of ``engine``, or nothing, and the second connection's SESSION.
     """
     version = said["version"]
     if "mariadb" in version.lower():
@@ -45,6 +47,12 @@ def server_problem(variable: str, engine: str, least: str, major: int, said: Map
         return (
             f"FD178 the server of {variable}: found {version[:80]}; expected {engine} {least} or newer. Upgrade "
             "the server."
+        )
+    if said.get(SESSION) and said[SESSION] == said.get(SECOND):
+        remedy = "Set pool_mode = session in PgBouncer, or name the server itself: Airflow uses locks of a session."
+        return (
+            f"FD178 the server of {variable}: found a pooler that gives one session to two clients; expected a "
+            f"session for each. {remedy}"
         )
     wrong = [f"{name} = {said[name]}" for name, value in _WANTED.items() if said.get(name, value) not in ("", value)]
     if wrong:

@@ -60,11 +60,20 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _metasto
 
 
 def ask(url: str, queries: dict[str, str]) -> dict[str, str]:
-    """What the server behind ``url`` answers: the last column of the first row, as text."""
+    """What the server behind ``url`` answers: the last column of the first row, as text.
+
+    ``_metastore_server.SESSION`` is asked in a transaction of its own, and once more by a second connection: SECOND.
+    """
     from sqlalchemy import create_engine, text
 
-    with create_engine(url).connect() as connection:
+    # Airflow 2 has an SQLAlchemy whose connections have no rollback otherwise.
+    engine = create_engine(url, future=True)
+    with engine.connect() as connection:
         rows = {name: connection.execute(text(query)).first() for name, query in queries.items()}
+        if own := queries.get(_metastore_server.SESSION):
+            connection.rollback()
+            with engine.connect() as second:
+                rows[_metastore_server.SECOND] = second.execute(text(own)).first()
     return {name: str(row[-1]) if row else "" for name, row in rows.items()}
 
 

@@ -167,6 +167,9 @@ preflight:
     synchronised: {description: Whether a time service keeps the clock; null when the kernel does not say., type: bool}
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
     account: {description: Numbers of the account of Airflow and of its group, and who has the wanted ones., type: dict}
+    closed_directories:
+      description: By directory, the first one above it that the account of Airflow cannot enter; empty for none.
+      type: dict
     hidden_processes: {description: The option of /proc that hides processes from the account of Airflow., type: str}
 """
 
@@ -235,6 +238,7 @@ def main() -> None:
     wanted = module.params
     units = _host.units(wanted["units"])
     account = _host.account(**wanted["account"]) if wanted["account"] else {}
+    uid_and_groups = _host.groups_of(wanted["account"]["name"]) if wanted["account"] else (-1, ())
     names = _host.resolve(wanted["names"])
     facts = {
         "flightdeck_system": {
@@ -274,6 +278,9 @@ def main() -> None:
         "synchronised": _host.container() or _host.synchronised(),
         "unattended_upgrades": _host.unattended_upgrades(),
         "account": account,
+        "closed_directories": {path: _host.closed_directory(path, *uid_and_groups) for path in wanted["directories"]}
+        if account
+        else {},
         "hidden_processes": _host.hidden_processes(wanted["account"]["name"], _host.read("/proc/mounts"))
         if account
         else "",

@@ -54,6 +54,7 @@ removed:
 
 import os
 import shutil
+import stat
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
@@ -79,6 +80,19 @@ def unpack(module: AnsibleModule, releases: str, name: str, archive: str) -> Non
     os.rename(os.path.join(half, name), os.path.join(releases, name))
     os.rmdir(half)
     os.unlink(archive)
+
+
+def open_directory(path: str, change: _files.Change, *, check: bool) -> None:
+    """Let every account enter and read ``path``, also when it was created closed; with ``check`` only record it.
+
+    Raises OSError.
+    """
+    if not os.path.isdir(path) or stat.S_IMODE(os.stat(path).st_mode) & 0o055 == 0o055:
+        return
+    before = _files.attributes(path)
+    change.add(path, f"{before}\n", f"{before.split()[0]} 0755\n")
+    if not check:
+        os.chmod(path, 0o755)
 
 
 def superfluous(releases: str, keep: int, stay: set[str]) -> list[str]:
@@ -119,6 +133,8 @@ def main() -> None:
             if not module.check_mode:
                 unpack(module, releases, name, archive)
                 installed = True
+        for directory in (root, releases):
+            open_directory(directory, change, check=module.check_mode)
         if installed:
             previous = os.path.basename(os.readlink(link)) if os.path.islink(link) else name
             _files.ensure_link({"path": link, "target": f"releases/{name}"}, change, check=module.check_mode)

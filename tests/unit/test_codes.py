@@ -241,6 +241,7 @@ TRIGGERS = {
         Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
         Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
         Code.FD238: lambda _: problems(cluster(), disks=everywhere(noexec=True)),
+        Code.FD240: lambda _: problems(cluster(), closed_directories={"/opt/airflow": "/opt"}),
         Code.FD237: lambda _: problems(cluster(), hidden_processes="hidepid=2"),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },

@@ -32,6 +32,7 @@ def test_every_version_of_airflow_has_a_lock_for_each_of_its_pythons_and_no_othe
     }
     pythons = {platform.python_minor for platform in PLATFORMS.values()}
     assert all(pythons.issuperset(version.pythons) for version in VERSIONS.values())
+    assert pythons == {python for version in VERSIONS.values() for python in version.pythons}
 
 
 def test_roles_get_the_differences_by_a_fact():

@@ -20,6 +20,19 @@ ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
 
 
+def test_every_installation_waits_for_the_lock_of_apt():
+    """A machine that has just booted runs its own upgrades, which take minutes."""
+    tasks = [
+        (path.relative_to(ROOT).as_posix(), task["ansible.builtin.apt"])
+        for path in sorted(ROOT.glob("roles/*/*/*.yml"))
+        if path.parent.name in ("tasks", "handlers")
+        for task in nested(yaml.safe_load(path.read_text()))
+        if "ansible.builtin.apt" in task
+    ]
+    assert [path for path, _apt in tasks] == ["roles/service/tasks/packages.yml"]
+    assert all(apt["lock_timeout"] >= 900 for _path, apt in tasks)
+
+
 def nested(tasks):
     """All tasks, those of blocks too."""
     for task in tasks or ():

@@ -91,6 +91,23 @@ def test_every_account_runs_a_release_and_root_alone_writes_it(tmp_path, capsys)
     ] * 3
 
 
+def test_directories_of_releases_that_are_closed_are_opened(tmp_path, capsys):
+    releases = installed(tmp_path).parent
+    before = {}
+    for check in (True, False):
+        for path in (tmp_path, releases):
+            path.chmod(0o750)
+        with patch_module_args({"root": str(tmp_path), "name": NAME, "_ansible_check_mode": check}):
+            with pytest.raises(SystemExit):
+                release.main()
+        before[check] = json.loads(capsys.readouterr().out)["diff"]
+    assert before[True] == before[False]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, releases)] == [0o755] * 2
+    with patch_module_args({"root": str(tmp_path), "name": NAME}), pytest.raises(SystemExit):
+        release.main()
+    assert json.loads(capsys.readouterr().out)["changed"] is False
+
+
 def test_the_directories_above_a_file_are_open_to_all(tmp_path):
     owner, group = _files.attributes("/proc/self").split()[0].split(":")
     change = _files.Change()

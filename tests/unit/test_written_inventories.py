@@ -25,7 +25,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 from test_bad_inputs import ROOT
 
 PROD = yaml.safe_load((ROOT / "inventories/prod/hosts.yml").read_text())
-FOLDER = "{name: dags-folder, classpath: airflow.dag_processing.bundles.local.LocalDagBundle}"
+FOLDER = "{name: dags-folder, classpath: airflow.dag_processing.bundles.local.LocalDagBundle, kwargs: {}}"
 GIT = '{"name": "repo", "classpath": "airflow.providers.git.bundles.git.GitDagBundle", "kwargs": {"git_conn_id": "g"}}'
 
 
@@ -120,17 +120,20 @@ REFUSED = {
     "cfg-bundles-list-ok": (
         prod(),
         f"airflow_config: {{dag_processor: {{dag_bundle_config_list: [{GIT}]}}}}",
-        ["FD147 airflow_config.dag_processor.dag_bundle_config_list: found no bundle of the DAGs folder"],
+        [
+            "FD147 airflow_config.dag_processor.dag_bundle_config_list: found no bundle of the DAGs",
+            "FD173 airflow_config",
+        ],
     ),
     "cfg-multiline": (
         prod(),
         f"airflow_config:\n  dag_processor:\n    dag_bundle_config_list: |\n      [\n       {GIT}\n      ]\n",
-        ["FD147 airflow_config.dag_processor.dag_bundle_config_list"],
+        ["FD147 airflow_config.dag_processor.dag_bundle_config_list", "FD173 airflow_config.dag_processor"],
     ),
     "bundles by the environment": (
         prod(),
         f"airflow_environment: {{AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: '[{GIT}]'}}",
-        ["FD147 airflow_environment.AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
+        ["FD147 airflow_environment.AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", "FD173 airflow_environment"],
     ),
     "cfg-hashline": (
         prod(),
@@ -402,6 +405,7 @@ ACCEPTED = {
     "topo-200w-conc64": (prod(worker=workers(200)), "airflow_worker_concurrency: 64", databases, {25600}),
     "bundles with the DAGs folder": (
         prod(),
+        "airflow_system_packages: [git]\n"
         f"airflow_config: {{dag_processor: {{dag_bundle_config_list: [{FOLDER}, {GIT}]}}}}",
         lambda model: [bundle["name"] for bundle in option(model, "dag_processor", "dag_bundle_config_list")],
         ["dags-folder", "repo"],

@@ -89,7 +89,6 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.public_u
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.urls import LIBPQ_KEEPALIVE, bracket, libpq_tls
 
-DAGS_DIR = "dags"
 # Seconds that the import of a DAG file may take, and all of its processing. Airflow's 30 and 50 are too few on a busy
 # host: its DAGs would be taken for gone, and tasks fail.
 IMPORT_SECONDS, FILE_SECONDS = 120, 180
@@ -108,15 +107,19 @@ def _doubled_to(least: int, needed: int) -> int:
 
 
 class Model:
-    """Builds the model; one method per part. ``settings`` are those of a supported version of Airflow."""
+    """Builds the model; one method per part. Only checks give it ``settings`` that may have faults."""
 
     def __init__(self, hosts: Iterable[Host], settings: Settings) -> None:
         self.hosts = list(hosts)
         self.settings = settings
-        self.major = settings.major
         self.broker = broker.broker_of(settings)
         self.modes = active_modes(settings)
         self.holds = ports.conditions(self.hosts, settings)
+
+    @cached_property
+    def major(self) -> int:
+        """The first number of Airflow's version. Checks use models whose version is none, and not this."""
+        return self.settings.major
 
     @cached_property
     def database(self) -> ClusterMetastore:
@@ -159,8 +162,9 @@ class Model:
 
     def public_url(self) -> PublicUrl:
         """URL of Airflow's UI and API, by its parts."""
-        own = f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}"
-        return public_url(self.settings.url or own)
+        if self.settings.url:
+            return public_url(self.settings.url)
+        return public_url(f"{'https' if self.settings.tls else 'http'}://{bracket(self.entry())}:{self.web_port()}")
 
     def url(self) -> str:
         """URL of Airflow's UI and API."""
@@ -243,7 +247,6 @@ class Model:
     def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
         balancer = "haproxy" in host.groups
-        parsing = any(self.major in services.COMPONENT[component].parses_dags for component in host.components)
         return Node(
             name=host.name,
             address=host.address,
@@ -261,7 +264,7 @@ class Model:
             pgbouncer=self.pgbouncer() if balancer and self.settings.pgbouncer else None,
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
-            dags=self.dags() if parsing else None,
+            dags=self.dags() if host.parses_dags(self.major) else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
 
@@ -273,7 +276,7 @@ class Model:
         """The DAGs on a host that parses them."""
         return Dags(
             source=self.settings.dags_dir,
-            path=f"{self.settings.home}/{DAGS_DIR}",
+            path=self.settings.dags_root,
             group=self.settings.user,
             keep_revisions=self.settings.dags_keep_revisions,
         )
@@ -625,7 +628,7 @@ class Model:
         common: Config = {
             "core": {
                 "executor": "CeleryExecutor",
-                "dags_folder": f"{self.settings.home}/{DAGS_DIR}/current",
+                "dags_folder": self.settings.dags_folder,
                 "dagbag_import_timeout": IMPORT_SECONDS,
                 "load_examples": False,
                 "hostname_callable": "flightdeck_node.address",

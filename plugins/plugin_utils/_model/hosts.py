@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
 
 # Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every
@@ -40,6 +40,10 @@ class Host:
     def components(self) -> list[str]:
         """The Airflow components of this host, in start order."""
         return [component for component in COMPONENTS if component in self.groups]
+
+    def parses_dags(self, major: int) -> bool:
+        """Whether a component of this host reads the files of DAGs on Airflow ``major``."""
+        return any(major in COMPONENT[component].parses_dags for component in self.components)
 
     @property
     def effective_queues(self) -> tuple[Queue, ...]:

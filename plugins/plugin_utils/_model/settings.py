@@ -103,6 +103,16 @@ class Settings(Plain):
         return int(self.version.partition(".")[0])
 
     @property
+    def dags_root(self) -> str:
+        """The directory of the shipped DAGs and their former revisions on a host."""
+        return f"{self.home}/dags"
+
+    @property
+    def dags_folder(self) -> str:
+        """The directory of the DAGs that Airflow reads."""
+        return f"{self.dags_root}/current"
+
+    @property
     def options(self) -> dict[str, dict[str, object]]:
         """The user's options of airflow.cfg by section, without sections that are no dictionaries: a check reports
         those."""

@@ -46,7 +46,6 @@ _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 # What a line of a configuration file cannot hold.
 _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _BASIC_AUTH = "airflow.api.auth.backend.basic_auth"
-_LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 _BOOLEANS = ("t", "true", "1", "f", "false", "0")
 
 
@@ -76,6 +75,10 @@ OWNED = {
     ),
     "celery.worker_concurrency": (
         "Set airflow_worker_concurrency, or the concurrency of a queue in airflow_worker_queues."
+    ),
+    "celery.worker_autoscale": (
+        "Set airflow_worker_concurrency: a worker that grows gets no more messages of quorum queues, and the "
+        "metastore's connections are counted from it."
     ),
     "celery_broker_transport_options.is_secure": "Set airflow_sqs_endpoint_url.",
     "celery_broker_transport_options.predefined_queues": "Set airflow_sqs_queues.",
@@ -351,10 +354,6 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
     if name == "api.auth_backends" and _BASIC_AUTH not in str(value):
         remedy = f"Add {_BASIC_AUTH}: verify.yml and status.yml log in by it."
         return [Problem(Code.FD147, where, "no login by password", f"{_BASIC_AUTH} among them", remedy)]
-    if name == "dag_processor.dag_bundle_config_list" and _lacks_dags_folder(value):
-        found, expected = "no bundle of the DAGs folder", f'{{"name": "dags-folder", "classpath": "{_LOCAL_BUNDLE}"}}'
-        remedy = "Add it: airflow_dags_dir and the canary of verify.yml are in this folder."
-        return [Problem(Code.FD147, where, found, f"{expected} among the bundles", remedy)]
     if empty and value == "":
         return []
     if kind == "any" or _fits(kind, value):
@@ -370,19 +369,6 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
     if kind == "string":
         remedy = "A list or dictionary would be written as JSON, which this option does not read: write text."
     return [Problem(Code.FD135, where, f"{kind_of(value)} {plain(value)!r}", expected, remedy)]
-
-
-def _lacks_dags_folder(value: Any) -> bool:
-    """Whether ``value``, a list of DAG bundles, has none for the DAGs folder; other forms are other problems."""
-    bundles = data(value)
-    if not isinstance(bundles, list) or not all(isinstance(bundle, Mapping) for bundle in bundles):
-        return False
-    # Without a path, it is core.dags_folder.
-    return not any(
-        bundle.get("classpath") == _LOCAL_BUNDLE
-        and not (isinstance(bundle.get("kwargs"), Mapping) and bundle["kwargs"].get("path"))
-        for bundle in bundles
-    )
 
 
 def _check_choice(where: str, name: str, value: Any, known: Reference) -> list[Problem]:

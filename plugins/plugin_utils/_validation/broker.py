@@ -18,11 +18,27 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.broker i
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterBroker
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import data
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.airflow_options import OWNED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_problem
 
 _SCHEMES = {"rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
+# Celery's names of what the collection computes, or what Airflow has an option for, with what to set instead. Among the
+# extra options they would replace it, unseen by all other checks.
+_ELSEWHERE = {
+    **{name: OWNED[f"celery.{name}"] for name in ("broker_url", "result_backend", "worker_concurrency")},
+    **dict.fromkeys(("broker_read_url", "broker_write_url"), OWNED["celery.broker_url"]),
+    "worker_enable_remote_control": OWNED["celery.worker_enable_remote_control"],
+    "broker_transport_options": "Set each option in airflow_config.celery_broker_transport_options.",
+    "database_engine_options": "Set airflow_config.celery.result_backend_sqlalchemy_engine_options.",
+    "task_acks_late": "Set airflow_config.celery.task_acks_late.",
+    **dict.fromkeys(
+        ("task_default_exchange", "task_default_queue"), "Set airflow_config.operators.default_queue: it is both."
+    ),
+    "worker_pool": "Set airflow_config.celery.pool.",
+    "worker_prefetch_multiplier": "Set airflow_config.celery.worker_prefetch_multiplier.",
+}
 # Celery turns every other character of a queue's name into another one.
 _SQS_QUEUE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -223,6 +239,22 @@ def _check_extra(extra: Mapping[str, object], broker: Broker) -> list[Problem]:
         needed |= dict.fromkeys(QUORUM, "Celery asks quorum queues for a QoS that they refuse")
     else:
         problems = [_rabbitmq_only(f"{where}.{name}", broker) for name in RABBITMQ_ONLY if name in extra]
+    problems += [
+        Problem(Code.FD134, f"{where}.{name}", "a setting that Airflow gives Celery", "its option or variable", remedy)
+        for name, remedy in _ELSEWHERE.items()
+        if name in extra
+    ]
+    problems += [
+        Problem(
+            Code.FD135,
+            f"{where}.{name}",
+            "a name in capitals",
+            "Celery's present name, in lower case",
+            "Write it as Celery's documentation does: Celery does not start with names of both kinds.",
+        )
+        for name in extra
+        if name.isupper()
+    ]
     for name, reason in needed.items():
         value = extra.get(name)
         if not value or (name in QUORUM and value != "quorum"):

@@ -351,8 +351,8 @@ class Code(StrEnum):
     )
     FD173 = (
         auto(),
-        "an option needs a Python package that is neither in the lock nor in `airflow_extra_packages`",
-        "add the package that the message names to `airflow_extra_packages`",
+        "an option needs a package that is neither in the release nor in `airflow_system_packages`",
+        "add it to `airflow_extra_packages` (Python) or `airflow_system_packages` (Debian), as the message says",
         Stage.INVENTORY,
     )
     FD175 = (
@@ -375,7 +375,8 @@ class Code(StrEnum):
     )
     FD178 = (
         auto(),
-        "an external metastore server does not answer, is too old, or lacks required settings",
+        "an external metastore server does not answer, is too old, lacks required settings, or is behind a pooler "
+        "that shares sessions",
         "see the message and [metastores](metastores.md)",
         Stage.RUN,
     )
@@ -620,5 +621,11 @@ class Code(StrEnum):
         auto(),
         "`airflow_home` or `airflow_log_dir` belongs to another account than `airflow_user`",
         "the former `airflow_user`, or another owner: [hosts](hosts.md#the-account-of-airflow)",
+        Stage.PREFLIGHT,
+    )
+    FD240 = (
+        auto(),
+        "Airflow's account cannot enter a directory above `airflow_root`, `airflow_home` or `airflow_log_dir`",
+        "`chmod o+x` for that directory, or other directories",
         Stage.PREFLIGHT,
     )

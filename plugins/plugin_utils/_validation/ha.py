@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical, unusable
@@ -36,7 +37,28 @@ def check(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
     if len(databases) > 1 and etcd_hosts and len(etcd_hosts) not in (3, 5, 7):
         remedy = "An even number tolerates no more failures than one host less: add or remove one."
         problems.append(Problem(Code.FD156, "group airflow_etcd", f"{len(etcd_hosts)} hosts", "3, 5 or 7", remedy))
+    if len(databases) > 1:
+        problems += _check_slots([host.name for host in databases])
     return problems + _check_vip(hosts, settings)
+
+
+def slot_name(member: str) -> str:
+    """The name of the replication slot that Patroni gives to ``member``."""
+    return re.sub("[-.]", "_", member.lower())[:63]
+
+
+def _check_slots(members: Sequence[str]) -> list[Problem]:
+    """A problem for each of the ``members`` of Patroni that would share a replication slot with one before it."""
+    seen: dict[str, str] = {}
+    problems = []
+    for name in members:
+        other = seen.setdefault(slot_name(name), name)
+        if other != name and other.lower() != name.lower():
+            found = f"a name that Patroni takes for that of host {other}"
+            expected = "names that differ in more than '-', '_' and '.' within their first 63 characters"
+            remedy = "Rename one: both would have the replication slot " + slot_name(name) + "."
+            problems.append(Problem(Code.FD118, f"host {name} of airflow_metastore", found, expected, remedy))
+    return problems
 
 
 def _check_vip(hosts: Sequence[Host], settings: Settings) -> list[Problem]:

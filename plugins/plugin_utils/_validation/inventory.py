@@ -87,6 +87,7 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
                     "Rename it; ansible_host says where it is.",
                 )
             )
+    problems += _check_alike(hosts)
     faults = [
         (name, problem) for name, address in hosts.items() for problem in _check_address(address, alone=len(hosts) == 1)
     ]
@@ -123,6 +124,19 @@ def check_hosts(hosts: Mapping[str, str], brokers: Sequence[str]) -> list[Proble
                 "Erlang nodes with long and with short names do not talk to each other: rename them.",
             )
         )
+    return problems
+
+
+def _check_alike(names: Iterable[str]) -> list[Problem]:
+    """Names that differ in capitals only: DNS and /etc/hosts take them for one."""
+    seen: dict[str, str] = {}
+    problems = []
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            found, expected = f"a name like that of host {other}", "names that differ in more than capitals"
+            remedy = "Rename one: DNS and /etc/hosts take them for one name."
+            problems.append(Problem(Code.FD118, f"host {name}", found, expected, remedy))
     return problems
 
 
@@ -392,7 +406,7 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     if unlimited:
         return on_hosts(unlimited, everybody=sum(bool(host.components) for host in hosts))
     given = {str(name).lower(): value for name, value in settings.postgresql_config.items()}.get("max_connections")
-    if not str(given).isdecimal():
+    if not str(given).strip().isdecimal():
         return []
     need = Model(hosts, settings).connections_needed()
     if int(str(given)) >= need:

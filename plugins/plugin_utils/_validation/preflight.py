@@ -242,6 +242,17 @@ def _check_account(state: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
             problems.append(
                 Problem(Code.FD239, f"owner of {path}", owner, f"{cluster.account} (airflow_user), or root", remedy)
             )
+    own = (cluster.directories.root, cluster.directories.home, cluster.directories.log_dir)
+    closed: dict[str, list[str]] = {}
+    for path in own:
+        above = state["closed_directories"].get(path)
+        # Of its own directories, the collection sets the modes itself.
+        if above and above not in own:
+            closed.setdefault(above, []).append(path)
+    for above, paths in closed.items():
+        expected = f"one that the account {cluster.account} may enter, for {' and '.join(paths)}"
+        remedy = f"Run chmod o+x {above}, or choose other directories."
+        problems.append(Problem(Code.FD240, f"directory {above}", "no right to enter it", expected, remedy))
     if state["hidden_processes"]:
         remedy = (
             f"Mount it without, or with gid= of a group that has the account {cluster.account}, for its health checks."

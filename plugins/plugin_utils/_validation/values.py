@@ -72,6 +72,17 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "the name or address of a mail server",
         "Give its port as airflow_failover_email_port.",
     ),
+    # As the kernel names them, without what keepalived's configuration reads as its own. `ip` shows eth0@if2 for eth0.
+    "airflow_vip_interface": (
+        r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,14})?",
+        "the name of a network interface, of up to 15 letters, digits, '_', '.' or '-'",
+        "Write it as `ip link` shows it, without what follows '@' or ':'.",
+    ),
+    "airflow_sqs_region": (
+        r"[A-Za-z0-9_-]*",
+        "the name of a region, such as eu-central-1",
+        "Write its name, not its title.",
+    ),
     **{
         f"airflow_{component}_memory_max": (
             r"infinity|[1-9]\d*[KMGT]?|(100|[1-9]?\d)(\.\d+)?%",
@@ -151,6 +162,8 @@ _POSTGRESQL_OWNED = {
     "hba_file": "The collection writes pg_hba.conf: leave it out.",
     "ident_file": "The collection writes pg_ident.conf: leave it out.",
     "unix_socket_directories": "The collection logs in through Debian's socket: leave it out.",
+    "client_encoding": "Airflow's texts are in UTF-8: leave it out.",
+    "search_path": "The accounts have rights in the schema public only: leave it out.",
     "password_encryption": "pg_hba.conf asks for SCRAM: leave it out.",
     **dict.fromkeys(
         ("ssl", "ssl_ca_file", "ssl_cert_file", "ssl_key_file", "ssl_crl_file", "ssl_crl_dir"), "Set airflow_tls."
@@ -177,8 +190,14 @@ _POSTGRESQL_OWNED = {
 }
 # Settings with the values that they may not have, and why.
 _OFF, _ON = ("false", "off", "no", "0"), ("true", "on", "yes", "1")
+_TRUTHS = ("true", "false", "yes", "no", "on", "off")
 _POSTGRESQL_REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "autovacuum": (_OFF, "on", "Airflow updates its tables all the time: they would grow until the server stops."),
+    "default_transaction_isolation": (
+        ("serializable", "repeatable read"),
+        "read committed",
+        "Schedulers would fail each other's transactions.",
+    ),
     "default_transaction_read_only": (_ON, "off", "Airflow could write nothing."),
     "fsync": (_OFF, "on", "Without it, a power failure destroys the metastore."),
     "full_page_writes": (_OFF, "on", "Without it, a power failure can destroy the metastore."),
@@ -193,6 +212,7 @@ _POSTGRESQL_REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
 }
 # Settings with the lowest value that they may have, and why. Memory in MiB.
 _POSTGRESQL_LEAST: dict[str, tuple[int, str]] = {
+    "max_connections": (1, "How many the cluster needs is checked with the hosts."),
     "max_replication_slots": (5, "Each follower needs one."),
     "max_wal_senders": (5, "Each follower needs one, and two while it is copied."),
     "superuser_reserved_connections": (1, "The collection logs in when all others are used."),
@@ -597,20 +617,25 @@ def _check_postgresql_value(where: str, setting: str, text: str) -> list[Problem
     """Problems of a ``setting`` that PostgreSQL would take, and that would cost data or stop the cluster later."""
     if setting in _POSTGRESQL_REFUSED:
         refused, expected, why = _POSTGRESQL_REFUSED[setting]
-        return [Problem(Code.FD117, where, text, expected, why)] if text in refused else []
+        return [Problem(Code.FD117, where, text, expected, why)] if _whole_truth(text) in refused else []
     if setting in _POSTGRESQL_LEAST:
         least, why = _POSTGRESQL_LEAST[setting]
-        return (
-            [Problem(Code.FD117, where, text, f"at least {least}", why)]
-            if text.isdecimal() and int(text) < least
-            else []
-        )
+        # PostgreSQL takes other forms of numbers, too.
+        if not text.isdecimal() or int(text) < least:
+            return [Problem(Code.FD117, where, text, f"a whole number, at least {least}", why)]
+        return []
     if setting == "max_slot_wal_keep_size":
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?b)?", text)
         if match and float(match[1]) * _POSTGRESQL_UNITS[match[2] or ""] < _LEAST_SLOT_WAL_MB:
             why = "A follower that was away for a while would lack what it needs, and never follow again."
             return [Problem(Code.FD117, where, text, "-1, or at least 2GB, the size of max_wal_size", why)]
     return []
+
+
+def _whole_truth(text: str) -> str:
+    """The name of the truth value that PostgreSQL takes ``text`` for, by its beginning; all else as it is."""
+    # The beginning of on and off stands for neither.
+    return next((name for name in _TRUTHS if name.startswith(text) and text not in ("", "o")), text)
 
 
 def _check_no_proxy(name: str, value: Any, _version: str) -> list[Problem]:

@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import socket
+import stat
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
@@ -88,6 +89,46 @@ def test_the_space_of_a_path_that_is_not_there_is_that_of_its_parent(tmp_path):
     found = _host.space(str(tmp_path / "not" / "yet"))
     assert found["device"] == os.stat(tmp_path).st_dev
     assert abs(found["free_mb"] - shutil.disk_usage(tmp_path).free // 1024**2) < 100
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gids", "enters"),
+    [
+        (0o700, 1000, [], True),
+        (0o600, 1000, [], False),
+        # The owner's rights count for the owner, whatever others may.
+        (0o077, 1000, [1000], False),
+        (0o710, 2000, [5, 1000], True),
+        (0o701, 2000, [1000], False),
+        (0o750, 2000, [5], False),
+        (0o750, -1, [], False),
+        (0o751, 2000, [5], True),
+        (0o755, -1, [], True),
+    ],
+)
+def test_who_may_enter_a_directory(mode, uid, gids, enters):
+    directory = os.stat_result((stat.S_IFDIR | mode, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
+    assert _host.may_enter(directory, uid, gids) == enters
+
+
+def test_a_closed_directory_above_a_path_is_found(tmp_path):
+    account = os.geteuid(), [os.getegid()]
+    (tmp_path / "data/airflow").mkdir(parents=True)
+    (tmp_path / "data").chmod(0o600)
+    assert _host.closed_directory(str(tmp_path / "data/airflow"), *account) == str(tmp_path / "data")
+    # Its own mode is what the collection decides, and what is missing will be created.
+    assert _host.closed_directory(str(tmp_path / "data"), *account) == ""
+    assert _host.closed_directory(str(tmp_path / "new/airflow"), *account) == ""
+    (tmp_path / "data").chmod(0o700)
+    assert _host.closed_directory(str(tmp_path / "data/airflow"), *account) == ""
+
+
+def test_the_groups_of_an_account():
+    name = _host.user_name(os.geteuid())
+    uid, groups = _host.groups_of(name)
+    assert uid == os.geteuid()
+    assert pwd.getpwuid(uid).pw_gid in groups
+    assert _host.groups_of("no-such-account") == (-1, ())
 
 
 def test_names_are_resolved_together_and_a_missing_one_has_no_address():

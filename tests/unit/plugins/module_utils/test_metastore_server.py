@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import QUERIES, server_problem
+from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import (
+    QUERIES,
+    SECOND,
+    SESSION,
+    server_problem,
+)
 
 GOOD = {
     "explicit_defaults_for_timestamp": "ON",
@@ -36,6 +41,13 @@ def test_versions(engine, least, version, code):
     said = {name: GOOD.get(name, version) for name in QUERIES[engine]}
     found = server_problem("airflow_metastore_url", engine, least, 3, said)
     assert (found and found[:5]) == code
+
+
+@pytest.mark.parametrize(("first", "second", "shared"), [("7", "7", True), ("7", "8", False), ("", "", False)])
+def test_two_connections_have_a_session_each(first, second, shared):
+    said = {"version": "PostgreSQL 15.14", SESSION: first, SECOND: second}
+    found = server_problem("airflow_metastore_url", "postgresql", "14", 3, said)
+    assert bool(found and "FD178" in found and "pool_mode = session" in found) == shared
 
 
 @pytest.mark.parametrize("change", [{"explicit_defaults_for_timestamp": "OFF"}, {"character_set_database": "latin1"}])

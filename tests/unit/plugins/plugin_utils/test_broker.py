@@ -271,6 +271,18 @@ def test_sqs_has_its_queues_and_nothing_that_celery_would_make_one_for():
         ),
         (REDIS, {"celery": {"extra_celery_config": '{"worker_max_tasks_per_child": 10}'}}, []),
         (SQS, {"celery": {"extra_celery_config": {"worker_max_tasks_per_child": 10}}}, []),
+        # Airflow gives Celery these names itself: in the extra options they would replace what is checked elsewhere.
+        ({}, {"celery": {"extra_celery_config": {"broker_transport_options": {"confirm_publish": False}}}}, ["FD134"]),
+        ({}, {"celery": {"extra_celery_config": {"worker_enable_remote_control": False}}}, ["FD134"]),
+        ({}, {"celery": {"extra_celery_config": {"task_acks_late": False, "worker_concurrency": 90}}}, ["FD134"] * 2),
+        (
+            {},
+            {"celery": {"extra_celery_config": {"broker_read_url": "amqp://a:b@c", "result_backend": None}}},
+            ["FD134"] * 2,
+        ),
+        (SQS, {"celery": {"extra_celery_config": '{"broker_transport_options": {}}'}}, ["FD134"]),
+        # Celery does not start with names of both kinds.
+        ({}, {"celery": {"extra_celery_config": {"CELERYD_MAX_TASKS_PER_CHILD": 10}}}, ["FD135"]),
         ({**SQS, "airflow_max_task_seconds": 43200}, {}, ["FD170"]),
         # Acknowledged at the start, a message is not given to another worker.
         ({**SQS, "airflow_max_task_seconds": 43200}, {"celery": {"task_acks_late": False}}, []),

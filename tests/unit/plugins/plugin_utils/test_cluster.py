@@ -303,14 +303,16 @@ def test_airflow_below_a_path_is_asked_there_by_everybody(version, check, api):
         # Their certificate is the proxy's affair.
         ({"airflow_url": "https://airflow.example.org", "airflow_trusted_proxies": ["192.0.2.1"]}, ""),
         ({"airflow_url": "nowhere:x"}, ""),
+        ({"airflow_version": "latest"}, "192.0.2.10"),
     ],
 )
 def test_the_host_that_a_certificate_must_contain(changes, host):
     assert cluster.certificate_host(reference(), defaults(**changes)) == host
 
 
-def test_without_load_balancers_no_host_is_checked():
+def test_without_load_balancers_the_host_is_that_of_the_url_if_any():
     assert cluster.certificate_host([], defaults()) == ""
+    assert cluster.certificate_host([], defaults(airflow_url="https://airflow.example.org")) == "airflow.example.org"
 
 
 @given(st.integers(min_value=1, max_value=12))

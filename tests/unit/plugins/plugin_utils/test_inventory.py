@@ -76,6 +76,8 @@ def test_a_name_is_labels_with_dots_between_them(name):
         ({"mq_1": "192.0.2.1"}, ["mq_1"], "DNS"),
         ({"mq1": "192.0.2.1", "mq2.x": "192.0.2.2"}, ["mq1", "mq2.x"], "names of one kind"),
         ({"localhost": "192.0.2.1", "b": "192.0.2.2"}, ["localhost", "b"], "another host on each"),
+        ({"Worker1": "192.0.2.1", "b": "192.0.2.2", "worker1": "192.0.2.3"}, [], "like that of host Worker1"),
+        ({"Worker1": "192.0.2.1", "WORKER2": "192.0.2.2"}, ["WORKER2"], None),
     ],
 )
 def test_names_and_addresses(hosts, brokers, says):

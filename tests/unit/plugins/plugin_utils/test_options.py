@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import configparser
 import datetime
-import json
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import (
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from test_cluster import defaults, plain, reference, single
 
 NEW, OLD = "3.3.2", "2.11.2"
-FOLDER = {"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle"}
 
 
 def check(section, option, value=1, version=NEW, extra=()):
@@ -62,8 +60,8 @@ def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
         {"celery_broker_transport_options": {"anything": 1, "max_retries": 5}},
         {"sentry": {"traces_sample_rate": 0.1}},
         {"database": {"sql_alchemy_engine_args": {"pool_timeout": 5}}},
-        {"dag_processor": {"dag_bundle_config_list": [{"name": "a", "classpath": "b", "kwargs": {}}, FOLDER]}},
-        {"dag_processor": {"dag_bundle_config_list": json.dumps([FOLDER])}},
+        {"dag_processor": {"dag_bundle_config_list": [{"name": "a", "classpath": "b", "kwargs": {}}]}},
+        {"dag_processor": {"dag_bundle_config_list": '[{"name": "a"}]'}},
         {"secrets": {"backend": "x.y.Z", "backend_kwargs_cmd": "cat /run/x"}},
         {"secrets": {"backend_kwargs": {"connections_path": "connections", "url": "https://vault.example.org"}}},
         {"metrics": {"statsd_on": True, "statsd_host": "192.0.2.1"}},
@@ -96,7 +94,7 @@ def test_what_the_collection_itself_writes_is_known_to_airflow(version, hosts):
             "core": {"default_timezone": "system"},
             "api": {"expose_config": "Non-Sensitive-Only", "instance_name": "one\n\ntwo # no comment\n"},
         },
-        {"dag_processor": {"dag_bundle_config_list": json.dumps([{"name": "a"}, FOLDER], indent=1) + "\n"}},
+        {"dag_processor": {"dag_bundle_config_list": '[\n  {"name": "a",\n   "kwargs": {}}\n]\n'}},
     ],
 )
 def test_good_options_pass(config):
@@ -139,14 +137,6 @@ def test_good_options_pass(config):
         ("scheduler", "scheduler_heartbeat_sec", "soon", "FD135", "a number"),
         ("core", "allowed_deserialization_classes", ["a", "b"], "FD135", "write text"),
         ("dag_processor", "dag_bundle_config_list", "[{", "FD135", "JSON"),
-        ("dag_processor", "dag_bundle_config_list", [], "FD147", "dags-folder"),
-        (
-            "dag_processor",
-            "dag_bundle_config_list",
-            [{**FOLDER, "kwargs": {"path": "/srv/other"}}],
-            "FD147",
-            "dags-folder",
-        ),
         ("sentry", "sentry_dsn", "hunter2", "FD136", "sentry.sentry_dsn_cmd"),
         ("celery", "flower_basic_auth", "hunter2:hunter2", "FD136", "flower_basic_auth_cmd"),
         ("secrets", "backend_kwargs", {"token": "hunter2"}, "FD136", "backend_kwargs_cmd"),
@@ -180,6 +170,8 @@ def test_good_options_pass(config):
         ("celery", "pool", "fork", "FD135", "prefork"),
         ("logging", "file_task_handler_new_folder_permissions", 0o775, "FD135", "in quotes"),
         ("core", "default_impersonation", "etl", "FD147", "NoNewPrivileges"),
+        # Celery asks quorum queues for the lower number only, and connections are counted from the concurrency.
+        ("celery", "worker_autoscale", "16,2", "FD134", "airflow_worker_concurrency"),
         ("database", "sql_alchemy_schema", "airflow", "FD147", "public"),
         ("webserver", "rbac", True, "FD131", "no effect"),
     ],
@@ -236,6 +228,7 @@ def test_a_section_is_a_dictionary(options):
         ("AIRFLOW__CORE__PARALLELISMM", "4", "FD131"),
         ("AIRFLOW__COER__PARALLELISM", "4", "FD131"),
         ("AIRFLOW__CORE__EXECUTOR", "LocalExecutor", "FD134"),
+        ("AIRFLOW__CELERY__WORKER_AUTOSCALE", "16,2", "FD134"),
         ("AIRFLOW__CORE__FERNET_KEY_CMD", "cat x", "FD134"),
         ("AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX", "True", "FD132"),
         ("AIRFLOW__CORE__PARALLELISM", "many", "FD135"),

@@ -48,6 +48,7 @@ def looked(model, name, **changes):
         "synchronised": True,
         "unattended_upgrades": False,
         "account": {"uid": 998, "gid": 997, "uid_holder": "", "gid_holder": ""} if wanted.get("account") else {},
+        "closed_directories": dict.fromkeys(wanted["directories"], "") if wanted.get("account") else {},
         "hidden_processes": "",
         "releases": {"installed": ["3.3.2-0-py3.11"], "current": "3.3.2-0-py3.11"},
     }
@@ -241,6 +242,25 @@ def test_the_directories_of_another_account_are_not_taken_over(settings, owner, 
     assert [(problem.code, problem.where) for problem in problems] == (
         [] if good else [("FD239", "owner of /var/lib/airflow of host node1")]
     )
+
+
+def test_the_account_enters_the_directories_above_its_own():
+    (problem,) = check(
+        cluster(airflow_home="/srv/data/airflow", airflow_log_dir="/srv/data/logs"),
+        node1={
+            "closed_directories": {
+                "/srv/data/airflow": "/srv/data",
+                "/srv/data/logs": "/srv/data",
+                # A run sets the mode of this one itself.
+                "/opt/airflow": "/srv/data/airflow",
+                # Debian's own packages have other accounts.
+                "/var/lib/postgresql": "/var/lib",
+            }
+        },
+    )
+    assert (problem.code, problem.where) == ("FD240", "directory /srv/data of host node1")
+    assert "airflow may enter, for /srv/data/airflow and /srv/data/logs" in problem.expected
+    assert "chmod o+x /srv/data" in problem.remedy
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ GOOD = {
         "https://example.org/team-1/air_flow/v2.0//",
     ],
     "airflow_http_proxy": ["", "http://proxy.example.org:3128", "https://[2001:db8::9]:3128/"],
+    "airflow_vip_interface": ["", "eth0", "bond0.100", "enp3s0f1", "br-lan_1"],
+    "airflow_sqs_region": ["", "eu-central-1", "us-gov-west-1", "elasticmq"],
     "airflow_no_proxy": [[], ["intranet.example.org", ".example.net", "192.0.2.7", "2001:db8::7"]],
     "airflow_trusted_proxies": [[], ["192.0.2.1", "192.0.2.0/24", "2001:db8::/64"]],
     "airflow_package_index_url": ["https://user:secret@packages.example.org/simple", "file:///srv/wheels", ""],
@@ -121,6 +123,8 @@ GOOD = {
         {"work_mem": "64MB", "pg_stat_statements.max": 5000, "fsync": True, "shared_preload_libraries": ["a"]},
         {"max_slot_wal_keep_size": "-1", "max_wal_senders": 20, "synchronous_commit": "remote_apply"},
         {"max_slot_wal_keep_size": "10 GB"},
+        {"fsync": "yes", "autovacuum": "tr", "zero_damaged_pages": "f", "max_connections": " 300 "},
+        {"default_transaction_isolation": "read committed"},
     ],
 }
 BAD = {
@@ -128,6 +132,8 @@ BAD = {
     "airflow_user": ["root", "postgres", "Airflow", "a b", "x" * 32, ""],
     "airflow_admin_user": ["", "a b", "-x"],
     "airflow_admin_email": ["nobody", "a b@c", "a@b@c"],
+    "airflow_vip_interface": ["eth0\n", "eth 0", "a/b", "eth0:1", "eth0@if2", "x" * 16, "..", "#", "$A", "{"],
+    "airflow_sqs_region": ["Europe (Frankfurt)", "eu-central-1\n", "a/b", "a@b"],
     "airflow_worker_memory_max": ["", "4", "100M", "4GB", "4 G", "120%", "0%", "none", "-1"],
     "airflow_url": [
         "airflow.example.org",
@@ -269,6 +275,17 @@ BAD = {
         {"max_wal_senders": 0},
         {"max_slot_wal_keep_size": "100MB"},
         {"max_slot_wal_keep_size": 0},
+        # PostgreSQL takes the beginning of a truth value's name for it.
+        {"fsync": "of"},
+        {"fsync": "F"},
+        {"full_page_writes": "n"},
+        {"zero_damaged_pages": "t"},
+        {"max_wal_senders": "0x2"},
+        {"max_connections": "5e1"},
+        {"default_transaction_isolation": "Serializable"},
+        {"default_transaction_isolation": "repeatable read"},
+        {"search_path": "airflow"},
+        {"client_encoding": "latin1"},
     ],
 }
 
