@@ -15,6 +15,7 @@ import json
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -175,6 +176,8 @@ def main() -> int:
     arguments = parser.parse_args()
     number = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(2**32)
     deadline = time.monotonic() + 60 * arguments.minutes
+    # So that the container is removed then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         with container() as name:
             whole = Run(name)

@@ -1,7 +1,7 @@
 """The releases of Debian that hosts may run, and how they differ for the services. Data only.
 
 A new release is an entry of ``PLATFORMS``, its Python in ``_catalog/versions.py`` with the locks of ``make lock``,
-``platforms`` in the meta of the roles, the releases that README.md, docs/hosts.md and the codes name, and a scenario.
+``platforms`` in the meta of the roles, the releases that README.md, docs/hosts.md and the specs name, and a scenario.
 """
 
 from __future__ import annotations
