@@ -180,13 +180,16 @@ class ActionModule(ActionBase):
         settled = {host.name: host.address for host in hosts if host.groups - {"worker"}}
         files = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
         identity = Identity(name=settings.cluster_name, hosts=settled, inventories=tuple(sorted(files)))
+        ours = [f"airflow_{group}" for group in services.GROUPS]
         groups = {"all", *(group for group, members in variables["groups"].items() if set(members) & set(known.hosts))}
         broken = [(name, problem) for name, found in connections.items() for problem in found.problems]
         found = [
             *self._check_variables(given, settings),
             *on_hosts(broken, everybody=len(hosts)),
             *vars_files.check_ignored(roots, groups, known.hosts, self._text),
-            *inventory.check_groups(variables["groups"], [f"airflow_{group}" for group in services.GROUPS]),
+            *vars_files.check_misnamed(roots, variables["groups"], ours, self._text),
+            *vars_files.check_numbers([*roots, *map(Path, sources)], groups, known.hosts, self._text),
+            *inventory.check_groups(variables["groups"], ours),
             # Where it is used, a task without output would fail.
             *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
             *inventory.check(hosts, settings),
@@ -289,10 +292,13 @@ class ActionModule(ActionBase):
                     (host, _failing(place, options[name], error, "template or vault")) for place, error in failures
                 ]
                 secret = bool(options[name].get("no_log"))
-                given.problems += [(host, _deleted(place)) for place in known.comments(host, name, secret=secret)]
-                if failures:
+                deleted = known.comments(host, name, secret=secret)
+                given.problems += [(host, _deleted(place)) for place in deleted]
+                # What is left of a secret is none.
+                lost = secret and bool(deleted)
+                if failures or lost:
                     given.bad.add(name)
-                if value is not None or not failures:
+                if not lost and (value is not None or not failures):
                     raw[name] = value
             problems, good = types.check_types(raw, options)
             given.problems += [(host, problem) for problem in problems]
@@ -392,7 +398,9 @@ class ActionModule(ActionBase):
         problems += controller.check_places(settings.dags_dir, settings.release_cache)
         now = datetime.datetime.now(datetime.UTC)
         files = (settings.web_certificate_file, settings.web_key_file)
-        return problems + controller.check_web_certificate(*files, cluster.certificate_host(hosts, settings), now)
+        # Without TLS it is of no use, which is a problem of its own.
+        name = cluster.certificate_host(hosts, settings) if settings.tls else ""
+        return problems + controller.check_web_certificate(*files, name, now)
 
     @staticmethod
     def _check_releases(

@@ -342,6 +342,16 @@ def test_a_secrets_file_among_variables_is_refused(controller):
     assert line.startswith("FD194 airflow_secrets_file")
 
 
+def test_what_cannot_be_decrypted_is_a_problem_where_it_is_used(controller):
+    value = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n"
+    names = ("airflow_admin_password", "airflow_url", "secret_of_something_else")
+    controller.write(hosts_yml=hosts(), group_vars__all_yml="".join(f"{name}: {value}" for name in names))
+    assert [line[:43] for line in controller.refused(VALIDATE, "hosts.yml")] == [
+        "FD125 variable airflow_admin_password: foun",
+        "FD125 variable airflow_url: found a templat",
+    ]
+
+
 def test_encrypted_secrets_need_their_password_and_keep_their_identity(controller):
     for name in ("dev", "prod"):
         (controller.folder / name).write_text(name)

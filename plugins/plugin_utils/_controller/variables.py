@@ -113,6 +113,18 @@ def _deletes(text: str, variables: Mapping[str, Any], secret: bool) -> bool:
     return False
 
 
+def _differ(first: object, second: object) -> bool:
+    """Whether two values of a variable differ.
+
+    Ansible decrypts a value to compare it. One that cannot be decrypted counts as the same: where it is used, it is a
+    problem of its own, with its name.
+    """
+    try:
+        return bool(first != second)
+    except AnsibleError:
+        return False
+
+
 class Variables:
     """What the inventory, the command line and the play say, host by host.
 
@@ -145,8 +157,8 @@ class Variables:
         if name in explicit:
             return True
         if name in own:
-            return bool(value != own[name])
-        return name not in self._defaults or bool(value != self._defaults[name])
+            return _differ(value, own[name])
+        return name not in self._defaults or _differ(value, self._defaults[name])
 
     def raw(self, host: str) -> dict[str, Any]:
         """All variables of ``host`` before templates are computed, without defaults."""

@@ -5,6 +5,7 @@ Pure functions: no Ansible, no input or output. ``build`` never sees a secret or
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -29,6 +30,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     ha,
     http_proxy,
     modes,
+    options,
     ports,
     timing,
 )
@@ -368,8 +370,15 @@ class Model:
         slots = sum(host.most_slots for host in self.members("worker"))
         tasks = 0 if self.major >= 3 else 3 * slots
         for name, component in services.COMPONENT.items():
-            tasks += component.sessions * processes.get(name, 1) * len(self.members(name))
+            for host in self.members(name):
+                tasks += self._pooled_sessions(component.sessions, host) * processes.get(name, 1)
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
+
+    def _pooled_sessions(self, sessions: int, host: Host) -> int:
+        """``sessions`` of a process with Airflow's own pools, with those of ``host``; smaller pools count as these."""
+        given = options.given_options(self.settings.config, host.environment, self.settings.version)
+        limit = max(options.pool_limit(given) or 0, options.DEFAULT_POOL_LIMIT)
+        return math.ceil(sessions * limit / options.DEFAULT_POOL_LIMIT)
 
     def rabbitmq(self, host: Host) -> RabbitMq:
         """The share of a host with RabbitMQ."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
 
 _ENVIRONMENT = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
+
+
+# Airflow's own limits of the connections of each engine: a pool, and more that are closed after use.
+_POOL: Mapping[str, int] = MappingProxyType(
+    {"database.sql_alchemy_pool_size": 5, "database.sql_alchemy_max_overflow": 10}
+)
+DEFAULT_POOL_LIMIT = sum(_POOL.values())
 
 
 @dataclass(frozen=True)
@@ -65,3 +73,17 @@ def with_environment(
     for one in environment_options(environment, version):
         found.setdefault(one.section, {})[one.option] = one.value
     return found
+
+
+def pool_limit(given: Iterable[GivenOption]) -> int | None:
+    """Connections to the metastore that each engine of a process may have with the options ``given``; None for no
+    limit.
+
+    A value that is no whole number counts as Airflow's own: it is another problem.
+    """
+    found = dict(_POOL)
+    for one in given:
+        if one.name in found and re.fullmatch(r"[+-]?\d+", str(one.value)):
+            found[one.name] = int(str(one.value))
+    size, overflow = found.values()
+    return size + overflow if size > 0 and overflow >= 0 else None

@@ -244,7 +244,7 @@ class Code(StrEnum):
     )
     FD148 = (
         auto(),
-        "a warning: an option, host or group of the inventory has no effect",
+        "a warning: an option, host, group or file of the inventory has no effect",
         "remove it, or add what the message names",
         Stage.INVENTORY,
     )

@@ -353,6 +353,8 @@ def _check_queue_names(names: list[str]) -> list[Problem]:
         problems.append(Problem(Code.FD105, where, "an empty list", "at least one queue", remedy))
     expected = "1 to 63 letters, digits, '_', '.' or '-', a letter or digit first, not beginning with 'amq.'"
     remedy = "The queue's name becomes part of a service's name: choose a plain one."
+    # One without a name is a problem of its entry.
+    names = [name for name in names if name]
     for name in names:
         if not _QUEUE_NAME.fullmatch(name):
             problems.append(Problem(Code.FD106, where, repr(name), expected, remedy))
@@ -390,9 +392,21 @@ def _check_addresses(hosts: list[Host]) -> list[Problem]:
 
 
 def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
-    """The user's ``max_connections`` must be enough for the cluster."""
+    """The connections must have a limit, and the user's ``max_connections`` must be enough for the cluster."""
+    if metastore.is_external(settings):
+        return []
+    unlimited = []
+    for host in (host for host in hosts if host.components):
+        found = options.given_options(settings.config, host.environment, settings.version)
+        if options.pool_limit(found) is None:
+            where = "airflow_config.database.sql_alchemy_pool_size and sql_alchemy_max_overflow"
+            remedy = "Give both a number, also for many connections: max_connections of the metastore follows from it."
+            problem = Problem(Code.FD129, where, "no limit of connections", "1 or more, and 0 or more", remedy)
+            unlimited.append((host.name, problem))
+    if unlimited:
+        return on_hosts(unlimited, everybody=sum(bool(host.components) for host in hosts))
     given = {str(name).lower(): value for name, value in settings.postgresql_config.items()}.get("max_connections")
-    if not str(given).strip().isdecimal() or metastore.is_external(settings):
+    if not str(given).strip().isdecimal():
         return []
     need = Model(hosts, settings).connections_needed()
     if int(str(given)) >= need:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -151,7 +152,7 @@ def _remedy(value: Any, option: Mapping[str, Any]) -> str:
     kind = option.get("type", "str")
     if value is None:
         return "Give a value, or remove the line: then the default applies."
-    if kind in ("str", "path") and isinstance(value, (bool, int, float)):
+    if kind in ("str", "path") and isinstance(value, (bool, int, float, datetime.date)):
         return "Write it in quotes: YAML reads it as something else than text and may change it."
     if kind == "list" and isinstance(value, list):
         return f"Write each entry as {KINDS[option.get('elements', 'str')]}, text in quotes."
@@ -165,7 +166,7 @@ def _loose(value: Any, option: Mapping[str, Any]) -> bool:
         return True
     if kind in ("str", "path"):
         # Of a number that is meant as text, leading zeros are lost; it is the same text only where it counts something.
-        return isinstance(value, (dict, list, bool, float)) or (isinstance(value, int) and bool(option.get("no_log")))
+        return isinstance(value, bool) or not isinstance(value, (str, *(() if option.get("no_log") else (int,))))
     if kind == "int":
         return isinstance(value, (bool, float)) or (isinstance(value, str) and not WHOLE.fullmatch(value.strip()))
     if kind == "list":

@@ -150,6 +150,8 @@ _REQUIREMENT = re.compile(
 # Characters.
 _SHORTEST_TOKEN = 20
 _AIRFLOW_ITSELF = frozenset({"apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk"})
+# Bytes of a variable of the environment: Linux takes 128 KiB with its name.
+_LONGEST_VARIABLE = 130_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # PostgreSQL settings that belong to the collection, and settings that cost data.
 _POSTGRESQL_OWNED = {
@@ -527,6 +529,9 @@ def _environment_value(where: str, content: Any, *, is_option: bool) -> Problem 
     if re.search(r"[\0-\x08\n-\x1f\x7f]", str(content)):
         remedy = "An environment file holds one line per variable."
         return _environment(where, "a line break or another control character", "one line", remedy)
+    if len(str(content).encode()) > _LONGEST_VARIABLE:
+        remedy = "Linux starts no process with a longer one: keep it in a file, and give its path."
+        return _environment(where, f"{len(str(content).encode())} bytes", f"at most {_LONGEST_VARIABLE}", remedy)
     if not is_option and re.search(r"\$(\w+|\{\w+\})", str(content)):
         remedy = (
             "systemd does not expand it: write the whole value. PATH needs <airflow_root>/current/bin:/usr/bin:/bin."
@@ -543,6 +548,9 @@ def _check_variable(where: str, variable: str, text: str) -> list[Problem]:
     if variable == "PYTHONPATH" and "/etc/airflow/python" not in text.split(":"):
         remedy = "Airflow finds the address of its host there: add it with a colon."
         return [_environment(where, repr(text), "/etc/airflow/python in it", remedy)]
+    if variable == "PATH" and not any(part.rstrip("/").endswith("/current/bin") for part in text.split(":")):
+        remedy = "Tasks and Airflow itself run programs of the release, such as python and airflow: put it first."
+        return [_environment(where, repr(text), "<airflow_root>/current/bin in it", remedy)]
     if variable.upper().startswith("AIRFLOW__"):
         if re.fullmatch(r"AIRFLOW__[A-Z0-9_]+?__[A-Z0-9_]+", variable):
             # With all other options of Airflow.
@@ -679,7 +687,7 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                     )
                 )
             name = entry.get("name")
-            if name is None:
+            if name in (None, ""):
                 problems.append(
                     Problem(
                         Code.FD115, where, "a queue without a name", "{name: ..., concurrency: ...}", "Add the name."
@@ -711,7 +719,7 @@ def check_queue_entries(where: str, value: Any) -> list[Problem]:
                         "Give the tasks at once, or leave it out: 0 derives it from processors and memory.",
                     )
                 )
-        elif not isinstance(entry, (str, int)) or isinstance(entry, bool):
+        elif not isinstance(entry, (str, int)) or isinstance(entry, bool) or entry == "":
             problems.append(
                 Problem(
                     Code.FD115,

@@ -6,13 +6,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest
 
 # In Ansible's order: of a directory or file of a name, and of the same name with an extension, it takes the first one
 # that exists.
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 _OURS = re.compile(r"(?:^|[{,])\s*[\"']?(airflow_\w+)[\"']?\s*:", re.MULTILINE)
+
+# YAML 1.1 reads 010 as 8, 1:30 as 90, 1_0 as 10 and 0x10 as 16.
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_OTHERS = re.compile(r"(?<![\w.])(0[\dbox_]|\d+[_:]\d)")
+_PREFIX = "airflow_"
 
 # Returns the text of a file, decrypted; empty for one that cannot be read.
 Reader = Callable[[Path], str]
@@ -73,6 +80,85 @@ def check_ignored(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[
                 )
                 problems.append(Problem(Code.FD192, str(path), f"{_shown(names)}, hidden by {first}", expected, remedy))
     return problems
+
+
+def check_misnamed(roots: Iterable[Path], groups: Iterable[str], known: Iterable[str], read: Reader) -> list[Problem]:
+    """A warning for every file with ``airflow_*`` variables whose name is almost that of a group of ours.
+
+    Arguments:
+        roots: the directories that hold ``group_vars``.
+        groups: the groups of the inventory, whose files Ansible reads.
+        known: the groups of the collection.
+        read: how a file is read.
+
+    """
+    groups, meanings = set(groups), {name.removeprefix(_PREFIX): name for name in known}
+    problems = []
+    for folder in (root / "group_vars" for root in sorted(set(roots)) if (root / "group_vars").is_dir()):
+        for path in sorted(folder.iterdir()):
+            name = path.stem if path.suffix in _EXTENSIONS else path.name
+            plain = name.replace("-", "_").lower()
+            meant = "all" if plain == "all" else ""
+            if plain.startswith(_PREFIX):
+                meant = meanings.get(closest(plain.removeprefix(_PREFIX), meanings), "")
+            if meant and name not in groups and (names := ours(path, read)):
+                found, expected = f"{_shown(names)}, for no group of the inventory", f"{folder}/{meant}"
+                remedy = "Ansible reads no file of another name for these hosts: rename it, or add the group."
+                problems.append(Problem(Code.FD148, str(path), found, expected, remedy))
+    return problems
+
+
+def check_numbers(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[str], read: Reader) -> list[Problem]:
+    """A problem for every number of our variables that YAML reads as another one than people do.
+
+    Arguments:
+        roots: the directories that hold ``group_vars`` and ``host_vars``, and inventories that are files.
+        groups: the groups whose variables count.
+        hosts: the hosts whose variables count.
+        read: how a file is read.
+
+    """
+    roots = sorted(set(roots))
+    places = (("group_vars", sorted(set(groups))), ("host_vars", sorted(set(hosts))))
+    found = [file for root in roots for file in (sorted(root.iterdir()) if root.is_dir() else [root]) if file.is_file()]
+    for folder, name in ((root / kind, name) for root in roots for kind, names in places for name in names):
+        found += candidates(folder, name)[:1]
+    files = dict.fromkeys(file for path in found for file in _files(path))
+    return [problem for file in files for problem in _numbers(file, read(file))]
+
+
+def _numbers(file: Path, text: str) -> Iterator[Problem]:
+    if not _OTHERS.search(text):
+        return
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        # Ansible's own error, or no YAML.
+        return
+    for name, node in _values(root, ""):
+        if node.tag == "tag:yaml.org,2002:int" and not _DECIMAL.fullmatch(node.value):
+            where = f"variable {name} in {file}, line {node.start_mark.line + 1}"
+            found = "a number with a leading zero, '_', ':' or letter, which YAML changes"
+            remedy = "Write its decimal digits, or text in quotes."
+            yield Problem(Code.FD121, where, found, "decimal digits only", remedy)
+
+
+def _values(node: yaml.Node | None, name: str) -> Iterator[tuple[str, yaml.ScalarNode]]:
+    """The single values of our variables below ``node``, each with the variable's name; ``name`` is that of
+    ``node``."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            own = str(key.value) if not name and str(key.value).startswith(_PREFIX) else name
+            # A group may have the prefix as well.
+            is_group = isinstance(value, yaml.MappingNode) and any(
+                each.value in ("hosts", "children", "vars") for each, _value in value.value
+            )
+            yield from _values(value, "" if not name and is_group else own)
+    elif isinstance(node, yaml.SequenceNode):
+        for entry in node.value:
+            yield from _values(entry, name)
+    elif isinstance(node, yaml.ScalarNode) and name:
+        yield name, node
 
 
 def beside_playbooks(playbooks: Iterable[Path], known: Iterable[Path], read: Reader) -> str | None:

@@ -102,7 +102,7 @@ GOOD = {
             "SENTRY_DSN": "https://public@sentry.example.org/1",
         },
         {
-            "PATH": "/usr/lib/jvm/bin:/usr/bin:/bin",
+            "PATH": "/opt/airflow/current/bin:/usr/lib/jvm/bin:/usr/bin:/bin",
             "PRICE": "5 $",
             "REGEX": "^a$",
             "NO_PROXY": "localhost,192.0.2.1",
@@ -246,6 +246,8 @@ BAD = {
         {"RELEASE": 3.10},
         {"SINCE": datetime.date(2026, 1, 1)},
         {"PATH": "$PATH:/opt/x/bin"},
+        {"PATH": "/usr/lib/jvm/bin:/usr/bin:/bin"},
+        {"LONG": "x" * 140_000},
         {"LIB": "${HOME}/lib"},
         {"BELL": "a\x07"},
         {"airflow__core__parallelism": "4"},
