@@ -346,7 +346,7 @@ REFUSED = {
     "a date for text": (
         prod(),
         "airflow_cluster_name: 2024-01-01",
-        ["FD121 variable airflow_cluster_name: found a date"],
+        ["FD121 variable airflow_cluster_name: found a date '2024-01-01';"],
     ),
     "a date for a secret": (
         prod(),

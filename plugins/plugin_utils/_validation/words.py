@@ -42,6 +42,8 @@ def plain(value: Any) -> Any:
         return {plain(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
+    if isinstance(value, datetime.date):
+        return str(value)
     for kind in (str, int, float):
         if isinstance(value, kind) and not isinstance(value, bool):
             return kind(value)
