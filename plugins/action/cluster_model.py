@@ -103,12 +103,10 @@ _UNSAFE = "Text that is no template and has {{, {% or {# in it: write it as !uns
 
 def _failing(place: str, option: dict[str, Any], error: AnsibleError, what: str) -> Problem:
     """The problem of a variable, or of a part of one at ``place``, whose value, a template, could not be computed."""
-    # The text of an error can hold what a secret is made of.
-    detail = "" if option.get("no_log") else f" ({str(error).splitlines()[0][:200]})"
-    remedy = f"Correct the template or what it uses; an encrypted value needs its vault password. {_UNSAFE}"
+    remedy = f"{connection.TEMPLATE_REMEDY} {_UNSAFE}"
     if what == "default":
         remedy = f"Set {place}, or correct what its default uses."
-    return Problem(Code.FD125, f"variable {place}", f"a {what} that fails{detail}", "a value", remedy)
+    return connection.failing(place, error, remedy, secret=bool(option.get("no_log")), what=what)
 
 
 def _deleted(place: str) -> Problem:

@@ -33,6 +33,14 @@ _OTHERS = (
     "ansible_user",
 )
 _SSH_PORT = 22
+TEMPLATE_REMEDY = "Correct the template or what it uses; an encrypted value needs its vault password."
+
+
+def failing(place: str, error: AnsibleError, remedy: str, *, secret: bool, what: str = "template or vault") -> Problem:
+    """The problem of a variable, or of a part of one at ``place``, whose value, a ``what``, could not be computed."""
+    # The text of an error can hold what a secret is made of.
+    detail = "" if secret else f" ({str(error).splitlines()[0][:200]})"
+    return Problem(Code.FD125, f"variable {place}", f"a {what} that fails{detail}", "a value", remedy)
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,7 @@ def read(names: Mapping[str, Any], value: Callable[[str], Any]) -> Connection:
         try:
             found[name] = value(name)
         except AnsibleError as error:
-            # The text of an error can hold what a secret is made of.
-            detail = "" if name in _SECRET else f" ({str(error).splitlines()[0][:200]})"
-            remedy = "Correct the template or what it uses; an encrypted value needs its vault password."
-            problems.append(
-                Problem(Code.FD125, f"variable {name}", f"a template or vault that fails{detail}", "a value", remedy)
-            )
+            problems.append(failing(name, error, TEMPLATE_REMEDY, secret=name in _SECRET))
     for name in (name for name in _HOST if name in found):
         if not found[name]:
             problems.append(

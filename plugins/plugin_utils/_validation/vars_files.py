@@ -36,6 +36,12 @@ def ignored(root: Path, name: str) -> list[Path]:
     return candidates(root, name)[1:]
 
 
+def _places(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """Each directory of variables in ``roots`` with each group or host that may have some there."""
+    kinds = (("group_vars", sorted(set(groups))), ("host_vars", sorted(set(hosts))))
+    return ((root / kind, name) for root in roots for kind, names in kinds for name in names)
+
+
 def ours(path: Path, read: Reader) -> list[str]:
     """The ``airflow_*`` variables in a file, or in the files of a directory, as Ansible would read them."""
     return sorted({name for file in _files(path) for name in _OURS.findall(read(file))})
@@ -64,11 +70,8 @@ def check_ignored(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[
         read: how a file is read.
 
     """
-    places = (("group_vars", sorted(set(groups))), ("host_vars", sorted(set(hosts))))
     problems = []
-    for folder, name in (
-        (root / kind, name) for root in sorted(set(roots)) for kind, names in places for name in names
-    ):
+    for folder, name in _places(sorted(set(roots)), groups, hosts):
         first, *others = candidates(folder, name) or [folder]
         for path in others:
             if names := ours(path, read):
@@ -119,9 +122,8 @@ def check_numbers(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[
 
     """
     roots = sorted(set(roots))
-    places = (("group_vars", sorted(set(groups))), ("host_vars", sorted(set(hosts))))
     found = [file for root in roots for file in (sorted(root.iterdir()) if root.is_dir() else [root]) if file.is_file()]
-    for folder, name in ((root / kind, name) for root in roots for kind, names in places for name in names):
+    for folder, name in _places(roots, groups, hosts):
         found += candidates(folder, name)[:1]
     files = dict.fromkeys(file for path in found for file in _files(path))
     return [problem for file in files for problem in _numbers(file, read(file))]
