@@ -406,6 +406,7 @@ class Model:
                 for component, each in BROKER_ACCOUNTS.items()
                 if self.members(component)
             ),
+            unused_users=tuple(each.user for component, each in BROKER_ACCOUNTS.items() if not self.members(component)),
             consumer_timeout_seconds=self.settings.max_task_seconds,
             delivery_limit=50,
             message_ttl_seconds=timing.message_ttl(self.settings.config) if self.major >= 3 else None,

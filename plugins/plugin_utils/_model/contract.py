@@ -283,6 +283,8 @@ class RabbitMq(Plain):
     """Account of the management API."""
     component_users: tuple[BrokerRights, ...]
     """Accounts of single components, with fewer rights."""
+    unused_users: tuple[str, ...]
+    """Names of those accounts whose component has no host. They are deleted."""
     consumer_timeout_seconds: int
     """Seconds that a worker may hold a message: those of the longest task."""
     delivery_limit: int
