@@ -15,7 +15,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _metadata, _systemd
@@ -451,12 +451,22 @@ def rabbitmq(node: str, directory: str = _MNESIA) -> dict[str, Any]:
     return {"data": True, "members": known or None}
 
 
-def without_candidate(packages: Iterable[str]) -> list[str] | None:
-    """Packages that are not installed and that apt could not install; None when apt does not answer.
+def parse_dpkg_status(text: str) -> list[str]:
+    """Names of the packages that dpkg's file of states calls installed."""
+    return re.findall(r"^Package: (\S+)\nStatus: \S+ ok installed$", text, re.MULTILINE)
+
+
+def installed_packages() -> list[str]:
+    """Names of the Debian packages that are installed and configured."""
+    return parse_dpkg_status(read("/var/lib/dpkg/status"))
+
+
+def without_candidate(packages: Iterable[str], installed: Collection[str]) -> list[str] | None:
+    """Those of ``packages`` that are not ``installed`` and that apt could not install; None when apt does not answer.
 
     None of them when apt has no lists yet: roles fetch them.
     """
-    missing = [name for name in packages if not glob.glob(f"/var/lib/dpkg/info/{name}.list")]
+    missing = [name for name in packages if name not in installed]
     if not missing or not glob.glob("/var/lib/apt/lists/*_Packages*"):
         return []
     # Asked together with a package that every host has: without an answer for that one, apt gave none.

@@ -125,6 +125,7 @@ ansible_facts:
       Ansible's own facts have them, python, as major.minor, and ipv6, whether the kernel has it.
     - flightdeck_interfaces, the network interface of each address.
     - flightdeck_addresses, the addresses of each name that the host has to resolve.
+    - flightdeck_packages, the names of the Debian packages that are installed.
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
     - flightdeck_units, the unit files of components that the roles have written.
@@ -240,6 +241,7 @@ def main() -> None:
     account = _host.account(**wanted["account"]) if wanted["account"] else {}
     uid_and_groups = _host.groups_of(wanted["account"]["name"]) if wanted["account"] else (-1, ())
     names = _host.resolve(wanted["names"])
+    installed = _host.installed_packages()
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -251,6 +253,7 @@ def main() -> None:
         },
         "flightdeck_interfaces": _host.interfaces(),
         "flightdeck_addresses": names,
+        "flightdeck_packages": installed,
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
         "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
@@ -273,7 +276,7 @@ def main() -> None:
         "releases": _host.releases(wanted["root"]),
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
         "tiers": tiers(wanted["tiers"]),
-        "without_candidate": _host.without_candidate(wanted["packages"]),
+        "without_candidate": _host.without_candidate(wanted["packages"], installed),
         "nr_open": int(_host.read("/proc/sys/fs/nr_open") or 0),
         "synchronised": _host.container() or _host.synchronised(),
         "unattended_upgrades": _host.unattended_upgrades(),

@@ -306,8 +306,19 @@ def test_etcd_has_data_when_it_has_a_log_and_members_when_it_answers(tmp_path, p
 def test_an_apt_that_does_not_answer_is_not_an_apt_without_packages(program, answer, found):
     program("apt-cache", answer)
     lists = glob.glob("/var/lib/apt/lists/*_Packages*")
-    assert _host.without_candidate(["no-such-package"]) == (found if lists else [])
-    assert _host.without_candidate([]) == []
+    assert _host.without_candidate(["no-such-package"], []) == (found if lists else [])
+    assert _host.without_candidate(["haproxy"], ["haproxy"]) == []
+
+
+def test_a_package_is_installed_when_dpkg_has_configured_it_and_not_when_it_left_its_configuration():
+    states = {
+        "haproxy": "install ok installed",
+        "held": "hold ok installed",
+        "redis-server": "deinstall ok config-files",
+        "postgresql-15": "install ok half-configured",
+    }
+    text = "\n".join(f"Package: {name}\nStatus: {state}\nPriority: optional\n" for name, state in states.items())
+    assert _host.parse_dpkg_status(text) == ["haproxy", "held"]
 
 
 @pytest.mark.parametrize(("schema", "members"), [(True, ["rabbit@mq-1", "rabbit@mq2.example.org"]), (False, [])])
