@@ -43,9 +43,5 @@ class ActionModule(ActionBase):
             content = templates.source(
                 self, file["src"] or templates.template_of(file["path"]), file["path"], task_vars
             )
-        elif file["secret"] and not self._task.no_log:
-            raise AnsibleActionFail(
-                f"{file['path']} is secret: render its content from a template, or set no_log for the task"
-            )
         sent = {name: value for name, value in file.items() if name != "src"}
         return {**sent, "content": base64.b64encode(to_bytes(content)).decode()}

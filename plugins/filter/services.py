@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BACKING_SERVICES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha, urls
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
@@ -42,6 +43,16 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             raise AnsibleFilterError(f"{function.__name__}: {error}") from None
 
     return call
+
+
+def backing_services(node: Mapping[str, object], run: Iterable[str], skipped: Iterable[str]) -> list[str]:
+    """Names of the backing services of the host whose share of the model is ``node``, in the order of the catalogue.
+
+    As far as the tags of the run, ``run`` (``all`` without any) and ``skipped``, select them.
+    """
+    tags, without = set(run), set(skipped)
+    found = {service.name: service.tag or service.name for service in BACKING_SERVICES if service.name in node}
+    return [name for name, tag in found.items() if tags & {"all", tag} and tag not in without]
 
 
 def database_users(databases: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:
@@ -98,6 +109,7 @@ class FilterModule:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         """Name of each filter with its function."""
         return {
+            "backing_services": _checked(backing_services),
             "bracket": _checked(urls.bracket),
             "broker_memory": _checked(sizes.broker_memory),
             "certificate_files": _checked(secrets.certificate_files),

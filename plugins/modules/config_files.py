@@ -50,8 +50,7 @@ options:
         type: str
       content:
         description:
-          - The content, in place of a template. The content of a secret file is refused here unless the task has
-            C(no_log).
+          - The content, in place of a template. Neither the output of Ansible nor the log of the host has it.
           - The host gets all contents here, encoded in base64.
         type: str
       owner: {description: User name., type: str, default: root}

@@ -13,8 +13,9 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.flightdeck.airflow.plugins.filter.services import backing_services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BACKING_SERVICES, COMPONENTS
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = {f"ansible.builtin.{how}_{kind}": kind for how in ("include", "import") for kind in ("role", "tasks")}
@@ -50,8 +51,10 @@ def named(name, folder):
 
 
 def roles(name):
-    """Roles that ``name`` may stand for: one that is computed is a mode's."""
-    return [mode.name for mode in MODES] if "{{" in name else [name.removeprefix("flightdeck.airflow.")]
+    """Roles that ``name`` may stand for: one that is computed is a backing service's or a mode's."""
+    if "{{" not in name:
+        return [name.removeprefix("flightdeck.airflow.")]
+    return [each.name for each in (BACKING_SERVICES if "__play_service" in name else MODES)]
 
 
 def files_of(task, here):
@@ -231,7 +234,22 @@ def test_the_tags_that_a_deployment_accepts_are_those_of_its_parts():
         for tag in [part.get("tags", [])]
         if tag
     }
+    used |= {service.tag or service.name for service in BACKING_SERVICES}
     assert used - {"always"} == set(accepted)
+
+
+@pytest.mark.parametrize(
+    ("run", "skipped", "deployed"),
+    [
+        (["all"], [], ["metastore", "rabbitmq", "haproxy", "keepalived"]),
+        (["haproxy", "airflow"], [], ["haproxy", "keepalived"]),
+        (["all"], ["metastore", "haproxy"], ["rabbitmq"]),
+        (["airflow"], [], []),
+    ],
+)
+def test_a_host_deploys_those_of_its_backing_services_that_the_tags_select(run, skipped, deployed):
+    node = dict.fromkeys(["address", "components", "keepalived", "haproxy", "rabbitmq", "metastore", "airflow"], {})
+    assert backing_services(node, run, skipped) == deployed
 
 
 def test_every_playbook_checks_its_tags_first():

@@ -76,7 +76,8 @@ class Service:
     path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
     it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
     ``processes``; a process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says
-    why its hosts must have the same Debian. ``status`` are the first words of its rows in the report.
+    why its hosts must have the same Debian. ``status`` are the first words of its rows in the report. ``tag`` selects a
+    backing service in a run of a part.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Service:
     accounts: tuple[str, ...] = ()
     one_release: str = ""
     status: tuple[str, ...] = ()
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "etcd",
         "etcd",
+        tag="metastore",
         synonyms=("dcs",),
         hosts="none, 3, 5 or 7",
         optional=True,
@@ -387,6 +390,7 @@ SERVICES: tuple[Service, ...] = (
         "pgbouncer",
         "PgBouncer",
         host_group="haproxy",
+        tag="haproxy",
         ports=(Port("PgBouncer", _METASTORE_CLIENTS, variable="airflow_pgbouncer_port", when=("pgbouncer",)),),
         units=("pgbouncer.service",),
         processes=("pgbouncer",),
@@ -397,6 +401,7 @@ SERVICES: tuple[Service, ...] = (
         "keepalived",
         "keepalived",
         host_group="haproxy",
+        tag="haproxy",
         ports=(Port("keepalived", ("haproxy",), number=VRRP, when=("vip",)),),
         units=("keepalived.service",),
         processes=("keepalived",),
@@ -560,6 +565,8 @@ COMPONENT: Mapping[str, Component] = MappingProxyType(
 )
 # In the order in which they start.
 COMPONENTS = tuple(COMPONENT)
+# In the order in which a host deploys them.
+BACKING_SERVICES = tuple(service for service in SERVICES if not isinstance(service, Component))
 # Groups of the inventory, without their prefix.
 GROUPS = tuple(service.name for service in SERVICES if not service.host_group)
 OPTIONAL = tuple(service.name for service in SERVICES if service.optional)

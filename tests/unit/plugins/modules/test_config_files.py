@@ -79,9 +79,9 @@ class Role:
         )
         return SaidBy(done)
 
-    def write(self, *flags, no_log=False, variables=None, **arguments):
+    def write(self, *flags, variables=None, **arguments):
         """What one task with the action said."""
-        task = {"name": "Write", "flightdeck.airflow.config_files": arguments, "no_log": no_log}
+        task = {"name": "Write", "flightdeck.airflow.config_files": arguments}
         return self.run(task, flags=flags, **(variables or {}))
 
     def journal(self):
@@ -217,14 +217,22 @@ def test_contents_are_neither_in_the_journal_nor_in_what_ansible_says(role):
     assert "hunter" not in shown.text
 
 
-def test_a_secret_in_the_arguments_needs_no_log(role):
-    files = [file(role.place / "secret", content="hunter2", secret=True)]
-    refused = role.write(files=files)
-    assert "is secret: render its content from a template, or set no_log for the task" in refused.text
-    said = role.write("-vvv", "--diff", no_log=True, files=files)
-    assert said.changed
-    assert "hunter2" not in said.text
-    assert not (role.folder / "journal").exists()
+def test_secrets_in_the_arguments_are_neither_in_the_journal_nor_in_what_ansible_says(role):
+    def write(path, *flags):
+        files = [file(path, content="{{ password }}\n", secret=True)]
+        said = role.write("-vvv", "--diff", *flags, variables={"password": "hunter2"}, files=files)
+        assert "hunter2" not in said.text
+        assert "aHVudGVy" not in said.text
+        return said
+
+    for flags in (["--check"], []):
+        said = write(role.place / "secret", *flags)
+        assert said.changed
+        assert "+(the content is secret)" in said.text
+    assert (role.place / "secret").read_text() == "hunter2\n"
+    assert write(role.place / "secret/below").failed
+    assert "hunter2" not in role.journal()
+    assert "aHVudGVy" not in role.journal()
 
 
 def test_an_invalid_file_is_not_put_in_place(role):
