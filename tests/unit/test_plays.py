@@ -248,7 +248,8 @@ def test_the_tags_that_a_deployment_accepts_are_those_of_its_parts():
     ],
 )
 def test_a_host_deploys_those_of_its_backing_services_that_the_tags_select(run, skipped, deployed):
-    node = dict.fromkeys(["address", "components", "keepalived", "haproxy", "rabbitmq", "metastore", "airflow"], {})
+    parts = ["address", "components", "keepalived", "haproxy", "rabbitmq", "metastore", "airflow"]
+    node = {part: {} for part in parts}
     assert backing_services(node, run, skipped) == deployed
 
 
