@@ -1,4 +1,4 @@
-"""A task that looks at what tasks have around them."""
+"""A task that shows what tasks have around them."""
 
 from __future__ import annotations
 
