@@ -3,7 +3,8 @@
 A new release is an entry of ``PLATFORMS``, its Python in ``_catalog/versions.py`` with the locks of ``make lock``,
 ``platforms`` in the meta of the roles, and a scenario with its image (``molecule/shared/lab.py``, ``Makefile``). What
 names the releases or their versions: README.md, the READMEs of metastore, rabbitmq and redis, hosts.md, metastores.md,
-reliability.md and testing.md in docs, the specs, FD201 in ``_validation/codes.py``.
+reliability.md and testing.md in docs, the specs, and the
+problem of another system in ``_validation/codes.py``.
 """
 
 from __future__ import annotations
