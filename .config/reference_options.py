@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "roles" / "airflow" / "files" / "locks"
 TARGET = ROOT / "plugins" / "plugin_utils" / "_catalog" / "options"
-VERSIONS = ("2.11.2", "3.3.2")
+VERSIONS = tuple(runpy.run_path(str(ROOT / "plugins/plugin_utils/_catalog/versions.py"))["VERSIONS"])
 PYTHON = "3.11"
 
 # Runs inside the environment. The description has types that the code does not stick to, so the code's own getters are

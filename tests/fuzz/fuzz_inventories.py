@@ -22,7 +22,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.option
     ENUMERATIONS_OF_ANY_CASE,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import BY_NAME, GENERATED
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import TESTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values
@@ -195,7 +195,7 @@ PATHS = st.one_of(
 )
 # By variable, what is accepted more often than what its type alone gives.
 MADE: dict[str, st.SearchStrategy[Any]] = {
-    "airflow_version": st.sampled_from(SUPPORTED_VERSIONS),
+    "airflow_version": st.sampled_from(TESTED_VERSIONS),
     "airflow_environment": ENVIRONMENTS,
     "airflow_postgresql_config": POSTGRESQL,
     "airflow_firewall_extra_rules": st.lists(RULES, max_size=2),

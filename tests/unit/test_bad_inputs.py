@@ -92,7 +92,7 @@ GROUPED = {
         "FD123": "Did you mean airflow_worker?",
     },
     "variables": {
-        "FD104": "2.11.2 or 3.3.2",
+        "FD104": "2.11.2 or 3.2.2 or 3.3.2",
         "FD109": "expected 1024 to 65535",
         "FD110": "are both 5671",
         "FD111": "/nowhere/to/be/found",

@@ -43,7 +43,7 @@ def test_two_builds_are_the_same(builds):
         {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} for folder in builds
     ]
     assert sums[0] == sums[1]
-    assert len(sums[0]) == 5
+    assert len(sums[0]) == 7
 
 
 def test_the_archive_installs_and_passes_its_own_manifest(builds, tmp_path):
@@ -69,7 +69,7 @@ def test_the_archive_installs_and_passes_its_own_manifest(builds, tmp_path):
 def test_every_document_is_valid_and_names_what_is_locked(builds):
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     documents = {path.name.split(".", 3)[-1]: path.read_text() for path in builds[0].glob("*.cdx.json")}
-    assert len(documents) == 4
+    assert len(documents) == 6
     for name, text in documents.items():
         assert validator.validate_str(text) is None, name
     lock = (ROOT / "roles/airflow/files/locks/airflow-3.3.2-py3.11.txt").read_text()

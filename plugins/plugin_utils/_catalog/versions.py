@@ -32,8 +32,9 @@ VERSIONS: Mapping[str, AirflowVersion] = MappingProxyType(
         version.full: version
         for version in (
             AirflowVersion("2.11.2", ("3.11",), "5f2621c13b39", {"postgresql": "12", "mysql": "8.0"}),
+            AirflowVersion("3.2.2", ("3.11", "3.13"), "1d6611b6ab7c", {"postgresql": "14", "mysql": "8.0"}),
             AirflowVersion("3.3.2", ("3.11", "3.13"), "d2f4e1b3c5a7", {"postgresql": "14", "mysql": "8.0"}),
         )
     }
 )
-SUPPORTED_VERSIONS = tuple(VERSIONS)
+TESTED_VERSIONS = tuple(VERSIONS)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     CA,
@@ -648,8 +649,13 @@ class Model:
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
-        tls: Config = {"api": {"ssl_ca_file": f"{SECRETS_DIR}/{CA}"}} if self.settings.tls else {}
-        if self.settings.tls and "webserver" in host.groups:
+        # Before 3.3, clients of the execution API take ssl_cert for the CA. There the api-server has its certificate by
+        # its command line.
+        own_option = "api.ssl_ca_file" in reference(self.settings.version)
+        tls: Config = {}
+        if self.settings.tls:
+            tls["api"] = {"ssl_ca_file" if own_option else "ssl_cert": f"{SECRETS_DIR}/{CA}"}
+        if self.settings.tls and own_option and "webserver" in host.groups:
             tls["api"].update(ssl_cert=certificate, ssl_key=key)
         # Airflow listens on IPv4 alone by default.
         listen: dict[str, object] = {"host": "::"} if self.ipv6 and "webserver" in host.groups else {}

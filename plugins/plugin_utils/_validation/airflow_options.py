@@ -181,7 +181,7 @@ def _migration(name: str, known: Reference) -> tuple[str, str] | None:
     base = re.sub(r"_(cmd|secret)$", "", name)
     if base != name and (new := known.renamed.get(base)) and "sensitive" in known.words(*_split(new)):
         return "moved", new + name.removeprefix(base)
-    for version in versions():
+    for version in reversed(versions()):
         other = reference(version)
         if version == known.version or name not in other:
             continue

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, OPTIONAL
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import TESTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, options, ports
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
@@ -303,13 +303,13 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     problems += ha.check(hosts, settings)
     problems += modes.check(hosts, settings)
     version = settings.version
-    if version not in SUPPORTED_VERSIONS:
+    if version not in TESTED_VERSIONS:
         problems.append(
             Problem(
                 Code.FD104,
                 "airflow_version",
                 repr(version),
-                " or ".join(SUPPORTED_VERSIONS),
+                " or ".join(TESTED_VERSIONS),
                 "Choose a version that the collection has a lock for and tests.",
             )
         )
@@ -326,7 +326,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
             # Without an ansible_port, the port may be in a configuration of ssh that Ansible does not know.
             {host.name: host.ssh_port for host in hosts if host.ssh_port != 22},
         )
-    if version in SUPPORTED_VERSIONS:
+    if version in TESTED_VERSIONS:
         problems += _check_connections(hosts, settings)
     problems += _check_default_queue(hosts, settings)
     problems += check_hosts({host.name: host.address for host in hosts}, members["rabbitmq"])
@@ -367,7 +367,7 @@ def _check_queue_names(names: list[str]) -> list[Problem]:
 
 def _check_default_queue(hosts: list[Host], settings: Settings) -> list[Problem]:
     """What parses DAGs gives each task its queue; its environment may have another default than airflow_config."""
-    if settings.version not in SUPPORTED_VERSIONS:
+    if settings.version not in TESTED_VERSIONS:
         return []
     environments = [host.environment for host in hosts if host.groups & {"scheduler", "dag_processor"}]
     defaults = set()

@@ -127,7 +127,7 @@ def files(version):
     yield "digests", "".join(f"{name} {digest}\n" for name, digest in digests.items())
 
 
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_rendered_files_are_the_golden_ones(version):
     folder = GOLDEN / version
     rendered = dict(files(version))
@@ -156,7 +156,7 @@ def test_only_tasks_have_the_groups_of_the_user(component):
     assert any("SupplementaryGroups" in line for line in settings) == (component == "worker")
 
 
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_systemd_understands_every_unit(version, tmp_path):
     paths = []
     helpers = ("airflow.slice", "airflow-watchdog@.service", "airflow-watchdog@.timer", "airflow-restart@.service")
@@ -183,7 +183,7 @@ def test_systemd_understands_every_unit(version, tmp_path):
     assert complaints == []
 
 
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_no_secret_is_rendered_outside_the_secret_files(version):
     values = variables(version, "master1")["airflow_secrets"].values()
     for name, text in files(version):

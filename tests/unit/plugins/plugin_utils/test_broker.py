@@ -93,7 +93,7 @@ def celery(node):
         (without("rabbitmq"), SQS),
     ],
 )
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_each_broker_makes_a_cluster(hosts, changes, version):
     settings = defaults(**changes, airflow_version=version)
     assert inventory.check(hosts, settings) == []

@@ -92,7 +92,7 @@ def codes(hosts, **changes):
 
 
 @pytest.mark.parametrize("hosts", [reference(), single(), reference(100), available()])
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_valid_inventories_have_no_problem(hosts, version):
     assert inventory.check(hosts, defaults(airflow_version=version)) == []
 

@@ -24,7 +24,7 @@ OPTIONS = yaml.safe_load((ROOT / "roles/airflow/meta/argument_specs.yml").read_t
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db/airflow", "airflow_broker_url": "amqps://a:b@mq/airflow"}
 
 
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 @pytest.mark.parametrize(
     ("hosts", "changes"),
     [

@@ -124,7 +124,7 @@ def clusters(draw):
     ]
 
 
-@given(clusters(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
+@given(clusters(), st.booleans(), st.sampled_from(versions.TESTED_VERSIONS))
 @settings(max_examples=60)
 def test_a_port_is_open_once_and_only_for_named_clients(hosts, tls, version):
     values = defaults(airflow_firewall=True, airflow_tls=tls, airflow_version=version)
@@ -162,7 +162,7 @@ def own_ports(share):
     )
 
 
-@given(clusters(), st.booleans(), st.booleans(), st.sampled_from(versions.SUPPORTED_VERSIONS))
+@given(clusters(), st.booleans(), st.booleans(), st.sampled_from(versions.TESTED_VERSIONS))
 @settings(max_examples=60)
 def test_every_port_that_the_model_gives_a_service_is_one_of_its_hosts_in_the_catalogue(hosts, tls, pgbouncer, version):
     values = defaults(airflow_tls=tls, airflow_pgbouncer=pgbouncer, airflow_version=version)

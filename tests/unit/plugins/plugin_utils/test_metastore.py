@@ -58,7 +58,7 @@ def test_choices_that_do_not_go_together(hosts, changes, code):
 @pytest.mark.parametrize(
     "changes", [{"airflow_metastore_url": URL}, {"airflow_metastore_url": MYSQL, "airflow_metastore_engine": "mysql"}]
 )
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_another_server_takes_the_place_of_the_group(changes, version):
     ca = certificates.make_ca("theirs", datetime.datetime.now(datetime.UTC))["certificate"]
     assert (

@@ -18,7 +18,7 @@ def check(config, *extra, environment=None, version=NEW):
     return packages.check(options, packages.installed(controller.locks("", LOCKS, version), extra))
 
 
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_the_locks_of_the_collection_hold_airflow(version):
     found = packages.installed(controller.locks("", LOCKS, version), ["My_Package[x]>=1", "a @ git+https://x/a.git"])
     assert {"apache-airflow", "apache-airflow-providers-celery", "my-package", "a"} <= found

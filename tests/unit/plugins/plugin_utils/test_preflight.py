@@ -73,7 +73,7 @@ def check(model, deploy=True, **hosts):
 
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_good_hosts_have_no_problem(hosts, version):
     model = cluster(hosts, airflow_version=version)
     releases = {"installed": [f"{version}-0-py3.11"], "current": f"{version}-0-py3.11"}
@@ -453,7 +453,7 @@ def test_only_members_of_a_store_need_an_own_address_that_others_reach(name, say
 
 
 @pytest.mark.parametrize("hosts", [single(), reference()])
-@pytest.mark.parametrize("version", versions.SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
 def test_every_port_that_the_model_gives_a_host_is_checked(hosts, version):
     model = cluster(hosts, airflow_version=version)
     for host in hosts:

@@ -7,7 +7,7 @@ import random
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS, LOG_PORTS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import SUPPORTED_VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import TESTED_VERSIONS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import timing
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import timing as timing_validation
 from hypothesis import given, settings
@@ -163,7 +163,7 @@ def test_a_restart_waits_long_enough_for_a_heartbeat(config, seconds, options):
     assert [problem.where.split(".")[1] for problem in problems] == options
 
 
-@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", TESTED_VERSIONS)
 def test_airflow_knows_the_options_of_the_catalogue(version):
     known = reference(version).sections
     for each in HEARTBEATS.values():
