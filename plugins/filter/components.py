@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses, airflow, leftovers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses, airflow, leftovers, survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node, Queue, secret_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
@@ -59,6 +59,7 @@ class FilterModule:
             "environment_file": environment.environment_file,
             "former_files": former_files,
             "former_units": leftovers.former_units,
+            "lacks_room_for_logs": survey.lacks_room_for_logs,
             "resolved": addresses.resolved,
             "release_id": digests.release_id,
             "secret_content": secret_content,

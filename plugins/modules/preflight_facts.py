@@ -133,6 +133,7 @@ ansible_facts:
     - flightdeck_firewall, whether the role firewall has put rules on the host.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
     - flightdeck_switched_services, which of keepalived and pgbouncer the roles have set up on the host.
+    - flightdeck_disks, by directory the room on its file system.
     - flightdeck_hosts_files, by file with names of hosts, whether the roles have written the cluster's into it.
   type: dict
   returned: when the module ran
@@ -241,6 +242,7 @@ def main() -> None:
     account = _host.account(**wanted["account"]) if wanted["account"] else {}
     uid_and_groups = _host.groups_of(wanted["account"]["name"]) if wanted["account"] else (-1, ())
     names = _host.resolve(wanted["names"])
+    disks = {path: _host.space(path) for path in wanted["directories"]}
     installed = _host.installed_packages()
     facts = {
         "flightdeck_system": {
@@ -262,13 +264,14 @@ def main() -> None:
         "flightdeck_account": {"user": account.get("uid") is not None, "group": account.get("gid") is not None},
         "flightdeck_switched_services": _host.switched_services(),
         "flightdeck_hosts_files": _host.hosts_files(),
+        "flightdeck_disks": disks,
     }
     preflight = {
         "unreachable": False,
         "root": os.geteuid() == 0,
         "systemd": os.path.isdir("/run/systemd/system"),
         "identity": _host.identity(),
-        "disks": {path: _host.space(path) for path in wanted["directories"]},
+        "disks": disks,
         "listeners": _host.listeners(wanted["ports"]),
         "names": names,
         "cluster": _host.read(_host.MARK),

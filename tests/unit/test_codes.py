@@ -239,6 +239,7 @@ TRIGGERS = {
         Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
         Code.FD224: lambda _: warnings(cluster(), database=None),
         Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
+        Code.FD290: lambda _: warnings(cluster(), disks=everywhere(free_mb=100)),
         Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
         Code.FD238: lambda _: problems(cluster(), disks=everywhere(noexec=True)),
         Code.FD240: lambda _: problems(cluster(), closed_directories={"/opt/airflow": "/opt"}),

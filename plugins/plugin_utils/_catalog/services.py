@@ -195,6 +195,8 @@ SYSTEM_MB = 256
 # A release with its archive and its unpacked copy takes about 900 MiB.
 RELEASE_MB = 1280
 INODES = 10_000
+# For new logs. MiB.
+LOGS_MB = 512
 # Files that RabbitMQ's unit asks for.
 OPEN_FILES = 65536
 # Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code
@@ -246,7 +248,7 @@ def _component(
         passwords=passwords,
         memory_mb=memory_mb,
         certificate=certificate,
-        disk_mb={"home": 256, "log_dir": 512, "root": 256},
+        disk_mb={"home": 256, "log_dir": LOGS_MB, "root": 256},
         packages=("zstd",),
         units=("airflow-*.service",),
         processes=("airflow*", "gunicorn*"),

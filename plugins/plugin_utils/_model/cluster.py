@@ -678,6 +678,7 @@ class Model:
                 "dag_bundle_storage_path": f"{self.settings.home}/bundles",
                 "dag_file_processor_timeout": FILE_SECONDS,
             },
+            "logging": {"dag_processor_child_process_log_directory": f"{self.settings.log_dir}/dag_processor"},
             **{section: dict(options) for section, options in timing.SETTINGS.items()},
         }
         return merge_config(settings, tls)
@@ -697,7 +698,13 @@ class Model:
         return {
             "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
             "core": {"dag_file_processor_timeout": FILE_SECONDS},
+            "logging": {
+                "dag_processor_manager_log_location": (
+                    f"{self.settings.log_dir}/dag_processor_manager/dag_processor_manager.log"
+                ),
+            },
             "scheduler": {
+                "child_process_log_directory": f"{self.settings.log_dir}/scheduler",
                 "scheduler_zombie_task_threshold": 300,
                 "standalone_dag_processor": True,
                 "dag_dir_list_interval": 30,

@@ -104,7 +104,15 @@ OWNED = {
     "webserver.web_server_ssl_cert": "The collection decides how the load balancers reach the server: leave it out.",
     "webserver.web_server_ssl_key": "The collection decides how the load balancers reach the server: leave it out.",
     "webserver.secret_key": "Set airflow_api_secret_key.",
-    "logging.base_log_folder": "Set airflow_log_dir.",
+    **dict.fromkeys(
+        (
+            "logging.base_log_folder",
+            "logging.dag_processor_child_process_log_directory",
+            "logging.dag_processor_manager_log_location",
+            "scheduler.child_process_log_directory",
+        ),
+        "Set airflow_log_dir.",
+    ),
     **{f"logging.{port.log_option}": f"Set {port.variable}." for port in LOG_PORTS.values()},
     "scheduler.standalone_dag_processor": "The collection runs DAG processors of their own: leave it out.",
 }

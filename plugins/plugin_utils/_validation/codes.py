@@ -629,3 +629,9 @@ class Code(StrEnum):
         "`chmod o+x` for that directory, or other directories",
         Stage.PREFLIGHT,
     )
+    FD290 = (
+        auto(),
+        "a warning: the file system of `airflow_log_dir` is nearly full, and the run removes old logs first",
+        "fewer days or another size: [logs](logs.md#retention)",
+        Stage.PREFLIGHT,
+    )

@@ -14,6 +14,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platfo
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     EPMD_PORT,
     INODES,
+    LOGS_MB,
     MEMBER_TIERS,
     OPEN_FILES,
     RELEASE_MB,
@@ -27,6 +28,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import (
     TierSurvey,
+    lacks_room_for_logs,
     members_unseen,
     memory_need,
     needed_directories,
@@ -43,6 +45,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 # beyond the second a problem.
 SKEW_WARN = 1.0
 SKEW_FAIL = 5.0
+# What a run that changes little writes on the file system of a host's configuration.
+_RUN_MB, _RUN_INODES = 32, 100
 
 
 def check(
@@ -317,7 +321,7 @@ def _warn(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str
             "Redis or HAProxy "
             "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
         )
-    return warnings + _warn_unknown(states, cluster)
+    return warnings + _warn_full_logs(states, cluster) + _warn_unknown(states, cluster)
 
 
 def _warn_unknown(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
@@ -368,7 +372,7 @@ def _check_disks(name: str, state: Mapping[str, Any], cluster: Cluster) -> list[
                     "Repair the file system.",
                 )
             )
-        elif disk["free_mb"] < need:
+        elif disk["free_mb"] < need and not _waits_for_logs(path, state, cluster, has_release):
             remedy = "Make room, or mount a larger file system there."
             problems.append(
                 Problem(Code.FD205, f"disk of {path}", f"{disk['free_mb']} MiB free", f"at least {need} MiB", remedy)
@@ -380,7 +384,7 @@ def _check_disks(name: str, state: Mapping[str, Any], cluster: Cluster) -> list[
                     Code.FD238, f"file system of {path}", "noexec", "one that runs the programs of the release", remedy
                 )
             )
-        elif 0 <= disk["free_inodes"] < INODES:
+        elif 0 <= disk["free_inodes"] < INODES and not _waits_for_logs(path, state, cluster, has_release):
             problems.append(
                 Problem(
                     Code.FD205,
@@ -391,6 +395,38 @@ def _check_disks(name: str, state: Mapping[str, Any], cluster: Cluster) -> list[
                 )
             )
     return problems
+
+
+def _waits_for_logs(path: str, state: Mapping[str, Any], cluster: Cluster, has_release: bool) -> bool:
+    """Whether old logs may be what is in the way in ``path``: the run, which removes them, needs little itself.
+
+    That is on a host that was deployed before, where ``path`` is on the file system of the logs.
+    """
+    places = cluster.directories
+    disk = state["disks"][path]
+    enough = disk["free_mb"] >= _RUN_MB and not 0 <= disk["free_inodes"] < _RUN_INODES
+    return (
+        has_release
+        and path in (places.root, places.home, places.log_dir)
+        and disk["device"] == state["disks"][places.log_dir].get("device")
+        and (path == places.log_dir or enough)
+    )
+
+
+def _warn_full_logs(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:
+    """Hosts on which this run begins with the removal of old logs."""
+    log_dir = cluster.directories.log_dir
+    full = [
+        name
+        for name, state in states.items()
+        if log_dir in state["disks"] and lacks_room_for_logs(state["disks"], log_dir)
+    ]
+    if not full:
+        return []
+    return [
+        f"{Code.FD290} hosts {', '.join(full)}: less than {LOGS_MB} MiB or {INODES} inodes free in {log_dir}. This run "
+        "removes logs beyond airflow_log_retention_days and airflow_log_max_size first."
+    ]
 
 
 def _check_listeners(

@@ -32,6 +32,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_watchdog_interval_seconds": (10, 86400, "A health check itself takes seconds."),
     "airflow_watchdog_failures": (1, 1000, "A service is restarted after that many failures."),
     "airflow_verify_timeout_seconds": (30, 86400, "The canary's tasks take 20 s on an idle cluster."),
+    "airflow_log_retention_days": (1, 36_500, "To keep logs for good, give so many days that none is that old."),
     "airflow_dags_keep_revisions": (1, 100, "The current revision is one of them."),
     "airflow_keep_releases": (1, 100, "The current release is one of them."),
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
@@ -83,6 +84,11 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "the name of a region, such as eu-central-1",
         "Write its name, not its title.",
     ),
+    "airflow_log_max_size": (
+        r"infinity|[1-9]\d{0,14}[KMGT]?|(100|[1-9]\d?)%",
+        "bytes with K, M, G or T, a whole percentage, or infinity",
+        "Write it for example as 50G.",
+    ),
     **{
         f"airflow_{component}_memory_max": (
             r"infinity|[1-9]\d*[KMGT]?|(100|[1-9]?\d)(\.\d+)?%",
@@ -98,6 +104,8 @@ _SYSTEM_ACCOUNTS = frozenset(
 )
 # Below 256 MiB no Airflow process comes up.
 _LEAST_MEMORY = 256 * 1024**2
+# What tasks of an hour may well write.
+_LEAST_LOGS = 64 * 1024**2
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _URLS = {
     "airflow_url": ("http", "https"),
@@ -312,6 +320,14 @@ def _url_problem(name: str, fault: str, schemes: Iterable[str]) -> Problem:
     return Problem(Code.FD119, f"variable {name}", f"a URL with {fault}", expected, "Correct the URL.")
 
 
+def _bytes(size: str) -> float:
+    """Bytes of a ``size`` in its right form; without bound for one that depends on the host."""
+    if size == "infinity" or size.endswith("%"):
+        return float("inf")
+    digits, unit = (size[:-1], size[-1]) if size[-1].isalpha() else (size, "")
+    return int(digits) * _UNITS[unit]
+
+
 def _check_form(name: str, value: str) -> list[Problem]:
     pattern, expected, remedy = _FORMS[name]
     where = f"variable {name}"
@@ -327,18 +343,12 @@ def _check_form(name: str, value: str) -> list[Problem]:
                 "Airflow runs the users' code: it must not be another service.",
             )
         ]
-    if name.endswith("_memory_max") and value != "infinity" and not value.endswith("%"):
-        digits, unit = (value[:-1], value[-1]) if value[-1].isalpha() else (value, "")
-        if int(digits) * _UNITS[unit] < _LEAST_MEMORY:
-            return [
-                Problem(
-                    Code.FD116,
-                    where,
-                    value,
-                    "at least 256M",
-                    "A number without a unit means bytes; no Airflow process starts in less.",
-                )
-            ]
+    if name == "airflow_log_max_size" and _bytes(value) < _LEAST_LOGS:
+        remedy = "A number without a unit means bytes; less is filled by the logs of an hour, which stay."
+        return [Problem(Code.FD116, where, value, "at least 64M", remedy)]
+    if name.endswith("_memory_max") and _bytes(value) < _LEAST_MEMORY:
+        remedy = "A number without a unit means bytes; no Airflow process starts in less."
+        return [Problem(Code.FD116, where, value, "at least 256M", remedy)]
     if name.endswith("_memory_max") and re.fullmatch(r"0(\.\d+)?%", value):
         return [Problem(Code.FD116, where, value, "at least 1%", "No Airflow process starts in less.")]
     return []

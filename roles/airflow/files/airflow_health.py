@@ -41,6 +41,8 @@ ANSWER_SECONDS = 10.0
 # A try begins with its log: a worker that cannot write one fails every task at once, and so takes more of them than all
 # others.
 LOG_ROOM = 16 << 20
+# The other services that write files there, with each DAG file and trigger.
+LOG_WRITERS = ("airflow-dag-processor", "airflow-triggerer")
 # How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy
 # for all of them.
 WATCH_SECONDS = 60
@@ -216,12 +218,12 @@ def check_heartbeat(
 
 
 def check_room(config: configparser.RawConfigParser) -> str:
-    """There is room for logs of tasks."""
+    """There is room for logs."""
     folder = config.get("logging", "base_log_folder")
     system = os.statvfs(folder)
     free = system.f_bavail * system.f_frsize
     if free < LOG_ROOM:
-        raise NoRoomError(f"{free >> 20} MB are free in {folder}, tasks need {LOG_ROOM >> 20}")
+        raise NoRoomError(f"{free >> 20} MB are free in {folder}, logs need {LOG_ROOM >> 20}")
     return f"{free >> 20} MB are free in {folder}"
 
 
@@ -343,7 +345,14 @@ def unit_state(unit: str, since: datetime.datetime | None) -> str:
         check_room(config)
         return check_worker(unit, config)
     if unit.startswith("airflow-"):
-        return check_process(unit, since)
+        state = check_process(unit, since)
+        if unit in LOG_WRITERS:
+            try:
+                check_room(read_config())
+            except NoRoomError as problem:
+                # Unlike a worker, it does no harm, and a restart would not help.
+                raise UnknownError(f"{state}; {problem}") from problem
+        return state
     raise SystemExit(f"airflow-health: no check for {unit!r}")
 
 

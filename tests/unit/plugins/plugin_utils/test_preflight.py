@@ -304,7 +304,9 @@ def test_a_downgrade_can_be_allowed():
         ("/var/lib/postgresql", {"free_mb": 500}, True, "at least 1024 MiB"),
         # RabbitMQ's own limit and a margin.
         ("/var/lib/rabbitmq", {"free_mb": 1500}, True, "at least 1536 MiB"),
-        ("/var/log/airflow", {"free_mb": 100}, True, "at least 512 MiB"),
+        ("/var/log/airflow", {"free_mb": 100}, False, "at least 512 MiB"),
+        # The run removes old ones.
+        ("/var/log/airflow", {"free_mb": 0, "free_inodes": 5}, True, None),
         ("/opt/airflow", {"free_mb": 1000}, False, "at least 1280 MiB"),
         ("/opt/airflow", {"free_mb": 1000}, True, None),
         ("/var/lib/airflow", {"free_inodes": 5}, True, "5 inodes free"),
@@ -319,6 +321,19 @@ def test_disks(path, disk, releases, says):
     problems = check(model, node1={"disks": disks, **there})
     assert [problem.code for problem in problems] == (["FD205"] if says else [])
     assert all(says in str(problem) and path in problem.where for problem in problems)
+
+
+@pytest.mark.parametrize(("free", "refused"), [(100, False), (31, True)])
+def test_logs_that_fill_the_disk_of_everything_do_not_bar_the_run_that_removes_them(free, refused):
+    disks = {
+        path: {**PLENTY, "free_mb": free, "device": 7} if "airflow" in path else PLENTY
+        for path in looked(cluster(), "node1")["preflight"]["disks"]
+    }
+    facts = {"disks": disks, "releases": {"installed": ["3.3.2-0-py3.11"], "current": ""}}
+    assert bool(check(cluster(), node1=facts)) == refused
+    states = {"node1": {**looked(cluster(), "node1")["preflight"], **facts}}
+    (warning,) = preflight._warn_full_logs(states, cluster())
+    assert warning.startswith("FD290 hosts node1: less than 512 MiB")
 
 
 def test_memory_follows_from_the_services():
@@ -533,7 +548,7 @@ def test_equal_clocks_never_differ_however_slow_the_answers(answers, offset):
 
 def test_what_every_playbook_needs_and_what_only_a_deployment_needs():
     model = cluster()
-    full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/log/airflow": {**PLENTY, "free_mb": 0}}
+    full = {**copy.deepcopy(looked(model, "node1")["preflight"]["disks"]), "/var/lib/airflow": {**PLENTY, "free_mb": 0}}
     bad = {"disks": full, "system": {"memtotal_mb": 100}, **taken(BALANCER), "unmanaged": ["x"]}
     assert {problem.code for problem in check(model, node1=bad)} == {"FD204", "FD205", "FD207", "FD208"}
     assert check(model, deploy=False, node1=bad) == []

@@ -74,11 +74,26 @@ def test_a_worker_without_room_for_logs_is_stopped_at_once_and_starts_when_there
     monkeypatch.setattr("sys.argv", ["airflow-health", "--room", "airflow-worker@default"])
     monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=4095, f_frsize=4096))
     assert health.watch("airflow-worker@default", 5) == 1
-    assert capsys.readouterr().out == f"airflow-worker@default: 15 MB are free in {tmp_path}, tasks need 16\n"
+    assert capsys.readouterr().out == f"airflow-worker@default: 15 MB are free in {tmp_path}, logs need 16\n"
     with pytest.raises(SystemExit, match="15 MB are free"):
         health.main()
     monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=4096, f_frsize=4096))
     assert health.main() == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "code"), [("airflow-dag-processor", 1), ("airflow-triggerer", 1), ("airflow-scheduler", 0)]
+)
+def test_what_writes_logs_without_room_is_not_healthy_and_not_restarted(unit, code, tmp_path, monkeypatch, capsys):
+    (tmp_path / "airflow.cfg").write_text(f"[logging]\nbase_log_folder = {tmp_path}\n")
+    monkeypatch.setattr(health, "CONFIG", tmp_path / "airflow.cfg")
+    monkeypatch.setattr(health, "PROBES", tmp_path / "none")
+    monkeypatch.setattr(health, "check_process", lambda _unit, _since: "heartbeat 1 s ago")
+    monkeypatch.setattr(health, "record_of", lambda _unit: health.Record())
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=1, f_frsize=4096))
+    assert (health.wait([unit], 0), health.watch(unit, 1)) == (code, 0)
+    assert ("0 MB are free" in capsys.readouterr().out) == bool(code)
 
 
 def test_data_of_the_configuration_have_their_percent_signs_back():
