@@ -8,7 +8,13 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BACKING_SERVICES
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, firewall, ha, urls
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    accounts,
+    firewall,
+    ha,
+    postgresql_state,
+    urls,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
@@ -103,6 +109,25 @@ def redis_users(node: object, values: Mapping[str, object]) -> str:
     return redis.redis_users(Redis.from_vars(node), Secrets.from_vars(values))
 
 
+def unlike_users(
+    users: Iterable[Mapping[str, str]], held: Mapping[str, Mapping[str, object]]
+) -> list[Mapping[str, str]]:
+    """See _model/postgresql_state.py; ``held`` is the column ``users`` of the role's query."""
+    rows = {name: postgresql_state.HeldUser.from_row(row) for name, row in held.items()}
+    return postgresql_state.unlike_users(users, rows)
+
+
+def unlike_databases(databases: Iterable[object], held: Mapping[str, Mapping[str, str]]) -> list[dict[str, object]]:
+    """See _model/postgresql_state.py; ``held`` is the column ``databases`` of the role's query."""
+    found = postgresql_state.unlike_databases(map(Database.from_vars, databases), held)
+    return [database.to_vars() for database in found]
+
+
+def ungranted(database: object, rights: Mapping[str, str], held: Iterable[Mapping[str, str]]) -> list[str]:
+    """See _model/postgresql_state.py."""
+    return postgresql_state.ungranted(Database.from_vars(database), rights, held)
+
+
 class FilterModule:
     """Collects the filters for Ansible."""
 
@@ -131,4 +156,7 @@ class FilterModule:
             "rabbitmq_cookie": _checked(secrets_validation.cookie),
             "rabbitmq_definitions": _checked(rabbitmq_definitions),
             "redis_users": _checked(redis_users),
+            "ungranted": _checked(ungranted),
+            "unlike_databases": _checked(unlike_databases),
+            "unlike_users": _checked(unlike_users),
         }
