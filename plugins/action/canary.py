@@ -8,9 +8,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, Deadline
 from ansible_collections.flightdeck.airflow.plugins.modules.canary import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, Deadline
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 

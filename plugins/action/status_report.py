@@ -12,9 +12,9 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import WebRequest, trusting
 from ansible_collections.flightdeck.airflow.plugins.modules.status_report import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import WebRequest, trusting
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 

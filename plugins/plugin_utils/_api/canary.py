@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, ApiError, Deadline, quoted
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline, quoted
 
 DAG = "flightdeck_canary"
 RUN_PREFIX = "verify__"

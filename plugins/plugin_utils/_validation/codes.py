@@ -629,6 +629,16 @@ class Code(StrEnum):
         "`chmod o+x` for that directory, or other directories",
         Stage.PREFLIGHT,
     )
+    FD265 = auto(), "a user's role does not exist", "declare it, or make it in the UI", Stage.RUN
+    FD266 = auto(), "a role's permission does not exist", "one that the UI lists", Stage.RUN
+    FD267 = (
+        auto(),
+        "users or roles, and Airflow's auth manager is not FAB",
+        "declare them where they are kept",
+        Stage.RUN,
+    )
+    FD268 = auto(), "Airflow refuses an object", "see the message; the next run goes on", Stage.RUN
+    FD269 = auto(), "Airflow's API does not answer, or refuses the login", "the URL, the CA, the login", Stage.RUN
     FD290 = (
         auto(),
         "a warning: the file system of `airflow_log_dir` is nearly full, and the run removes old logs first",

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import canary as canary_api
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.client import Api, ApiError, Deadline
 
 PASSWORD = "s3cret@:/?#%&'\" $\\ü"
 ADDRESSES = {"worker1": "172.30.0.21", "worker2": "172.30.0.22"}

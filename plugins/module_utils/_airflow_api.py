@@ -1,7 +1,8 @@
 """A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic
 authentication).
 
-Standard library only; runs on the controller. No message contains the password or the token.
+Standard library only: actions use it on the controller, modules on any host. One TLS context serves all requests. No
+message contains the password or the token.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ def detail(body: bytes) -> str:
         document = None
     if isinstance(document, dict):
         found = document.get("detail") or document.get("title") or document
+        if isinstance(found, list):
+            # Of bodies that do not fit, without their values: they may be secret.
+            kept = ("loc", "msg")
+            found = [{key: each[key] for key in kept if key in each} for each in found if isinstance(each, dict)]
         text = found if isinstance(found, str) else json.dumps(found)
     return " ".join(text.split())[:300]
 
@@ -63,20 +68,25 @@ class WebRequest(urllib.request.Request):
             raise ValueError(f"{url} is neither an http:// nor an https:// address")
 
 
-def trusting(ca: str) -> urllib.request.OpenerDirector:
+def trusting(ca: str, *, ca_path: str = "", validate: bool = True) -> urllib.request.OpenerDirector:
     """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in
-    PEM)."""
+    PEM) or one in the file ``ca_path``. Without ``validate``, any certificate will do."""
     context = ssl.create_default_context()
     if ca:
         context.load_verify_locations(cadata=ca)
+    if ca_path:
+        context.load_verify_locations(cafile=ca_path)
+    if not validate:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
 class Api:
     """Requests to one cluster through its load balancer.
 
-    ``url`` is what users open, without a path of the API; ``ca`` is a certificate to trust besides the
-    machine's own. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
+    ``url`` is what users open, without a path of the API; ``major`` is 0 where the server has to say it. ``ca``
+    is a certificate to trust besides the machine's own, unless there is an ``opener``. Failures that pass (no
+    connection, status 5xx) are repeated until ``deadline``.
     """
 
     def __init__(
@@ -88,27 +98,50 @@ class Api:
         deadline: Deadline,
         ca: str = "",
         pause: Callable[[float], None] = time.sleep,
+        opener: urllib.request.OpenerDirector | None = None,
     ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
-        self.base = f"{self.url}/api/v{2 if major >= 3 else 1}"
         self.deadline = deadline
         self._password = password
         self._pause = pause
-        self._opener = trusting(ca)
+        self._opener = opener or trusting(ca)
         self._authorization = ""
 
-    def login(self) -> None:
-        """Get a token (3.x), or prove that the password is right (2.11). Raises ApiError."""
-        try:
-            if self.major >= 3:
-                answer = self.send(
-                    "POST", f"{self.url}/auth/token", {"username": self.user, "password": self._password}
-                )
-                self._authorization = f"Bearer {json.loads(answer)['access_token']}"
+    @property
+    def base(self) -> str:
+        """The URL of the REST API."""
+        return f"{self.url}/api/v{2 if self.major >= 3 else 1}"
+
+    def detect(self) -> None:
+        """Ask the server for its major version. Raises ApiError."""
+        for major in (3, 2):
+            self.major = major
+            try:
+                # Needs no login.
+                self.get("/version")
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+            except ValueError:
+                # A page for people.
+                continue
             else:
-                plain = f"{self.user}:{self._password}".encode()
-                self._authorization = "Basic " + base64.b64encode(plain).decode()
+                return
+        raise ApiError(f"{self.url} has neither the API of Airflow 3 nor that of 2.11")
+
+    def login(self, token: str = "") -> None:
+        """Get a token (3.x), or prove that the password is right (2.11); use ``token`` where there is one. Raises
+        ApiError."""
+        if not self.major:
+            self.detect()
+        try:
+            if token:
+                self._authorization = f"Bearer {token}"
                 self.get("/dags?limit=1")
+            else:
+                self._authorization = self.authorization(self.user, self._password)
+                if self.major < 3:
+                    self.get("/dags?limit=1")
         except ApiError as error:
             if error.status in (401, 403):
                 raise ApiError(
@@ -118,9 +151,36 @@ class Api:
                 ) from error
             raise
 
+    def authorization(self, user: str, password: str) -> str:
+        """The header that proves who ``user`` is: with a token (3.x), or with the ``password`` (2.11), right or
+        wrong. Raises ApiError."""
+        if self.major >= 3:
+            answer = self.send("POST", f"{self.url}/auth/token", {"username": user, "password": password})
+            return f"Bearer {json.loads(answer)['access_token']}"
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+    def knows(self, user: str, password: str) -> bool:
+        """Whether ``user`` can log in with ``password``; for Airflow 2, and see a DAG: it refuses both with one answer.
+
+        Raises ApiError when the server does not say.
+        """
+        try:
+            header = self.authorization(user, password)
+            if self.major < 3:
+                self.send("GET", f"{self.base}/dags?limit=1", authorization=header)
+        except ApiError as error:
+            if error.status in (400, 401, 403):
+                return False
+            raise
+        return True
+
+    def at(self, path: str) -> str:
+        """The URL of ``path``: relative to the API's base, or to the webserver's for the API of an auth manager."""
+        return (self.url if path.startswith("/auth/") else self.base) + path
+
     def get(self, path: str) -> Any:
-        """The JSON document at ``path``, relative to the API's base."""
-        return json.loads(self.send("GET", self.base + path))
+        """The JSON document at ``path``."""
+        return json.loads(self.send("GET", self.at(path)))
 
     def get_all(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         """All items of a collection, over as many pages as it has."""
@@ -137,29 +197,35 @@ class Api:
 
         A request that is repeated after a lost answer may come back with status 409.
         """
-        return json.loads(self.send("POST", self.base + path, body))
+        return json.loads(self.send("POST", self.at(path), body))
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """Patch with ``body`` and return the answer."""
-        return json.loads(self.send("PATCH", self.base + path, body))
+        return json.loads(self.send("PATCH", self.at(path), body))
 
     def delete(self, path: str) -> None:
         """Delete what is at ``path``."""
-        self.send("DELETE", self.base + path)
+        self.send("DELETE", self.at(path))
 
     def text(self, path: str, accept: str) -> str:
         """The answer at ``path`` as text, undecoded."""
-        return self.send("GET", self.base + path, accept=accept).decode("utf-8", "replace")
+        return self.send("GET", self.at(path), accept=accept).decode("utf-8", "replace")
 
     def send(
-        self, method: str, url: str, body: dict[str, Any] | None = None, accept: str = "application/json"
+        self,
+        method: str,
+        url: str,
+        body: dict[str, Any] | None = None,
+        accept: str = "application/json",
+        authorization: str = "",
     ) -> bytes:
-        """One request, repeated while its failure may pass. Raises ApiError."""
+        """One request, repeated while its failure may pass; as another user with their ``authorization``. Raises
+        ApiError."""
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if self._authorization:
-            headers["Authorization"] = self._authorization
+        if authorization or self._authorization:
+            headers["Authorization"] = authorization or self._authorization
         data = json.dumps(body).encode() if body is not None else None
         request = WebRequest(url, data=data, headers=headers, method=method)
         while True:
