@@ -33,7 +33,7 @@ class HeldUser:
 
     @classmethod
     def from_row(cls, row: Mapping[str, object]) -> HeldUser:
-        """From a value of the column ``users`` of the role's query."""
+        """From ``row``, a value of the column ``users`` of the role's query."""
         lists = {name: row[name] or () for name in ("settings", "groups")}
         found = {name: frozenset(map(str, each)) for name, each in lists.items() if isinstance(each, (list, tuple))}
         attributes = row["attributes"]
@@ -66,7 +66,7 @@ def _is_alike(user: Mapping[str, str], held: HeldUser) -> bool:
 
 
 def unlike_users(users: Iterable[Mapping[str, str]], held: Mapping[str, HeldUser]) -> list[Mapping[str, str]]:
-    """Those of ``users``, as ``database_users`` makes them, that the server lacks or has otherwise."""
+    """Those of ``users``, as ``database_users`` makes them, that the server lacks or has otherwise; it has ``held``."""
     return [user for user in users if user["name"] not in held or not _is_alike(user, held[user["name"]])]
 
 

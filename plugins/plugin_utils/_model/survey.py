@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
@@ -121,7 +120,7 @@ def needed_directories(cluster: Cluster, name: str) -> dict[str, int]:
     return dict(needs)
 
 
-def lacks_room_for_logs(disks: Mapping[str, Mapping[str, Any]], log_dir: str) -> bool:
+def lacks_room_for_logs(disks: Mapping[str, Mapping[str, int]], log_dir: str) -> bool:
     """Whether a host with these ``disks`` is to remove old logs from ``log_dir`` before its services start."""
     logs = disks.get(log_dir, {})
     return bool(logs.get("free_mb", LOGS_MB) < LOGS_MB or 0 <= logs.get("free_inodes", -1) < INODES)
