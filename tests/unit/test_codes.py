@@ -36,6 +36,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     rotation,
     secrets,
     types,
+    values,
     vars_files,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
@@ -176,6 +177,7 @@ TRIGGERS = {
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
         Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
         Code.FD140: unreadable_certificate,
+        Code.FD295: lambda _: values.check_values({"airflow_environment": {"TZ": "Europe/Nowhere"}}, "3.3.2"),
         Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
         Code.FD150: lambda _: inventory.check(
             [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)

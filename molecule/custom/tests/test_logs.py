@@ -42,6 +42,6 @@ def test_old_logs_go_and_what_runs_keeps_its_own():
 
 
 def test_all_logs_are_where_old_ones_are_removed():
-    wait_until("DAG files are parsed", lambda: run_in(CORE, "ls", f"{LOGS}/dag_processor"), 60)
+    wait_until("DAG files are parsed", lambda: exists(CORE, f"{LOGS}/dag_processor"), 60)
     assert not exists(CORE, "/var/lib/airflow/logs")
     assert not exists(WORKER, "/var/lib/airflow/logs")

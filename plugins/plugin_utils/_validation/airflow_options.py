@@ -7,10 +7,8 @@ without effect.
 
 from __future__ import annotations
 
-import functools
 import math
 import re
-import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +36,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.cre
     is_secret_name,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.time_zones import is_name
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.types import WHOLE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest, kind_of, plain
 
@@ -393,7 +392,7 @@ def _check_choice(where: str, name: str, value: Any, known: Reference) -> list[P
         if pair
     ):
         expected = f"logger=LEVEL, with one of {_choices(LEVELS)}"
-    elif name in TIME_ZONES and not _is_time_zone(text):
+    elif name in TIME_ZONES and text not in ("system", "utc") and not is_name(text):
         expected = "system, utc or a name such as Europe/Berlin"
     elif name in FILE_MODES and not (isinstance(value, str) and re.fullmatch(r"(0o?)?[0-7]{3}", text)):
         expected = "an octal number in quotes, such as '0o664'"
@@ -405,16 +404,6 @@ def _check_choice(where: str, name: str, value: Any, known: Reference) -> list[P
 
 def _choices(values: Iterable[str]) -> str:
     return ", ".join(value or "an empty text" for value in values)
-
-
-@functools.cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
-def _is_time_zone(name: str) -> bool:
-    """Whether ``name`` is a time zone; a controller without a tz database takes every name."""
-    return name in ("system", "utc") or not _time_zones() or name in _time_zones()
 
 
 def _fits(kind: str, value: Any) -> bool:

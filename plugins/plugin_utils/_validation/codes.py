@@ -645,3 +645,9 @@ class Code(StrEnum):
         "fewer days or another size: [logs](logs.md#retention)",
         Stage.PREFLIGHT,
     )
+    FD295 = (
+        auto(),
+        "`TZ` in `airflow_environment` is no time zone",
+        "a name of the tz database: [time zones](time-zones.md)",
+        Stage.INVENTORY,
+    )

@@ -21,6 +21,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.cre
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.firewall import check_source
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.proxies import PROXY_NAME
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.time_zones import is_time_zone
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import kind_of, plain
 
 # Task slots of one queue.
@@ -555,6 +556,9 @@ def _check_variable(where: str, variable: str, text: str) -> list[Problem]:
     if variable in ("AIRFLOW_HOME", "AIRFLOW_CONFIG"):
         remedy = "Set airflow_home." if variable == "AIRFLOW_HOME" else "Set airflow_config."
         return [_environment(where, "a variable that the collection sets", "to leave it to the collection", remedy)]
+    if variable == "TZ" and not is_time_zone(text):
+        remedy = "Write it as Europe/Berlin or UTC: with another name the C library takes UTC and says nothing."
+        return [Problem(Code.FD295, where, repr(text), "the name of a time zone", remedy)]
     if variable == "PYTHONPATH" and "/etc/airflow/python" not in text.split(":"):
         remedy = "Airflow finds the address of its host there: add it with a colon."
         return [_environment(where, repr(text), "/etc/airflow/python in it", remedy)]

@@ -409,3 +409,41 @@ def test_names_are_replaced_by_their_addresses():
         "192.0.2.11",
         "lb2",
     ]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", ":Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3"])
+def test_time_zones_of_tasks(zone):
+    assert values_validation.check_values({"airflow_environment": {"TZ": zone}}, "3.3.2") == []
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "berlin", "+02:00", ""])
+def test_no_time_zones_of_tasks(zone):
+    (problem,) = values_validation.check_values({"airflow_environment": {"TZ": zone}}, "3.3.2")
+    assert (problem.code, problem.where) == ("FD295", "airflow_environment.TZ")
+
+
+@pytest.mark.parametrize(
+    ("size", "good"),
+    [
+        ("80%", True),
+        ("infinity", True),
+        ("50G", True),
+        ("64M", True),
+        ("63M", False),
+        ("5", False),
+        ("101%", False),
+        ("0%", False),
+        ("5g", False),
+        ("1.5G", False),
+        ("", False),
+        ("10 G", False),
+    ],
+)
+def test_room_for_logs(size, good):
+    assert (values_validation.check_values({"airflow_log_max_size": size}, "3.3.2") == []) == good
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_logs_stay_for_a_day_at_least(days):
+    (problem,) = values_validation.check_values({"airflow_log_retention_days": days}, "3.3.2")
+    assert (problem.code, problem.expected) == ("FD116", "1 to 36500")
