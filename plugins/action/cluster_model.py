@@ -22,6 +22,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS, GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
     cluster_files,
+    files,
     migration,
     secrets_file,
     vault_file,
@@ -45,6 +46,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     controller,
     effects,
     inventory,
+    kerberos,
     packages,
     proxies,
     timing,
@@ -176,8 +178,8 @@ class ActionModule(ActionBase):
         }
         # Workers come and go, which is no reason to write the files that record it.
         settled = {host.name: host.address for host in hosts if host.groups - {"worker"}}
-        files = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
-        identity = Identity(name=settings.cluster_name, hosts=settled, inventories=tuple(sorted(files)))
+        inventories = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
+        identity = Identity(name=settings.cluster_name, hosts=settled, inventories=tuple(sorted(inventories)))
         ours = [f"airflow_{group}" for group in services.GROUPS]
         groups = {"all", *(group for group, members in variables["groups"].items() if set(members) & set(known.hosts))}
         broken = [(name, problem) for name, found in connections.items() for problem in found.problems]
@@ -194,6 +196,7 @@ class ActionModule(ActionBase):
             *self._check_settings(given, values, settings, hosts),
             *self._check_releases(releases, settings, hosts),
             *effects.check_balancers(hosts, settings),
+            *kerberos.check(hosts, own, settings, functools.partial(files.content, self._loader)),
         ]
         warnings = [warning, vars_files.beside_playbooks(self._playbooks(), roots, self._text)]
         warnings += sorted({str(problem) for problem in found if problem.code.is_warning})
@@ -417,16 +420,17 @@ class ActionModule(ActionBase):
         checked: dict[str, list[Problem]] = {}
         for host in hosts:
             release, parses = releases[host.name], host.parses_dags(settings.major)
+            renews = "kerberos" in host.groups
             if (
                 host.components
-                and (key := repr((release, host.environment, host.system_packages, parses))) not in checked
+                and (key := repr((release, host.environment, host.system_packages, parses, renews))) not in checked
             ):
                 options = options_model.given_options(settings.config, host.environment, version)
                 installed = packages.installed(texts[release.lock_file], release.extra_packages)
                 checked[key] = [
                     *packages.check(options, installed),
                     *bundles.check(options, settings.dags_folder, host.system_packages, parses_dags=parses),
-                    *effects.check_options(options),
+                    *effects.check_options(options, renews=renews),
                 ]
             found += [(host.name, problem) for problem in checked[key]] if host.components else []
         return problems + on_hosts(found, everybody=sum(bool(host.components) for host in hosts))
@@ -451,5 +455,6 @@ class ActionModule(ActionBase):
             system_packages=tuple(own["airflow_system_packages"]),
             extra_groups=tuple(own["airflow_extra_groups"]),
             restart_timeout_seconds=int(own["airflow_restart_timeout_seconds"]),
+            kerberos_principal=str(own["airflow_kerberos_principal"]),
             environment=own["airflow_environment"],
         )

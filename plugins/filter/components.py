@@ -19,6 +19,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 )
 
 
+def former_accounts(present: Iterable[str], node: object) -> list[str]:
+    """See _model/leftovers.py."""
+    return leftovers.former_accounts(present, Node.from_vars(node))
+
+
 def former_files(present: Iterable[str], node: object) -> list[str]:
     """See _model/leftovers.py."""
     return leftovers.former_files(present, Node.from_vars(node))
@@ -57,6 +62,7 @@ class FilterModule:
             "component_unit": airflow.unit_of,
             "component_unit_patterns": airflow.unit_patterns,
             "environment_file": environment.environment_file,
+            "former_accounts": former_accounts,
             "former_files": former_files,
             "former_units": leftovers.former_units,
             "lacks_room_for_logs": survey.lacks_room_for_logs,

@@ -66,9 +66,9 @@ def units(patterns: Iterable[str], directory: str = _systemd.UNIT_DIR) -> dict[s
     return {path: os.path.exists(f"{path}.d/{_systemd.DROP_IN}") for path in paths}
 
 
-def component_files(programs: Iterable[str], secrets: str = _SECRETS_DIR) -> list[str]:
-    """Paths of the secrets on this host, and of those ``programs`` that there are."""
-    return sorted([*glob.glob(f"{secrets}/*"), *(path for path in programs if os.path.exists(path))])
+def component_files(paths: Iterable[str], secrets: str = _SECRETS_DIR) -> list[str]:
+    """Paths of the secrets on this host, and of those other ``paths`` that there are."""
+    return sorted([*glob.glob(f"{secrets}/*"), *(path for path in paths if os.path.exists(path))])
 
 
 def read(path: str) -> str:

@@ -64,6 +64,11 @@ options:
     description: Programs that units of components run in one of their modes, by unit. Set by the action.
     type: dict
     default: {}
+  files:
+    description: Other files of components that are looked for. Set by the action.
+    type: list
+    elements: path
+    default: []
   packages:
     description: Debian packages that must be installed or installable. Set by the action.
     type: list
@@ -129,7 +134,7 @@ ansible_facts:
     - flightdeck_postgresql_data, whether there is a PostgreSQL server's data directory.
     - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
     - flightdeck_units, the unit files of components that the roles have written.
-    - flightdeck_files, the paths of the components' secrets and of the programs of their modes.
+    - flightdeck_files, the paths of the components' secrets, of the programs of their modes, and of C(files).
     - flightdeck_firewall, whether the role firewall has put rules on the host.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
     - flightdeck_switched_services, which of keepalived and pgbouncer the roles have set up on the host.
@@ -211,6 +216,7 @@ def main() -> None:
             },
             "units": {"type": "list", "elements": "str", "default": []},
             "wrappers": {"type": "dict", "default": {}},
+            "files": {"type": "list", "elements": "path", "default": []},
             "packages": {"type": "list", "elements": "str", "default": []},
             "tiers": {
                 "type": "dict",
@@ -259,7 +265,7 @@ def main() -> None:
         "flightdeck_postgresql_data": _host.postgresql_data(),
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
         "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
-        "flightdeck_files": _host.component_files(wanted["wrappers"].values()),
+        "flightdeck_files": _host.component_files([*wanted["wrappers"].values(), *wanted["files"]]),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "flightdeck_account": {"user": account.get("uid") is not None, "group": account.get("gid") is not None},
         "flightdeck_switched_services": _host.switched_services(),

@@ -233,7 +233,7 @@ MADE: dict[str, st.SearchStrategy[Any]] = {
 TOGETHER = frozenset(
     name
     for name in settings()
-    if (name.startswith(("airflow_broker", "airflow_sqs_")) and not name.endswith("_password"))
+    if (name.startswith(("airflow_broker", "airflow_kerberos_", "airflow_sqs_")) and not name.endswith("_password"))
     or name
     in (
         "airflow_vip",
@@ -382,6 +382,19 @@ def _sqs(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
+def _kerberos(draw: st.DrawFn) -> dict[str, Any]:
+    # A keytab with a key of airflow/a@X.
+    keytab = "BQIAAAAyAAIAAVgAB2FpcmZsb3cAAWEAAAABAAAAAQIAEQAQMDAwMDAwMDAwMDAwMDAwMAAAAAI="
+    found: dict[str, Any] = {
+        "airflow_kerberos_principal": draw(st.sampled_from(["airflow/a", "airflow/a@X"])),
+        "airflow_kerberos_keytab": keytab,
+        "airflow_kerberos_renew_seconds": draw(st.integers(10, 86400)),
+    }
+    if draw(st.booleans()):
+        found |= {"airflow_kerberos_realm": "X", "airflow_kerberos_kdcs": draw(st.lists(URL_HOST, max_size=2))}
+    return found
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> Inventory:
     """Hosts in groups with addresses, and the variables that say which metastore and broker there are."""
@@ -408,6 +421,8 @@ def topologies(draw: st.DrawFn) -> Inventory:
     groups["etcd"] = _pick(draw, hosts, (3, 5)) if len(groups["metastore"]) > 1 else []
     for group in set(services.OPTIONAL) - {"etcd", "redis"}:
         groups[group] = _pick(draw, hosts, (1, 2)) if kind != "sqs" and draw(st.integers(0, 3)) == 0 else []
+    if groups["kerberos"]:
+        variables |= _kerberos(draw)
     used = [host for host in hosts if any(host in members for members in groups.values())]
     needs_number = {*groups["etcd"], *(groups["metastore"] if len(groups["metastore"]) > 1 else [])}
     vip = draw(st.integers(0, 3)) == 0

@@ -44,6 +44,7 @@ from cryptography.fernet import Fernet
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
+from test_kerberos import checked as kerberos_problems
 from test_preflight import OWN, PLENTY, cluster, looked, taken
 from test_survey import ALL, MODEL, found
 
@@ -203,6 +204,11 @@ TRIGGERS = {
         Code.FD192: hidden_variables,
         Code.FD193: variables_beside_a_playbook,
         Code.FD194: lambda _: controller.check_file("airflow_secrets_file", Path("/dev/null/x"), due=True),
+        Code.FD300: lambda _: kerberos_problems(airflow_kerberos_principal=""),
+        Code.FD301: lambda _: kerberos_problems(airflow_kerberos_keytab_file=""),
+        Code.FD302: lambda _: kerberos_problems(airflow_kerberos_keytab_file="/x"),
+        Code.FD303: lambda _: kerberos_problems(airflow_kerberos_principal="other"),
+        Code.FD304: lambda _: kerberos_problems(airflow_kerberos_config_file="/conf"),
     },
     Stage.ROTATION: {
         Code.FD160: lambda _: rotate(["fernet"]),
@@ -299,6 +305,7 @@ NEEDS_SERVICES = {
         (Code.FD265, Code.FD266, Code.FD267, Code.FD268, Code.FD269),
         "tests/unit/plugins/modules/test_object_modules.py",
     ),
+    Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 
 

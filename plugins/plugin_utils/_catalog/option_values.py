@@ -94,7 +94,6 @@ VALUES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("api.server_type", "gunicorn"): "gunicorn",
         ("celery.pool", "eventlet"): "eventlet",
         ("celery.pool", "gevent"): "gevent",
-        ("core.security", "kerberos"): "pykerberos",
         ("webserver.worker_class", "eventlet"): "eventlet",
         ("webserver.worker_class", "gevent"): "gevent",
         ("webserver.worker_class", "tornado"): "tornado",

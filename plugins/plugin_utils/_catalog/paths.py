@@ -15,3 +15,8 @@ NOTHING = "/etc/airflow/nothing"
 SECRETS_DIR = "/etc/airflow/secrets"
 # MySQL's client library takes "insist on TLS, and on the server's name" from an option file only.
 OPTION_FILE = "/etc/airflow/mysql.cnf"
+# Kerberos: the keys of the renewer's account, the configuration, the program in the place of kinit, and the ticket.
+KERBEROS_KEYTAB = "/etc/airflow/kerberos.keytab"
+KERBEROS_CONFIG = "/etc/airflow/krb5.conf"
+KINIT = "/usr/local/sbin/flightdeck-kinit"
+KERBEROS_CACHE = "/run/airflow-kerberos/ccache"

@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
+    KERBEROS_CONFIG,
+    KERBEROS_KEYTAB,
+    KINIT,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 
 # What may hold of a cluster or not, and decides which ports there are: ``_model/ports.py`` says when each does. The
@@ -165,7 +170,8 @@ class Component(Service):
     by major. The load balancers serve its first port as ``fronts``; the first of these also shows whether its unit
     works. Airflow's health page has the state of each that has a ``heartbeat``. ``sessions`` is how many each of its
     processes may have in the metastore at worst: a pool of 5 and an overflow of 10 for each engine (Airflow's
-    defaults). In the majors ``parses_dags`` its hosts need the DAGs.
+    defaults). In the majors ``parses_dags`` its hosts need the DAGs. It runs as an ``account`` of its own, where it has
+    one, which goes with it, and so do its own ``files``.
     """
 
     unit: Mapping[int, str] = field(default_factory=dict)
@@ -176,6 +182,8 @@ class Component(Service):
     heartbeat: Heartbeat | None = None
     sessions: int = 0
     parses_dags: tuple[int, ...] = ()
+    account: str = ""
+    files: tuple[str, ...] = ()
 
 
 ETCD_CLIENT_PORT = 2379
@@ -239,6 +247,9 @@ def _component(
     heartbeat: Heartbeat | None = None,
     sessions: int = 0,
     parses_dags: tuple[int, ...] = (),
+    packages: tuple[str, ...] = (),
+    account: str = "",
+    files: tuple[str, ...] = (),
 ) -> Component:
     return Component(
         name=name,
@@ -249,7 +260,7 @@ def _component(
         memory_mb=memory_mb,
         certificate=certificate,
         disk_mb={"home": 256, "log_dir": LOGS_MB, "root": 256},
-        packages=("zstd",),
+        packages=("zstd", *packages),
         units=("airflow-*.service",),
         processes=("airflow*", "gunicorn*"),
         status=(name,),
@@ -264,6 +275,8 @@ def _component(
         heartbeat=heartbeat,
         sessions=sessions,
         parses_dags=parses_dags,
+        account=account,
+        files=files,
     )
 
 
@@ -407,6 +420,21 @@ SERVICES: tuple[Service, ...] = (
         ports=(Port("keepalived", ("haproxy",), number=VRRP, when=("vip",)),),
         units=("keepalived.service",),
         processes=("keepalived",),
+    ),
+    # First, so that tasks find a ticket. It needs no metastore, and nothing else of Airflow's: it runs kinit.
+    _component(
+        "kerberos",
+        "ticket renewer",
+        "airflow-kerberos",
+        synonyms=("kinit", "krb5", "renewer", "ticket"),
+        hosts="none, or 1 and more",
+        optional=True,
+        memory_mb=150,
+        packages=("krb5-user",),
+        sections=("kerberos",),
+        secrets=dict.fromkeys(MAJORS, ()),
+        account="airflow-kerberos",
+        files=(KERBEROS_KEYTAB, KERBEROS_CONFIG, KINIT),
     ),
     _component(
         "webserver",

@@ -30,6 +30,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     broker,
     ha,
     http_proxy,
+    kerberos,
     modes,
     options,
     ports,
@@ -528,6 +529,7 @@ class Model:
             up_urls=tuple(self.up_urls(host)),
             proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
             proxy_environment=http_proxy.environment(self.hosts, [self.vip(), self.public_url().host], self.settings),
+            kerberos_environment=kerberos.environment(host, self.settings),
         )
 
     def ports(self, host: Host) -> dict[str, int]:
@@ -644,6 +646,7 @@ class Model:
             "scheduler": {"orphaned_tasks_check_interval": 60},
             "fab": {"session_backend": "database", "enable_proxy_fix": True},
         }
+        common = merge_config(common, kerberos.config(host, self.settings))
         return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host))
 
     def config_3(self, host: Host) -> Config:

@@ -533,6 +533,8 @@ class AirflowNode(Plain):
     """Addresses whose X-Forwarded headers a webserver believes."""
     proxy_environment: Mapping[str, str]
     """Environment variables of processes that use a proxy for other networks; empty without airflow_http_proxy."""
+    kerberos_environment: Mapping[str, str]
+    """Environment variables by which processes find the ticket; empty where the host renews none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ class Host:
     system_packages: tuple[str, ...] = ()
     extra_groups: tuple[str, ...] = ()
     restart_timeout_seconds: int = 600
+    kerberos_principal: str = ""
     # Variables of Airflow's processes.
     environment: Mapping[str, object] = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, MAJORS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import (
     mode_files,
     secrets_of,
@@ -32,4 +32,13 @@ def former_files(present: Iterable[str], node: Node) -> list[str]:
     needed = {secret.file for secret in node.airflow.secrets} if node.airflow else set()
     programs = {wrapper.program for wrapper in node.airflow.wrappers.values()} if node.airflow else set()
     former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set(PROGRAMS) - programs)
+    former |= {path for name in set(COMPONENTS) - set(node.components) for path in COMPONENT[name].files}
     return sorted(former.intersection(present))
+
+
+def former_accounts(present: Iterable[str], node: Node) -> list[str]:
+    """The accounts of components that its ``node`` does not have, and that left any of the paths ``present`` on a
+    host."""
+    former = (COMPONENT[name] for name in COMPONENTS if name not in node.components)
+    present = set(present)
+    return [each.account for each in former if each.account and present.intersection(each.files)]

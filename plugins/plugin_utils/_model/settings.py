@@ -50,6 +50,10 @@ class Settings(Plain):
     haproxy_web_timeout_seconds: int
     home: str
     http_proxy: str
+    kerberos_config_file: str
+    kerberos_kdcs: tuple[str, ...]
+    kerberos_realm: str
+    kerberos_renew_seconds: int
     log_dir: str
     manage_hosts_file: bool
     max_task_seconds: int

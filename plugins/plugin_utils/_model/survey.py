@@ -75,6 +75,7 @@ class Request(Plain):
     database: DatabasePlace | None
     units: tuple[str, ...]
     wrappers: Mapping[str, str]
+    files: tuple[str, ...]
     packages: tuple[str, ...]
     tiers: TierPlaces
     account: AccountPlace | None
@@ -214,6 +215,7 @@ def wanted(cluster: Cluster, name: str) -> Request:
             sorted({f"{unit.rstrip('@*')}*.service" for each in COMPONENT.values() for unit in each.unit.values()})
         ),
         wrappers={mode.unit: mode.wrapper.program for mode in MODES},
+        files=tuple(path for each in COMPONENT.values() for path in each.files),
         packages=tuple(_packages(cluster, node)),
         tiers=TierPlaces(
             etcd=EtcdPlace(client_url=node.etcd.client_url, peer_url=node.etcd.peer_url) if node.etcd else None,

@@ -103,6 +103,11 @@ OWNED = {
     "webserver.web_server_ssl_cert": "The collection decides how the load balancers reach the server: leave it out.",
     "webserver.web_server_ssl_key": "The collection decides how the load balancers reach the server: leave it out.",
     "webserver.secret_key": "Set airflow_api_secret_key.",
+    "kerberos.ccache": "It is where tasks find it: leave it out.",
+    "kerberos.keytab": "Set airflow_kerberos_keytab_file.",
+    "kerberos.kinit_path": "A program in its place makes the ticket readable for tasks: leave it out.",
+    "kerberos.principal": "Set airflow_kerberos_principal.",
+    "kerberos.reinit_frequency": "Set airflow_kerberos_renew_seconds.",
     **dict.fromkeys(
         (
             "logging.base_log_folder",

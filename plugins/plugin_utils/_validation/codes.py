@@ -651,3 +651,29 @@ class Code(StrEnum):
         "a name of the tz database: [time zones](time-zones.md)",
         Stage.INVENTORY,
     )
+    FD300 = (
+        auto(),
+        "a principal and no host in `airflow_kerberos`, or a host of the group without one",
+        "[Kerberos](kerberos.md#a-cluster-with-tickets)",
+        Stage.INVENTORY,
+    )
+    FD301 = (
+        auto(),
+        "a host of `airflow_kerberos` has no keytab, or two",
+        "`airflow_kerberos_keytab_file` or `airflow_kerberos_keytab`",
+        Stage.INVENTORY,
+    )
+    FD302 = auto(), "a keytab cannot be read, or is none", "see the message", Stage.INVENTORY
+    FD303 = auto(), "a keytab has no key of the principal", "another keytab or principal", Stage.INVENTORY
+    FD304 = (
+        auto(),
+        "`airflow_kerberos_config_file` cannot be used, or Kerberos' settings contradict each other",
+        "see the message",
+        Stage.INVENTORY,
+    )
+    FD305 = (
+        auto(),
+        "the KDC gives no ticket for a new keytab, which is not put in place",
+        "see the message: a key of another version, another realm, a KDC out of reach",
+        Stage.RUN,
+    )

@@ -25,8 +25,9 @@ def check_balancers(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     return [Problem(Code.FD148, "group airflow_haproxy", found, "load balancers that take each other's place", remedy)]
 
 
-def check_options(options: Iterable[GivenOption]) -> list[Problem]:
-    """Options of one host that do nothing in this deployment."""
+def check_options(options: Iterable[GivenOption], *, renews: bool = False) -> list[Problem]:
+    """Options of one host that do nothing in this deployment. ``renews`` says whether the host renews a ticket of
+    Kerberos."""
     given = {one.name: one for one in options}
     problems = []
     for section in WITHOUT_EFFECT:
@@ -42,8 +43,8 @@ def check_options(options: Iterable[GivenOption]) -> list[Problem]:
         remedy = "Set logging.remote_logging, too: logs are deleted here only after they were copied."
         problems.append(Problem(Code.FD148, local.where, "true, without remote_logging", "both or none", remedy))
     security = given.get("core.security")
-    if security and str(security.value) == "kerberos":
-        remedy = "Run 'airflow kerberos' in a unit of your own, with a ccache that workers see."
+    if security and str(security.value) == "kerberos" and not renews:
+        remedy = "Put the hosts whose tasks need tickets into airflow_kerberos; see docs/kerberos.md."
         problems.append(
             Problem(Code.FD148, security.where, "kerberos, and nothing that renews tickets", "a renewer", remedy)
         )

@@ -24,7 +24,7 @@ _KNOWN = re.compile(_WORDS)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
 # A line of YAML or INI that sets one of the secrets, with what it is set to.
-_SECRETS = {*GENERATED, *GIVEN} - PUBLIC
+_SECRETS = {*GENERATED, *GIVEN, "kerberos_keytab"} - PUBLIC
 _GIVEN = re.compile(rf"(?<![\w.-])[\"']?airflow_({'|'.join(sorted(_SECRETS))})[\"']?\s*[:=]\s*(?P<value>.*)")
 
 

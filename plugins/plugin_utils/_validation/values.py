@@ -43,6 +43,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
+    "airflow_kerberos_renew_seconds": (10, 86400, "Each renewal asks the KDC; tickets rarely live longer."),
     "airflow_uid": (0, 60_000_000, "0 leaves the choice to Debian."),
     "airflow_gid": (0, 60_000_000, "0 leaves the choice to Debian."),
     "airflow_haproxy_web_timeout_seconds": (5, 86400, "A request that is answered within it is not cut."),
@@ -79,6 +80,17 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,14})?",
         "the name of a network interface, of up to 15 letters, digits, '_', '.' or '-'",
         "Write it as `ip link` shows it, without what follows '@' or ':'.",
+    ),
+    # Airflow would put the host's address in the place of _HOST, which is no name of a principal.
+    "airflow_kerberos_principal": (
+        r"((?!\S*_HOST)[A-Za-z0-9_][A-Za-z0-9._$-]*(/[A-Za-z0-9._-]+)?(@[A-Za-z0-9._-]+)?)?",
+        "a principal such as airflow@EXAMPLE.COM, without _HOST",
+        "The host's own name is {{ inventory_hostname }}, for example.",
+    ),
+    "airflow_kerberos_realm": (
+        r"([A-Za-z0-9][A-Za-z0-9._-]*)?",
+        "the name of a realm, such as EXAMPLE.COM",
+        "It is the part of a principal behind '@'.",
     ),
     "airflow_sqs_region": (
         r"[A-Za-z0-9_-]*",
@@ -125,6 +137,8 @@ _PATHS_ON_CONTROLLER = (
     "airflow_ca_file",
     "airflow_certificates_file",
     "airflow_dags_dir",
+    "airflow_kerberos_config_file",
+    "airflow_kerberos_keytab_file",
     "airflow_lock_file",
     "airflow_release_cache",
     "airflow_secrets_file",
@@ -135,6 +149,8 @@ _PATHS_OR_NOTHING = frozenset(
     {
         "airflow_package_ca_file",
         "airflow_dags_dir",
+        "airflow_kerberos_config_file",
+        "airflow_kerberos_keytab_file",
         "airflow_lock_file",
         "airflow_web_certificate_file",
         "airflow_web_key_file",
@@ -659,6 +675,16 @@ def _check_no_proxy(name: str, value: Any, _version: str) -> list[Problem]:
     return [Problem(Code.FD117, f"variable {name}", repr(text), expected, remedy) for text in wrong]
 
 
+def _check_kdcs(name: str, value: Any, _version: str) -> list[Problem]:
+    problems = []
+    for text in _elements(value):
+        match = re.fullmatch(r"(?P<host>[^\s:\[\]]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[1-9]\d{0,4}))?", text)
+        if not match or not is_host(match["host"].strip("[]")) or int(match["port"] or 88) > 65535:
+            expected = "a host, or host:port, an IPv6 address in brackets"
+            problems.append(Problem(Code.FD117, f"variable {name}", repr(text), expected, "One KDC per entry."))
+    return problems
+
+
 def _check_proxies(name: str, value: Any, _version: str) -> list[Problem]:
     problems = []
     for text in _elements(value):
@@ -678,6 +704,7 @@ _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_config_extra_sections": _check_sections,
     "airflow_environment": _check_environment,
     "airflow_failover_email_to": _check_recipients,
+    "airflow_kerberos_kdcs": _check_kdcs,
     "airflow_no_proxy": _check_no_proxy,
     "airflow_postgresql_config": _check_postgresql,
     "airflow_trusted_proxies": _check_proxies,

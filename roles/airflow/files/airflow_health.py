@@ -43,6 +43,8 @@ ANSWER_SECONDS = 10.0
 LOG_ROOM = 16 << 20
 # The other services that write files there, with each DAG file and trigger.
 LOG_WRITERS = ("airflow-dag-processor", "airflow-triggerer")
+# A date of klist.
+KLIST_TIME = "%m/%d/%y %H:%M:%S"
 # How long the watchdog waits for a check: each of its steps has a limit of its own, but not a machine that is too busy
 # for all of them.
 WATCH_SECONDS = 60
@@ -303,6 +305,42 @@ def check_sqs(url: str, queue: str, config: configparser.RawConfigParser) -> str
     return f"runs; queue {queue} answers, {answer['ApproximateNumberOfMessages']} messages wait"
 
 
+def check_ticket(unit: str, config: configparser.RawConfigParser) -> str:
+    """The ticket that tasks use is valid, and it is renewed."""
+    main_pid(unit)
+    cache = Path(config.get("kerberos", "ccache"))
+    end = ticket_end(cache)
+    valid = end is not None and end > datetime.datetime.now(datetime.UTC)
+    if not end:
+        ticket = "there is no ticket"
+    else:
+        ticket = f"the ticket {'is' if valid else 'was'} valid until {end:%Y-%m-%d %H:%M:%S} UTC"
+    failure = cache.with_name("failure")
+    if failure.exists():
+        # It asks again. A restart would not help.
+        raise UnknownError(f"{' '.join(failure.read_text().split())}; {ticket}")
+    if not valid:
+        raise UnhealthyError(ticket)
+    age = max(time.time() - cache.stat().st_mtime, 0)
+    limit = oldest_heartbeat("kerberos.reinit_frequency", config, environment(ENVIRONMENT.read_text()))
+    if age > limit:
+        raise UnhealthyError(f"{ticket}, and was not renewed for {age:.0f} s")
+    return f"{ticket}, renewed {age:.0f} s ago"
+
+
+def ticket_end(cache: Path) -> datetime.datetime | None:
+    """When the ticket in ``cache`` that gets all others ends; None without one."""
+    shown = subprocess.run(
+        ["klist", "-c", str(cache)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+    ).stdout
+    found = re.search(r"^\S+ \S+ +(\S+ \S+) +krbtgt/", shown, re.MULTILINE)
+    return datetime.datetime.strptime(found[1], KLIST_TIME).replace(tzinfo=datetime.UTC) if found else None
+
+
 def probes() -> dict[str, dict[str, str]]:
     """What each unit of this host is asked for."""
     return json.loads(PROBES.read_text()) if PROBES.exists() else {}
@@ -344,6 +382,8 @@ def unit_state(unit: str, since: datetime.datetime | None) -> str:
         config = read_config()
         check_room(config)
         return check_worker(unit, config)
+    if unit == "airflow-kerberos":
+        return check_ticket(unit, read_config())
     if unit.startswith("airflow-"):
         state = check_process(unit, since)
         if unit in LOG_WRITERS:

@@ -33,7 +33,8 @@ OF_MODE = (*MODE.secret_files, *MODE.replaced_files.values())
         ),
         # Not the webserver's.
         (["airflow-worker@gpu-server.service"], ["worker"], []),
-        (["airflow-kerberos.service"], [], []),
+        (["airflow-kerberos.service"], [], ["airflow-kerberos.service"]),
+        (["airflow-other.service"], [], []),
         ([], ["worker"], []),
     ],
 )
@@ -57,6 +58,7 @@ def node(*files, mode=None):
         up_urls=(),
         proxies=(),
         proxy_environment={},
+        kerberos_environment={},
     )
     return replace(bare, airflow=airflow) if files else bare
 
@@ -95,6 +97,18 @@ def paths(*names):
 )
 def test_secrets_that_nothing_reads(present, wanted, former):
     assert leftovers.former_files(present, wanted) == former
+
+
+KERBEROS = ["/etc/airflow/kerberos.keytab", "/etc/airflow/krb5.conf", "/usr/local/sbin/flightdeck-kinit"]
+
+
+def test_the_renewer_of_tickets_goes_with_its_account_and_files():
+    assert leftovers.former_accounts([], node()) == []
+    assert leftovers.former_accounts([KERBEROS[1]], node()) == ["airflow-kerberos"]
+    assert leftovers.former_files(KERBEROS, node()) == KERBEROS
+    stays = replace(node("broker_url"), components=("kerberos",))
+    assert leftovers.former_accounts(KERBEROS, stays) == []
+    assert leftovers.former_files(KERBEROS, stays) == []
 
 
 def test_what_a_host_has(tmp_path):

@@ -475,3 +475,63 @@ def test_without_a_child_the_wrapper_says_whether_the_host_is_healthy(wrapper):
     wrapper(unknown="no answer within 4 s")
     with pytest.raises(health.UnknownError, match="no answer"):
         health.check("airflow-scheduler")
+
+
+KLIST = """Ticket cache: FILE:/run/airflow-kerberos/ccache
+Default principal: airflow@EXAMPLE.ORG
+
+Valid starting     Expires            Service principal
+{start}  {end}  krbtgt/EXAMPLE.ORG@EXAMPLE.ORG
+\trenew until 01/01/70 00:00:00
+{start}  01/01/70 00:00:00  HTTP/web@EXAMPLE.ORG
+"""
+
+
+@pytest.fixture
+def renewer(tmp_path, monkeypatch):
+    """Sets what klist says of the ticket, how old it is, and why the last attempt failed."""
+
+    def state(lives=None, age=0.0, failure=""):
+        now = datetime.datetime.now(datetime.UTC)
+        cache = tmp_path / "ccache"
+        cache.touch()
+        os.utime(cache, (time.time() - age,) * 2)
+        if failure:
+            (tmp_path / "failure").write_text(failure)
+        said = ""
+        if lives is not None:
+            end = now + datetime.timedelta(seconds=lives)
+            said = KLIST.format(start=now.strftime(health.KLIST_TIME), end=end.strftime(health.KLIST_TIME))
+        monkeypatch.setattr(health.subprocess, "run", lambda *_args, **_options: SimpleNamespace(stdout=said))
+        config = configparser.RawConfigParser()
+        config.read_dict({"kerberos": {"ccache": str(cache), "reinit_frequency": "100"}})
+        return health.check_ticket("airflow-kerberos", config)
+
+    (tmp_path / "environment").write_text("")
+    monkeypatch.setattr(health, "ENVIRONMENT", tmp_path / "environment")
+    monkeypatch.setattr(health, "main_pid", lambda _unit: 1)
+    return state
+
+
+def test_a_ticket_that_is_renewed(renewer):
+    assert "the ticket is valid until" in renewer(lives=500, age=90)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({}, "there is no ticket"),
+        ({"lives": -20}, "the ticket was valid until"),
+        # Three times the time between two renewals.
+        ({"lives": 500, "age": 310}, "was not renewed for 310 s"),
+    ],
+)
+def test_a_renewer_that_does_nothing(renewer, state, said):
+    with pytest.raises(health.UnhealthyError, match=said):
+        renewer(**state)
+
+
+@pytest.mark.parametrize(("lives", "said"), [(None, "there is no ticket"), (500, "is valid"), (-20, "was valid")])
+def test_a_kdc_without_an_answer_is_no_reason_for_a_restart(renewer, lives, said):
+    with pytest.raises(health.UnknownError, match=f"Cannot contact any KDC; .*{said}"):
+        renewer(lives=lives, failure="kinit: Cannot contact\nany KDC\n")
