@@ -188,7 +188,9 @@ class ActionModule(ActionBase):
             *on_hosts(broken, everybody=len(hosts)),
             *vars_files.check_ignored(roots, groups, known.hosts, self._text),
             *vars_files.check_misnamed(roots, variables["groups"], ours, self._text),
-            *vars_files.check_numbers([*roots, *map(Path, sources)], groups, known.hosts, self._text),
+            *vars_files.check_numbers(
+                [*roots, *map(Path, sources)], groups, known.hosts, self._text, context.CLIARGS.get("extra_vars") or ()
+            ),
             *inventory.check_groups(variables["groups"], ours),
             # Where it is used, a task without output would fail.
             *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),

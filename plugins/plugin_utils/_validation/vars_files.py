@@ -111,7 +111,9 @@ def check_misnamed(roots: Iterable[Path], groups: Iterable[str], known: Iterable
     return problems
 
 
-def check_numbers(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[str], read: Reader) -> list[Problem]:
+def check_numbers(
+    roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[str], read: Reader, extra: Iterable[str] = ()
+) -> list[Problem]:
     """A problem for every number of our variables that YAML reads as another one than people do.
 
     Arguments:
@@ -119,17 +121,21 @@ def check_numbers(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[
         groups: the groups whose variables count.
         hosts: the hosts whose variables count.
         read: how a file is read.
+        extra: what the command line gives with ``-e``. Of ``name=value`` the value is text, which has its own check.
 
     """
     roots = sorted(set(roots))
     found = [file for root in roots for file in (sorted(root.iterdir()) if root.is_dir() else [root]) if file.is_file()]
     for folder, name in _places(roots, groups, hosts):
         found += candidates(folder, name)[:1]
-    files = dict.fromkeys(file for path in found for file in _files(path))
-    return [problem for file in files for problem in _numbers(file, read(file))]
+    given = [text.strip() for text in extra]
+    found += [path for text in given if text.startswith("@") and (path := Path(text[1:]).expanduser()).is_file()]
+    texts = {str(file): read(file) for file in dict.fromkeys(file for path in found for file in _files(path))}
+    texts |= {f"-e {position}": text for position, text in enumerate(given, start=1) if text.startswith(("{", "["))}
+    return [problem for place, text in texts.items() for problem in _numbers(place, text)]
 
 
-def _numbers(file: Path, text: str) -> Iterator[Problem]:
+def _numbers(place: str, text: str) -> Iterator[Problem]:
     if not _OTHERS.search(text):
         return
     try:
@@ -139,7 +145,7 @@ def _numbers(file: Path, text: str) -> Iterator[Problem]:
         return
     for name, node in _values(root, ""):
         if node.tag == "tag:yaml.org,2002:int" and not _DECIMAL.fullmatch(node.value):
-            where = f"variable {name} in {file}, line {node.start_mark.line + 1}"
+            where = f"variable {name} in {place}, line {node.start_mark.line + 1}"
             found = "a number with a leading zero, '_', ':' or letter, which YAML changes"
             remedy = "Write its decimal digits, or text in quotes."
             yield Problem(Code.FD121, where, found, "decimal digits only", remedy)
