@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -190,3 +193,23 @@ def test_secrets_are_for_the_user_and_the_certificate_is_for_all(tmp_path):
     (inventory / ".airflow_ca.crt").chmod(0o666)
     model(inventory)
     assert stat.S_IMODE((inventory / ".airflow_ca.crt").stat().st_mode) == 0o644
+
+
+def test_a_run_that_is_killed_leaves_nothing_that_others_can_write(tmp_path):
+    """Nor a secret that they can read, whatever was made until then; the next run completes it."""
+    inventory = tmp_path / "inventory"
+    shutil.copytree(ROOT / "inventories/prod", inventory)
+    before, names = modes(inventory), set(os.listdir(inventory))
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, ROOT / "playbooks/phases/model.yml"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, start_new_session=True) as run:
+        while run.poll() is None and set(os.listdir(inventory)) == names:
+            time.sleep(0.001)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+    made = {path: mode for path, mode in modes(inventory).items() if path not in before}
+    assert made
+    assert [path for path, mode in made.items() if mode & 0o022] == []
+    assert [path for path, mode in made.items() if "secrets" in path and mode & 0o077] == []
+    model(inventory)
+    assert stat.S_IMODE((inventory / ".airflow_secrets.yml").stat().st_mode) == 0o600
