@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_model import DOCUMENTATION
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options, services
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS, GENERATED
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import has_nearest, nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
     cluster_files,
     files,
@@ -34,6 +36,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import b
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Wheel
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
@@ -49,6 +52,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     kerberos,
     packages,
     proxies,
+    sources,
     timing,
     types,
     vars_files,
@@ -95,8 +99,30 @@ class _Given:
 class _Release:
     """What the release of a host is made of, besides the version."""
 
-    lock_file: str
-    extra_packages: list[str]
+    sources: sources.Sources
+    requirements: tuple[str, ...]
+    wheels: tuple[Wheel, ...]
+    # Of the files that it is made of.
+    problems: tuple[Problem, ...]
+
+    @classmethod
+    def read(cls, own: dict[str, Any], version: str) -> _Release:
+        """That of a host with its ``own`` values, for Airflow ``version``."""
+        given = sources.Sources(
+            lock_file=str(own["airflow_lock_file"]),
+            constraints=str(own["airflow_constraints"]),
+            requirements_file=str(own["airflow_requirements_file"]),
+            wheels_dir=str(own["airflow_wheels_dir"]),
+        )
+        listed, wrong = sources.read_requirements(given.requirements_file, version)
+        wheels, unfit = sources.read_wheels(given.wheels_dir, version)
+        problems = (*wrong, *unfit, *sources.check(given, version))
+        return cls(given, (*map(str, own["airflow_extra_packages"]), *listed), tuple(wheels), problems)
+
+    @property
+    def packages(self) -> list[str]:
+        """Requirements of all that the user adds."""
+        return [*self.requirements, *(wheel.requirement for wheel in self.wheels)]
 
 
 # Ansible reads every text of an inventory as a template.
@@ -171,11 +197,15 @@ class ActionModule(ActionBase):
         connections = {
             name: connection.read(known.raw(name), functools.partial(known.value, name)) for name in known.hosts
         }
-        hosts = [self._host(name, own[name], connections[name], variables["groups"]) for name in known.hosts]
-        releases = {
-            name: _Release(str(own[name]["airflow_lock_file"]), own[name]["airflow_extra_packages"])
+        releases = {name: _Release.read(own[name], settings.version) for name in known.hosts}
+        hosts = [
+            dataclasses.replace(
+                self._host(name, own[name], connections[name], variables["groups"]),
+                requirements=releases[name].requirements,
+                wheels=releases[name].wheels,
+            )
             for name in known.hosts
-        }
+        ]
         # Workers come and go, which is no reason to write the files that record it.
         settled = {host.name: host.address for host in hosts if host.groups - {"worker"}}
         inventories = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
@@ -345,7 +375,7 @@ class ActionModule(ActionBase):
             problems += values_validation.check_queue_entries(
                 "airflow_worker_queues", values.get("airflow_worker_queues")
             )
-            if version in airflow_options.versions():
+            if has_nearest(version):
                 environment = values.get("airflow_environment", {})
                 problems += airflow_options_validation.check_environment(
                     environment, version, settings.config_extra_sections
@@ -370,7 +400,7 @@ class ActionModule(ActionBase):
         problems += secrets_validation.check_secrets(
             secrets, {name: str(values[variable]) for name, variable in ACCOUNTS.items()}
         )
-        if version in airflow_options.versions():
+        if has_nearest(version):
             problems += airflow_options_validation.check_config(
                 settings.config, version, settings.config_extra_sections
             )
@@ -413,11 +443,16 @@ class ActionModule(ActionBase):
         version = settings.version
         owners: dict[str, str] = {}
         for name, release in releases.items():
-            owners.setdefault(release.lock_file, name)
+            owners.setdefault(release.sources.lock_file, name)
         problems = [problem for path, name in owners.items() for problem in controller.check_files(name, path, version)]
-        if version not in airflow_options.versions() or problems:
+        with_airflow = [host.name for host in hosts if host.components]
+        problems += on_hosts(
+            ((name, problem) for name in with_airflow for problem in releases[name].problems),
+            everybody=len(with_airflow),
+        )
+        if not has_nearest(version) or problems:
             return problems
-        texts = {path: controller.locks(path, _LOCKS, version) for path in owners}
+        texts = {path: controller.locks(path, _LOCKS, nearest(version).full) for path in owners}
         found = []
         checked: dict[str, list[Problem]] = {}
         for host in hosts:
@@ -428,7 +463,7 @@ class ActionModule(ActionBase):
                 and (key := repr((release, host.environment, host.system_packages, parses, renews))) not in checked
             ):
                 options = options_model.given_options(settings.config, host.environment, version)
-                installed = packages.installed(texts[release.lock_file], release.extra_packages)
+                installed = packages.installed(texts[release.sources.lock_file], release.packages)
                 checked[key] = [
                     *packages.check(options, installed),
                     *bundles.check(options, settings.dags_folder, host.system_packages, parses_dags=parses),
@@ -455,6 +490,7 @@ class ActionModule(ActionBase):
             firewall_extra_rules=tuple(own["airflow_firewall_extra_rules"]),
             vip_interface=str(own["airflow_vip_interface"]),
             system_packages=tuple(own["airflow_system_packages"]),
+            build_packages=tuple(own["airflow_build_packages"]),
             extra_groups=tuple(own["airflow_extra_groups"]),
             restart_timeout_seconds=int(own["airflow_restart_timeout_seconds"]),
             kerberos_principal=str(own["airflow_kerberos_principal"]),

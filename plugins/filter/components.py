@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options as catalogue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses, airflow, leftovers, survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node, Queue, secret_file
@@ -17,6 +18,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
     secrets,
     worker_units,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options
 
 
 def former_accounts(present: Iterable[str], node: object) -> list[str]:
@@ -51,6 +53,14 @@ def worker_instances(
     return worker_units.worker_instances(map(Queue.from_vars, queues), major, address, derived, remote_control)
 
 
+def unknown_options(
+    known: str, config: Mapping[str, Any], environment: Mapping[str, Any], extra_sections: Iterable[str]
+) -> list[str]:
+    """See _validation/airflow_options.py; ``known`` is what the release says of its options."""
+    own = catalogue.parse(known)
+    return [str(problem) for problem in airflow_options.check_names(config, environment, extra_sections, own)]
+
+
 class FilterModule:
     """The filters of this file by name."""
 
@@ -72,6 +82,7 @@ class FilterModule:
             "secret_files": secret_files,
             "secret_mounts": airflow.secret_mounts,
             "secret_versions": secret_versions,
+            "unknown_options": unknown_options,
             "with_certificates": secrets.with_certificates,
             "worker_concurrency": worker_units.worker_concurrency,
             "worker_instances": worker_instances,

@@ -39,13 +39,14 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     values,
     vars_files,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import sources as sources_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
 from cryptography.fernet import Fernet
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
 from test_kerberos import checked as kerberos_problems
-from test_preflight import OWN, PLENTY, cluster, looked, taken
+from test_preflight import NONE, OWN, PLENTY, cluster, looked, taken
 from test_survey import ALL, MODEL, found
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +202,12 @@ TRIGGERS = {
             secrets_file.Content({"fernet_key": "b"}),
             folder / "x",
         ),
+        Code.FD280: lambda _: inventory.check(reference(), defaults(airflow_version="3.3.1")),
+        Code.FD281: lambda folder: sources_validation.read_wheels(str(folder / "nothing"), "3.3.2")[1],
+        Code.FD282: lambda folder: sources_validation.read_wheels(str(folder), "3.3.2")[1],
+        Code.FD283: lambda _: sources_validation.check(
+            sources_validation.Sources(lock_file="/a", constraints="https://a.example.org"), "3.3.2"
+        ),
         Code.FD192: hidden_variables,
         Code.FD193: variables_beside_a_playbook,
         Code.FD194: lambda _: controller.check_file("airflow_secrets_file", Path("/dev/null/x"), due=True),
@@ -248,6 +255,7 @@ TRIGGERS = {
         Code.FD224: lambda _: warnings(cluster(), database=None),
         Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
         Code.FD290: lambda _: warnings(cluster(), disks=everywhere(free_mb=100)),
+        Code.FD284: lambda _: problems(cluster(airflow_manage_account=False), account=NONE),
         Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
         Code.FD238: lambda _: problems(cluster(), disks=everywhere(noexec=True)),
         Code.FD240: lambda _: problems(cluster(), closed_directories={"/opt/airflow": "/opt"}),
@@ -287,11 +295,17 @@ REFUSED = {
     },
     "airflow_replaced_host": "db9",
     "__airflow_extra_groups": ["root", "no-such-group"],
+    "__airflow_build": {"rc": 3, "stderr": "no version of a fits b"},
+    "__airflow_options_file": str(ROOT / "plugins/plugin_utils/_catalog/options/3.2.2.json"),
+    "airflow_version": "3.2.9",
+    "airflow_config": {"api": {"no_such_option": "x"}},
+    "airflow_environment": {},
+    "airflow_config_extra_sections": [],
     "__airflow_empty_hosts": [],
     "__metastore_node": {"patroni": {}},
     "__metastore_candidate": "",
 }
-IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189)
+IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286)
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
     Code.FD163: "molecule/secure/tests/test_secret_rotation.py",

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import nearest
+
 DIRECTORY = Path(__file__).parent / "options"
 
 
@@ -48,8 +50,13 @@ def versions() -> tuple[str, ...]:
 
 @functools.cache
 def reference(version: str) -> Reference:
-    """The reference of ``version``. Raises FileNotFoundError for one that is not supported."""
-    content = json.loads((DIRECTORY / f"{version}.json").read_text(encoding="utf-8"))
+    """The reference of ``version``, or of the tested one that is nearest. Raises KeyError when there is none."""
+    return parse((DIRECTORY / f"{nearest(version).full}.json").read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Reference:
+    """The reference in the ``text`` of a file, of a release too. Raises ValueError and KeyError for what is none."""
+    content = json.loads(text)
     return Reference(
         version=content["airflow"],
         sections=content["sections"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,6 +26,11 @@ class AirflowVersion:
         """2 or 3."""
         return int(self.full.partition(".")[0])
 
+    @property
+    def minor(self) -> str:
+        """The version without its patch release, such as 3.3."""
+        return self.full.rpartition(".")[0]
+
 
 # Oldest first.
 VERSIONS: Mapping[str, AirflowVersion] = MappingProxyType(
@@ -38,3 +44,23 @@ VERSIONS: Mapping[str, AirflowVersion] = MappingProxyType(
     }
 )
 TESTED_VERSIONS = tuple(VERSIONS)
+
+
+def has_nearest(version: str) -> bool:
+    """Whether ``version`` is a release of a major version of which there is a tested one."""
+    return bool(re.fullmatch(r"\d+\.\d+\.\d+", version)) and any(
+        each.major == int(version.partition(".")[0]) for each in VERSIONS.values()
+    )
+
+
+def nearest(version: str) -> AirflowVersion:
+    """The tested version that says most about ``version``: of its minor, else the next older one, else the oldest.
+
+    Raises KeyError when ``version`` has none.
+    """
+    if not has_nearest(version):
+        raise KeyError(version)
+    major, minor, _patch = map(int, version.split("."))
+    same = [each for each in VERSIONS.values() if each.major == major]
+    older = [each for each in same if int(each.full.split(".")[1]) <= minor]
+    return (older or same[:1])[-1]

@@ -26,6 +26,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     GROUPS,
     SERVERS,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     broker,
     ha,
@@ -205,7 +206,7 @@ class Model:
         database_host = self.members("webserver")[0]
         return Cluster(
             name=self.settings.cluster_name,
-            version=Version(full=self.settings.version, major=self.major),
+            version=Version(full=self.settings.version, major=self.major, nearest=nearest(self.settings.version).full),
             url=self.url(),
             ipv6=self.ipv6,
             admin_user=self.settings.admin_user,
@@ -226,6 +227,7 @@ class Model:
             manage_hosts_file=self.settings.manage_hosts_file,
             allow_downgrade=self.settings.allow_downgrade,
             account=self.settings.user,
+            manage_account=self.settings.manage_account,
             uid=self.settings.uid,
             gid=self.settings.gid,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
@@ -524,6 +526,9 @@ class Model:
             queues=host.effective_queues,
             extra_groups=host.extra_groups,
             system_packages=host.system_packages,
+            build_packages=host.build_packages,
+            requirements=host.requirements,
+            wheels=host.wheels,
             units=tuple(self.units(host)),
             ports=self.ports(host),
             up_urls=tuple(self.up_urls(host)),

@@ -506,6 +506,18 @@ class Wrapper(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wheel(Plain):
+    """A file with a Python package, on the controller."""
+
+    path: str
+    """Where it is."""
+    requirement: str
+    """Its package and version, as name==version."""
+    sha256: str
+    """Digest of the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AirflowNode(Plain):
     """Airflow on a host."""
 
@@ -523,6 +535,12 @@ class AirflowNode(Plain):
     """Groups that the worker's processes belong to besides the account's own."""
     system_packages: tuple[str, ...]
     """Debian packages that the user's packages and tasks need."""
+    build_packages: tuple[str, ...]
+    """Debian packages that the build of the user's packages needs."""
+    requirements: tuple[str, ...]
+    """The user's Python requirements on top of the lock."""
+    wheels: tuple[Wheel, ...]
+    """The user's wheels, which are installed on top of the lock."""
     units: tuple[Unit, ...]
     """The units of the host's components; a worker has one for each queue."""
     ports: Mapping[str, int]
@@ -637,6 +655,8 @@ class Version(Plain):
     """The whole version, such as 3.3.2."""
     major: int
     """Its first number."""
+    nearest: str
+    """The tested version that its locks and options begin with: itself, or the nearest one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -763,6 +783,8 @@ class Cluster(Plain):
     """Whether an older Airflow than the installed one may be deployed."""
     account: str
     """Account that runs Airflow on the hosts, and its group."""
+    manage_account: bool
+    """Whether the account and the group are created where they are missing."""
     uid: int
     """Number of the account; 0 when Debian chooses."""
     gid: int

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue, Wheel
 
 # Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every
 # queue, so that neither another concurrency below nor a new worker restarts a small cluster's metastore.
@@ -31,6 +31,9 @@ class Host:
     firewall_extra_rules: tuple[str, ...] = ()
     vip_interface: str = ""
     system_packages: tuple[str, ...] = ()
+    build_packages: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    wheels: tuple[Wheel, ...] = ()
     extra_groups: tuple[str, ...] = ()
     restart_timeout_seconds: int = 600
     kerberos_principal: str = ""

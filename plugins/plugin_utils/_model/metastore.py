@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import OPTION_FILE, SYSTEM_CA_FILE
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import ClusterMetastore, GivenUrl
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -123,7 +123,7 @@ def share(settings: Settings, own_ca_file: str) -> ClusterMetastore:
     return ClusterMetastore(
         engine="mysql" if settings.metastore_engine == "mysql" else "postgresql",
         external=external,
-        least_version=VERSIONS[settings.version].least_server[settings.metastore_engine],
+        least_version=nearest(settings.version).least_server[settings.metastore_engine],
         ca_file=own_ca_file if settings.metastore_ca else SYSTEM_CA_FILE,
         # Celery makes its tables when it first needs them, which an account that may only write rows cannot.
         result_tables=external and not settings.result_backend_url,

@@ -38,7 +38,7 @@ class GivenOption:
 def environment_options(environment: Mapping[str, object], version: str) -> Iterator[GivenOption]:
     """Every variable of ``environment`` that stands for an option of Airflow ``version``.
 
-    A dot of a section is an underscore in its variable. Raises FileNotFoundError for a version that is not supported.
+    A dot of a section is an underscore in its variable. Raises KeyError for a version of which no tested one is near.
     """
     sections = {section.replace(".", "_"): section for section in reference(version).sections}
     for name, value in environment.items():
@@ -50,8 +50,8 @@ def environment_options(environment: Mapping[str, object], version: str) -> Iter
 def given_options(config: Mapping[str, object], environment: Mapping[str, object], version: str) -> list[GivenOption]:
     """The user's effective options of Airflow ``version`` on a host: of ``config``, or of its ``environment``.
 
-    An option that is null is not among them: Airflow's default applies. Raises FileNotFoundError for a version that
-    is not supported.
+    An option that is null is not among them: Airflow's default applies. Raises KeyError for a version of
+    which no tested one is near.
     """
     found = {}
     for section, options in config.items():
@@ -67,7 +67,7 @@ def with_environment(
 ) -> Config:
     """The effective options of Airflow ``version``: a value in ``environment`` replaces that in ``config``.
 
-    Raises FileNotFoundError for a version that is not supported.
+    Raises KeyError for a version of which no tested one is near.
     """
     found = {section: dict(options) for section, options in config.items()}
     for one in environment_options(environment, version):

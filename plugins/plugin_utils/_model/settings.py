@@ -21,6 +21,7 @@ class Settings(Plain):
 
     admin_user: str
     allow_downgrade: bool
+    allow_untested_version: bool
     ca_file: str
     broker: Literal["rabbitmq", "redis", "sqs"]
     broker_ca: str
@@ -55,6 +56,7 @@ class Settings(Plain):
     kerberos_realm: str
     kerberos_renew_seconds: int
     log_dir: str
+    manage_account: bool
     manage_hosts_file: bool
     max_task_seconds: int
     metastore_ca: str

@@ -228,10 +228,14 @@ def wanted(cluster: Cluster, name: str) -> Request:
 def _packages(cluster: Cluster, node: Node) -> list[str]:
     driver = ["python3-mysqldb"] if node.components and cluster.metastore.engine == "mysql" else []
     # Without the version and the architecture.
-    own = [re.split("[:=]", package)[0] for package in (node.airflow.system_packages if node.airflow else ())]
+    own = [re.split("[:=]", package)[0] for package in _named_packages(node)]
     return [
         *dict.fromkeys([*(package for service in node_services(node) for package in service.packages), *driver, *own])
     ]
+
+
+def _named_packages(node: Node) -> tuple[str, ...]:
+    return (*node.airflow.system_packages, *node.airflow.build_packages) if node.airflow else ()
 
 
 def _database(node: Node) -> DatabasePlace | None:

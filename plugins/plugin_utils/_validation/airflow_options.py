@@ -122,12 +122,19 @@ OWNED = {
 }
 
 
-def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()) -> list[Problem]:
+# Names that a version does not know.
+_NAMES = (Code.FD131, Code.FD132, Code.FD133)
+
+
+def check_config(
+    config: Mapping[str, Any], version: str, extra_sections: Iterable[str] = (), own: Reference | None = None
+) -> list[Problem]:
     """Problems of ``airflow_config`` for Airflow ``version``.
 
-    Sections in ``extra_sections`` belong to packages or plugins of the user: only their form is checked.
+    Sections in ``extra_sections`` belong to packages or plugins of the user: only their form is checked. ``own`` is
+    what the release itself says; without it, names are checked for tested versions only.
     """
-    known = reference(version)
+    known = own or reference(version)
     extra = {str(name) for name in extra_sections}
     problems: list[Problem] = []
     for section, options in config.items():
@@ -154,14 +161,17 @@ def check_config(config: Mapping[str, Any], version: str, extra_sections: Iterab
             continue
         for option, value in options.items():
             problems += _check_option(f"{where}.{option}", section, option, value, known, section in extra)
-    return problems
+    return _certain(problems, version, known)
 
 
 def check_environment(
-    environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = ()
+    environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = (), own: Reference | None = None
 ) -> list[Problem]:
-    """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``airflow_environment``: they win over airflow.cfg."""
-    known = reference(version)
+    """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``airflow_environment``: they win over airflow.cfg.
+
+    ``own`` as for ``check_config``.
+    """
+    known = own or reference(version)
     extra = {str(name) for name in extra_sections}
     problems: list[Problem] = []
     for one in environment_options(environment, version):
@@ -169,7 +179,22 @@ def check_environment(
             problems.append(_unknown_section(one.section, known, one.where))
         else:
             problems += _check_option(one.where, one.section, one.option, one.value, known, one.section in extra)
-    return problems
+    return _certain(problems, version, known)
+
+
+def check_names(
+    config: Mapping[str, Any], environment: Mapping[str, Any], extra_sections: Iterable[str], own: Reference
+) -> list[Problem]:
+    """Problems of names in ``airflow_config`` and ``airflow_environment`` that a release does not know, by what it
+    says of its ``own`` options."""
+    extra = list(extra_sections)
+    found = check_config(config, own.version, extra, own) + check_environment(environment, own.version, extra, own)
+    return [problem for problem in found if problem.code in _NAMES]
+
+
+def _certain(problems: Iterable[Problem], version: str, known: Reference) -> list[Problem]:
+    """Those of ``problems`` that are none of names only another version is known not to have."""
+    return [problem for problem in problems if known.version == version or problem.code not in _NAMES]
 
 
 def _form(where: str, found: str, expected: str, remedy: str) -> Problem:

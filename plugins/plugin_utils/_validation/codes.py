@@ -639,6 +639,43 @@ class Code(StrEnum):
     )
     FD268 = auto(), "Airflow refuses an object", "see the message; the next run goes on", Stage.RUN
     FD269 = auto(), "Airflow's API does not answer, or refuses the login", "the URL, the CA, the login", Stage.RUN
+    FD280 = (
+        auto(),
+        "a warning: `airflow_version` was not tested",
+        "[other versions](packages.md#other-versions) says what is known of it",
+        Stage.INVENTORY,
+    )
+    FD281 = (
+        auto(),
+        "`airflow_requirements_file`, `airflow_wheels_dir` or `airflow_constraints` cannot be read",
+        "correct the path",
+        Stage.INVENTORY,
+    )
+    FD282 = (
+        auto(),
+        "`airflow_wheels_dir` has no wheel, one that fits no Python of the hosts, or two versions of a package",
+        "see the message",
+        Stage.INVENTORY,
+    )
+    FD283 = auto(), "`airflow_constraints` and `airflow_lock_file`", "one of the two", Stage.INVENTORY
+    FD284 = (
+        auto(),
+        "the account of Airflow or its group is missing, and `airflow_manage_account` is `false`",
+        "create it, or look why the directory service does not know it",
+        Stage.PREFLIGHT,
+    )
+    FD285 = (
+        auto(),
+        "the packages of a release do not fit together, or one cannot be had",
+        "the message ends with the reason that uv or pip gives; see [packages](packages.md#when-packages-do-not-fit)",
+        Stage.RUN,
+    )
+    FD286 = (
+        auto(),
+        "a version that was not tested does not know an option",
+        "see the message",
+        Stage.RUN,
+    )
     FD290 = (
         auto(),
         "a warning: the file system of `airflow_log_dir` is nearly full, and the run removes old logs first",

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS, OPTIONAL
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import TESTED_VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import (
+    TESTED_VERSIONS,
+    VERSIONS,
+    has_nearest,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker as broker_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore, options, ports
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import (
@@ -303,16 +307,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     problems += ha.check(hosts, settings)
     problems += modes.check(hosts, settings)
     version = settings.version
-    if version not in TESTED_VERSIONS:
-        problems.append(
-            Problem(
-                Code.FD104,
-                "airflow_version",
-                repr(version),
-                " or ".join(TESTED_VERSIONS),
-                "Choose a version that the collection has a lock for and tests.",
-            )
-        )
+    problems += check_version(version, allowed=settings.allow_untested_version)
     problems += _check_queues(hosts)
     problems += _check_addresses(hosts)
     problems += _check_names(hosts, settings)
@@ -326,11 +321,30 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
             # Without an ansible_port, the port may be in a configuration of ssh that Ansible does not know.
             {host.name: host.ssh_port for host in hosts if host.ssh_port != 22},
         )
-    if version in TESTED_VERSIONS:
+    if has_nearest(version):
         problems += _check_connections(hosts, settings)
     problems += _check_default_queue(hosts, settings)
     problems += check_hosts({host.name: host.address for host in hosts}, members["rabbitmq"])
     return problems
+
+
+def check_version(version: str, *, allowed: bool) -> list[Problem]:
+    """A problem for a version that cannot be deployed, a warning for one that was not tested.
+
+    Any patch release of a tested minor may be; another minor where it is ``allowed``, with a lock of the user's.
+    """
+    if version in TESTED_VERSIONS:
+        return []
+    tested = f"{' or '.join(TESTED_VERSIONS)}"
+    minors = [each.minor for each in VERSIONS.values()]
+    if has_nearest(version) and (allowed or version.rpartition(".")[0] in minors):
+        remedy = "Try it on another cluster first: docs/packages.md says how its packages are chosen."
+        return [Problem(Code.FD280, "airflow_version", f"{version}, which was not tested", tested, remedy)]
+    expected = f"{tested}, or another patch release of {', '.join(minors)}"
+    remedy = "Choose one of these; airflow_allow_untested_version allows others, with a lock of yours."
+    if not has_nearest(version):
+        remedy = "Choose one of these."
+    return [Problem(Code.FD104, "airflow_version", repr(version), expected, remedy)]
 
 
 def _check_queues(hosts: list[Host]) -> list[Problem]:
@@ -367,7 +381,7 @@ def _check_queue_names(names: list[str]) -> list[Problem]:
 
 def _check_default_queue(hosts: list[Host], settings: Settings) -> list[Problem]:
     """What parses DAGs gives each task its queue; its environment may have another default than airflow_config."""
-    if settings.version not in TESTED_VERSIONS:
+    if not has_nearest(settings.version):
         return []
     environments = [host.environment for host in hosts if host.groups & {"scheduler", "dag_processor"}]
     defaults = set()

@@ -22,7 +22,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     Component,
     Service,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS, nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
@@ -170,7 +170,7 @@ def _check_cluster(state: Mapping[str, Any], own_mark: str) -> list[Problem]:
 
 def _releases(version: str) -> list[str]:
     """Releases of Debian whose Python Airflow ``version`` supports."""
-    return [platform.release for platform in PLATFORMS.values() if platform.python_minor in VERSIONS[version].pythons]
+    return [platform.release for platform in PLATFORMS.values() if platform.python_minor in nearest(version).pythons]
 
 
 def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
@@ -179,13 +179,13 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
     version = cluster.version.full
     system = facts["flightdeck_system"]
     python = str(system["python"])
-    if node.components and python not in VERSIONS[version].pythons:
+    if node.components and python not in nearest(version).pythons:
         problems.append(
             Problem(
                 Code.FD202,
                 "Python",
                 f"{python} on Debian {system['distribution_major_version']}",
-                f"{' or '.join(VERSIONS[version].pythons)} for Airflow {version}",
+                f"{' or '.join(nearest(version).pythons)} for Airflow {version}",
                 f"Use a host with Debian {' or '.join(_releases(version))}.",
             )
         )
@@ -239,6 +239,11 @@ def _check_account(state: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
         elif number and there[key] is None and there[f"{key}_holder"]:
             remedy = f"Set {variable} to a number that is free on all hosts."
             problems.append(Problem(Code.FD236, where, f"{number} taken by {there[f'{key}_holder']}", expected, remedy))
+    missing = [kind for _variable, kind, _number, key in kinds if there and there[key] is None]
+    if missing and not cluster.manage_account:
+        where, expected = f"{' and '.join(missing)} {cluster.account}", "both on the host, by airflow_manage_account"
+        remedy = "Create it, look why the directory service does not know it, or set airflow_manage_account: true."
+        problems.append(Problem(Code.FD284, where, "none", expected, remedy))
     for path in (cluster.directories.home, cluster.directories.log_dir) if there else ():
         owner = state["disks"].get(path, {}).get("owner", "")
         if owner not in ("", "root", cluster.account, str(cluster.uid)):

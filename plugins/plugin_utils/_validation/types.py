@@ -55,6 +55,8 @@ PER_HOST = frozenset(
     f"airflow_{name}"
     for name in (
         "address",
+        "build_packages",
+        "constraints",
         "environment",
         "extra_groups",
         "extra_packages",
@@ -68,11 +70,13 @@ PER_HOST = frozenset(
         "package_extra_index_urls",
         "package_index_url",
         "package_proxy",
+        "requirements_file",
         "restart_timeout_seconds",
         "system_packages",
         "uv_cache_dir",
         "vip_interface",
         "webserver_port",
+        "wheels_dir",
         "watchdog_failures",
         "watchdog_interval_seconds",
         "worker_concurrency",

@@ -141,9 +141,11 @@ _PATHS_ON_CONTROLLER = (
     "airflow_kerberos_keytab_file",
     "airflow_lock_file",
     "airflow_release_cache",
+    "airflow_requirements_file",
     "airflow_secrets_file",
     "airflow_web_certificate_file",
     "airflow_web_key_file",
+    "airflow_wheels_dir",
 )
 _PATHS_OR_NOTHING = frozenset(
     {
@@ -152,8 +154,10 @@ _PATHS_OR_NOTHING = frozenset(
         "airflow_kerberos_config_file",
         "airflow_kerberos_keytab_file",
         "airflow_lock_file",
+        "airflow_requirements_file",
         "airflow_web_certificate_file",
         "airflow_web_key_file",
+        "airflow_wheels_dir",
     }
 )
 # Not for data: emptied at boot, not writable, or the system's own.
@@ -425,7 +429,8 @@ def _has_login(requirement: str) -> bool:
     return bool(match["password"]) or is_secret_text(match["user"]) or len(match["user"]) >= _SHORTEST_TOKEN
 
 
-def _check_requirements(name: str, value: Any, version: str) -> list[Problem]:
+def check_requirements(name: str, value: Any, version: str) -> list[Problem]:
+    """Problems of the requirements in the list ``value`` of the variable ``name``."""
     problems = []
     where = f"variable {name}"
     seen: dict[str, str] = {}
@@ -697,7 +702,8 @@ def _check_proxies(name: str, value: Any, _version: str) -> list[Problem]:
 
 
 _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
-    "airflow_extra_packages": _check_requirements,
+    "airflow_extra_packages": check_requirements,
+    "airflow_build_packages": _check_packages,
     "airflow_system_packages": _check_packages,
     "airflow_extra_groups": _check_groups,
     "airflow_package_extra_index_urls": _check_indexes,

@@ -2,9 +2,13 @@
 
     build_release.py DIRECTORY VERSION
 
-Reads lock.txt, uv.txt, extra.txt and environment.json beside itself, and removes the last of these. A directory without
-release.json, which is written last, is incomplete and built again. Leaves DIRECTORY.tar.zst. What is in the release is
-written into it as sbom.cdx.json (CycloneDX).
+Reads what is beside itself: lock.txt, uv.txt, extra.txt, wheels.txt with the directory wheels, lock.in and
+constraints.txt, and environment.json, which it removes. When lock.in has text, the lock is made of it first: it begins
+with what lock.txt pins. A directory without release.json, which is written last, is incomplete and built again. Leaves
+DIRECTORY.tar.zst. Into the release are written its lock (lock.txt), what it knows of airflow.cfg (options.json) and
+what is in it (sbom.cdx.json, CycloneDX).
+
+Ends with 3 when the packages do not fit together, and prints why.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+
+NO_FIT = 3
+# What the tools print around their reason.
+NOISE = re.compile(r"^(Using |Resolved |Prepared |Installed |Downloaded |Bytecode |Looking in |Building |   Building )")
 
 # Prints the schema version that each version table holds after a migration by this release.
 HEADS_SCRIPT = """
@@ -79,19 +87,70 @@ def run(*command: str | Path, **options: str) -> None:
     subprocess.run([str(part) for part in command], check=True, env={**os.environ, **options})
 
 
-def heads(python: Path, version: str) -> dict[str, str]:
-    """Schema versions of the release, by its own code, with a throw-away home."""
+def choose(*command: str | Path) -> None:
+    """Run a command that chooses packages, and end with its own reason when there are none. Its output is that of a
+    failure only."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
+        print("\n".join(line for line in lines if line and not NOISE.match(line)), file=sys.stderr)
+        sys.exit(NO_FIT)
+
+
+def ask(python: Path, what: str, *command: str | Path) -> dict[str, Any]:
+    """What the release prints after ``what``, by its own code, with a throw-away home."""
     with tempfile.TemporaryDirectory() as home:
-        script = HEADS_SCRIPT.replace("MAJOR", version.split(".", maxsplit=1)[0])
         options = {"AIRFLOW_HOME": home, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db"}
         done = subprocess.run(
-            [python, "-c", script], capture_output=True, text=True, env={**os.environ, **options}, check=False
+            [python, *command], capture_output=True, text=True, env={**os.environ, **options}, check=False
         )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("HEADS=")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith(f"{what}=")]
     if done.returncode or not lines:
-        sys.exit(f"the schema version of the release cannot be read:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    found: dict[str, str] = json.loads(lines[-1].removeprefix("HEADS="))
+        sys.exit(f"{what} of the release cannot be read:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    found: dict[str, Any] = json.loads(lines[-1].removeprefix(f"{what}="))
     return found
+
+
+def text_of(name: str) -> str:
+    """Text of the file ``name`` beside this one, stripped; empty without it."""
+    path = HERE / name
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+def make_lock(uv: Path, target: Path) -> None:
+    """Write the lock of lock.in to ``target``: with the pins of lock.txt, except for what cannot have them."""
+    shutil.copyfile(HERE / "lock.txt", target)
+    command: list[str | Path] = [
+        uv,
+        "pip",
+        "compile",
+        HERE / "lock.in",
+        "--output-file",
+        target,
+        "--python",
+        "/usr/bin/python3",
+    ]
+    command += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--quiet"]
+    if constraints := text_of("constraints.txt"):
+        # One URL, or the constraints themselves.
+        remote = re.fullmatch(r"https?://\S+", constraints)
+        command += ["--constraint", constraints if remote else HERE / "constraints.txt"]
+    choose(*command)
+
+
+def own_wheels(pip: Path) -> list[Path]:
+    """Those of the wheels that fit this Python: one for each requirement in wheels.txt, which names their files."""
+    chosen = HERE / "tmp" / "wheels"
+    listed = [line.split() for line in text_of("wheels.txt").splitlines()]
+    if listed:
+        # The directory may have more of a former run.
+        offered = HERE / "tmp" / "offered"
+        offered.mkdir()
+        for _requirement, name in listed:
+            shutil.copyfile(HERE / "wheels" / name, offered / name)
+        only = ("--no-index", "--no-deps", "--find-links", offered, "--dest", chosen)
+        choose(pip, "download", "--quiet", "--disable-pip-version-check", *only, *{line[0] for line in listed})
+    return sorted(chosen.glob("*.whl"))
 
 
 def build(target: Path, version: str) -> None:
@@ -99,8 +158,9 @@ def build(target: Path, version: str) -> None:
     could do that later."""
     tools = HERE / "tools"
     run(sys.executable, "-m", "venv", "--clear", tools)
-    run(
-        tools / "bin" / "pip",
+    pip = tools / "bin" / "pip"
+    choose(
+        pip,
         "install",
         "--quiet",
         "--disable-pip-version-check",
@@ -111,17 +171,26 @@ def build(target: Path, version: str) -> None:
     uv = tools / "bin" / "uv"
     run(uv, "venv", "--quiet", "--clear", "--no-project", "--python", "/usr/bin/python3", target)
     python = target / "bin" / "python"
+    lock = target / "lock.txt"
+    if text_of("lock.in"):
+        make_lock(uv, lock)
+    else:
+        shutil.copyfile(HERE / "lock.txt", lock)
     install = (uv, "pip", "install", "--python", python, "--compile-bytecode", "--link-mode", "copy")
-    run(*install, "--require-hashes", "--requirement", HERE / "lock.txt")
-    if (HERE / "extra.txt").read_text(encoding="utf-8").strip():
-        run(*install, "--constraint", HERE / "lock.txt", "--requirement", HERE / "extra.txt")
-    run(uv, "pip", "check", "--python", python)
+    choose(*install, "--require-hashes", "--requirement", lock)
+    wheels = own_wheels(pip)
+    if wheels or text_of("extra.txt"):
+        choose(*install, "--constraint", lock, "--requirement", HERE / "extra.txt", *wheels)
+    choose(uv, "pip", "check", "--python", python)
     installed = json.loads(
         subprocess.run([python, "-c", INSTALLED_SCRIPT], check=True, capture_output=True, text=True).stdout
     )
     inventory = bom("apache-airflow", version, (component(*package) for package in installed))
     (target / "sbom.cdx.json").write_text(json.dumps(inventory, indent=1) + "\n", encoding="utf-8")
-    document = {"version": version, "python": ".".join(map(str, sys.version_info[:3])), "heads": heads(python, version)}
+    known = ask(python, "FOUND", HERE / "airflow_options.py")
+    (target / "options.json").write_text(json.dumps(known, sort_keys=True) + "\n", encoding="utf-8")
+    heads = ask(python, "HEADS", "-c", HEADS_SCRIPT.replace("MAJOR", version.split(".", maxsplit=1)[0]))
+    document = {"version": version, "python": ".".join(map(str, sys.version_info[:3])), "heads": heads}
     (target / "release.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
@@ -187,6 +256,7 @@ def main() -> None:
             build(target, version)
         pack(target, archive)
         shutil.rmtree(scratch)
+        shutil.rmtree(HERE / "wheels", ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
 # What reads them is no part of a process's settings: the digest of the release, a secret file, or the certificate of
 # the web.
 ELSEWHERE = {"airflow_extra_packages", "airflow_lock_file", "airflow_web_certificate_file", "airflow_web_key_file"}
+ELSEWHERE |= {"airflow_constraints", "airflow_requirements_file", "airflow_wheels_dir"}
 # Secrets of external services, which the user gives.
 GIVEN = {"airflow_metastore_url", "airflow_metastore_owner_url", "airflow_result_backend_url", "airflow_metastore_ca"}
 GIVEN |= {"airflow_broker_url", "airflow_broker_ca"}
