@@ -47,6 +47,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     bundles,
     connection,
     controller,
+    dags,
     effects,
     inventory,
     kerberos,
@@ -225,6 +226,7 @@ class ActionModule(ActionBase):
             # Where it is used, a task without output would fail.
             *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
             *inventory.check(hosts, settings),
+            *dags.check(settings),
             *self._check_settings(given, values, settings, hosts),
             *self._check_releases(releases, settings, hosts),
             *effects.check_balancers(hosts, settings),

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import filecmp
+import glob
 import grp
 import hashlib
+import json
 import os
 import shutil
 import stat
 import tarfile
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 
 LINK = "current"
+# The revision that was the current one before.
+PREVIOUS = "previous"
 REVISIONS = "revisions"
+# Where each revision came from, such as a commit.
+ORIGINS = "origins"
 
 
 class RevisionsError(Exception):
@@ -41,7 +48,7 @@ def manifest(root: str) -> dict[str, str]:
 
 
 class Revisions:
-    """``<path>/revisions/<digest>`` and ``<path>/current``, a relative link to one of them."""
+    """``<path>/revisions/<digest>``, and relative links to two of them: ``<path>/current`` and ``<path>/previous``."""
 
     def __init__(self, path: str, group: str) -> None:
         self.path, self.group = path, group
@@ -50,10 +57,27 @@ class Revisions:
 
     def current(self) -> str:
         """Name of the current revision; empty when there is none, or when the link leads elsewhere."""
-        if not os.path.islink(self.link):
+        return self._target(LINK)
+
+    def previous(self) -> str:
+        """Name of the revision that was the current one before; empty when it is not there."""
+        return self._target(PREVIOUS)
+
+    def has(self, digest: str) -> bool:
+        """Whether the host has the revision."""
+        return os.path.isdir(os.path.join(self.directory, digest))
+
+    def names(self) -> list[str]:
+        """Names of the revisions on the host."""
+        found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
+        return sorted(name for name in found if not name.startswith("."))
+
+    def _target(self, link: str) -> str:
+        path = os.path.join(self.path, link)
+        if not os.path.islink(path):
             return ""
-        folder, name = os.path.split(os.readlink(self.link))
-        return name if folder == REVISIONS and os.path.isdir(os.path.join(self.directory, name)) else ""
+        folder, name = os.path.split(os.readlink(path))
+        return name if folder == REVISIONS and self.has(name) else ""
 
     def superfluous(self, digest: str, keep: int) -> list[str]:
         """Revisions beyond the ``keep`` most recently current ones, ``digest`` being one of those; and
@@ -64,10 +88,75 @@ class Revisions:
         remains = [name for name in names if name.startswith(".")]
         complete = [name for name in names if not name.startswith(".") and name != digest]
         complete.sort(key=lambda name: os.lstat(os.path.join(self.directory, name)).st_mtime_ns, reverse=True)
+        # A revision that was only staged may be newer than the one to go back to.
+        before = self.current() if self.current() != digest else self.previous()
+        complete.sort(key=lambda name: name != before)
         return sorted(remains + complete[keep - 1 :])
 
-    def apply(self, digest: str, *, archive: str | None, keep: int, check: bool, want_manifest: bool) -> dict[str, Any]:
-        """Make ``digest`` the current revision.
+    def switch(self, digest: str) -> None:
+        """Make ``digest``, which the host has, the current revision."""
+        before = self.current()
+        revision = os.path.join(self.directory, digest)
+        if before:
+            _renew_times(revision, os.path.join(self.directory, before))
+        # The age of a revision is when it was last made current, so that going back and forth prunes neither of the
+        # two.
+        os.utime(revision)
+        if before:
+            self._point(PREVIOUS, before)
+        self._point(LINK, digest)
+
+    def remove(self, digest: str) -> None:
+        """Remove a revision that is neither the current one nor the one before."""
+        if digest not in (self.current(), self.previous()):
+            _remove(os.path.join(self.directory, digest))
+
+    def origin(self, digest: str) -> dict[str, str]:
+        """Where a revision came from; empty when that is not known."""
+        try:
+            with open(self._origin(digest), encoding="utf-8") as stream:
+                return dict(json.load(stream))
+        except (OSError, ValueError):
+            return {}
+
+    def record(self, digest: str, origin: Mapping[str, str], check: bool) -> bool:
+        """Write down where a revision came from, and forget those of revisions that went. Returns whether that
+        changes something."""
+        if self.origin(digest) == origin:
+            return False
+        if check or not self.has(digest):
+            return True
+        folder = os.path.dirname(self._origin(digest))
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        temporary = os.path.join(folder, f".new-{os.getpid()}")
+        with open(temporary, "w", encoding="utf-8") as stream:
+            json.dump(origin, stream)
+        os.replace(temporary, self._origin(digest))
+        for name in os.listdir(folder):
+            if not self.has(name.removesuffix(".json")):
+                os.unlink(os.path.join(folder, name))
+        return True
+
+    def _origin(self, digest: str) -> str:
+        return os.path.join(self.path, ORIGINS, f"{digest}.json")
+
+    def _point(self, link: str, digest: str) -> None:
+        path = os.path.join(self.path, link)
+        temporary = f"{path}.new-{os.getpid()}"
+        os.symlink(os.path.join(REVISIONS, digest), temporary)
+        os.replace(temporary, path)
+
+    def apply(
+        self,
+        digest: str,
+        *,
+        archive: str | None,
+        keep: int,
+        check: bool,
+        want_manifest: bool,
+        stage: bool = False,
+    ) -> dict[str, Any]:
+        """Make ``digest`` the current revision, or ``stage`` it: only unpack it beside that one.
 
         Without ``archive`` a host that lacks the revision is left as it is and the result has ``missing: true``, so
         that the controller can send it. Raises RevisionsError for a host that is not in the expected state.
@@ -92,6 +181,10 @@ class Revisions:
             if want_manifest:
                 result["manifest"] = manifest(os.path.join(self.directory, before)) if before else {}
             return result
+        if stage:
+            if archive and not present:
+                self.unpack(archive, digest, before)
+            return {**result, "changed": not present}
         pruned = self.superfluous(digest, keep)
         result.update(changed=before != digest or not present or bool(pruned), pruned=pruned)
         if want_manifest and before != digest and present:
@@ -101,12 +194,7 @@ class Revisions:
         if archive and not present:
             self.unpack(archive, digest, before)
         if before != digest:
-            # The age of a revision is when it was last made current, so that going back and forth prunes neither of the
-            # two.
-            os.utime(revision)
-            temporary = f"{self.link}.new-{os.getpid()}"
-            os.symlink(os.path.join(REVISIONS, digest), temporary)
-            os.replace(temporary, self.link)
+            self.switch(digest)
         for name in pruned:
             _remove(os.path.join(self.directory, name))
         return result
@@ -162,6 +250,15 @@ class Revisions:
             ) from error
 
 
+def last_read(logs: str, bundle: str, file: str) -> float:
+    """When a DAG processor last wrote the log of the DAG ``file``, which it does at each reading; 0 for never.
+
+    ``logs`` has a directory for each day, with one for each ``bundle`` where Airflow has bundles.
+    """
+    found = glob.glob(os.path.join(glob.escape(logs), "????-??-??", glob.escape(os.path.join(bundle, f"{file}.log"))))
+    return max((os.stat(path).st_mtime for path in found), default=0.0)
+
+
 def _keep_time(path: str, previous: str) -> None:
     """Give ``path`` the time stamp of the same file in the revision before: Airflow reads a file again when that
     changes."""
@@ -170,6 +267,17 @@ def _keep_time(path: str, previous: str) -> None:
     if filecmp.cmp(path, previous, shallow=False):
         info = os.stat(previous)
         os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def _renew_times(revision: str, previous: str) -> None:
+    """Give files that differ from those in ``previous`` this moment as their time: Airflow reads a file again when that
+    is newer than its last reading, and going back has older ones."""
+    for folder, _, files in os.walk(revision):
+        for name in files:
+            path = os.path.join(folder, name)
+            other = os.path.join(previous, os.path.relpath(path, revision))
+            if not os.path.islink(path) and not (os.path.isfile(other) and filecmp.cmp(path, other, shallow=False)):
+                os.utime(path)
 
 
 def _remove(path: str) -> None:

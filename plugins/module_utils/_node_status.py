@@ -42,6 +42,14 @@ def unit_problem(values: Mapping[str, str]) -> str | None:
     )
 
 
+def dags_text(revision: str, origin: Mapping[str, str]) -> str:
+    """Which DAG files a host has."""
+    commit = origin.get("commit", "")
+    return f"revision {revision}" + (
+        f", commit {commit[:12]} of {origin.get('ref')} in {origin.get('repository')}" if commit else ""
+    )
+
+
 def unit_detail(values: Mapping[str, str]) -> str:
     """``up since ..., 2 restarts`` of a running unit."""
     restarts = values.get("NRestarts", "0")

@@ -42,6 +42,15 @@ options:
     description: Number of revisions that stay on the host, the current one included.
     type: int
     default: 3
+  state:
+    description: C(current), or C(staged) to unpack the revision beside the current one and switch nothing.
+    type: str
+    choices: [current, staged]
+    default: current
+  origin:
+    description: Where the files come from, such as the commit; M(flightdeck.airflow.node_status) shows it.
+    type: dict
+    default: {}
   target_python:
     description:
       - Version (C(major.minor)) of the Python that runs the DAGs. A file that does not compile stops the run when the
@@ -97,6 +106,8 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "group": {"type": "str", "default": "airflow"},
             "keep": {"type": "int", "default": 3},
+            "origin": {"type": "dict", "default": {}},
+            "state": {"type": "str", "choices": ["current", "staged"], "default": "current"},
             "target_python": {"type": "str", "default": ""},
             "digest": {"type": "str"},
             "archive": {"type": "path"},
@@ -119,7 +130,11 @@ def main() -> None:
             keep=params["keep"],
             check=module.check_mode,
             want_manifest=params["want_manifest"],
+            stage=params["state"] == "staged",
         )
+        if params["state"] == "current" and not result["missing"]:
+            recorded = revisions.record(params["digest"], params["origin"], module.check_mode)
+            result["changed"] = result["changed"] or recorded
     except _dags.RevisionsError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

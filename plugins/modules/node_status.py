@@ -58,8 +58,8 @@ import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags, _rabbitmq_api, _systemd
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status as status
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitmq_api, _systemd
 
 # Exits 0 when the unit that it is given is healthy, and says why not in a line of text.
 HEALTH_COMMAND = "/usr/local/bin/airflow-health"
@@ -94,7 +94,15 @@ class _Node:
             "pgbouncer": self.pgbouncer,
         }
         rows = [row for name, rows_of in services.items() if name in self.node for row in rows_of(self.node[name])]
-        return rows + self.airflow()
+        return rows + self.dags() + self.airflow()
+
+    def dags(self) -> list[status.Row]:
+        if "dags" not in self.node:
+            return []
+        revisions = _dags.Revisions(self.node["dags"]["path"], "")
+        if not (current := revisions.current()):
+            return [status.row("dags", status.FAILED, f"{revisions.link} leads to no revision; run site.yml")]
+        return [status.row("dags", status.OK, status.dags_text(current, revisions.origin(current)))]
 
     def metastore(self, part: dict[str, Any]) -> list[status.Row]:
         rows = []

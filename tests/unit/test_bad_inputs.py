@@ -119,6 +119,7 @@ GROUPED = {
         "FD157": "expected an address with its network's prefix length",
         "FD158": "192.0.2.10, the address of host lb1",
         "FD175": "found airflow_metastore_url, and 1 host in the group",
+        "FD276": "airflow_dags_git_repository: found a value, and airflow_dags_dir is set",
         "FD181": "airflow_failover_email_host and airflow_failover_email_from",
     },
     "another metastore": {
@@ -171,6 +172,7 @@ def spoil_the_variables(inventory):
         airflow_haproxy_stats_port=80,
         airflow_rabbitmq_management_port=5671,
         airflow_dags_dir="/nowhere/to/be/found",
+        airflow_dags_git_repository="https://git.example.org/dags.git",
         airflow_keep_releases=0,
         airflow_user="root",
         airflow_url="airflow.example.org",

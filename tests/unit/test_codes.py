@@ -320,6 +320,12 @@ NEEDS_SERVICES = {
         "tests/unit/plugins/modules/test_object_modules.py",
     ),
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
+    Code.FD270: "molecule/custom/tests/test_dags.py",
+    Code.FD271: "a host that lacks the revision before is one that joined after it",
+    Code.FD272: "an import that fails in the DAG processor alone",
+    Code.FD273: "tests/unit/roles/test_dags_source.py",
+    Code.FD274: "tests/unit/roles/test_dags_source.py",
+    Code.FD275: "tests/unit/roles/test_dags_source.py",
 }
 
 

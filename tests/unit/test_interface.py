@@ -28,6 +28,7 @@ for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
 SECRETS = {f"airflow_{name}" for name in GENERATED}
 GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
 # They may hold a login.
+GIVEN |= {"airflow_dags_git_key", "airflow_dags_git_token"}
 GIVEN |= {"airflow_package_extra_index_urls", "airflow_package_index_url", "airflow_package_proxy"}
 
 
@@ -116,6 +117,7 @@ def test_playbooks_are_what_an_operator_types():
     changing = {
         "site",
         "deploy_dags",
+        "rollback_dags",
         "stop",
         "start",
         "switchover",

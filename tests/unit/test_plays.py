@@ -150,14 +150,18 @@ def test_workers_have_new_dags_before_a_dag_processor_reads_them():
     for name in ("playbooks/deploy_dags.yml", "playbooks/phases/airflow.yml"):
         plays = yaml.safe_load((ROOT / name).read_text())
         (task,) = (task for play in plays for task in play.get("tasks", ()) if task["name"] == "Ship the DAGs")
-        path = (ROOT / name).parent / task["ansible.builtin.import_tasks"]
+        assert task["ansible.builtin.import_role"]["name"] == "flightdeck.airflow.dags"
+        path = ROOT / "roles/dags/tasks/main.yml"
         nodes = {
-            "worker1": {"components": ["worker"], "dags": {}},
-            "master1": {"components": ["webserver", "scheduler", "dag_processor"], "dags": {}},
-            "both": {"components": ["dag_processor", "worker"], "dags": {}},
+            "worker1": {"components": ["worker"], "dags": {"path": "/d"}},
+            "master1": {"components": ["webserver", "scheduler", "dag_processor"], "dags": {"path": "/d"}},
+            "both": {"components": ["dag_processor", "worker"], "dags": {"path": "/d"}},
             "web1": {"components": ["webserver"]},
         }
-        known = {"airflow_cluster": {"nodes": nodes}}
+        processors = [{"name": host} for host, node in nodes.items() if "dag_processor" in node["components"]]
+        known = {"airflow_cluster": {"nodes": nodes, "hosts_of": {"dag_processor": processors}}}
+        of_role = yaml.safe_load((ROOT / "roles/dags/vars/main.yml").read_text())
+        known |= {name: trust_as_template(value) for name, value in of_role.items()}
         waves = [
             [
                 host

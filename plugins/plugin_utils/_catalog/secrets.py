@@ -56,6 +56,8 @@ SECRETS = (
     Secret("digest_key", length=(16, 1024)),
     Secret("broker_url", "given"),
     Secret("broker_ca", "given_certificate"),
+    Secret("dags_git_token", "given"),
+    Secret("dags_git_key", "given"),
     Secret("sqs_secret_access_key", "given"),
     Secret("metastore_url", "given"),
     Secret("metastore_owner_url", "given"),

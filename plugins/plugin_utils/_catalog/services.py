@@ -635,4 +635,4 @@ LOG_PORTS: Mapping[str, Port] = MappingProxyType(
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
 # First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest
 # stands on.
-ORDER = ("host", *(word for service in SERVICES for word in service.status), "health", "canary")
+ORDER = ("host", *(word for service in SERVICES for word in service.status), "dags", "health", "canary")

@@ -29,6 +29,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     broker,
+    bundles,
     ha,
     http_proxy,
     kerberos,
@@ -56,6 +57,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     ClusterBroker,
     ClusterMetastore,
     Dags,
+    DagsGit,
     Database,
     Directories,
     Firewall,
@@ -221,6 +223,7 @@ class Model:
             ),
             tls=Tls(enabled=self.settings.tls, names=self.certificate_names()),
             metastore=self.database,
+            dags_git=self.dags_git(),
             hosts_of={group: self.addresses(self.members(group)) for group in GROUPS},
             hosts_entries=self.addresses(self.hosts),
             firewall=self.settings.firewall,
@@ -283,6 +286,20 @@ class Model:
             path=self.settings.dags_root,
             group=self.settings.user,
             keep_revisions=self.settings.dags_keep_revisions,
+        )
+
+    def dags_git(self) -> DagsGit | None:
+        """The repository of the DAGs."""
+        settings = self.settings
+        if not settings.dags_git_repository:
+            return None
+        return DagsGit(
+            repository=settings.dags_git_repository,
+            ref=settings.dags_git_ref,
+            path=settings.dags_git_path.strip("/"),
+            user=settings.dags_git_user,
+            known_hosts=settings.dags_git_known_hosts,
+            cache=f"{settings.release_cache}/git",
         )
 
     def open_ports(self, host: Host) -> list[ports.OpenPort]:
@@ -683,6 +700,7 @@ class Model:
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,
+                "dag_bundle_config_list": bundles.config(),
                 "dag_bundle_storage_path": f"{self.settings.home}/bundles",
                 "dag_file_processor_timeout": FILE_SECONDS,
             },

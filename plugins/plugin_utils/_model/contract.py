@@ -688,6 +688,24 @@ class ClusterMetastore(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DagsGit(Plain):
+    """The repository of the DAGs, which the controller fetches."""
+
+    repository: str
+    """Its URL (airflow_dags_git_repository)."""
+    ref: str
+    """Branch, tag or commit (airflow_dags_git_ref)."""
+    path: str
+    """Directory in it (airflow_dags_git_path)."""
+    user: str
+    """Account of the token (airflow_dags_git_user)."""
+    known_hosts: str
+    """Keys of its server (airflow_dags_git_known_hosts)."""
+    cache: str
+    """Directory on the controller for what was fetched."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tls(Plain):
     """Encryption between the hosts."""
 
@@ -771,6 +789,8 @@ class Cluster(Plain):
     """Encryption between the hosts."""
     metastore: ClusterMetastore
     """The metastore as its clients know it."""
+    dags_git: DagsGit | None = None
+    """The repository of the DAGs; none when they come from a directory."""
     hosts_of: Mapping[str, tuple[HostAddress, ...]]
     """Hosts of every group, in the order of the inventory; the group's name without ``airflow_``."""
     hosts_entries: tuple[HostAddress, ...]

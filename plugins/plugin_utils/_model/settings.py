@@ -33,6 +33,13 @@ class Settings(Plain):
     config: Mapping[str, object] = field(repr=False)
     config_extra_sections: tuple[str, ...]
     dags_dir: str
+    dags_git_known_hosts: str
+    dags_git_path: str
+    dags_git_ref: str
+    dags_git_repository: str
+    dags_git_key: str = field(repr=False)
+    dags_git_token: str = field(repr=False)
+    dags_git_user: str
     dags_keep_revisions: int
     failover_email_from: str
     failover_email_host: str

@@ -639,6 +639,38 @@ class Code(StrEnum):
     )
     FD268 = auto(), "Airflow refuses an object", "see the message; the next run goes on", Stage.RUN
     FD269 = auto(), "Airflow's API does not answer, or refuses the login", "the URL, the CA, the login", Stage.RUN
+    FD270 = (
+        auto(),
+        "the DAG files cause import errors that the hosts do not have yet",
+        "correct the files that the message names: [DAGs](dags.md#deploy)",
+        Stage.RUN,
+    )
+    FD271 = (
+        auto(),
+        "`rollback_dags.yml` finds no revision before the current one on a host",
+        "deploy the DAG files that you want",
+        Stage.RUN,
+    )
+    FD272 = (
+        auto(),
+        "after a switch Airflow reports import errors, or other DAGs than the import before it",
+        "correct the files, or `rollback_dags.yml`",
+        Stage.RUN,
+    )
+    FD273 = (
+        auto(),
+        "the controller cannot fetch `airflow_dags_git_repository`",
+        "the URL, the login, the server: [DAGs](dags.md#a-git-repository)",
+        Stage.RUN,
+    )
+    FD274 = auto(), "`airflow_dags_git_ref` is not in the repository", "a branch, a tag or a commit", Stage.RUN
+    FD275 = auto(), "`airflow_dags_git_path` has no DAG files", "the directory with them", Stage.RUN
+    FD276 = (
+        auto(),
+        "a variable `airflow_dags_git_*` has a wrong form or contradicts another one",
+        "see the message",
+        Stage.INVENTORY,
+    )
     FD280 = (
         auto(),
         "a warning: `airflow_version` was not tested",

@@ -168,7 +168,8 @@ def check_web_certificate(certificate_file: str, key_file: str, host: str, now: 
 def check_places(dags_dir: str, release_cache: str) -> list[Problem]:
     """Problems of the directories that the controller needs, for what exists there already."""
     problems = []
-    if dags_dir and not Path(dags_dir).expanduser().is_dir():
+    # A relative path is another problem.
+    if dags_dir.startswith(("/", "~")) and not Path(dags_dir).expanduser().is_dir():
         problems.append(
             Problem(
                 Code.FD111,

@@ -91,6 +91,56 @@ def test_going_back_needs_no_archive(revisions: _dags.Revisions, source: Path) -
     assert "a.py" in found["manifest"]
 
 
+def test_a_staged_revision_is_beside_the_current_one(revisions: _dags.Revisions, source: Path) -> None:
+    first = ship(revisions, source)
+    (source / "a.py").write_text("a = 2\n")
+    archive = source.parent / "archive"
+    tree = dag_archive.scan(str(source))
+    dag_archive.pack(tree, str(archive))
+    how = {"archive": str(archive), "keep": 1, "check": False, "want_manifest": False, "stage": True}
+    staged = revisions.apply(tree.digest(), **how)
+    assert staged["changed"]
+    assert not revisions.apply(tree.digest(), **how)["changed"]
+    assert revisions.current() == first["revision"]
+    assert revisions.names() == sorted([str(first["revision"]), tree.digest()])
+    revisions.remove(tree.digest())
+    assert revisions.names() == [first["revision"]]
+
+
+def test_the_revision_before_stays_and_what_it_has_is_read_again(revisions: _dags.Revisions, source: Path) -> None:
+    first = str(ship(revisions, source, keep=2)["revision"])
+    (source / "a.py").write_text("a = 2\n")
+    second = str(ship(revisions, source, keep=2)["revision"])
+    assert (revisions.current(), revisions.previous()) == (second, first)
+    for file in ("a.py", "team/b.py"):
+        os.utime(Path(revisions.directory) / first / file, (1000, 1000))
+    revisions.switch(first)
+    assert (revisions.current(), revisions.previous()) == (first, second)
+    assert (current(revisions) / "a.py").stat().st_mtime > 1000
+    assert (current(revisions) / "team" / "b.py").stat().st_mtime == 1000
+
+
+def test_where_a_revision_comes_from_is_written_once(revisions: _dags.Revisions, source: Path) -> None:
+    digest = str(ship(revisions, source)["revision"])
+    origin = {"commit": "c1"}
+    assert revisions.record(digest, origin, check=True)
+    assert revisions.origin(digest) == {}
+    assert revisions.record(digest, origin, check=False)
+    assert not revisions.record(digest, origin, check=False)
+    assert revisions.origin(digest) == origin
+    assert revisions.record(digest, {}, check=False)
+
+
+def test_a_reading_is_the_newest_log_of_the_file_in_its_bundle(tmp_path: Path) -> None:
+    for day, bundle, when in (("2026-01-01", "b", 10), ("2026-01-02", "b", 20), ("2026-01-02", "other", 30)):
+        log = tmp_path / day / bundle / "team" / "[a].py.log"
+        log.parent.mkdir(parents=True)
+        log.write_text("x")
+        os.utime(log, (when, when))
+    assert _dags.last_read(str(tmp_path), "b", "team/[a].py") == 20
+    assert _dags.last_read(str(tmp_path), "b", "b.py") == 0
+
+
 def test_only_so_many_revisions_stay(revisions: _dags.Revisions, source: Path) -> None:
     names = []
     for number in range(5):
