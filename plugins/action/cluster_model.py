@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secret
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import has_nearest, nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
     cluster_files,
+    code,
     files,
     migration,
     secrets_file,
@@ -33,6 +35,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import broker, cluster, merge
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import files as files_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import hosts as hosts_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import options as options_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import canonical
@@ -58,6 +61,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     types,
     vars_files,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import files as files_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -146,6 +150,14 @@ def _deleted(place: str) -> Problem:
         "all of the text",
         _UNSAFE,
     )
+
+
+def _environments(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The environments of a host with the ``values``, by their places in the inventory."""
+    yield "airflow_environment", values.get("airflow_environment", {})
+    for component, variables in values.get("airflow_component_environment", {}).items():
+        if isinstance(variables, Mapping):
+            yield f"airflow_component_environment.{component}", variables
 
 
 class ActionModule(ActionBase):
@@ -377,10 +389,19 @@ class ActionModule(ActionBase):
             problems += values_validation.check_queue_entries(
                 "airflow_worker_queues", values.get("airflow_worker_queues")
             )
+            problems += files_validation.check(values)
+            for place, environment in _environments(values):
+                if place != "airflow_environment":
+                    problems += values_validation.check_environment(place, environment)
+                if has_nearest(version):
+                    problems += airflow_options_validation.check_environment(
+                        environment, version, settings.config_extra_sections, place=place
+                    )
             if has_nearest(version):
-                environment = values.get("airflow_environment", {})
+                # By their names alone.
+                names = dict.fromkeys(values.get("airflow_secret_environment", {}))
                 problems += airflow_options_validation.check_environment(
-                    environment, version, settings.config_extra_sections
+                    names, version, settings.config_extra_sections, place="airflow_secret_environment"
                 )
             found += [(host, problem) for problem in problems]
         common = {
@@ -431,6 +452,7 @@ class ActionModule(ActionBase):
             everybody=len(given.values),
         )
         problems += controller.check_places(settings.dags_dir, settings.release_cache)
+        problems += code.check(settings)
         now = datetime.datetime.now(datetime.UTC)
         files = (settings.web_certificate_file, settings.web_key_file)
         # Without TLS it is of no use, which is a problem of its own.
@@ -497,4 +519,8 @@ class ActionModule(ActionBase):
             restart_timeout_seconds=int(own["airflow_restart_timeout_seconds"]),
             kerberos_principal=str(own["airflow_kerberos_principal"]),
             environment=own["airflow_environment"],
+            component_environment=own["airflow_component_environment"],
+            files=files_model.files_of(own["airflow_files"]),
+            unit_options=own["airflow_unit_options"],
+            worker_tmp_dir=str(own["airflow_worker_tmp_dir"]),
         )

@@ -17,7 +17,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import Variables
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
@@ -47,7 +47,9 @@ class ActionModule(ActionBase):
         external = {name: str(value) for name, value in content.values.items() if name in GIVEN}
         external |= {name: str(value) for name, value in self._named(known, GIVEN)}
         values = {**{name: value for name, value in content.values.items() if name in GENERATED}, **given}
-        result["secrets"] = {**accounts.effective(values, content.rotation).to_vars(), **external}
+        own = {name: dict(known.given([f"airflow_{name}"])) for name in ("secret_files", "secret_environment")}
+        own_values = files.values(*(each.get(f"airflow_{name}", {}) for name, each in own.items()))
+        result["secrets"] = {**accounts.effective(values, content.rotation).to_vars(), **external, **own_values}
         return result
 
     @staticmethod

@@ -40,8 +40,7 @@ class ActionModule(ActionBase):
         if content is not None and file["src"]:
             raise AnsibleActionFail(f"{file['path']}: parameters are mutually exclusive: src|content")
         if content is None:
-            content = templates.source(
-                self, file["src"] or templates.template_of(file["path"]), file["path"], task_vars
-            )
-        sent = {name: value for name, value in file.items() if name != "src"}
+            name = file["src"] or templates.template_of(file["path"])
+            content = templates.source(self, name, file["path"], task_vars, file["template"])
+        sent = {name: value for name, value in file.items() if name not in ("src", "template")}
         return {**sent, "content": base64.b64encode(to_bytes(content)).decode()}

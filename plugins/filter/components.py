@@ -8,9 +8,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import airflow_options as catalogue
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import addresses, airflow, leftovers, survey
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    addresses,
+    airflow,
+    files,
+    leftovers,
+    survey,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node, Queue, secret_file
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    AirflowNode,
+    Node,
+    OwnFile,
+    Queue,
+    secret_file,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
     airflow_cfg,
     digests,
@@ -21,14 +33,39 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options
 
 
+def code_files(component: str, node: object) -> list[str]:
+    """See _model/files.py; ``node`` is a host's share of Airflow."""
+    return files.code_files(component, AirflowNode.from_vars(node).code)
+
+
+def environment_files(node: object, values: Mapping[str, object], group: str) -> list[dict[str, object]]:
+    """See _render/environment.py."""
+    return environment.component_files(AirflowNode.from_vars(node), Secrets.from_vars(values), group)
+
+
+def environment_versions(node: object, values: Mapping[str, object]) -> dict[str, str]:
+    """See _render/environment.py."""
+    return environment.environment_versions(AirflowNode.from_vars(node), Secrets.from_vars(values))
+
+
 def former_accounts(present: Iterable[str], node: object) -> list[str]:
     """See _model/leftovers.py."""
     return leftovers.former_accounts(present, Node.from_vars(node))
 
 
-def former_files(present: Iterable[str], node: object) -> list[str]:
+def former_files(present: Iterable[str], own: Iterable[str], node: object) -> list[str]:
     """See _model/leftovers.py."""
-    return leftovers.former_files(present, Node.from_vars(node))
+    return leftovers.former_files(present, own, Node.from_vars(node))
+
+
+def own_file(file: object, group: str) -> dict[str, object]:
+    """See _render/environment.py."""
+    return environment.own_file(OwnFile.from_vars(file), group)
+
+
+def own_paths(node: object) -> list[str]:
+    """See _model/files.py; ``node`` is a host's share of the model."""
+    return files.paths(Node.from_vars(node).airflow)
 
 
 def secret_content(file: object, values: Mapping[str, object]) -> str:
@@ -68,14 +105,19 @@ class FilterModule:
         """Names and functions."""
         return {
             "airflow_cfg": airflow_cfg.render_config,
+            "code_files": code_files,
             "component_digest": digests.component_digest,
             "component_unit": airflow.unit_of,
             "component_unit_patterns": airflow.unit_patterns,
             "environment_file": environment.environment_file,
+            "environment_files": environment_files,
+            "environment_versions": environment_versions,
             "former_accounts": former_accounts,
             "former_files": former_files,
             "former_units": leftovers.former_units,
             "lacks_room_for_logs": survey.lacks_room_for_logs,
+            "own_file": own_file,
+            "own_paths": own_paths,
             "resolved": addresses.resolved,
             "release_id": digests.release_id,
             "secret_content": secret_content,

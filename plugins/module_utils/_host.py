@@ -36,6 +36,8 @@ _DROP_IN = {
 # Services that a setting switches on and off.
 _SWITCHED = ("keepalived", "pgbouncer")
 _SECRETS_DIR = "/etc/airflow/secrets"
+# Paths of what the roles wrote for the user.
+_OWN_FILES = "/etc/airflow/own_files.json"
 # Data of members; those of Debian's own etcd are elsewhere.
 _ETCD_LOG = "/var/lib/etcd/airflow/member/wal/*.wal"
 _MNESIA = "/var/lib/rabbitmq/mnesia"
@@ -69,6 +71,15 @@ def units(patterns: Iterable[str], directory: str = _systemd.UNIT_DIR) -> dict[s
 def component_files(paths: Iterable[str], secrets: str = _SECRETS_DIR) -> list[str]:
     """Paths of the secrets on this host, and of those other ``paths`` that there are."""
     return sorted([*glob.glob(f"{secrets}/*"), *(path for path in paths if os.path.exists(path))])
+
+
+def own_files(record: str = _OWN_FILES) -> list[str]:
+    """Paths on this host of what the roles wrote for the user."""
+    try:
+        return [str(path) for path in json.loads(read(record) or "[]")]
+    except ValueError:
+        # A file that was edited names nothing: what it named stays.
+        return []
 
 
 def read(path: str) -> str:

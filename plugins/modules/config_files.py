@@ -45,9 +45,12 @@ options:
       path: {description: Absolute path., type: path, required: true}
       src:
         description:
-          - A template below C(templates/), or a file below C(files/) that is copied as it is when its name does not
-            end in C(.j2). The default is the template of the path.
+          - A template below C(templates/), or a file below C(files/) that is copied as it is, or the absolute path of
+            one of them. The default is the template of the path.
         type: str
+      template:
+        description: Whether O(files[].src) is a template. The default is that it is when its name ends in C(.j2).
+        type: bool
       content:
         description:
           - The content, in place of a template. Neither the output of Ansible nor the log of the host has it.
@@ -111,6 +114,7 @@ ARGUMENTS: dict[str, Any] = {
         "options": {
             "path": _PATH,
             "src": {"type": "str"},
+            "template": {"type": "bool"},
             "content": {"type": "str", "no_log": True},
             **_ATTRIBUTES,
             "secret": {"type": "bool", "default": False, "no_log": False},

@@ -135,6 +135,7 @@ ansible_facts:
     - flightdeck_unwrapped, the units of components that do not run the program of one of their modes.
     - flightdeck_units, the unit files of components that the roles have written.
     - flightdeck_files, the paths of the components' secrets, of the programs of their modes, and of C(files).
+    - flightdeck_own_files, the paths of what the roles have written for the user, secrets included.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
     - flightdeck_switched_services, which of keepalived and pgbouncer the roles have set up on the host.
@@ -266,6 +267,7 @@ def main() -> None:
         "flightdeck_unwrapped": _host.unwrapped(wanted["wrappers"]),
         "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
         "flightdeck_files": _host.component_files([*wanted["wrappers"].values(), *wanted["files"]]),
+        "flightdeck_own_files": _host.own_files(),
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "flightdeck_account": {"user": account.get("uid") is not None, "group": account.get("gid") is not None},
         "flightdeck_switched_services": _host.switched_services(),

@@ -140,6 +140,17 @@ GROUPED = {
         "FD173": "expected datadog in the release",
         "FD138": "airflow_config.celery.extra_celery_config.task_default_queue_type: found 'classic'",
     },
+    "what users add": {
+        "FD250": "airflow_files[0]: found the path '/etc/passwd'",
+        "FD251": "Did you mean worker?",
+        "FD252": "airflow_files[1].src: found /nowhere/to/be/found, which does not exist",
+        "FD253": "airflow_secret_files.fernet_key: found the name of a managed secret",
+        "FD254": "airflow_secret_environment.PIN: found a number",
+        "FD255": "airflow_plugins_dir: found /nowhere/to/be/found does not exist on the controller",
+        "FD257": "airflow_unit_options.worker.User: found a managed directive",
+        "FD131": "airflow_secret_environment.AIRFLOW__CORE__NOTHING: found an unknown option",
+        "FD139": "airflow_component_environment.worker.DEBUG: found a truth value True",
+    },
     "the broker": {
         "FD159": "group airflow_rabbitmq: found 3 hosts, and airflow_broker is sqs",
         "FD168": "airflow_sqs_queues: found no 'default', which workers serve",
@@ -223,6 +234,18 @@ def spoil_the_options(inventory):
     )
 
 
+def spoil_what_users_add(inventory):
+    change(
+        inventory,
+        airflow_files=[{"path": "/etc/passwd", "content": ""}, {"path": "a", "src": "/nowhere/to/be/found"}],
+        airflow_secret_files={"fernet_key": "hunter2", "token": {"value": "hunter2", "components": ["wroker"]}},
+        airflow_secret_environment={"PIN": 4711, "AIRFLOW__CORE__NOTHING": "hunter2"},
+        airflow_component_environment={"worker": {"DEBUG": True}},
+        airflow_unit_options={"worker": {"User": "root"}},
+        airflow_plugins_dir="/nowhere/to/be/found",
+    )
+
+
 def spoil_the_broker(inventory):
     change(
         inventory,
@@ -250,6 +273,7 @@ SPOIL = {
     "variables": spoil_the_variables,
     "options": spoil_the_options,
     "the broker": spoil_the_broker,
+    "what users add": spoil_what_users_add,
     "another metastore": spoil_another_metastore,
 }
 

@@ -315,17 +315,18 @@ NEEDS_SERVICES = {
     Code.FD184: "PostgreSQL would have to keep a session that it was asked to end",
     Code.FD186: "tests/unit/plugins/modules/test_etcd_member.py",
     Code.FD187: "molecule/brokers/tests/test_brokers.py",
+    Code.FD256: "molecule/custom/tests/test_files.py",
     **dict.fromkeys(
         (Code.FD265, Code.FD266, Code.FD267, Code.FD268, Code.FD269),
         "tests/unit/plugins/modules/test_object_modules.py",
     ),
-    Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
     Code.FD270: "molecule/custom/tests/test_dags.py",
     Code.FD271: "a host that lacks the revision before is one that joined after it",
     Code.FD272: "an import that fails in the DAG processor alone",
     Code.FD273: "tests/unit/roles/test_dags_source.py",
     Code.FD274: "tests/unit/roles/test_dags_source.py",
     Code.FD275: "tests/unit/roles/test_dags_source.py",
+    Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 
 

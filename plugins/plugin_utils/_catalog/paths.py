@@ -13,6 +13,11 @@ SERVER = ("server.crt", "server.key")
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"
 SECRETS_DIR = "/etc/airflow/secrets"
+# What the user adds: files, and the environment of single components.
+FILES_DIR = "/etc/airflow/files"
+ENVIRONMENT_DIR = "/etc/airflow/environment.d"
+# Revisions of the user's plugins and modules, and the link to the one that counts.
+CODE_DIR = "/etc/airflow/code"
 # MySQL's client library takes "insist on TLS, and on the server's name" from an option file only.
 OPTION_FILE = "/etc/airflow/mysql.cnf"
 # Kerberos: the keys of the renewer's account, the configuration, the program in the place of kinit, and the ticket.

@@ -19,19 +19,25 @@ def template_of(path: str) -> str:
     return path.lstrip("/") + SUFFIX
 
 
-def source(action: ActionBase, name: str, target: str, variables: Mapping[str, Any]) -> str:
+def source(
+    action: ActionBase, name: str, target: str, variables: Mapping[str, Any], is_template: bool | None = None
+) -> str:
     """Text of ``name``: a template that is rendered with the ``variables`` of the task, or a file as it is.
+
+    Bytes of a file that are no text are surrogates. Without ``is_template`` the suffix of the name says which it is.
 
     Raises AnsibleActionFail for a name that is in no role of the task, and AnsibleError for a template that cannot be
     rendered.
     """
-    is_template = name.endswith(SUFFIX)
+    is_template = name.endswith(SUFFIX) if is_template is None else is_template
     try:
         path = action._find_needle("templates" if is_template else "files", name)
     except AnsibleError as error:
         raise AnsibleActionFail(f"{target}: {to_text(error)}") from error
-    text = action._loader.get_text_file_contents(path)
-    return _rendered(action, text, name, path, target, variables) if is_template else text
+    if not is_template:
+        with open(action._loader.get_real_file(path), "rb") as stream:
+            return stream.read().decode(errors="surrogateescape")
+    return _rendered(action, action._loader.get_text_file_contents(path), name, path, target, variables)
 
 
 def _rendered(action: ActionBase, text: str, name: str, path: str, target: str, variables: Mapping[str, Any]) -> str:

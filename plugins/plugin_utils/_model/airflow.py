@@ -65,25 +65,27 @@ def mode_files(mode: Mode, major: int) -> tuple[str, ...]:
     return (*mode.secret_files, *replaced_files(mode, major).values())
 
 
-def secret_sources(component: str, major: int, files: Collection[str]) -> dict[str, str]:
+def secret_sources(component: str, major: int, files: Collection[str], users: Iterable[str] = ()) -> dict[str, str]:
     """Which of the host's secret ``files`` a process of ``component`` sees, by the name under which it does, in
-    Airflow ``major``."""
-    own = {name: name for name in secrets_of(component, major)}
+    Airflow ``major``. The ``users`` ones are those of the user's that it reads."""
+    own = {name: name for name in (*secrets_of(component, major), *users)}
     for mode in MODES:
         if mode.component == component and set(mode.secret_files) <= set(files):
             own |= {**{name: name for name in mode.secret_files}, **replaced_files(mode, major)}
     return own
 
 
-def secret_mounts(component: str, major: int, files: Iterable[str], directory: str) -> list[str]:
+def secret_mounts(
+    component: str, major: int, files: Iterable[str], directory: str, users: Iterable[str] = ()
+) -> list[str]:
     """What systemd mounts over ``directory`` for a process of ``component`` in Airflow ``major``.
 
-    Its own secret ``files``, and an empty one for the others, because Airflow refuses to list its options when a
-    ``*_cmd`` of any of them fails.
+    Its own secret ``files``, ``users`` of which are the user's, and an empty one for the others, because Airflow
+    refuses to list its options when a ``*_cmd`` of any of them fails.
     """
     files = set(files)
     # A certificate is public, and every process on the host may be configured to read it.
-    own = {**secret_sources(component, major, files), SERVER[0]: SERVER[0]}
+    own = {**secret_sources(component, major, files, users), SERVER[0]: SERVER[0]}
     seen = {name: f"{directory}/{own[name]}" if name in own else NOTHING for name in sorted(files)}
     return [
         source if source == f"{directory}/{name}" else f"{source}:{directory}/{name}" for name, source in seen.items()

@@ -16,6 +16,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflo
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, Mode
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     CA,
+    CODE_DIR,
     METASTORE_CA,
     SECRETS_DIR,
     SERVER,
@@ -30,6 +31,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versio
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     broker,
     bundles,
+    files,
     ha,
     http_proxy,
     kerberos,
@@ -56,6 +58,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     Cluster,
     ClusterBroker,
     ClusterMetastore,
+    Code,
     Dags,
     DagsGit,
     Database,
@@ -533,6 +536,8 @@ class Model:
         needed = {secret for component in host.components for secret in secrets_of(component, self.major)}
         needed.update(name for mode in self.modes_of(host) for name in mode_files(mode, self.major))
         secrets = tuple(secret for secret in self.secret_files(host) if secret.file in needed)
+        own_secrets = files.by_component(self.settings.secret_files, host.components)
+        secrets += files.secret_files(sorted({name for names in own_secrets.values() for name in names}))
         drivers = metastore_model.config(self.settings, [secret.file for secret in secrets])
         config = merge_config(self.config(host), drivers, self.settings.options, secret_options(needed, self.major))
         return AirflowNode(
@@ -551,8 +556,25 @@ class Model:
             up_urls=tuple(self.up_urls(host)),
             proxies=tuple(sorted({LOOPBACK, *(member.address for member in self.members("haproxy"))})),
             proxy_environment=http_proxy.environment(self.hosts, [self.vip(), self.public_url().host], self.settings),
+            files=tuple(
+                replace(file, components=tuple(name for name in file.components if name in host.components))
+                for file in host.files
+                if set(file.components) & set(host.components)
+            ),
+            code=self.code(),
+            own_secrets=own_secrets,
+            environments=files.environments(host),
+            unit_lines=files.unit_lines(host.unit_options, host.components),
+            tmp_dir=host.worker_tmp_dir if "worker" in host.components else "",
+            secret_environments=files.by_component(self.settings.secret_environment, host.components),
             kerberos_environment=kerberos.environment(host, self.settings),
         )
+
+    def code(self) -> Code | None:
+        """The user's plugins and modules, the same on all hosts with components."""
+        if not self.settings.plugins_dir and not self.settings.python_dir:
+            return None
+        return Code(plugins=self.settings.plugins_dir, python=self.settings.python_dir, path=CODE_DIR)
 
     def ports(self, host: Host) -> dict[str, int]:
         """What the components of ``host`` listen on."""
@@ -658,6 +680,7 @@ class Model:
                 "dagbag_import_timeout": IMPORT_SECONDS,
                 "load_examples": False,
                 "hostname_callable": "flightdeck_node.address",
+                **({"plugins_folder": files.code_path("plugins")} if self.settings.plugins_dir else {}),
             },
             "logging": {
                 "base_log_folder": self.settings.log_dir,

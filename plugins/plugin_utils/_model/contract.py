@@ -518,6 +518,46 @@ class Wheel(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnFile(Plain):
+    """A file of the user's on a host."""
+
+    path: str
+    """Path on the host."""
+    src: str
+    """File or template on the controller; empty with a content."""
+    content: str
+    """Content, in the place of a source."""
+    template: bool
+    """Whether the source is a template."""
+    mode: str
+    """Mode, as a text of four octal digits."""
+    components: tuple[str, ...]
+    """Components that read it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitLines(Plain):
+    """Lines that the user adds to the units of a component, by their section."""
+
+    unit: tuple[str, ...]
+    """Lines of [Unit]."""
+    service: tuple[str, ...]
+    """Lines of [Service]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code(Plain):
+    """The user's plugins and modules on a host."""
+
+    plugins: str
+    """Directory of plugins on the controller; empty for none."""
+    python: str
+    """Directory of modules on the controller; empty for none."""
+    path: str
+    """Directory on the host with the revisions and the link ``current``."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AirflowNode(Plain):
     """Airflow on a host."""
 
@@ -551,6 +591,21 @@ class AirflowNode(Plain):
     """Addresses whose X-Forwarded headers a webserver believes."""
     proxy_environment: Mapping[str, str]
     """Environment variables of processes that use a proxy for other networks; empty without airflow_http_proxy."""
+    files: tuple[OwnFile, ...]
+    """The user's files that a component of the host reads."""
+    unit_lines: Mapping[str, UnitLines]
+    """Lines of the user's for the units of components of the host; without the components that have none."""
+    tmp_dir: str
+    """Directory of the worker's temporary files; empty for the unit's own /tmp, and without a worker."""
+    code: Code | None = field(default=None, metadata=EMPTY)
+    """The user's plugins and modules; empty without any."""
+    own_secrets: Mapping[str, tuple[str, ...]]
+    """Names of the user's secret files by component of the host; without the components that read none."""
+    environments: Mapping[str, Mapping[str, object]]
+    """Environment variables that components of the host have besides the common ones; without components that have
+    none."""
+    secret_environments: Mapping[str, tuple[str, ...]]
+    """Names of secret environment variables by component of the host; without the components that have none."""
     kerberos_environment: Mapping[str, str]
     """Environment variables by which processes find the ticket; empty where the host renews none."""
 

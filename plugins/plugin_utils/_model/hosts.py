@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Queue, Wheel
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import OwnFile, Queue, Wheel
 
 # Task slots that a queue has at most when they are derived (Airflow's default). Sizes count at least as many for every
 # queue, so that neither another concurrency below nor a new worker restarts a small cluster's metastore.
@@ -39,6 +39,13 @@ class Host:
     kerberos_principal: str = ""
     # Variables of Airflow's processes.
     environment: Mapping[str, object] = field(default_factory=dict)
+    # The same by component, over the common ones.
+    component_environment: Mapping[str, object] = field(default_factory=dict)
+    # Directives of the units by component.
+    unit_options: Mapping[str, object] = field(default_factory=dict)
+    worker_tmp_dir: str = ""
+    # What the user adds for components.
+    files: tuple[OwnFile, ...] = ()
 
     @property
     def components(self) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import (
     mode_files,
     secrets_of,
@@ -22,10 +23,10 @@ def former_units(present: Iterable[str], components: Iterable[str]) -> list[str]
     return sorted(name for name in present if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))
 
 
-def former_files(present: Iterable[str], node: Node) -> list[str]:
+def former_files(present: Iterable[str], own: Iterable[str], node: Node) -> list[str]:
     """Those of the paths ``present`` on a host that its ``node`` does not need.
 
-    What the roles never make is not among them.
+    What the roles never make is not among them; ``own`` is what they made of the user's at any time.
     """
     ever = {name for major in MAJORS for component in COMPONENTS for name in secrets_of(component, major)}
     ever |= {name for major in MAJORS for mode in MODES for name in mode_files(mode, major)}
@@ -33,7 +34,9 @@ def former_files(present: Iterable[str], node: Node) -> list[str]:
     programs = {wrapper.program for wrapper in node.airflow.wrappers.values()} if node.airflow else set()
     former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set(PROGRAMS) - programs)
     former |= {path for name in set(COMPONENTS) - set(node.components) for path in COMPONENT[name].files}
-    return sorted(former.intersection(present))
+    # A secret file of the user's may have become one of ours.
+    left = set(own) - set(files.paths(node.airflow)) - {f"{SECRETS_DIR}/{name}" for name in needed}
+    return sorted(former.intersection(present) | left)
 
 
 def former_accounts(present: Iterable[str], node: Node) -> list[str]:

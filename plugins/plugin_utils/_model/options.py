@@ -35,8 +35,11 @@ class GivenOption:
         return f"{self.section}.{self.option}"
 
 
-def environment_options(environment: Mapping[str, object], version: str) -> Iterator[GivenOption]:
-    """Every variable of ``environment`` that stands for an option of Airflow ``version``.
+def environment_options(
+    environment: Mapping[str, object], version: str, place: str = "airflow_environment"
+) -> Iterator[GivenOption]:
+    """Every variable of ``environment``, from the ``place`` in the inventory, that stands for an option of Airflow
+    ``version``.
 
     A dot of a section is an underscore in its variable. Raises KeyError for a version of which no tested one is near.
     """
@@ -44,7 +47,7 @@ def environment_options(environment: Mapping[str, object], version: str) -> Iter
     for name, value in environment.items():
         if match := _ENVIRONMENT.fullmatch(str(name)):
             section = match[1].lower()
-            yield GivenOption(f"airflow_environment.{name}", sections.get(section, section), match[2].lower(), value)
+            yield GivenOption(f"{place}.{name}", sections.get(section, section), match[2].lower(), value)
 
 
 def given_options(config: Mapping[str, object], environment: Mapping[str, object], version: str) -> list[GivenOption]:

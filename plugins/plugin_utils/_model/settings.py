@@ -72,14 +72,18 @@ class Settings(Plain):
     metastore_url: str = field(repr=False)
     no_proxy: tuple[str, ...]
     pgbouncer: bool
+    plugins_dir: str
     # By variable: those of the catalogue's ports that are the same on all hosts.
     ports: Mapping[str, int]
     postgresql_config: Mapping[str, object]
     proxy_protocol: bool
+    python_dir: str
     release_cache: str
     result_backend_url: str = field(repr=False)
     root: str
     scheduler_mode: Literal["active_active", "singleton"]
+    secret_environment: Mapping[str, object] = field(repr=False)
+    secret_files: Mapping[str, object] = field(repr=False)
     secrets_file: str
     sqs_access_key_id: str
     sqs_endpoint_url: str

@@ -24,10 +24,12 @@ def component_digest(
     config: Mapping[str, Mapping[str, Any]],
     secret_versions: Mapping[str, str],
     *others: Any,
+    users: Iterable[str] = (),
 ) -> str:
     """Digest of exactly what a process of ``component`` read at its start.
 
-    ``secret_versions`` maps secret files to keyed fingerprints, never to anything derived from the value alone.
+    ``users`` are the secret files of the user's that it reads. ``secret_versions`` maps secret files to keyed
+    fingerprints, never to anything derived from the value alone.
     """
     sections = {
         name: options
@@ -37,7 +39,7 @@ def component_digest(
     optional = (BROKER_CA, METASTORE_CA)
     own = {
         name: source
-        for name, source in secret_sources(component, major, secret_versions).items()
+        for name, source in secret_sources(component, major, secret_versions, users).items()
         if source in secret_versions or name not in optional
     }
     secrets = {name: secret_versions.get(source, "") for name, source in own.items()}

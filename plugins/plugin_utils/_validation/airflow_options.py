@@ -165,16 +165,21 @@ def check_config(
 
 
 def check_environment(
-    environment: Mapping[str, Any], version: str, extra_sections: Iterable[str] = (), own: Reference | None = None
+    environment: Mapping[str, Any],
+    version: str,
+    extra_sections: Iterable[str] = (),
+    own: Reference | None = None,
+    place: str = "airflow_environment",
 ) -> list[Problem]:
-    """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``airflow_environment``: they win over airflow.cfg.
+    """Problems of the ``AIRFLOW__SECTION__OPTION`` names in ``environment``, the value of the variable ``place``: they
+    win over airflow.cfg.
 
     ``own`` as for ``check_config``.
     """
     known = own or reference(version)
     extra = {str(name) for name in extra_sections}
     problems: list[Problem] = []
-    for one in environment_options(environment, version):
+    for one in environment_options(environment, version, place):
         if _is_unknown(one.section, {one.option: one.value}, known) and one.section not in extra:
             problems.append(_unknown_section(one.section, known, one.where))
         else:
@@ -282,7 +287,11 @@ def _unreadable(where: str, value: Any, words: list[str]) -> Problem | None:
     if _CONTROL.search(value):
         return Problem(Code.FD135, where, "a control character", "printable text", "Remove it.")
     # The environment is read as it is.
-    return None if where.startswith("airflow_environment.") else _lost_in_a_file(where, value)
+    return (
+        None
+        if where.startswith(("airflow_environment.", "airflow_component_environment."))
+        else _lost_in_a_file(where, value)
+    )
 
 
 def _lost_in_a_file(where: str, value: str) -> Problem | None:
@@ -370,9 +379,9 @@ def _plain_secret(where: str, section: str, option: str, value: Any, words: list
     if str(value) == "" or not ((sensitive and not structured) or by_name or holds_secret(data(value))):
         return None
     if sensitive:
-        remedy = f"Use {section}.{option}_cmd with a command that prints it."
+        remedy = f"Put it into airflow_secret_files, and set {section}.{option}_cmd: cat /etc/airflow/secrets/NAME."
     else:
-        remedy = "Keep it in an Airflow connection or a secrets backend."
+        remedy = "Keep it in airflow_secret_environment, an Airflow connection or a secrets backend."
     return Problem(
         Code.FD136, where, "a secret in clear", "no secret in airflow.cfg, which every Airflow process can read", remedy
     )

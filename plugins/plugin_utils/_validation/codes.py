@@ -629,6 +629,54 @@ class Code(StrEnum):
         "`chmod o+x` for that directory, or other directories",
         Stage.PREFLIGHT,
     )
+    FD250 = (
+        auto(),
+        "an entry of `airflow_files` has the wrong form, a path elsewhere, or one that another entry has",
+        "the message gives the form ([files](files.md))",
+        Stage.INVENTORY,
+    )
+    FD251 = (
+        auto(),
+        "a setting by component names one that does not exist, or has the wrong form",
+        "a component of Airflow",
+        Stage.INVENTORY,
+    )
+    FD252 = (
+        auto(),
+        "a file of `airflow_files` is not on the controller, or its template cannot be read",
+        "the path, the line of the template",
+        Stage.INVENTORY,
+    )
+    FD253 = (
+        auto(),
+        "an entry of `airflow_secret_files` has no text, the name of a managed secret, or the wrong form",
+        "the message gives the form ([files](files.md#secret-files))",
+        Stage.INVENTORY,
+    )
+    FD254 = (
+        auto(),
+        "an entry of `airflow_secret_environment` has no text, an invalid name, or the wrong form",
+        "the message gives the form ([files](files.md#the-environment-of-one-component))",
+        Stage.INVENTORY,
+    )
+    FD255 = (
+        auto(),
+        "`airflow_plugins_dir` or `airflow_python_dir` is no directory that can be shipped",
+        "the path, the link or the file that the message names",
+        Stage.INVENTORY,
+    )
+    FD256 = (
+        auto(),
+        "a plugin, `airflow_local_settings.py` or the logging configuration cannot be imported",
+        "the message has the error; processes and files on the host are as before",
+        Stage.RUN,
+    )
+    FD257 = (
+        auto(),
+        "an entry of `airflow_unit_options` is no directive, a managed one, or more than a line",
+        "the message says what to set",
+        Stage.INVENTORY,
+    )
     FD265 = auto(), "a user's role does not exist", "declare it, or make it in the UI", Stage.RUN
     FD266 = auto(), "a role's permission does not exist", "one that the UI lists", Stage.RUN
     FD267 = (

@@ -56,10 +56,12 @@ PER_HOST = frozenset(
     for name in (
         "address",
         "build_packages",
+        "component_environment",
         "constraints",
         "environment",
         "extra_groups",
         "extra_packages",
+        "files",
         "firewall_extra_rules",
         "keep_releases",
         "kerberos_keytab",
@@ -73,6 +75,7 @@ PER_HOST = frozenset(
         "requirements_file",
         "restart_timeout_seconds",
         "system_packages",
+        "unit_options",
         "uv_cache_dir",
         "vip_interface",
         "webserver_port",
@@ -83,6 +86,7 @@ PER_HOST = frozenset(
         "worker_drain_timeout_seconds",
         "worker_log_port",
         "worker_queues",
+        "worker_tmp_dir",
         *(f"{component}_memory_max" for component in COMPONENTS),
     )
 )

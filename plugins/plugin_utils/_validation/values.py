@@ -132,7 +132,14 @@ _URLS = {
 _PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url", "airflow_http_proxy")
 # What Airflow 2 and 3 have at their top: a path that begins like that is ambiguous.
 _AIRFLOW_PATHS = frozenset({"api", "auth", "execution", "health", "pluginsv2", "static", "ui"})
-_PATHS_ON_HOST = ("airflow_home", "airflow_log_dir", "airflow_root", "airflow_uv_cache_dir", "airflow_package_ca_file")
+_PATHS_ON_HOST = (
+    "airflow_home",
+    "airflow_log_dir",
+    "airflow_root",
+    "airflow_uv_cache_dir",
+    "airflow_package_ca_file",
+    "airflow_worker_tmp_dir",
+)
 _PATHS_ON_CONTROLLER = (
     "airflow_ca_file",
     "airflow_certificates_file",
@@ -140,6 +147,8 @@ _PATHS_ON_CONTROLLER = (
     "airflow_kerberos_config_file",
     "airflow_kerberos_keytab_file",
     "airflow_lock_file",
+    "airflow_plugins_dir",
+    "airflow_python_dir",
     "airflow_release_cache",
     "airflow_requirements_file",
     "airflow_secrets_file",
@@ -154,10 +163,13 @@ _PATHS_OR_NOTHING = frozenset(
         "airflow_kerberos_config_file",
         "airflow_kerberos_keytab_file",
         "airflow_lock_file",
+        "airflow_plugins_dir",
+        "airflow_python_dir",
         "airflow_requirements_file",
         "airflow_web_certificate_file",
         "airflow_web_key_file",
         "airflow_wheels_dir",
+        "airflow_worker_tmp_dir",
     }
 )
 # Not for data: emptied at boot, not writable, or the system's own.
@@ -531,7 +543,7 @@ def _check_recipients(name: str, value: Any, _version: str) -> list[Problem]:
     ]
 
 
-def _check_environment(name: str, value: Mapping[str, Any], _version: str) -> list[Problem]:
+def check_environment(name: str, value: Mapping[str, Any], _version: str = "") -> list[Problem]:
     """Names, forms and secrets of environment variables; what stands for an option of airflow.cfg is checked with
     the options."""
     problems = []
@@ -593,14 +605,14 @@ def _check_variable(where: str, variable: str, text: str) -> list[Problem]:
         remedy = "Airflow reads no other name: correct it, in capitals and with two underscores each time."
         return [_environment(where, "a name that stands for no option", "AIRFLOW__SECTION__OPTION", remedy)]
     if variable.startswith("AIRFLOW_CONN_") and is_secret_variable("AIRFLOW_CONN", text):
-        remedy = "Every user of the host can read it: store the connection in Airflow or a secrets backend."
+        remedy = "Every user of the host can read it: use airflow_secret_environment, Airflow or a secrets backend."
         return [_environment(where, "a connection with a password", "no secret", remedy)]
     if PROXY_NAME.fullmatch(variable) and "@" in text:
         remedy = "Every user of the host can read it: allow the hosts' addresses in the proxy instead of a login."
         return [_environment(where, "a proxy with a login", "no secret", remedy)]
     if is_secret_variable(variable, text):
         remedy = (
-            "Diffs and processes show it: use an Airflow connection, a secrets backend, or a file with its path here."
+            "Diffs and processes show it: use airflow_secret_environment, or airflow_secret_files and its path here."
         )
         if variable.startswith("AWS_"):
             remedy += " For SQS set airflow_sqs_access_key_id and airflow_sqs_secret_access_key."
@@ -708,8 +720,8 @@ _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_extra_groups": _check_groups,
     "airflow_package_extra_index_urls": _check_indexes,
     "airflow_config_extra_sections": _check_sections,
-    "airflow_environment": _check_environment,
     "airflow_failover_email_to": _check_recipients,
+    "airflow_environment": check_environment,
     "airflow_kerberos_kdcs": _check_kdcs,
     "airflow_no_proxy": _check_no_proxy,
     "airflow_postgresql_config": _check_postgresql,

@@ -10,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.action.cluster_model import 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.connection import Connection
 from test_golden import ROLE, UNIT_TEMPLATE, load, render, variables
@@ -43,12 +43,14 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_broker": ("redis", {}),
     "airflow_broker_ca": ("PEM", {"airflow_broker_url": URL}),
     "airflow_broker_url": (URL, {}),
+    "airflow_component_environment": ({"worker": {"A": "b"}}, {}),
     "airflow_config": ({"core": {"parallelism": 7}}, {}),
     "airflow_dags_dir": ("/srv/dags", {}),
     "airflow_environment": ({"A": "b"}, {}),
     "airflow_extra_groups": (["docker"], {}),
     "airflow_failover_email_to": (["a@example.org"], SINGLETON),
     "airflow_http_proxy": (PROXY["airflow_http_proxy"], {}),
+    "airflow_files": ([{"path": "a", "content": "b", "components": ["worker"]}], {}),
     "airflow_home": ("/srv/airflow", {}),
     "airflow_kerberos_config_file": (__file__, {}),
     "airflow_kerberos_kdcs": (["kdc.example.org"], {"airflow_kerberos_realm": "EXAMPLE.ORG"}),
@@ -64,11 +66,14 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_result_backend_url": ("postgresql://r:b@db.example.org:5432/results", EXTERNAL),
     "airflow_root": ("/srv/releases", {}),
     "airflow_scheduler_mode": ("singleton", {}),
+    "airflow_secret_environment": ({"A": "b"}, {}),
+    "airflow_secret_files": ({"a": {"value": "b", "components": ["worker"]}}, {}),
     "airflow_sqs_endpoint_url": ("https://sqs.example.org", SQS),
     "airflow_sqs_queues": ({"default": "https://sqs.example.org/1/b"}, SQS),
     "airflow_sqs_region": ("eu-central-1", SQS),
     "airflow_sqs_visibility_timeout_seconds": (43_100, SQS),
     "airflow_system_packages": (["git"], {}),
+    "airflow_unit_options": ({"worker": {"LimitNOFILE": 65536}}, {}),
     "airflow_url": ("https://airflow.example.org", {}),
     "airflow_user": ("svc", {}),
     "airflow_version": ("2.11.2", {}),
@@ -128,7 +133,7 @@ def processes(values):
     """By component of Airflow, what its processes are started with."""
     built = model(values)
     (task,) = (task for task in load(ROLE / "tasks/component.yml") if "loop" in task)
-    digest = task["flightdeck.airflow.service"]["digest"]
+    digest, read = (task["flightdeck.airflow.service"][name] for name in ("digest", "restart_on"))
     found = {}
     for component in services.COMPONENTS:
         name = "worker1" if component == "worker" else "master1"
@@ -136,14 +141,14 @@ def processes(values):
         known["airflow_secrets"] |= {
             name.removeprefix("airflow_"): value for name, value in values.items() if name in GIVEN and value
         }
+        known["airflow_secrets"] |= files.values(values["airflow_secret_files"], values["airflow_secret_environment"])
         described = render(f"{{{{ __{component}_component }}}}", known)
         texts = []
         for instance in described["instances"]:
             own = {**known, "airflow_component": described, "__airflow_unit": instance}
             text = render(UNIT_TEMPLATE, own)
-            texts.append(
-                (_systemd.process_settings(text, ["BindReadOnlyPaths=/etc/airflow/nothing:"]), render(digest, own))
-            )
+            settings = _systemd.process_settings(text, ["BindReadOnlyPaths=/etc/airflow/nothing:"])
+            texts.append((settings, render(digest, own), render(read, own)))
         found[component] = texts
     return built, found
 
@@ -153,8 +158,8 @@ def interface(**changes):
     values = {}
     for path in sorted((ROLE / "defaults/main").glob("*.yml")):
         values.update(load(path))
-    files = dict.fromkeys(("airflow_secrets_file", "airflow_certificates_file", "airflow_ca_file"), "/inventory/file")
-    return {**values, **files, "airflow_release_cache": "/cache", **changes}
+    places = dict.fromkeys(("airflow_secrets_file", "airflow_certificates_file", "airflow_ca_file"), "/inventory/file")
+    return {**values, **places, "airflow_release_cache": "/cache", **changes}
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,13 @@ def node(*files, mode=None):
         up_urls=(),
         proxies=(),
         proxy_environment={},
+        files=(),
+        unit_lines={},
+        tmp_dir="",
+        code=None,
+        own_secrets={},
+        environments={},
+        secret_environments={},
         kerberos_environment={},
     )
     return replace(bare, airflow=airflow) if files else bare
@@ -99,7 +106,7 @@ def paths(*names):
     ],
 )
 def test_secrets_that_nothing_reads(present, wanted, former):
-    assert leftovers.former_files(present, wanted) == former
+    assert leftovers.former_files(present, [], wanted) == former
 
 
 KERBEROS = ["/etc/airflow/kerberos.keytab", "/etc/airflow/krb5.conf", "/usr/local/sbin/flightdeck-kinit"]
@@ -108,10 +115,10 @@ KERBEROS = ["/etc/airflow/kerberos.keytab", "/etc/airflow/krb5.conf", "/usr/loca
 def test_the_renewer_of_tickets_goes_with_its_account_and_files():
     assert leftovers.former_accounts([], node()) == []
     assert leftovers.former_accounts([KERBEROS[1]], node()) == ["airflow-kerberos"]
-    assert leftovers.former_files(KERBEROS, node()) == KERBEROS
+    assert leftovers.former_files(KERBEROS, [], node()) == KERBEROS
     stays = replace(node("broker_url"), components=("kerberos",))
     assert leftovers.former_accounts(KERBEROS, stays) == []
-    assert leftovers.former_files(KERBEROS, stays) == []
+    assert leftovers.former_files(KERBEROS, [], stays) == []
 
 
 def test_what_a_host_has(tmp_path):

@@ -1,0 +1,3 @@
+"""A module that a plugin and tasks share."""
+
+GREETING = "welcome"
