@@ -54,6 +54,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     effects,
     inventory,
     kerberos,
+    objects,
     packages,
     proxies,
     sources,
@@ -451,6 +452,7 @@ class ActionModule(ActionBase):
             ),
             everybody=len(given.values),
         )
+        problems += objects.check(values)
         problems += controller.check_places(settings.dags_dir, settings.release_cache)
         problems += code.check(settings)
         now = datetime.datetime.now(datetime.UTC)

@@ -205,7 +205,7 @@ def _unknown_roles(users: Mapping[str, Mapping[str, Any]], roles: Iterable[str])
         for role in user["roles"]:
             if role not in known:
                 close = difflib.get_close_matches(role, known, n=1)
-                remedy = f"Did you mean {close[0]}?" if close else "Declare it, or make it in the UI."
+                remedy = f"Did you mean {close[0]}?" if close else "Declare it in airflow_roles, or make it in the UI."
                 yield (
                     f"FD265 user {name}: found the role {role}, which does not exist; expected one of "
                     f"{', '.join(known)}. {remedy}"

@@ -121,6 +121,11 @@ GROUPED = {
         "FD175": "found airflow_metastore_url, and 1 host in the group",
         "FD276": "airflow_dags_git_repository: found a value, and airflow_dags_dir is set",
         "FD181": "airflow_failover_email_host and airflow_failover_email_from",
+        "FD260": "airflow_connections.typeless.conn_type: found no value",
+        "FD261": "airflow_variables.twice: found two entries",
+        "FD262": "airflow_connections.mixed.uri: found it and host",
+        "FD263": "airflow_pools.negative.slots: found -2",
+        "FD264": "airflow_users.admin: found the account of the administrator",
     },
     "another metastore": {
         "FD176": "airflow_metastore_owner_url: found a URL with no database",
@@ -208,6 +213,22 @@ def spoil_the_variables(inventory):
         airflow_firewall_ssh_ports=[22, 70000],
         airflow_firewall_extra_rules=["tcp dport 9100 accept; }"],
         airflow_metastore_url=f"postgresql://airflow:{hidden}@db.example.org/airflow",
+        airflow_connections=[
+            {"conn_id": "typeless", "password": hidden},
+            {"conn_id": "mixed", "uri": f"http://user:{hidden}@host", "host": "host"},
+        ],
+        airflow_variables=[{"key": "twice", "value": hidden}, {"key": "twice", "value": hidden}],
+        airflow_pools=[{"name": "negative", "slots": -2}],
+        airflow_users=[
+            {
+                "username": "admin",
+                "email": "a@b",
+                "first_name": "a",
+                "last_name": "b",
+                "roles": ["Op"],
+                "password": hidden,
+            }
+        ],
         ansible_port=2222,
     )
 

@@ -118,6 +118,7 @@ def test_playbooks_are_what_an_operator_types():
         "site",
         "deploy_dags",
         "rollback_dags",
+        "objects",
         "stop",
         "start",
         "switchover",

@@ -677,6 +677,26 @@ class Code(StrEnum):
         "the message says what to set",
         Stage.INVENTORY,
     )
+    FD260 = (
+        auto(),
+        "an object lacks a field, or has an unknown one or one of another type",
+        "see the message and [objects](objects.md)",
+        Stage.INVENTORY,
+    )
+    FD261 = auto(), "two objects of a kind have one name, or two users one address", "rename one", Stage.INVENTORY
+    FD262 = (
+        auto(),
+        "a connection has a URI that is none, or a URI and fields",
+        "one of the two; quote what has a meaning in URIs",
+        Stage.INVENTORY,
+    )
+    FD263 = auto(), "a field of an object has a value that cannot be", "see the message", Stage.INVENTORY
+    FD264 = (
+        auto(),
+        "an object is Airflow's own or the administrator",
+        "the variables that the message names, or another name",
+        Stage.INVENTORY,
+    )
     FD265 = auto(), "a user's role does not exist", "declare it, or make it in the UI", Stage.RUN
     FD266 = auto(), "a role's permission does not exist", "one that the UI lists", Stage.RUN
     FD267 = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _objects
 
 CONNECTION, VARIABLE, POOL, USER, ROLE = (
@@ -117,7 +119,7 @@ def test_no_fault_holds_a_secret():
     ],
 )
 def test_a_uri_has_the_parts_that_airflow_reads(uri, parts):
-    """Compared with Airflow 3.3's own code."""
+    """Compared with Airflow 3.3's own code once, and in a cluster by the tests of ``custom``."""
     found = _objects.from_uri(uri)
     assert tuple(found[key] for key in ("conn_type", "host", "login", "password", "schema", "port")) == parts
 
@@ -204,3 +206,16 @@ def test_a_diff_shows_which_secret_differs_and_none_of_them():
 
 def test_a_diff_without_changes_is_empty():
     assert _objects.diff([]) == {"before": "", "after": ""}
+
+
+def test_the_example_of_the_page_is_what_a_cluster_of_the_tests_has():
+    root = Path(__file__).parents[4]
+    page = (root / "docs/objects.md").read_text()
+    example = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    deployed = yaml.safe_load((root / "molecule/custom/inventory/group_vars/all/objects.yml").read_text())
+    names = {
+        "airflow_connections": "custom_connections_documented",
+        "airflow_variables": "custom_variables",
+        **{name: name for name in ("airflow_pools", "airflow_roles", "airflow_users")},
+    }
+    assert example == {name: deployed[its] for name, its in names.items()}
