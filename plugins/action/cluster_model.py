@@ -54,6 +54,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     effects,
     inventory,
     kerberos,
+    login,
     objects,
     packages,
     proxies,
@@ -244,6 +245,7 @@ class ActionModule(ActionBase):
             *self._check_releases(releases, settings, hosts),
             *effects.check_balancers(hosts, settings),
             *kerberos.check(hosts, own, settings, functools.partial(files.content, self._loader)),
+            *on_hosts(self._check_login(known, settings, hosts), everybody=sum("webserver" in h.groups for h in hosts)),
         ]
         warnings = [warning, vars_files.beside_playbooks(self._playbooks(), roots, self._text)]
         warnings += sorted({str(problem) for problem in found if problem.code.is_warning})
@@ -460,6 +462,20 @@ class ActionModule(ActionBase):
         # Without TLS it is of no use, which is a problem of its own.
         name = cluster.certificate_host(hosts, settings) if settings.tls else ""
         return problems + controller.check_web_certificate(*files, name, now)
+
+    @staticmethod
+    def _check_login(
+        known: controller_variables.Variables, settings: Settings, hosts: list[hosts_model.Host]
+    ) -> list[tuple[str, Problem]]:
+        """The user's webserver_config.py as each webserver would get it."""
+        return [
+            (host.name, problem)
+            for host in hosts
+            if "webserver" in host.groups
+            for problem in login.check_file(
+                settings.webserver_config_file, functools.partial(known.rendered, host.name)
+            )
+        ]
 
     @staticmethod
     def _check_releases(

@@ -112,6 +112,7 @@ class FilterModule:
             "environment_file": environment.environment_file,
             "environment_files": environment_files,
             "environment_versions": environment_versions,
+            "fingerprint": digests.fingerprint,
             "former_accounts": former_accounts,
             "former_files": former_files,
             "former_units": leftovers.former_units,

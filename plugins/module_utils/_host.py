@@ -68,9 +68,17 @@ def units(patterns: Iterable[str], directory: str = _systemd.UNIT_DIR) -> dict[s
     return {path: os.path.exists(f"{path}.d/{_systemd.DROP_IN}") for path in paths}
 
 
+# Of webservers, and of those with a directory of users (plugins/plugin_utils/_catalog/paths.py).
+_LOGIN_FILES = (
+    "/etc/airflow/webserver_config.py",
+    *(f"/etc/airflow/python/{name}" for name in ("ldap", "ldapurl.py", "ldif.py", "_ldap.so")),
+)
+
+
 def component_files(paths: Iterable[str], secrets: str = _SECRETS_DIR) -> list[str]:
-    """Paths of the secrets on this host, and of those other ``paths`` that there are."""
-    return sorted([*glob.glob(f"{secrets}/*"), *(path for path in paths if os.path.exists(path))])
+    """Paths of the secrets on this host, and of what there is of those other ``paths`` and of the files for logins."""
+    others = [path for path in (*paths, *_LOGIN_FILES) if os.path.lexists(path)]
+    return sorted([*glob.glob(f"{secrets}/*"), *others])
 
 
 def own_files(record: str = _OWN_FILES) -> list[str]:

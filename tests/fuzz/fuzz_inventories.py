@@ -218,6 +218,7 @@ MADE: dict[str, st.SearchStrategy[Any]] = {
     "airflow_dags_git_token": st.just(""),
     "airflow_dags_git_key": st.just(""),
     "airflow_lock_file": st.just(""),
+    "airflow_webserver_config_file": st.just(""),
     "airflow_web_certificate_file": st.just(""),
     "airflow_web_key_file": st.just(""),
     **dict.fromkeys(
@@ -238,6 +239,7 @@ TOGETHER = frozenset(
     name
     for name in settings()
     if (name.startswith(("airflow_broker", "airflow_kerberos_", "airflow_sqs_")) and not name.endswith("_password"))
+    or name.startswith(("airflow_ldap_", "airflow_login", "airflow_openid_"))
     or name
     in (
         "airflow_vip",
@@ -399,6 +401,29 @@ def _kerberos(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
+def _login(draw: st.DrawFn) -> dict[str, Any]:
+    groups = st.dictionaries(AWKWARD.map(_text), st.sampled_from(["Op", ["Admin", "own role"]]), max_size=2)
+    found: dict[str, Any] = {"airflow_login_registration": draw(st.booleans()), "airflow_login_roles": draw(groups)}
+    if draw(st.booleans()):
+        found["airflow_login_ca"] = certificate()
+    if draw(st.booleans()):
+        return {
+            **found,
+            "airflow_login": "openid",
+            "airflow_openid_issuer": draw(urls(("https",))),
+            "airflow_openid_client_id": draw(WORD),
+            "airflow_openid_client_secret": draw(PASSWORDS),
+        }
+    found |= {
+        "airflow_login": "ldap",
+        "airflow_ldap_uri": draw(urls(("ldaps",), path=False)),
+        "airflow_ldap_search_base": draw(AWKWARD.map(_text).filter(bool)),
+    }
+    if draw(st.booleans()):
+        return {**found, "airflow_ldap_username_format": f"uid=%s,ou={draw(WORD)}"}
+    return {**found, "airflow_ldap_bind_dn": f"cn={draw(WORD)}", "airflow_ldap_bind_password": draw(PASSWORDS)}
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> Inventory:
     """Hosts in groups with addresses, and the variables that say which metastore and broker there are."""
@@ -473,6 +498,8 @@ def inventories(draw: st.DrawFn) -> Inventory:
             inventory.hosts[draw(st.sampled_from(hosts))][name] = value
         elif name != "airflow_worker_queues" or inventory.variables.get("airflow_broker") != "sqs":
             found[name] = value
+    if draw(st.integers(0, 2)) == 0:
+        found |= _login(draw)
     found["airflow_version"] = draw(MADE["airflow_version"])
     if draw(st.booleans()):
         found["airflow_config"] = draw(configs(found["airflow_version"]))

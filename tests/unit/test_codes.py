@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _metastore_server
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _login, _metastore_server
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
@@ -31,6 +31,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     controller,
     identity,
     inventory,
+    login,
     modes,
     preflight,
     rotation,
@@ -189,6 +190,11 @@ TRIGGERS = {
         ),
         Code.FD169: lambda _: inventory.check(reference(), defaults(airflow_metastore_engine="mariadb")),
         Code.FD199: defect,
+        Code.FD310: lambda _: inventory.check(reference(), defaults(airflow_login="ldap")),
+        Code.FD311: lambda _: inventory.check(reference(), defaults(airflow_login_default_role="")),
+        Code.FD312: lambda _: inventory.check(reference(), defaults(airflow_ldap_uri="ldaps://a")),
+        Code.FD313: lambda _: inventory.check(reference(), defaults(airflow_login_default_role="admin")),
+        Code.FD314: lambda folder: login.check_file(str(folder / "nothing"), str),
         Code.FD195: lambda _: inventory.check(
             [replace(reference()[0], address="2001:db8::10"), *reference()[1:]], defaults()
         ),
@@ -266,6 +272,9 @@ TRIGGERS = {
         Code.FD169: lambda _: [
             _metastore_server.server_problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})
         ],
+        Code.FD315: lambda _: _login.check({"AUTH_TYPE": 7}, set(), {"AUTH_DB": 1}),
+        Code.FD316: lambda _: _login._asked(lambda *_: "refuses", [("unix:", {})])[0],
+        Code.FD317: lambda _: _login._asked(lambda *_: "", [("ldap://127.0.0.1:1", {})])[1],
         Code.FD215: lambda _: [
             State({}, set(), "", Fernet(Fernet.generate_key()).encrypt(b"x").decode()).state_problem(
                 "3.3.2", set(), "A" * 44

@@ -27,6 +27,7 @@ for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
 SECRETS = {f"airflow_{name}" for name in GENERATED}
 GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
+GIVEN |= {"airflow_ldap_bind_password", "airflow_openid_client_secret"}
 # They may hold a login.
 GIVEN |= {"airflow_dags_git_key", "airflow_dags_git_token"}
 GIVEN |= {"airflow_package_extra_index_urls", "airflow_package_index_url", "airflow_package_proxy"}

@@ -9,6 +9,8 @@ SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 # CA certificates of an external broker and an external metastore; some clusters have them.
 BROKER_CA = "broker_ca.crt"
 METASTORE_CA = "metastore_ca.crt"
+# CA certificates of the server that people log in by; some clusters have them.
+LOGIN_CA = "login_ca.crt"
 SERVER = ("server.crt", "server.key")
 # An empty file, which a component sees in place of a secret that is not its own.
 NOTHING = "/etc/airflow/nothing"
@@ -18,6 +20,12 @@ FILES_DIR = "/etc/airflow/files"
 ENVIRONMENT_DIR = "/etc/airflow/environment.d"
 # Revisions of the user's plugins and modules, and the link to the one that counts.
 CODE_DIR = "/etc/airflow/code"
+# How people log in: Airflow's own name for it.
+WEBSERVER_CONFIG = "/etc/airflow/webserver_config.py"
+# Debian's client for LDAP in Airflow's path, by name the file of Debian that it links to, without its directory. The
+# library of a Python has its version and the machine in its name.
+PYTHON_DIR = "/etc/airflow/python"
+LDAP_LINKS = ("ldap", "ldapurl.py", "ldif.py", "_ldap.so")
 # MySQL's client library takes "insist on TLS, and on the server's name" from an option file only.
 OPTION_FILE = "/etc/airflow/mysql.cnf"
 # Kerberos: the keys of the renewer's account, the configuration, the program in the place of kinit, and the ticket.

@@ -63,6 +63,9 @@ SECRETS = (
     Secret("metastore_owner_url", "given"),
     Secret("result_backend_url", "given"),
     Secret("metastore_ca", "given_certificate"),
+    Secret("ldap_bind_password", "given"),
+    Secret("openid_client_secret", "given"),
+    Secret("login_ca", "given_certificate"),
     *(Secret(name, "given") for mode in MODES for name in mode.given_secrets),
 )
 

@@ -213,6 +213,8 @@ MAIN_PROCESS_MB = 200
 POOL_PROCESS_MB = 160
 # Room for what a task itself needs.
 TASK_MB = 96
+# By which a webserver logs in to the server that knows the users; some clusters have one of them.
+LOGIN_SECRETS = ("ldap_bind_password", "openid_client_secret")
 # Kept for the system and other services when slots are derived from the memory.
 RESERVED_MB = 1024
 

@@ -193,6 +193,10 @@ class Variables:
             self._templars[host] = self._templar.copy_with_new_env(available_variables=available)
         return self._templars[host].template(raw)
 
+    def rendered(self, host: str, text: str) -> str:
+        """The template ``text`` with the variables of ``host``. Raises AnsibleError."""
+        return str(self._template(host, trust_as_template(text)))
+
     def common(self, name: str) -> Any:
         """The value of ``name`` for the cluster as a whole: the one of its first host, since all have the same.
 

@@ -8,11 +8,16 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     BROKER_CA,
     CA,
+    LOGIN_CA,
     METASTORE_CA,
     NOTHING,
     SERVER,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, HEARTBEATS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    COMPONENT,
+    HEARTBEATS,
+    LOGIN_SECRETS,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Unit
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 
@@ -21,7 +26,8 @@ def secrets_of(component: str, major: int) -> tuple[str, ...]:
     """Names of the secret files that ``component`` reads in Airflow ``major``. Raises KeyError for no component."""
     own = COMPONENT[component].secrets[major]
     broker = (BROKER_CA,) if "broker_url" in own or COMPONENT[component].broker_account else ()
-    return (*own, CA, METASTORE_CA, *broker, *(SERVER if COMPONENT[component].certificate else ()))
+    login = (LOGIN_CA, *LOGIN_SECRETS) if component == "webserver" else ()
+    return (*own, CA, METASTORE_CA, *login, *broker, *(SERVER if COMPONENT[component].certificate else ()))
 
 
 def unit_of(component: str, major: int, queue: str = "") -> str:

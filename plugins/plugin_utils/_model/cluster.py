@@ -20,6 +20,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     METASTORE_CA,
     SECRETS_DIR,
     SERVER,
+    WEBSERVER_CONFIG,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     BROKER_ACCOUNTS,
@@ -35,6 +36,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     ha,
     http_proxy,
     kerberos,
+    login,
     modes,
     options,
     ports,
@@ -568,6 +570,7 @@ class Model:
             tmp_dir=host.worker_tmp_dir if "worker" in host.components else "",
             secret_environments=files.by_component(self.settings.secret_environment, host.components),
             kerberos_environment=kerberos.environment(host, self.settings),
+            login=login.share(self.settings) if "webserver" in host.groups else None,
         )
 
     def code(self) -> Code | None:
@@ -655,6 +658,7 @@ class Model:
                 if self.settings.metastore_ca
                 else ()
             ),
+            *login.secret_files(self.settings),
         )
 
     def metastore_files(self, host: Host) -> tuple[SecretFile, ...]:
@@ -730,7 +734,8 @@ class Model:
             "logging": {"dag_processor_child_process_log_directory": f"{self.settings.log_dir}/dag_processor"},
             **{section: dict(options) for section, options in timing.SETTINGS.items()},
         }
-        return merge_config(settings, tls)
+        login_config: Config = {"fab": {"config_file": WEBSERVER_CONFIG}} if "webserver" in host.groups else {}
+        return merge_config(settings, tls, login_config)
 
     def execution_url(self, host: Host) -> str:
         """URL of the execution API for tasks on ``host``."""
@@ -742,8 +747,10 @@ class Model:
         """Options of airflow.cfg on ``host`` that Airflow 2 has."""
         certificate, key = (f"{SECRETS_DIR}/{name}" for name in SERVER)
         tls: dict[str, object] = {"cookie_secure": True}
+        own: dict[str, object] = {}
         if "webserver" in host.groups:
             tls |= {"web_server_ssl_cert": certificate, "web_server_ssl_key": key}
+            own = {"config_file": WEBSERVER_CONFIG}
         return {
             "api": {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"},
             "core": {"dag_file_processor_timeout": FILE_SECONDS},
@@ -768,6 +775,7 @@ class Model:
                 # Seconds that gunicorn may take to start its workers, 120 by default. On a busy machine it takes
                 # longer, and Airflow then ends the webserver; whether it answers is the health check's matter.
                 "web_server_master_timeout": 600,
+                **own,
                 **(tls if self.settings.tls else {}),
             },
             "fab": {"session_backend": None, "enable_proxy_fix": None},

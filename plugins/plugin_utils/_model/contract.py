@@ -558,6 +558,68 @@ class Code(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ldap(Plain):
+    """A directory whose accounts log in."""
+
+    uri: str
+    """Its servers, with spaces between them."""
+    start_tls: bool
+    """Whether a connection begins without TLS and changes to it."""
+    bind_dn: str
+    """Account that searches; empty when the person who logs in does."""
+    username_format: str
+    """How such a person's name becomes that of an account, with ``%s`` for the name."""
+    search_base: str
+    """Where accounts are."""
+    search_filter: str
+    """What an account must match besides its name: it is not the administrator's."""
+    user_attribute: str
+    """Attribute with the name by which people log in."""
+    group_attribute: str
+    """Attribute with the names of their groups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenId(Plain):
+    """An OpenID provider whose accounts log in."""
+
+    name: str
+    """Its name on the button and in the redirect URL."""
+    metadata_url: str
+    """Where it says what it offers."""
+    client_id: str
+    """Airflow's name there."""
+    scopes: tuple[str, ...]
+    """What Airflow asks for."""
+    user_claim: str
+    """Claim with the name of the user."""
+    groups_claim: str
+    """Claim with the groups of the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login(Plain):
+    """How people log in at a webserver."""
+
+    kind: Literal["database", "ldap", "openid"]
+    """Which accounts: Airflow's own, or those of a server."""
+    file: str
+    """The user's own webserver_config.py on the controller, a template; empty for the managed one."""
+    roles: Mapping[str, tuple[str, ...]]
+    """Roles of Airflow by group."""
+    default_role: str
+    """Role that everybody has besides."""
+    registration: bool
+    """Whether the first login makes an account in Airflow."""
+    ca_file: str
+    """File on the host with the CA certificates that verify the server."""
+    ldap: Ldap | None = None
+    """The directory; for kind ldap."""
+    openid: OpenId | None = None
+    """The provider; for kind openid."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AirflowNode(Plain):
     """Airflow on a host."""
 
@@ -608,6 +670,8 @@ class AirflowNode(Plain):
     """Names of secret environment variables by component of the host; without the components that have none."""
     kerberos_environment: Mapping[str, str]
     """Environment variables by which processes find the ticket; empty where the host renews none."""
+    login: Login | None = None
+    """How people log in; on webservers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,12 @@ import fnmatch
 from collections.abc import Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SECRETS_DIR
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
+    LDAP_LINKS,
+    PYTHON_DIR,
+    SECRETS_DIR,
+    WEBSERVER_CONFIG,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, COMPONENTS, MAJORS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import (
@@ -32,8 +37,11 @@ def former_files(present: Iterable[str], own: Iterable[str], node: Node) -> list
     ever |= {name for major in MAJORS for mode in MODES for name in mode_files(mode, major)}
     needed = {secret.file for secret in node.airflow.secrets} if node.airflow else set()
     programs = {wrapper.program for wrapper in node.airflow.wrappers.values()} if node.airflow else set()
+    login = node.airflow.login if node.airflow else None
     former = {f"{SECRETS_DIR}/{name}" for name in ever - needed} | (set(PROGRAMS) - programs)
     former |= {path for name in set(COMPONENTS) - set(node.components) for path in COMPONENT[name].files}
+    former |= set() if login else {WEBSERVER_CONFIG}
+    former |= set() if login and login.kind == "ldap" else {f"{PYTHON_DIR}/{name}" for name in LDAP_LINKS}
     # A secret file of the user's may have become one of ours.
     left = set(own) - set(files.paths(node.airflow)) - {f"{SECRETS_DIR}/{name}" for name in needed}
     return sorted(former.intersection(present) | left)

@@ -62,7 +62,21 @@ class Settings(Plain):
     kerberos_kdcs: tuple[str, ...]
     kerberos_realm: str
     kerberos_renew_seconds: int
+    ldap_bind_dn: str
+    ldap_bind_password: str = field(repr=False)
+    ldap_group_attribute: str
+    ldap_search_base: str
+    ldap_search_filter: str
+    ldap_start_tls: bool
+    ldap_uri: str
+    ldap_user_attribute: str
+    ldap_username_format: str
     log_dir: str
+    login: Literal["database", "ldap", "openid"]
+    login_ca: str
+    login_default_role: str
+    login_registration: bool
+    login_roles: Mapping[str, object]
     manage_account: bool
     manage_hosts_file: bool
     max_task_seconds: int
@@ -71,6 +85,13 @@ class Settings(Plain):
     metastore_owner_url: str = field(repr=False)
     metastore_url: str = field(repr=False)
     no_proxy: tuple[str, ...]
+    openid_client_id: str
+    openid_client_secret: str = field(repr=False)
+    openid_groups_claim: str
+    openid_issuer: str
+    openid_name: str
+    openid_scopes: tuple[str, ...]
+    openid_user_claim: str
     pgbouncer: bool
     plugins_dir: str
     # By variable: those of the catalogue's ports that are the same on all hosts.
@@ -102,6 +123,7 @@ class Settings(Plain):
     vip_router_id: int
     web_certificate_file: str
     web_key_file: str
+    webserver_config_file: str
     webserver_workers: int
 
     @classmethod

@@ -27,6 +27,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.login import LDAP_PACKAGE
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 
@@ -227,6 +228,8 @@ def wanted(cluster: Cluster, name: str) -> Request:
 
 def _packages(cluster: Cluster, node: Node) -> list[str]:
     driver = ["python3-mysqldb"] if node.components and cluster.metastore.engine == "mysql" else []
+    if node.airflow and node.airflow.login and node.airflow.login.kind == "ldap":
+        driver.append(LDAP_PACKAGE)
     # Without the version and the architecture.
     own = [re.split("[:=]", package)[0] for package in _named_packages(node)]
     return [

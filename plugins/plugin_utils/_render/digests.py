@@ -8,8 +8,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_CA, METASTORE_CA
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENT, RESTRICTED_SECTIONS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BROKER_CA, LOGIN_CA, METASTORE_CA
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    COMPONENT,
+    LOGIN_SECRETS,
+    RESTRICTED_SECTIONS,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.airflow import secret_sources
 
 
@@ -36,7 +40,7 @@ def component_digest(
         for name, options in config.items()
         if name not in RESTRICTED_SECTIONS or name in COMPONENT[component].sections
     }
-    optional = (BROKER_CA, METASTORE_CA)
+    optional = (BROKER_CA, METASTORE_CA, LOGIN_CA, *LOGIN_SECRETS)
     own = {
         name: source
         for name, source in secret_sources(component, major, secret_versions, users).items()

@@ -96,6 +96,8 @@ OWNED = {
     "api.ssl_key": "The collection decides how the load balancers reach the server: leave it out.",
     "api.secret_key": "Set airflow_api_secret_key.",
     "api_auth.jwt_secret": "Set airflow_jwt_secret.",
+    "fab.config_file": "Set airflow_webserver_config_file.",
+    "webserver.config_file": "Set airflow_webserver_config_file.",
     "webserver.base_url": "Set airflow_url.",
     "webserver.web_server_host": "The load balancers reach the server under the host's address: leave it out.",
     "webserver.web_server_port": "Set airflow_webserver_port.",

@@ -814,3 +814,46 @@ class Code(StrEnum):
         "see the message: a key of another version, another realm, a KDC out of reach",
         Stage.RUN,
     )
+    FD310 = (
+        auto(),
+        "a variable is missing that `airflow_login` needs",
+        "[logins](login.md)",
+        Stage.INVENTORY,
+    )
+    FD311 = (
+        auto(),
+        "a variable of logins is malformed, or its connection would have no TLS",
+        "the message gives the form",
+        Stage.INVENTORY,
+    )
+    FD312 = auto(), "a variable of another login than `airflow_login`", "remove it", Stage.INVENTORY
+    FD313 = (
+        auto(),
+        "a role of Airflow in other letters",
+        "as Airflow writes it: `Admin`, `Op`, `User`, `Viewer`, `Public`",
+        Stage.INVENTORY,
+    )
+    FD314 = (
+        auto(),
+        "`airflow_webserver_config_file` is no file, a template that fails, or no Python",
+        "the message names the line",
+        Stage.INVENTORY,
+    )
+    FD315 = (
+        auto(),
+        "webserver_config.py does not run, or has a name or value that Airflow does not know",
+        "the message names it; the former file stays active",
+        Stage.RUN,
+    )
+    FD316 = (
+        auto(),
+        "the directory or OpenID provider refuses what webserver_config.py says, or its CA is another",
+        "the message says what; the former file stays active",
+        Stage.RUN,
+    )
+    FD317 = (
+        auto(),
+        "a warning: the directory or OpenID provider does not answer",
+        "check the server and the network path",
+        Stage.RUN,
+    )

@@ -26,7 +26,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, login, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
@@ -306,6 +306,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     problems += broker_validation.check(members, settings, served_queues(hosts))
     problems += ha.check(hosts, settings)
     problems += modes.check(hosts, settings)
+    problems += login.check(settings)
     version = settings.version
     problems += check_version(version, allowed=settings.allow_untested_version)
     problems += _check_queues(hosts)

@@ -154,6 +154,7 @@ _PATHS_ON_CONTROLLER = (
     "airflow_secrets_file",
     "airflow_web_certificate_file",
     "airflow_web_key_file",
+    "airflow_webserver_config_file",
     "airflow_wheels_dir",
 )
 _PATHS_OR_NOTHING = frozenset(
@@ -168,6 +169,7 @@ _PATHS_OR_NOTHING = frozenset(
         "airflow_requirements_file",
         "airflow_web_certificate_file",
         "airflow_web_key_file",
+        "airflow_webserver_config_file",
         "airflow_wheels_dir",
         "airflow_worker_tmp_dir",
     }

@@ -39,6 +39,8 @@ SQS = {
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db.example.org:5432/airflow"}
 PROXY = {"airflow_http_proxy": "http://proxy.example.org:3128"}
 URL = "amqps://a:b@mq.example.org:5671/x"
+LDAP = {"airflow_login": "ldap"}
+OPENID = {"airflow_login": "openid"}
 CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_broker": ("redis", {}),
     "airflow_broker_ca": ("PEM", {"airflow_broker_url": URL}),
@@ -56,6 +58,24 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_kerberos_kdcs": (["kdc.example.org"], {"airflow_kerberos_realm": "EXAMPLE.ORG"}),
     "airflow_kerberos_keytab_file": (__file__, {}),
     "airflow_log_dir": ("/srv/log", {}),
+    "airflow_ldap_bind_dn": ("cn=a", LDAP),
+    "airflow_ldap_bind_password": ("secret", LDAP),
+    "airflow_ldap_start_tls": (True, LDAP),
+    **dict.fromkeys(
+        (f"airflow_ldap_{name}" for name in ("group_attribute", "search_base", "search_filter", "uri")), ("b", LDAP)
+    ),
+    **dict.fromkeys((f"airflow_ldap_{name}" for name in ("user_attribute", "username_format")), ("b", LDAP)),
+    "airflow_login": ("ldap", {}),
+    "airflow_login_ca": ("PEM", LDAP),
+    "airflow_login_default_role": ("Viewer", LDAP),
+    "airflow_login_registration": (False, LDAP),
+    "airflow_login_roles": ({"a": ["Op"]}, LDAP),
+    "airflow_openid_scopes": (["openid", "groups"], OPENID),
+    **dict.fromkeys(
+        (f"airflow_openid_{name}" for name in ("client_id", "client_secret", "groups_claim")), ("b", OPENID)
+    ),
+    **dict.fromkeys((f"airflow_openid_{name}" for name in ("issuer", "name", "user_claim")), ("b", OPENID)),
+    "airflow_webserver_config_file": (str(ROLE / "files/build_release.py"), {}),
     "airflow_metastore_ca": ("PEM", EXTERNAL),
     "airflow_metastore_engine": ("mysql", {"airflow_metastore_url": "mysql://a:b@db.example.org:3306/airflow"}),
     "airflow_metastore_owner_url": ("postgresql://o:b@db.example.org:5432/airflow", EXTERNAL),
@@ -91,6 +111,7 @@ ELSEWHERE |= {"airflow_constraints", "airflow_requirements_file", "airflow_wheel
 # Secrets of external services, which the user gives.
 GIVEN = {"airflow_metastore_url", "airflow_metastore_owner_url", "airflow_result_backend_url", "airflow_metastore_ca"}
 GIVEN |= {"airflow_broker_url", "airflow_broker_ca"}
+GIVEN |= {"airflow_ldap_bind_password", "airflow_login_ca", "airflow_openid_client_secret"}
 SECRET_FILES = {
     "airflow_sqs_access_key_id",
     "airflow_sqs_secret_access_key",
