@@ -104,8 +104,8 @@ deploy-%: $(VENV)/ready
 verify-%: $(VENV)/ready
 	@$(STAGES) run $@ sh -ec 'trap "molecule destroy -s $*" EXIT; molecule verify -s $*'
 
-# For its tests of the UI.
-scenario-default: browser
+# For their tests of the UI.
+scenario-default scenario-custom: browser
 
 timed-%:
 	@$(STAGES) run $* $(MAKE) $*

@@ -13,7 +13,7 @@ description:
   - Runs the file as the webserver would, and checks what it says about logins. Airflow takes every name in silence,
     so that a misspelt one would be without effect, and after a mistake in a value no user can log in.
   - Asks the directory or the OpenID provider that the file names, as the webserver will. One that cannot be reached is
-    a warning, one that answers and refuses is an error.
+    in RV(unanswered), one that answers and refuses is an error.
   - A file that the host has already, with the same secrets, is not checked again.
   - Must run with the Python of the release (C(ansible_python_interpreter)). Writes nothing.
 author: Flightdeck contributors (@flightdeck)
@@ -54,6 +54,11 @@ RETURN = r"""
 checked:
   description: Whether the file was checked.
   type: bool
+  returned: success
+unanswered:
+  description: A warning for each server that does not answer.
+  type: list
+  elements: str
   returned: success
 """
 
@@ -137,18 +142,16 @@ def main() -> None:
     )
     content, secrets = module.params["content"], module.params["secrets"]
     if not module.params["again"] and is_there(Path(module.params["path"]), content, secrets):
-        module.exit_json(changed=False, checked=False)
+        module.exit_json(changed=False, checked=False, unanswered=[])
     try:
         found = run(content, secrets, module.params["user"])
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         expected = "a file that Airflow can read. Correct it; nothing was restarted"
         text = f"FD315 webserver_config.py: found one that ends its process ({error}); expected {expected}."
         found = {"problems": [text], "warnings": []}
-    for text in found["warnings"]:
-        module.warn(text)
     if found["problems"]:
         module.fail_json(msg="\n".join(found["problems"]))
-    module.exit_json(changed=False, checked=True)
+    module.exit_json(changed=False, checked=True, unanswered=found["warnings"])
 
 
 if __name__ == "__main__":

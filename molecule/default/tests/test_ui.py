@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 import requests
+from browser import TIMEOUT_MS, chromium
 from cluster_access import CANARY, access, service, wait_until
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-TIMEOUT_MS = 30_000
 UNIT = "airflow-api-server"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Playwright's own browsers would be another download."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not path:
-        pytest.fail(
-            "no Chromium on this machine: run 'apt-get install --no-install-recommends chromium', or name it in "
-            "CHROMIUM"
-        )
-    expect.set_options(timeout=TIMEOUT_MS)
-    # Chromium's own sandbox needs rights that containers lack; it opens nothing here but our cluster.
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

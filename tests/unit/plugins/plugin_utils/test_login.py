@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _login
 from ansible_collections.flightdeck.airflow.plugins.modules import webserver_config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import wanted
@@ -15,6 +17,7 @@ from test_cluster import codes, defaults, plain, reference
 from test_preflight import cluster
 
 ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs/login.md").read_text(encoding="utf-8")
 LDAP = {
     "airflow_login": "ldap",
     "airflow_ldap_uri": "ldaps://ldap.example.org",
@@ -179,6 +182,15 @@ def test_what_the_host_has_is_not_checked_again(tmp_path):
     assert not is_there("A = 2\n", secret="s")
     assert not is_there("A = 1\n", secret="t")
     assert not is_there("A = 1\n", other="s")
+
+
+def test_examples_of_the_page_are_deployed():
+    """By the scenario custom, first the directory and then the provider."""
+    blocks = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)]
+    folder = ROOT / "molecule/custom"
+    for block, path in zip(blocks, ("inventory/group_vars/all/login.yml", "changes/login.yml"), strict=False):
+        deployed = yaml.safe_load((folder / path).read_text())
+        assert block == {name: deployed[name] for name in block}
 
 
 def test_claims_below_others():
