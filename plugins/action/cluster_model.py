@@ -64,6 +64,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     vars_files,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import files as files_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    remote_logs as remote_logs_validation,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import values as values_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -430,6 +433,9 @@ class ActionModule(ActionBase):
             problems += airflow_options_validation.check_config(
                 settings.config, version, settings.config_extra_sections
             )
+            problems += remote_logs_validation.check(
+                settings.remote_logs, settings.remote_logs_connection, settings.options
+            )
             drain_seconds = hosts_model.longest_drain_seconds(hosts)
             effective = merge.overlay(broker.config(settings, drain_seconds), settings.options)
             # Most hosts have the same environment.
@@ -505,6 +511,7 @@ class ActionModule(ActionBase):
                 and (key := repr((release, host.environment, host.system_packages, parses, renews))) not in checked
             ):
                 options = options_model.given_options(settings.config, host.environment, version)
+                options += remote_logs_validation.given(settings.remote_logs)
                 installed = packages.installed(texts[release.sources.lock_file], release.packages)
                 checked[key] = [
                     *packages.check(options, installed),

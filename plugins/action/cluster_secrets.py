@@ -17,10 +17,13 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import Variables
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, files
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, files, remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
+
+# Variables of the user's that are, or become, secret files and variables of the environment.
+_OWN = ("remote_logs", "remote_logs_connection", "secret_environment", "secret_files")
 
 
 class ActionModule(ActionBase):
@@ -47,8 +50,13 @@ class ActionModule(ActionBase):
         external = {name: str(value) for name, value in content.values.items() if name in GIVEN}
         external |= {name: str(value) for name, value in self._named(known, GIVEN)}
         values = {**{name: value for name, value in content.values.items() if name in GENERATED}, **given}
-        own = {name: dict(known.given([f"airflow_{name}"])) for name in ("secret_files", "secret_environment")}
-        own_values = files.values(*(each.get(f"airflow_{name}", {}) for name, each in own.items()))
+        own = dict(known.given(f"airflow_{name}" for name in _OWN))
+        variables = remote_logs.variables(
+            str(own.get("airflow_remote_logs", "")), own.get("airflow_remote_logs_connection", {})
+        )
+        own_values = files.values(
+            own.get("airflow_secret_files", {}), {**variables, **own.get("airflow_secret_environment", {})}
+        )
         result["secrets"] = {**accounts.effective(values, content.rotation).to_vars(), **external, **own_values}
         return result
 

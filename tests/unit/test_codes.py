@@ -34,6 +34,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     login,
     modes,
     preflight,
+    remote_logs,
     rotation,
     secrets,
     types,
@@ -180,6 +181,10 @@ TRIGGERS = {
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
         Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
         Code.FD140: unreadable_certificate,
+        Code.FD291: lambda _: remote_logs.check("ftp://logs", {"login": "a"}, {}),
+        Code.FD292: lambda _: remote_logs.check("s3://logs", {}, {}),
+        Code.FD293: lambda _: remote_logs.check("s3://logs", {"user": "a"}, {}),
+        Code.FD294: lambda _: remote_logs.check("s3://logs", {"login": "a"}, {"logging": {"remote_logging": True}}),
         Code.FD295: lambda _: values.check_values({"airflow_environment": {"TZ": "Europe/Nowhere"}}, "3.3.2"),
         Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
         Code.FD150: lambda _: inventory.check(

@@ -40,6 +40,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     modes,
     options,
     ports,
+    remote_logs,
     timing,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
@@ -568,7 +569,7 @@ class Model:
             environments=files.environments(host),
             unit_lines=files.unit_lines(host.unit_options, host.components),
             tmp_dir=host.worker_tmp_dir if "worker" in host.components else "",
-            secret_environments=files.by_component(self.settings.secret_environment, host.components),
+            secret_environments=files.by_component(self.settings.secret_variables, host.components),
             kerberos_environment=kerberos.environment(host, self.settings),
             login=login.share(self.settings) if "webserver" in host.groups else None,
         )
@@ -695,7 +696,9 @@ class Model:
             "scheduler": {"orphaned_tasks_check_interval": 60},
             "fab": {"session_backend": "database", "enable_proxy_fix": True},
         }
-        common = merge_config(common, kerberos.config(host, self.settings))
+        common = merge_config(
+            common, kerberos.config(host, self.settings), remote_logs.config(self.settings.remote_logs)
+        )
         return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host))
 
     def config_3(self, host: Host) -> Config:

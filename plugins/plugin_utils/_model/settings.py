@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import PORT_VARIABLES
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 
@@ -100,6 +101,8 @@ class Settings(Plain):
     proxy_protocol: bool
     python_dir: str
     release_cache: str
+    remote_logs: str
+    remote_logs_connection: Mapping[str, object] = field(repr=False)
     result_backend_url: str = field(repr=False)
     root: str
     scheduler_mode: Literal["active_active", "singleton"]
@@ -140,6 +143,11 @@ class Settings(Plain):
     def major(self) -> int:
         """The first number of Airflow's version. Raises ValueError for what is no version."""
         return int(self.version.partition(".")[0])
+
+    @property
+    def secret_variables(self) -> dict[str, object]:
+        """The secret variables of the environment: the user's, and those that follow from other variables."""
+        return {**remote_logs.variables(self.remote_logs, self.remote_logs_connection), **self.secret_environment}
 
     @property
     def dags_root(self) -> str:

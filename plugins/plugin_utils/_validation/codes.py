@@ -782,6 +782,30 @@ class Code(StrEnum):
         "fewer days or another size: [logs](logs.md#retention)",
         Stage.PREFLIGHT,
     )
+    FD291 = (
+        auto(),
+        "`airflow_remote_logs` has another form or scheme",
+        "`s3://bucket/path`, `gs://` or `wasb://`; others by `airflow_config`: [logs](logs.md#an-object-store)",
+        Stage.INVENTORY,
+    )
+    FD292 = (
+        auto(),
+        "`airflow_remote_logs` without credentials",
+        "`airflow_remote_logs_connection`, or `logging.remote_log_conn_id` in `airflow_config`",
+        Stage.INVENTORY,
+    )
+    FD293 = (
+        auto(),
+        "a key of `airflow_remote_logs_connection` is unknown or has another type",
+        "the keys of an Airflow connection: [logs](logs.md#an-object-store)",
+        Stage.INVENTORY,
+    )
+    FD294 = (
+        auto(),
+        "`airflow_remote_logs` and an option of `airflow_config` name the place of task logs",
+        "one of them",
+        Stage.INVENTORY,
+    )
     FD295 = (
         auto(),
         "`TZ` in `airflow_environment` is no time zone",

@@ -10,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.action.cluster_model import 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, files
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, files, remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.connection import Connection
 from test_golden import ROLE, UNIT_TEMPLATE, load, render, variables
@@ -83,6 +83,8 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_postgresql_config": ({"work_mem": "8MB"}, {}),
     "airflow_rabbitmq_port": (5673, {"airflow_tls": False}),
     "airflow_redis_port": (6380, REDIS),
+    "airflow_remote_logs": ("s3://logs", {}),
+    "airflow_remote_logs_connection": ({"login": "a"}, {"airflow_remote_logs": "s3://logs"}),
     "airflow_result_backend_url": ("postgresql://r:b@db.example.org:5432/results", EXTERNAL),
     "airflow_root": ("/srv/releases", {}),
     "airflow_scheduler_mode": ("singleton", {}),
@@ -162,7 +164,13 @@ def processes(values):
         known["airflow_secrets"] |= {
             name.removeprefix("airflow_"): value for name, value in values.items() if name in GIVEN and value
         }
-        known["airflow_secrets"] |= files.values(values["airflow_secret_files"], values["airflow_secret_environment"])
+        known["airflow_secrets"] |= files.values(
+            values["airflow_secret_files"],
+            {
+                **remote_logs.variables(values["airflow_remote_logs"], values["airflow_remote_logs_connection"]),
+                **values["airflow_secret_environment"],
+            },
+        )
         described = render(f"{{{{ __{component}_component }}}}", known)
         texts = []
         for instance in described["instances"]:
