@@ -82,6 +82,7 @@ def test_a_change_restarts_what_reads_it_and_removes_what_is_gone(cluster):
     assert sorted(json.loads(run_in("fd-custom-worker1", "cat", "/etc/airflow/own_files.json"))) == [
         "/etc/airflow/code",
         "/etc/airflow/environment.d/worker",
+        "/etc/airflow/environment.d/worker.secret",
         "/etc/airflow/files/regions.json",
         "/etc/airflow/secrets/partner_token",
         "/etc/airflow/secrets/sentry_dsn",
@@ -91,6 +92,7 @@ def test_a_change_restarts_what_reads_it_and_removes_what_is_gone(cluster):
     ).split() == [
         "/etc/airflow/files/regions.json",
         "/etc/airflow/environment.d/worker",
+        "/etc/airflow/environment.d/worker.secret",
     ]
     secret = "from pathlib import Path\nreturn Path('/etc/airflow/secrets/partner_token').read_text()"
     assert in_task(cluster, secret) == "another-hunter2"
