@@ -80,6 +80,11 @@ def controller(tmp_path):
     return Controller(tmp_path)
 
 
+def test_the_inventory_of_the_reference_cluster_is_accepted(controller):
+    """As it stands in the repository, with the files that it names."""
+    controller.accepted(VALIDATE, ROOT / "inventories/lab")
+
+
 @pytest.mark.parametrize("name", ["group_vars__all_yml", "group_vars__all_yaml"])
 def test_variables_of_all_hosts_in_one_file_are_read_in_every_run(controller, name):
     controller.write(
