@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 PAGE = 100  # Airflow's own upper limit for one page.
+ANSWER_SECONDS = 30.0  # Longest time that one answer may take once it has begun.
 
 
 class ApiError(Exception):
@@ -232,7 +233,7 @@ class Api:
             try:
                 seconds = min(30.0, max(1.0, self.deadline.left()))
                 with self._opener.open(request, timeout=seconds) as answer:
-                    return bytes(answer.read())
+                    return self._read(answer)
             except urllib.error.HTTPError as error:
                 failure = ApiError(f"{method} {url}: status {error.code}, {detail(error.read())}", error.code)
                 passing = error.code >= 500
@@ -243,6 +244,16 @@ class Api:
             if not passing or self.deadline.left() <= 0:
                 raise failure
             self._pause(1.0)
+
+    def _read(self, answer: http.client.HTTPResponse) -> bytes:
+        """All of an ``answer``. That with a log which Airflow cannot find never ends."""
+        deadline = Deadline(ANSWER_SECONDS)
+        parts = []
+        while part := answer.read1(65536):
+            parts.append(part)
+            if deadline.left() <= 0:
+                raise TimeoutError(f"the answer has not ended after {ANSWER_SECONDS:g} s")
+        return b"".join(parts)
 
 
 def quoted(segment: str) -> str:

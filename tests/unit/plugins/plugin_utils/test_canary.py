@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _airflow_api
 from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import canary as canary_api
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
@@ -236,6 +239,29 @@ def test_no_server_at_all() -> None:
     api = Api("http://127.0.0.1:1", 3, "admin", "x", Deadline(0), pause=lambda _: None)
     with pytest.raises(ApiError, match="no answer"):
         api.login()
+
+
+def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_airflow_api, "ANSWER_SECONDS", 0.05)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"waiting for the log\n")
+                    time.sleep(0.01)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        api = Api(f"http://127.0.0.1:{server.server_port}", 3, "admin", "x", Deadline(0), pause=lambda _: None)
+        with pytest.raises(ApiError, match="has not ended"):
+            api.text("/log", "application/json")
+        server.shutdown()
 
 
 def test_a_dag_that_is_unknown(airflow: Airflow) -> None:
