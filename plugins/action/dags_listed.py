@@ -6,11 +6,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, Deadline
 from ansible_collections.flightdeck.airflow.plugins.modules.dags_listed import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import dags
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.access import cluster_api
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
@@ -26,23 +25,10 @@ class ActionModule(ActionBase):
         """Wait; what is wrong comes back as text, not as a failure of the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         given = arguments(self, DOCUMENTATION)
-        variables = task_vars or {}
-        try:
-            cluster = variables["airflow_cluster"]
-            # Read here rather than passed as an argument: what is not an argument cannot be shown with the task.
-            password = str(variables["airflow_secrets"]["admin_password"])
-            ca = str(variables["airflow_certificates"].get("ca", ""))
-        except KeyError as error:
-            raise AnsibleActionFail(
-                f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first"
-            ) from error
+        api = cluster_api(task_vars or {}, float(given["timeout_seconds"]))
         result.update(changed=False, problem="")
         if self._task.check_mode:
             return result
-        deadline = Deadline(float(given["timeout_seconds"]))
-        api = Api(
-            str(cluster["url"]), int(cluster["version"]["major"]), str(cluster["admin_user"]), password, deadline, ca
-        )
         place = (str(given["path"]), str(given["bundle"]))
         result["problem"] = dags.check(api, given["added"], given["removed"], given["known_errors"], place, time.sleep)
         return result

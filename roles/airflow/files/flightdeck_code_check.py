@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ def faults(root: str) -> Iterator[str]:
     """What cannot be imported of the code below ``root``."""
     try:
         # This runs airflow_local_settings and the logging configuration.
-        import airflow.settings  # noqa: F401
+        importlib.import_module("airflow.settings")
     except BaseException as error:
         yield place(error, root)
         return
