@@ -318,8 +318,14 @@ REFUSED = {
     "__airflow_empty_hosts": [],
     "__metastore_node": {"patroni": {}},
     "__metastore_candidate": "",
+    "airflow_cluster_name": "airflow",
+    "airflow_confirm": "another",
+    "__play_effect": "destroys data",
 }
-IN_TASKS = (Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286)
+IN_TASKS = (
+    *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
+    Code.FD320,
+)
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
     Code.FD163: "molecule/secure/tests/test_secret_rotation.py",

@@ -881,3 +881,9 @@ class Code(StrEnum):
         "check the server and the network path",
         Stage.RUN,
     )
+    FD320 = (
+        auto(),
+        "a playbook that destroys data, or ends what works, without the cluster's name",
+        "run it with `--check` first, then with `-e airflow_confirm=<cluster>`",
+        Stage.RUN,
+    )
