@@ -32,7 +32,10 @@ INVENTORY = HERE / "inventory"
 FIVE, FIVE_SSH = HERE / "inventory_five", HERE / "inventory_ssh"
 WORKERS = (2, 4, 8, 16)
 ROUNDS = 3
-SSH_COSTS = 1.15
+# What is aimed at: a cold deployment and one over SSH, as ratios; a run without a change, in passes of `setup`; seconds
+# for each worker that it has to look at, and until a new worker has finished a task.
+COLD_COSTS, SSH_COSTS, AGAIN_COSTS = 1.2, 1.15, 4
+WORKER_COSTS, JOIN_COSTS = 1.4, 20
 
 
 @dataclass
@@ -208,16 +211,18 @@ read the ratios, not the seconds.
 |---|---|---|---|
 | the hand-written script, bare containers to a successful DAG run | {script:.0f} s | | |
 | the same with `site.yml` and the canary of `verify.yml`, nothing cached on the controller | {own:.0f} s, \
-{own / script:.2f} times the script | at most 1.5 times | {verdict(own <= 1.5 * script)} |
+{own / script:.2f} times the script | at most {COLD_COSTS} times | {verdict(own <= COLD_COSTS * script)} |
 | five of the hosts the same way, as root through `docker exec` | {docker:.0f} s | | |
 | the same over SSH, as a user whom sudo asks for a password | {ssh:.0f} s, {ssh / docker:.2f} times | \
 at most {SSH_COSTS} times | {verdict(ssh <= SSH_COSTS * docker)} |
 | one `ansible all -m setup` on the nine hosts | {result.setup:.1f} s | | |
 | second `site.yml`, nothing to change | {result.again:.0f} s, {result.again / result.setup:.1f} times `setup` | \
-at most 12 times | {verdict(result.again <= 12 * result.setup)} |
+at most {AGAIN_COSTS} times | {verdict(result.again <= AGAIN_COSTS * result.setup)} |
+| each added worker in that run, at 20 forks | {slope:.2f} s | at most {WORKER_COSTS} s | \
+{verdict(slope <= WORKER_COSTS)} |
 | add a worker, from inventory edit to its first finished task (`site.yml --limit`, then `verify.yml` whole) | \
-{result.join:.0f} s | at most 60 s | {verdict(result.join <= 60)} |
-| task executions on other hosts for it | {result.join_tasks} | at most 40 | {verdict(result.join_tasks <= 40)} |
+{result.join:.0f} s | at most {JOIN_COSTS} s | {verdict(result.join <= JOIN_COSTS)} |
+| task executions on other hosts for it | {result.join_tasks} | none | {verdict(not result.join_tasks)} |
 
 The script (`benchmarks/baseline.sh`) installs the same packages on the same containers, builds the
 release once and copies it, and does everything else at once, without a second run, checks, secrets
@@ -236,7 +241,19 @@ So do SSH and `docker exec`: {pairs(result.five_ssh, result.five)}.
 
 ![No-op run against the number of workers](performance.svg)
 
-{slope:.2f} s per added worker at 20 forks: {early:.2f} s from 2 to 4, {late:.2f} s from 8 to 16.
+Per added worker {early:.2f} s from 2 to 4, {late:.2f} s from 8 to 16.
+
+## What the times consist of
+
+Controller and hosts share the processors of one machine, and no processor is idle in a cold
+deployment, so it costs what all of them compute together. The controller's own part is about 24
+processor seconds. The rest is what the script does as well (packages, the release, the migration,
+the start of Airflow's processes), and the modules that check and configure. On machines of their
+own, hosts wait for each other less.
+
+A second run executes a module 87 times on the nine hosts, about ten times on each. A pass of
+`setup` executes one on each host, so four passes would be four modules per host: fewer than the
+services that most hosts have to look at.
 """
 
 
