@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """For ``extends_documentation_fragment: flightdeck.airflow.api``."""
+    """For ``extends_documentation_fragment: flightdeck.airflow.api`` and ``flightdeck.airflow.api.state``."""
 
     DOCUMENTATION = r"""
 options:
@@ -64,4 +64,14 @@ attributes:
   diff_mode:
     support: full
     description: Shows what it would change, or has changed. What Airflow encrypts is hidden, and so are passwords.
+"""
+
+    # Of the modules for one object.
+    STATE = r"""
+options:
+  state:
+    description: Whether the object is to be there.
+    type: str
+    choices: [present, absent]
+    default: present
 """

@@ -11,9 +11,10 @@ import os
 import shutil
 import stat
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _files
 
 LINK = "current"
@@ -257,6 +258,21 @@ def last_read(logs: str, bundle: str, file: str) -> float:
     """
     found = glob.glob(os.path.join(glob.escape(logs), "????-??-??", glob.escape(os.path.join(bundle, f"{file}.log"))))
     return max((os.stat(path).st_mtime for path in found), default=0.0)
+
+
+def run(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any]]) -> None:
+    """End ``module`` with what ``apply`` returns, or with the reason why it cannot have its revision."""
+    if not module.params["digest"]:
+        module.fail_json(
+            msg="the digest comes from the action plugin of the same name; call the module by a task, not directly"
+        )
+    try:
+        result = apply(module)
+    except RevisionsError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or module.params['path']}: {error.strerror}")
+    module.exit_json(**result)
 
 
 def _keep_time(path: str, previous: str) -> None:

@@ -159,17 +159,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if not module.params["digest"]:
-        module.fail_json(
-            msg="the digest comes from the action plugin of the same name; call the module by a task, not directly"
-        )
-    try:
-        result = apply(module)
-    except _dags.RevisionsError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or module.params['path']}: {error.strerror}")
-    module.exit_json(**result)
+    _dags.run(module, apply)
 
 
 if __name__ == "__main__":

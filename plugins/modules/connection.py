@@ -15,7 +15,7 @@ description:
   - Airflow shows neither a password nor what is secret in an extra. O(metastore_url) or O(update_secrets) say how these
     are compared.
 author: Flightdeck contributors (@flightdeck)
-extends_documentation_fragment: flightdeck.airflow.api
+extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:
   conn_id:
     description: Its id.
@@ -49,11 +49,6 @@ options:
     description: All of it as Airflow's URI, such as V(postgres://login:password@host:5432/schema), in place of the
       other fields but O(description).
     type: str
-  state:
-    description: Whether the connection is to be there.
-    type: str
-    choices: [present, absent]
-    default: present
 """
 
 EXAMPLES = r"""

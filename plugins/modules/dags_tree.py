@@ -92,8 +92,30 @@ pruned:
   returned: always
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags
+
+
+def apply(module: AnsibleModule) -> dict[str, Any]:
+    """What the task returns. Raises RevisionsError when the host cannot have the revision."""
+    params = module.params
+    if params["keep"] < 1:
+        raise _dags.RevisionsError(f"keep is {params['keep']}: at least 1 revision, the current one, has to stay")
+    revisions = _dags.Revisions(params["path"], params["group"])
+    result = revisions.apply(
+        params["digest"],
+        archive=params["archive"],
+        keep=params["keep"],
+        check=module.check_mode,
+        want_manifest=params["want_manifest"],
+        stage=params["state"] == "staged",
+    )
+    if params["state"] == "current" and not result["missing"]:
+        recorded = revisions.record(params["digest"], params["origin"], module.check_mode)
+        result["changed"] = result["changed"] or recorded
+    return result
 
 
 def main() -> None:
@@ -115,31 +137,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
-    if not params["digest"]:
-        module.fail_json(
-            msg="the digest comes from the action plugin of the same name; call the module by a task, not directly"
-        )
-    if params["keep"] < 1:
-        module.fail_json(msg=f"keep is {params['keep']}: at least 1 revision, the current one, has to stay")
-    revisions = _dags.Revisions(params["path"], params["group"])
-    try:
-        result = revisions.apply(
-            params["digest"],
-            archive=params["archive"],
-            keep=params["keep"],
-            check=module.check_mode,
-            want_manifest=params["want_manifest"],
-            stage=params["state"] == "staged",
-        )
-        if params["state"] == "current" and not result["missing"]:
-            recorded = revisions.record(params["digest"], params["origin"], module.check_mode)
-            result["changed"] = result["changed"] or recorded
-    except _dags.RevisionsError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or params['path']}: {error.strerror}")
-    module.exit_json(**result)
+    _dags.run(module, apply)
 
 
 if __name__ == "__main__":

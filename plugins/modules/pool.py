@@ -14,7 +14,7 @@ description:
   - The object becomes what the task says: fields that are left out are emptied.
   - Airflow needs C(default_pool): its slots can be changed, and its description cannot.
 author: Flightdeck contributors (@flightdeck)
-extends_documentation_fragment: flightdeck.airflow.api
+extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:
   name:
     description: Its name.
@@ -29,11 +29,6 @@ options:
   include_deferred:
     description: Whether tasks that wait in a triggerer occupy slots.
     type: bool
-  state:
-    description: Whether the pool is to be there.
-    type: str
-    choices: [present, absent]
-    default: present
 """
 
 EXAMPLES = r"""

@@ -14,7 +14,7 @@ description:
   - The roles that Airflow makes get their permissions again whenever it starts, so that only others can be kept.
   - The API of Airflow 2.11 gives permissions and takes none away. The module fails where it would have to.
 author: Flightdeck contributors (@flightdeck)
-extends_documentation_fragment: flightdeck.airflow.api
+extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:
   name:
     description: Its name.
@@ -23,11 +23,6 @@ options:
   permissions:
     description: The actions that it allows, by resource, all of them. Required with O(state=present).
     type: dict
-  state:
-    description: Whether the role is to be there.
-    type: str
-    choices: [present, absent]
-    default: present
 """
 
 EXAMPLES = r"""

@@ -17,7 +17,7 @@ description:
     of one that may see no DAG.
   - Users and roles are those of FAB: other auth managers keep them elsewhere.
 author: Flightdeck contributors (@flightdeck)
-extends_documentation_fragment: flightdeck.airflow.api
+extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:
   username:
     description: Name to log in with.
@@ -40,11 +40,6 @@ options:
     description: Password. Without one, a user keeps theirs, and a new one gets a random one, for a login by
       LDAP or OpenID Connect.
     type: str
-  state:
-    description: Whether the user is to be there.
-    type: str
-    choices: [present, absent]
-    default: present
 """
 
 EXAMPLES = r"""

@@ -15,7 +15,7 @@ description:
   - Airflow masks values whose keys look like secrets, such as C(api_key). O(metastore_url) or O(update_secrets) say how
     these are compared.
 author: Flightdeck contributors (@flightdeck)
-extends_documentation_fragment: flightdeck.airflow.api
+extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:
   key:
     description: Its key.
@@ -27,11 +27,6 @@ options:
   description:
     description: What it is for.
     type: str
-  state:
-    description: Whether the variable is to be there.
-    type: str
-    choices: [present, absent]
-    default: present
 """
 
 EXAMPLES = r"""
