@@ -244,6 +244,7 @@ class ActionModule(ActionBase):
             *controller.check_vault(C.DEFAULT_VAULT_ENCRYPT_IDENTITY, vault_file.identities(self._loader)),
             *inventory.check(hosts, settings),
             *dags.check(settings),
+            *bundles.check_entries(settings),
             *self._check_settings(given, values, settings, hosts),
             *self._check_releases(releases, settings, hosts),
             *effects.check_balancers(hosts, settings),
@@ -514,7 +515,7 @@ class ActionModule(ActionBase):
                 options += remote_logs_validation.given(settings.remote_logs)
                 installed = packages.installed(texts[release.sources.lock_file], release.packages)
                 checked[key] = [
-                    *packages.check(options, installed),
+                    *packages.check([*options, *bundles.given(settings)], installed),
                     *bundles.check(options, settings.dags_folder, host.system_packages, parses_dags=parses),
                     *effects.check_options(options, renews=renews),
                 ]

@@ -17,13 +17,13 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import Variables
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, files, remote_logs
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, bundles, files, remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 # Variables of the user's that are, or become, secret files and variables of the environment.
-_OWN = ("remote_logs", "remote_logs_connection", "secret_environment", "secret_files")
+_OWN = ("dag_bundles", "remote_logs", "remote_logs_connection", "secret_environment", "secret_files")
 
 
 class ActionModule(ActionBase):
@@ -54,6 +54,7 @@ class ActionModule(ActionBase):
         variables = remote_logs.variables(
             str(own.get("airflow_remote_logs", "")), own.get("airflow_remote_logs_connection", {})
         )
+        variables |= bundles.variables(own.get("airflow_dag_bundles", []))
         own_values = files.values(
             own.get("airflow_secret_files", {}), {**variables, **own.get("airflow_secret_environment", {})}
         )

@@ -33,6 +33,13 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options
 
 
+def bundle_variables(bundles: Iterable[Mapping[str, object]], values: Mapping[str, object]) -> dict[str, str]:
+    """The variables of the environment with the connections of ``bundles``. Raises KeyError for a missing secret."""
+    known = Secrets.from_vars(values)
+    names = [str(bundle["variable"]) for bundle in bundles if bundle["variable"]]
+    return {name: known[files.variable_secret(name)] for name in names}
+
+
 def code_files(component: str, node: object) -> list[str]:
     """See _model/files.py; ``node`` is a host's share of Airflow."""
     return files.code_files(component, AirflowNode.from_vars(node).code)
@@ -105,6 +112,7 @@ class FilterModule:
         """Names and functions."""
         return {
             "airflow_cfg": airflow_cfg.render_config,
+            "bundle_variables": bundle_variables,
             "code_files": code_files,
             "component_digest": digests.component_digest,
             "component_unit": airflow.unit_of,

@@ -28,6 +28,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import c
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
     broker,
+    bundles,
     controller,
     identity,
     inventory,
@@ -136,6 +137,7 @@ def defect(_folder):
     return [str(caught.value)]
 
 
+BUNDLE = {"name": "a", "kind": "git", "url": "/srv/dags.git"}
 PROD = Identity(name="prod", hosts={"db1": "192.0.2.31"})
 
 
@@ -181,6 +183,8 @@ TRIGGERS = {
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
         Code.FD128: lambda _: inventory.check_sources({"a": "prod", "b": "staging"}),
         Code.FD140: unreadable_certificate,
+        Code.FD277: lambda _: bundles.check_entries(replace(defaults(), dag_bundles=({"name": "a", "kind": "git"},))),
+        Code.FD278: lambda _: bundles.check_entries(replace(defaults(airflow_version="2.11.2"), dag_bundles=(BUNDLE,))),
         Code.FD291: lambda _: remote_logs.check("ftp://logs", {"login": "a"}, {}),
         Code.FD292: lambda _: remote_logs.check("s3://logs", {}, {}),
         Code.FD293: lambda _: remote_logs.check("s3://logs", {"user": "a"}, {}),
@@ -346,6 +350,7 @@ NEEDS_SERVICES = {
     Code.FD273: "tests/unit/roles/test_dags_source.py",
     Code.FD274: "tests/unit/roles/test_dags_source.py",
     Code.FD275: "tests/unit/roles/test_dags_source.py",
+    Code.FD279: "molecule/custom/tests/test_bundles.py",
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 

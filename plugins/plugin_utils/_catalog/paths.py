@@ -20,6 +20,8 @@ FILES_DIR = "/etc/airflow/files"
 ENVIRONMENT_DIR = "/etc/airflow/environment.d"
 # Revisions of the user's plugins and modules, and the link to the one that counts.
 CODE_DIR = "/etc/airflow/code"
+# Fingerprint of the DAG bundles that the host was found to reach.
+DAG_BUNDLES_RECORD = "/etc/airflow/dag_bundles"
 # How people log in: Airflow's own name for it.
 WEBSERVER_CONFIG = "/etc/airflow/webserver_config.py"
 # Debian's client for LDAP in Airflow's path, by name the file of Debian that it links to, without its directory. The

@@ -464,7 +464,7 @@ SERVICES: tuple[Service, ...] = (
         memory_mb=300,
         certificate=True,
         sessions=20,
-        sections=("api", "api_auth", "execution_api", "fab", "triggerer"),
+        sections=("api", "api_auth", "dag_processor", "execution_api", "fab", "triggerer"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key", "api_secret_key", "jwt_secret"),
@@ -479,7 +479,10 @@ SERVICES: tuple[Service, ...] = (
         heartbeat=Heartbeat("scheduler_heartbeat_sec", "scheduler_health_check_threshold"),
         sessions=15,
         parses_dags=(2,),
-        sections=("api_auth", "celery", "celery_broker_transport_options", "execution_api", "operators", "triggerer"),
+        sections=(
+            *("api_auth", "celery", "celery_broker_transport_options", "dag_processor", "execution_api"),
+            *("operators", "triggerer"),
+        ),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key", "broker_url", "result_backend"),
             3: (
@@ -501,7 +504,7 @@ SERVICES: tuple[Service, ...] = (
         heartbeat=Heartbeat("job_heartbeat_sec", section="scheduler"),
         sessions=20,
         parses_dags=MAJORS,
-        sections=("operators",),
+        sections=("dag_processor", "operators"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "api_secret_key"),
             3: ("sql_alchemy_conn", "sql_alchemy_conn_async", "fernet_key"),
@@ -545,7 +548,7 @@ SERVICES: tuple[Service, ...] = (
             ),
         ),
         parses_dags=MAJORS,
-        sections=("api", "celery", "celery_broker_transport_options", "operators", "workers"),
+        sections=("api", "celery", "celery_broker_transport_options", "dag_processor", "operators", "workers"),
         secrets={
             2: ("sql_alchemy_conn", "fernet_key", "broker_url", "result_backend", "api_secret_key"),
             3: ("broker_url", "result_backend", "api_secret_key"),

@@ -542,6 +542,7 @@ class Model:
         own_secrets = files.by_component(self.settings.secret_files, host.components)
         secrets += files.secret_files(sorted({name for names in own_secrets.values() for name in names}))
         drivers = metastore_model.config(self.settings, [secret.file for secret in secrets])
+        entries = self.settings.dag_bundles
         config = merge_config(self.config(host), drivers, self.settings.options, secret_options(needed, self.major))
         return AirflowNode(
             address=bracket(host.address),
@@ -550,7 +551,7 @@ class Model:
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             queues=host.effective_queues,
             extra_groups=host.extra_groups,
-            system_packages=host.system_packages,
+            system_packages=tuple(dict.fromkeys([*host.system_packages, *bundles.packages(entries, host.components)])),
             build_packages=host.build_packages,
             requirements=host.requirements,
             wheels=host.wheels,
@@ -561,13 +562,16 @@ class Model:
             proxy_environment=http_proxy.environment(self.hosts, [self.vip(), self.public_url().host], self.settings),
             files=tuple(
                 replace(file, components=tuple(name for name in file.components if name in host.components))
-                for file in host.files
+                for file in (*host.files, *bundles.files(entries))
                 if set(file.components) & set(host.components)
             ),
             code=self.code(),
             own_secrets=own_secrets,
-            environments=files.environments(host),
-            unit_lines=files.unit_lines(host.unit_options, host.components),
+            environments=files.environments(
+                host, dict.fromkeys(bundles.READERS, bundles.environment(entries, host.environment))
+            ),
+            dag_bundles=bundles.share(entries, host.components),
+            unit_lines=files.unit_lines(bundles.unit_options(host.unit_options, entries), host.components),
             tmp_dir=host.worker_tmp_dir if "worker" in host.components else "",
             secret_environments=files.by_component(self.settings.secret_variables, host.components),
             kerberos_environment=kerberos.environment(host, self.settings),
@@ -730,7 +734,7 @@ class Model:
             "api_auth": {"jwt_leeway": 30},
             "dag_processor": {
                 "refresh_interval": 30,
-                "dag_bundle_config_list": bundles.config(),
+                "dag_bundle_config_list": bundles.config(self.settings.dag_bundles),
                 "dag_bundle_storage_path": f"{self.settings.home}/bundles",
                 "dag_file_processor_timeout": FILE_SECONDS,
             },

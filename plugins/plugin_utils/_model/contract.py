@@ -536,6 +536,20 @@ class OwnFile(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DagBundle(Plain):
+    """A DAG bundle of the user's, as it is tried before Airflow has it."""
+
+    name: str
+    """Its name."""
+    kind: str
+    """git, local or s3."""
+    kwargs: Mapping[str, object]
+    """Arguments of the class that reads it."""
+    variable: str
+    """Secret variable of the environment with its connection; empty without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnitLines(Plain):
     """Lines that the user adds to the units of a component, by their section."""
 
@@ -655,6 +669,8 @@ class AirflowNode(Plain):
     """Environment variables of processes that use a proxy for other networks; empty without airflow_http_proxy."""
     files: tuple[OwnFile, ...]
     """The user's files that a component of the host reads."""
+    dag_bundles: tuple[DagBundle, ...]
+    """The user's DAG bundles, on a host that reads them; without those whose connection is the user's."""
     unit_lines: Mapping[str, UnitLines]
     """Lines of the user's for the units of components of the host; without the components that have none."""
     tmp_dir: str

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     CODE_DIR,
+    DAG_BUNDLES_RECORD,
     ENVIRONMENT_DIR,
     FILES_DIR,
     SECRETS_DIR,
@@ -88,13 +89,14 @@ def by_component(entries: Mapping[str, object], components: Iterable[str]) -> di
     return {component: names for component, names in found.items() if names}
 
 
-def environments(host: Host) -> dict[str, dict[str, object]]:
-    """What the components of ``host`` have in their environment besides the common variables."""
+def environments(host: Host, computed: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
+    """What the components of ``host`` have in their environment besides the common variables: what is ``computed`` for
+    them, and what the user gives."""
     found: dict[str, dict[str, object]] = {}
     for component in host.components:
         given = host.component_environment.get(component)
         own = {"TMPDIR": host.worker_tmp_dir} if component == "worker" and host.worker_tmp_dir else {}
-        if variables := {**own, **(given if isinstance(given, Mapping) else {})}:
+        if variables := {**own, **computed.get(component, {}), **(given if isinstance(given, Mapping) else {})}:
             found[component] = variables
     return found
 
@@ -153,5 +155,6 @@ def _paths(node: AirflowNode) -> Iterator[str]:
     yield from (file.path for file in node.files)
     yield from ([node.code.path] if node.code else [])
     yield from (f"{SECRETS_DIR}/{name}" for names in node.own_secrets.values() for name in names)
+    yield from ([DAG_BUNDLES_RECORD] if node.dag_bundles else [])
     yield from (environment_file(component, secret=False) for component in node.environments)
     yield from (environment_file(component, secret=True) for component in node.secret_environments)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import PORT_VARIABLES
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import remote_logs
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import bundles, remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 
@@ -33,6 +33,7 @@ class Settings(Plain):
     cluster_name: str
     config: Mapping[str, object] = field(repr=False)
     config_extra_sections: tuple[str, ...]
+    dag_bundles: tuple[Mapping[str, object], ...] = field(repr=False)
     dags_dir: str
     dags_git_known_hosts: str
     dags_git_path: str
@@ -147,7 +148,11 @@ class Settings(Plain):
     @property
     def secret_variables(self) -> dict[str, object]:
         """The secret variables of the environment: the user's, and those that follow from other variables."""
-        return {**remote_logs.variables(self.remote_logs, self.remote_logs_connection), **self.secret_environment}
+        return {
+            **remote_logs.variables(self.remote_logs, self.remote_logs_connection),
+            **bundles.variables(self.dag_bundles),
+            **self.secret_environment,
+        }
 
     @property
     def dags_root(self) -> str:

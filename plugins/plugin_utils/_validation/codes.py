@@ -739,6 +739,24 @@ class Code(StrEnum):
         "see the message",
         Stage.INVENTORY,
     )
+    FD277 = (
+        auto(),
+        "an entry of `airflow_dag_bundles` has a wrong form, or a name that another bundle has",
+        "see the message and [DAGs](dags.md#airflows-own-bundles)",
+        Stage.INVENTORY,
+    )
+    FD278 = (
+        auto(),
+        "`airflow_dag_bundles` with Airflow 2.11, or beside `dag_bundle_config_list` in `airflow_config`",
+        "see the message",
+        Stage.INVENTORY,
+    )
+    FD279 = (
+        auto(),
+        "a host cannot read a DAG bundle",
+        "the URL, the login, the server, the path: [DAGs](dags.md#airflows-own-bundles); nothing was restarted",
+        Stage.RUN,
+    )
     FD280 = (
         auto(),
         "a warning: `airflow_version` was not tested",

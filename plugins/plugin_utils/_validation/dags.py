@@ -12,8 +12,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.val
 # The short form of SSH: user@host:path.
 _SHORT = re.compile(r"[\w.-]+@[\w.-]+:[^\s:][^\s]*")
 # As git's own rules for the names of branches and tags, or a commit.
-_REF = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[^\s~^:?*\[\\\x00-\x1f\x7f]+")
-_PATH = re.compile(r"(?![-/])[^\x00-\x1f:]+")
+REF = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[^\s~^:?*\[\\\x00-\x1f\x7f]+")
+PATH = re.compile(r"(?![-/])[^\x00-\x1f:]+")
 
 
 def check(settings: Settings) -> list[Problem]:
@@ -35,10 +35,10 @@ def check(settings: Settings) -> list[Problem]:
     if fault := repository_fault(repository):
         expected = "https://..., ssh://..., user@host:path, or an absolute path on the controller"
         problem("repository", fault, expected, "A login goes into airflow_dags_git_token or airflow_dags_git_key.")
-    if not _REF.fullmatch(settings.dags_git_ref):
+    if not REF.fullmatch(settings.dags_git_ref):
         problem("ref", repr(settings.dags_git_ref), "a branch, a tag or a commit", "Write its name.")
     path = settings.dags_git_path.strip("/")
-    if path and (not _PATH.fullmatch(path) or ".." in path.split("/")):
+    if path and (not PATH.fullmatch(path) or ".." in path.split("/")):
         remedy = "Write it from the top of the repository."
         problem("path", repr(settings.dags_git_path), "a directory in the repository", remedy)
     if settings.dags_git_token and not repository.startswith("https://"):

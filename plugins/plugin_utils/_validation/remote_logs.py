@@ -57,15 +57,20 @@ def _check_connection(
             "connection as logging.remote_log_conn_id in airflow_config."
         )
         yield Problem(Code.FD292, _CONNECTION, "nothing", "the credentials of the object store", remedy)
+    yield from check_fields(Code.FD293, _CONNECTION, connection)
+
+
+def check_fields(code: Code, place: str, connection: Mapping[str, object]) -> Iterator[Problem]:
+    """Problems with ``code`` of the fields of a ``connection`` at ``place`` in the inventory."""
     for key, value in connection.items():
-        where = f"{_CONNECTION}.{key}"
+        where = f"{place}.{key}"
         if key not in _KEYS:
             close = closest(str(key), _KEYS)
             remedy = f"Did you mean {close}?" if close else "Options of the provider belong into extra."
-            yield Problem(Code.FD293, where, "an unknown key", f"one of {', '.join(_KEYS)}", remedy)
+            yield Problem(code, where, "an unknown key", f"one of {', '.join(_KEYS)}", remedy)
         elif not isinstance(value, _KEYS[key]) or isinstance(value, bool):
             expected = {str: "text", int: "a number", Mapping: "a dictionary"}[_KEYS[key]]
-            yield Problem(Code.FD293, where, kind_of(value), expected, "Correct it: Airflow could not read it.")
+            yield Problem(code, where, kind_of(value), expected, "Correct it: Airflow could not read it.")
 
 
 def _check_options(url: str, options: Mapping[str, Mapping[str, object]]) -> Iterable[Problem]:

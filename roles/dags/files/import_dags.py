@@ -26,12 +26,14 @@ from airflow import __version__
 from airflow.configuration import conf
 from airflow.utils.file import iter_airflow_imports, list_py_file_paths
 
+LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
 THREE = int(__version__.partition(".")[0]) >= 3
 
 
 def bundle_name(root: str) -> str:
     """The name of the bundle of the directory ``root``."""
-    bundles = conf.getjson("dag_processor", "dag_bundle_config_list")
+    # Those of other classes have no path, or another meaning of it.
+    bundles = [each for each in conf.getjson("dag_processor", "dag_bundle_config_list") if each["classpath"] == LOCAL]
     found = [str(each["name"]) for each in bundles if (each["kwargs"].get("path") or root).rstrip("/") == root]
     return found[0] if found else "dags-folder"
 

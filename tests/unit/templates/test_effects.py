@@ -10,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.action.cluster_model import 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import services
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, files, remote_logs
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import bundles, cluster, files, remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.connection import Connection
 from test_golden import ROLE, UNIT_TEMPLATE, load, render, variables
@@ -47,6 +47,7 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_broker_url": (URL, {}),
     "airflow_component_environment": ({"worker": {"A": "b"}}, {}),
     "airflow_config": ({"core": {"parallelism": 7}}, {}),
+    "airflow_dag_bundles": ([{"name": "a", "kind": "git", "url": "https://git.example.org/a.git"}], {}),
     "airflow_dags_dir": ("/srv/dags", {}),
     "airflow_environment": ({"A": "b"}, {}),
     "airflow_extra_groups": (["docker"], {}),
@@ -168,6 +169,7 @@ def processes(values):
             values["airflow_secret_files"],
             {
                 **remote_logs.variables(values["airflow_remote_logs"], values["airflow_remote_logs_connection"]),
+                **bundles.variables(values["airflow_dag_bundles"]),
                 **values["airflow_secret_environment"],
             },
         )

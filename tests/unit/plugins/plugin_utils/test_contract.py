@@ -125,7 +125,7 @@ def test_a_setting_has_the_type_of_its_variable(field):
     if "choices" in option:
         kind = "Literal[" + ", ".join(map(repr, option["choices"])) + "]"
     elif kind == "list":
-        kind = f"tuple[{option['elements']}, ...]"
+        kind = f"tuple[{option['elements'].replace('dict', 'Mapping[str, object]')}, ...]"
     assert field.type == kind
     assert not (option.get("no_log") and field.repr)
 

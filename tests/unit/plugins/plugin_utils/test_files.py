@@ -245,6 +245,6 @@ def test_directives_become_lines_of_their_sections():
 
 def test_temporary_files_of_workers():
     (worker,) = (replace(each, worker_tmp_dir="/srv/tmp") for each in reference() if each.name == "worker1")
-    assert files.environments(worker) == {"worker": {"TMPDIR": "/srv/tmp"}}
+    assert files.environments(worker, {}) == {"worker": {"TMPDIR": "/srv/tmp"}}
     own = replace(worker, component_environment={"worker": {"TMPDIR": "/srv/other"}})
-    assert files.environments(own) == {"worker": {"TMPDIR": "/srv/other"}}
+    assert files.environments(own, {}) == {"worker": {"TMPDIR": "/srv/other"}}

@@ -62,6 +62,7 @@ def node(*files, mode=None):
         proxies=(),
         proxy_environment={},
         files=(),
+        dag_bundles=(),
         unit_lines={},
         tmp_dir="",
         code=None,
