@@ -515,7 +515,7 @@ class ActionModule(ActionBase):
                 options += remote_logs_validation.given(settings.remote_logs)
                 installed = packages.installed(texts[release.sources.lock_file], release.packages)
                 checked[key] = [
-                    *packages.check([*options, *bundles.given(settings)], installed),
+                    *packages.check([*options, *bundles.given(settings), *login.given(settings)], installed),
                     *bundles.check(options, settings.dags_folder, host.system_packages, parses_dags=parses),
                     *effects.check_options(options, renews=renews),
                 ]

@@ -86,8 +86,8 @@ class Api:
     """Requests to one cluster through its load balancer.
 
     ``url`` is what users open, without a path of the API; ``major`` is 0 where the server has to say it. ``ca``
-    is a certificate to trust besides the machine's own, unless there is an ``opener``. Failures that pass (no
-    connection, status 5xx) are repeated until ``deadline``.
+    is a certificate to trust besides the machine's own, unless there is an ``opener``. A ``token`` takes the place of
+    the password. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
     """
 
     def __init__(
@@ -100,10 +100,11 @@ class Api:
         ca: str = "",
         pause: Callable[[float], None] = time.sleep,
         opener: urllib.request.OpenerDirector | None = None,
+        token: str = "",
     ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
         self.deadline = deadline
-        self._password = password
+        self._password, self._token = password, token
         self._pause = pause
         self._opener = opener or trusting(ca)
         self._authorization = ""
@@ -135,6 +136,7 @@ class Api:
         ApiError."""
         if not self.major:
             self.detect()
+        token = token or self._token
         try:
             if token:
                 self._authorization = f"Bearer {token}"

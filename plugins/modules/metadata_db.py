@@ -64,6 +64,10 @@ options:
     description: The administrator's password.
     type: str
     required: true
+  keep_account:
+    description: Whether the administrator has an account in the database, because FAB is the auth manager.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -250,6 +254,7 @@ def main() -> None:
             "username": {"type": "str", "required": True},
             "email": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
+            "keep_account": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -277,7 +282,7 @@ def main() -> None:
         release["version"], known_revisions(heads) if migrate else set(), wanted["fernet_key"]
     ):
         module.fail_json(msg=problem)
-    account = found.account(wanted["password"])
+    account = found.account(wanted["password"]) if wanted["keep_account"] else "unchanged"
     results = {"celery_taskmeta", "celery_tasksetmeta"} <= found.tables
     if migrate and not module.check_mode:
         run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"], environment=as_owner)

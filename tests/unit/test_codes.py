@@ -185,6 +185,8 @@ TRIGGERS = {
         Code.FD140: unreadable_certificate,
         Code.FD277: lambda _: bundles.check_entries(replace(defaults(), dag_bundles=({"name": "a", "kind": "git"},))),
         Code.FD278: lambda _: bundles.check_entries(replace(defaults(airflow_version="2.11.2"), dag_bundles=(BUNDLE,))),
+        Code.FD318: lambda _: login.check(defaults(airflow_auth_manager="simple")),
+        Code.FD319: lambda _: login.check(defaults(airflow_auth_manager="fob")),
         Code.FD291: lambda _: remote_logs.check("ftp://logs", {"login": "a"}, {}),
         Code.FD292: lambda _: remote_logs.check("s3://logs", {}, {}),
         Code.FD293: lambda _: remote_logs.check("s3://logs", {"user": "a"}, {}),

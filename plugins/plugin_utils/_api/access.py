@@ -24,6 +24,12 @@ def cluster_api(variables: Mapping[str, Any], seconds: float) -> Api:
         raise AnsibleActionFail(
             f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first"
         ) from error
+    token = str(variables.get("airflow_api_token") or "")
+    if cluster["auth_manager"] == "other" and not token:
+        raise AnsibleActionFail(
+            "no user can log in with airflow_admin_password, because airflow_auth_manager is a class of another "
+            "provider: get a token of an administrator from it, and give it with -e airflow_api_token=..."
+        )
     deadline = Deadline(seconds or float(cluster["verify_timeout_seconds"]))
     major = int(cluster["version"]["major"])
-    return Api(str(cluster["url"]), major, str(cluster["admin_user"]), password, deadline, ca)
+    return Api(str(cluster["url"]), major, str(cluster["admin_user"]), password, deadline, ca, token=token)

@@ -218,6 +218,7 @@ class Model:
             url=self.url(),
             ipv6=self.ipv6,
             admin_user=self.settings.admin_user,
+            auth_manager=login.manager(self.settings),
             drain_timeout_seconds=longest_drain_seconds(self.hosts),
             verify_timeout_seconds=self.settings.verify_timeout_seconds,
             broker=ClusterBroker(
@@ -720,7 +721,6 @@ class Model:
         listen: dict[str, object] = {"host": "::"} if self.ipv6 and "webserver" in host.groups else {}
         settings: Config = {
             "core": {
-                "auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
                 "execution_api_server_url": self.execution_url(host),
             },
             "api": {
@@ -742,7 +742,7 @@ class Model:
             **{section: dict(options) for section, options in timing.SETTINGS.items()},
         }
         login_config: Config = {"fab": {"config_file": WEBSERVER_CONFIG}} if "webserver" in host.groups else {}
-        return merge_config(settings, tls, login_config)
+        return merge_config(settings, login.manager_config(self.settings), tls, login_config)
 
     def execution_url(self, host: Host) -> str:
         """URL of the execution API for tasks on ``host``."""

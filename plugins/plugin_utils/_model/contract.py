@@ -617,6 +617,8 @@ class Login(Plain):
 
     kind: Literal["database", "ldap", "openid"]
     """Which accounts: Airflow's own, or those of a server."""
+    passwords_file: str
+    """File of the simple auth manager with the administrator's password; empty with others."""
     file: str
     """The user's own webserver_config.py on the controller, a template; empty for the managed one."""
     roles: Mapping[str, tuple[str, ...]]
@@ -912,6 +914,8 @@ class Cluster(Plain):
     """Whether the hosts reach each other by IPv6."""
     admin_user: str
     """The administrator's account in Airflow."""
+    auth_manager: Literal["fab", "simple", "other"]
+    """Who keeps accounts: Airflow's own database, a file, or another class, by which the collection cannot log in."""
     drain_timeout_seconds: int
     """Seconds that a stopped worker waits for its tasks, on the host where it waits longest; 0 without workers."""
     verify_timeout_seconds: int

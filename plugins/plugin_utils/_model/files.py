@@ -155,6 +155,7 @@ def _paths(node: AirflowNode) -> Iterator[str]:
     yield from (file.path for file in node.files)
     yield from ([node.code.path] if node.code else [])
     yield from (f"{SECRETS_DIR}/{name}" for names in node.own_secrets.values() for name in names)
+    yield from ([node.login.passwords_file] if node.login and node.login.passwords_file else [])
     yield from ([DAG_BUNDLES_RECORD] if node.dag_bundles else [])
     yield from (environment_file(component, secret=False) for component in node.environments)
     yield from (environment_file(component, secret=True) for component in node.secret_environments)

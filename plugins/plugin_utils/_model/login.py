@@ -1,6 +1,10 @@
-"""How people log in: what webserver_config.py of a webserver says."""
+"""How people log in: the auth manager, and what webserver_config.py of a webserver says."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
     LOGIN_CA,
@@ -15,11 +19,44 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     SecretFile,
     secret_name,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 METADATA = "/.well-known/openid-configuration"
 # Debian's client for LDAP. That of the package index has no build for Linux.
 LDAP_PACKAGE = "python3-ldap"
+
+
+# Auth managers with a name of their own.
+MANAGERS: Mapping[str, str] = MappingProxyType(
+    {
+        "fab": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        "simple": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+    }
+)
+
+
+def manager(settings: Settings) -> Literal["fab", "simple", "other"]:
+    """Which auth manager the ``settings`` name, by its name or its class."""
+    given = settings.auth_manager
+    if given in ("fab", MANAGERS["fab"]):
+        return "fab"
+    return "simple" if given in ("simple", MANAGERS["simple"]) else "other"
+
+
+def passwords_file(settings: Settings) -> str:
+    """Where the simple auth manager has the passwords of its users; empty for others. Webservers open it for writing,
+    which they may in the home of the ``settings`` alone."""
+    return f"{settings.home}/simple_auth_manager_passwords.json" if manager(settings) == "simple" else ""
+
+
+def manager_config(settings: Settings) -> Config:
+    """The options of airflow.cfg with the auth manager of the ``settings``."""
+    options: dict[str, object] = {"auth_manager": MANAGERS.get(settings.auth_manager, settings.auth_manager)}
+    if path := passwords_file(settings):
+        options["simple_auth_manager_users"] = f"{settings.admin_user}:admin"
+        options["simple_auth_manager_passwords_file"] = path
+    return {"core": options}
 
 
 def roles_of(value: object) -> tuple[str, ...]:
@@ -31,6 +68,7 @@ def share(settings: Settings) -> Login:
     """How people log in, by ``settings``."""
     return Login(
         kind=settings.login,
+        passwords_file=passwords_file(settings),
         file=settings.webserver_config_file,
         roles={group: roles_of(roles) for group, roles in settings.login_roles.items()},
         default_role=settings.login_default_role,

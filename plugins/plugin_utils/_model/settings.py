@@ -22,7 +22,9 @@ class Settings(Plain):
 
     admin_user: str
     allow_downgrade: bool
+    allow_simple_auth_manager: bool
     allow_untested_version: bool
+    auth_manager: str
     ca_file: str
     broker: Literal["rabbitmq", "redis", "sqs"]
     broker_ca: str

@@ -59,7 +59,11 @@ class _Key:
 _URLS = "The collection makes this URL from the inventory: leave it out."
 OWNED = {
     "core.executor": "The collection runs Celery workers: leave it out.",
-    "core.auth_manager": "The administrator's account and the canary need the FAB auth manager: leave it out.",
+    "core.auth_manager": "Set airflow_auth_manager.",
+    **dict.fromkeys(
+        (f"core.simple_auth_manager_{name}" for name in ("users", "passwords_file", "all_admins")),
+        "With airflow_auth_manager: simple, the administrator is the only user: leave it out.",
+    ),
     "core.dags_folder": "Set airflow_dags_dir to the directory on the controller.",
     "core.execution_api_server_url": _URLS,
     "core.fernet_key": "Set airflow_fernet_key.",

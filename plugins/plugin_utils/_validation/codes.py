@@ -899,6 +899,18 @@ class Code(StrEnum):
         "check the server and the network path",
         Stage.RUN,
     )
+    FD318 = (
+        auto(),
+        "`airflow_auth_manager: simple` without `airflow_allow_simple_auth_manager`",
+        "`fab`, or the permission in a lab: [logins](login.md#other-auth-managers)",
+        Stage.INVENTORY,
+    )
+    FD319 = (
+        auto(),
+        "`airflow_auth_manager` is no auth manager, or one that does not go with other variables or Airflow 2.11",
+        "see the message and [logins](login.md#other-auth-managers)",
+        Stage.INVENTORY,
+    )
     FD320 = (
         auto(),
         "a playbook that destroys data, or ends what works, without the cluster's name",

@@ -7,24 +7,32 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.login import METADATA, roles_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.login import (
+    MANAGERS,
+    METADATA,
+    manager,
+    manager_config,
+    roles_of,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.options import GivenOption
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate, url_problem
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import kind_of
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.words import closest, kind_of
 
 # The roles that Airflow has from the start. Others are the user's.
 _ROLES = ("Admin", "Op", "User", "Viewer", "Public")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9;.-]*")
 _PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 # A scope is a word; one with other characters would end in the URL as several.
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 
 
 def check(settings: Settings) -> list[Problem]:
     """Problems of the variables of logins with each other."""
-    problems = [*_check_unused(settings), *_check_roles(settings)]
+    problems = [*_check_manager(settings), *_check_unused(settings), *_check_roles(settings)]
     if settings.login_ca and not is_certificate(settings.login_ca):
         remedy = "Give the text itself, for example by lookup('ansible.builtin.file', path)."
         problems.append(Problem(Code.FD311, "airflow_login_ca", "no certificate", "certificates as PEM text", remedy))
@@ -33,6 +41,36 @@ def check(settings: Settings) -> list[Problem]:
         problems += _check_ldap(settings) if settings.login == "ldap" else []
         problems += _check_openid(settings) if settings.login == "openid" else []
     return problems
+
+
+def given(settings: Settings) -> list[GivenOption]:
+    """The option that follows from ``airflow_auth_manager``, for the check of the package that it needs."""
+    if manager(settings) != "other":
+        return []
+    return [
+        GivenOption("airflow_auth_manager", "core", "auth_manager", manager_config(settings)["core"]["auth_manager"])
+    ]
+
+
+def _check_manager(settings: Settings) -> Iterator[Problem]:
+    name, kind = settings.auth_manager, manager(settings)
+    where = "airflow_auth_manager"
+    if kind == "other" and not _CLASS.fullmatch(name):
+        close = closest(name, MANAGERS)
+        remedy = f"Did you mean {close}?" if close else "See docs/login.md."
+        yield Problem(Code.FD319, where, repr(name), f"{', '.join(MANAGERS)}, or the path of a class", remedy)
+    if kind == "simple" and not settings.allow_simple_auth_manager:
+        remedy = "Leave it out, or set airflow_allow_simple_auth_manager: true for a lab that others do not reach."
+        found = "simple, which has one password in plain text and no limit of guesses"
+        yield Problem(Code.FD318, where, found, "an auth manager for production", remedy)
+    if kind == "fab":
+        return
+    if settings.version.startswith("2."):
+        yield Problem(Code.FD319, where, f"{name} and Airflow {settings.version}", "fab", "Deploy Airflow 3.")
+    if settings.login != "database" or settings.webserver_config_file:
+        other = "airflow_webserver_config_file" if settings.webserver_config_file else "airflow_login"
+        remedy = f"Leave {other} out, or set airflow_auth_manager: fab."
+        yield Problem(Code.FD319, other, f"a value, and airflow_auth_manager is {name}", "what FAB alone reads", remedy)
 
 
 def _lacking(names: Mapping[str, object], login: str) -> list[Problem]:

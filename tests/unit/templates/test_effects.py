@@ -42,6 +42,7 @@ URL = "amqps://a:b@mq.example.org:5671/x"
 LDAP = {"airflow_login": "ldap"}
 OPENID = {"airflow_login": "openid"}
 CHANGES: dict[str, tuple[object, dict[str, object]]] = {
+    "airflow_auth_manager": ("a.b.Manager", {}),
     "airflow_broker": ("redis", {}),
     "airflow_broker_ca": ("PEM", {"airflow_broker_url": URL}),
     "airflow_broker_url": (URL, {}),

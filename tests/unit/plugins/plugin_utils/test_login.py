@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.errors import AnsibleActionFail
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _login
 from ansible_collections.flightdeck.airflow.plugins.modules import webserver_config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.access import cluster_api
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import files
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Node
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.login import MANAGERS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey import wanted
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import login
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import login, packages
 from test_cluster import codes, defaults, plain, reference
 from test_preflight import cluster
 
@@ -31,6 +36,7 @@ OPENID = {
     "airflow_openid_client_id": "airflow",
     "airflow_openid_client_secret": "x",
 }
+FAB_CLASS, SIMPLE_CLASS = MANAGERS["fab"], MANAGERS["simple"]
 KINDS = {"AUTH_DB": 1, "AUTH_LDAP": 2, "AUTH_REMOTE_USER": 3, "AUTH_OAUTH": 4}
 
 
@@ -201,3 +207,69 @@ def test_claims_below_others():
     exec(source, found.__dict__)
     claims = {"a.b": 1, "c": {"d": {"e": 2}}, "f": "g"}
     assert [found.claim(claims, name) for name in ("a.b", "c.d.e", "f", "f.g", "x")] == [1, 2, "g", None, None]
+
+
+SIMPLE = {"airflow_auth_manager": "simple", "airflow_allow_simple_auth_manager": True}
+KEYCLOAK = "airflow.providers.keycloak.auth_manager.keycloak_auth_manager.KeycloakAuthManager"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        (SIMPLE, []),
+        ({"airflow_auth_manager": "simple"}, ["FD318"]),
+        ({"airflow_auth_manager": SIMPLE_CLASS}, ["FD318"]),
+        ({"airflow_auth_manager": FAB_CLASS, **LDAP}, []),
+        ({"airflow_auth_manager": KEYCLOAK}, []),
+        ({"airflow_auth_manager": "fob"}, ["FD319"]),
+        ({"airflow_auth_manager": "a b.c"}, ["FD319"]),
+        ({**SIMPLE, **LDAP}, ["FD319"]),
+        ({**SIMPLE, "airflow_webserver_config_file": "/srv/webserver_config.py"}, ["FD319"]),
+        ({**SIMPLE, "airflow_version": "2.11.2"}, ["FD319"]),
+    ],
+)
+def test_auth_managers(changes, found):
+    assert [problem.code for problem in login.check(defaults(**changes))] == found
+
+
+def test_the_class_of_another_auth_manager_has_to_be_in_the_release():
+    assert login.given(defaults()) == login.given(defaults(**SIMPLE)) == []
+    (problem,) = packages.check(login.given(defaults(airflow_auth_manager=KEYCLOAK)), ())
+    assert (problem.code, problem.where) == ("FD173", "airflow_auth_manager")
+    assert "apache-airflow-providers-keycloak" in problem.remedy
+
+
+def test_what_the_simple_auth_manager_reads():
+    model = plain(reference(), defaults(**SIMPLE))
+    assert model["auth_manager"] == "simple"
+    core = model["nodes"]["master1"]["airflow"]["config"]["core"]
+    path = "/var/lib/airflow/simple_auth_manager_passwords.json"
+    assert (core["auth_manager"], core["simple_auth_manager_users"]) == (SIMPLE_CLASS, "admin:admin")
+    assert core["simple_auth_manager_passwords_file"] == path
+    assert model["nodes"]["master1"]["airflow"]["login"]["passwords_file"] == path
+    assert path in files.paths(Node.from_vars(model["nodes"]["master1"]).airflow)
+
+
+def test_another_one_is_named_by_its_class():
+    model = plain(reference(), defaults(airflow_auth_manager=KEYCLOAK))
+    assert model["auth_manager"] == "other"
+    core = model["nodes"]["master1"]["airflow"]["config"]["core"]
+    assert core["auth_manager"] == KEYCLOAK
+    assert "simple_auth_manager_users" not in core
+
+
+def test_a_playbook_that_cannot_log_in_says_so():
+    variables = {
+        "airflow_cluster": {
+            "auth_manager": "other",
+            "url": "https://a",
+            "admin_user": "admin",
+            "verify_timeout_seconds": 1,
+            "version": {"major": 3},
+        },
+        "airflow_secrets": {"admin_password": "x"},
+        "airflow_certificates": {},
+    }
+    with pytest.raises(AnsibleActionFail, match="give it with -e airflow_api_token"):
+        cluster_api(variables, 1)
+    assert cluster_api({**variables, "airflow_api_token": "token"}, 1).user == "admin"
