@@ -4,8 +4,11 @@ is wrong."""
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -13,9 +16,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import WebRequest, trusting
+from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import Row
 from ansible_collections.flightdeck.airflow.plugins.modules.status_report import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.files import write
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _TIMEOUT_SECONDS = 10
@@ -38,7 +43,7 @@ class ActionModule(ActionBase):
         if "airflow_cluster" not in variables:
             raise AnsibleActionFail("airflow_cluster is not set: compute the cluster model first")
         cluster = variables["airflow_cluster"]
-        rows: list[dict[str, str]] = []
+        rows: list[Row] = []
         not_asked: list[str] = []
         for host in cluster["nodes"]:
             hostvars = variables["hostvars"]
@@ -50,17 +55,33 @@ class ActionModule(ActionBase):
         ca = str(variables["airflow_certificates"].get("ca", ""))
         groups = [str(group) for group, members in cluster["hosts_of"].items() if members]
         rows += report.health_rows(url, _fetch(url, ca), groups)
-        rows = report.arranged([*rows, *given["rows"]])
-        self._print(str(cluster["name"]), rows)
+        rows = report.once([*rows, *given["rows"]])
+        rows = report.arranged([*rows, *report.revision_rows(rows)])
         good, text = report.verdict(str(cluster["name"]), rows, not_asked)
-        result.update(changed=False, failed=not good, msg=text)
-        if good:
+        document = report.document(
+            str(cluster["name"]),
+            str(cluster["url"]),
+            str(cluster["version"]["full"]),
+            rows,
+            not_asked,
+            now=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        if given["format"] == "json":
+            display.display(json.dumps(document))
+        else:
+            self._print(rows)
+        if given["file"] and not self._task.check_mode:
+            path = Path(os.path.abspath(os.path.expanduser(given["file"])))
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write(path, json.dumps(document, indent=1) + "\n", 0o644)
+        result.update(changed=False, failed=given["must_be_good"] and not good, msg=text)
+        if not result["failed"]:
             # Ansible prints the whole result of a failed task, and the table is on the screen already.
             result["rows"] = rows
         return result
 
     @staticmethod
-    def _print(name: str, rows: list[dict[str, str]]) -> None:
+    def _print(rows: list[Row]) -> None:
         heading, *lines = report.table(rows)
         display.display(f"\n{heading}", color=C.COLOR_HIGHLIGHT)
         colors = {

@@ -35,6 +35,8 @@ _DROP_IN = {
 }
 # Services that a setting switches on and off.
 _SWITCHED = ("keepalived", "pgbouncer")
+# Timers that a setting switches on and off.
+_TIMERS = ("flightdeck-db-clean",)
 _SECRETS_DIR = "/etc/airflow/secrets"
 # Paths of what the roles wrote for the user.
 _OWN_FILES = "/etc/airflow/own_files.json"
@@ -239,7 +241,10 @@ def hidden_processes(name: str, mounts: str) -> str:
 
 def switched_services(directory: str = _systemd.UNIT_DIR) -> list[str]:
     """Those services of this host that a setting switches on and off, as the roles left them."""
-    return [name for name in _SWITCHED if os.path.exists(f"{directory}/{name}.service.d/airflow.conf")]
+    return [
+        *(name for name in _SWITCHED if os.path.exists(f"{directory}/{name}.service.d/airflow.conf")),
+        *(name for name in _TIMERS if os.path.exists(f"{directory}/{name}.timer")),
+    ]
 
 
 def hosts_files(paths: Iterable[str] = HOSTS_FILES) -> dict[str, bool]:

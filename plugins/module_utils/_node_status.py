@@ -5,26 +5,35 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import socket
 import ssl
 import struct
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _rabbitmq_api
-
-Row = dict[str, str]
-
-OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _rabbitmq_api
+from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import (
+    CLUSTER,
+    DEGRADED,
+    FAILED,
+    OK,
+    Row,
+    Value,
+    row,
+)
 
 # HAProxy's states of a server that an operator sets.
 _PLANNED = ("MAINT", "DRAIN")
-
-
-def row(component: str, state: str, detail: str) -> Row:
-    """One line about this host; the report adds the host's name."""
-    return {"component": component, "state": state, "detail": detail}
+# Patroni's words for the member that leads; the second is that of version 2.
+_LEADERS = ("leader", "master")
+# A follower that lacks more cannot take over (Patroni's maximum_lag_on_failover).
+_LAG_BYTES = 1048576
+# site.yml makes a new certificate long before.
+_SOON_DAYS = 21
 
 
 def unit_problem(values: Mapping[str, str]) -> str | None:
@@ -110,6 +119,130 @@ def _queue_row(expected: Sequence[str], queues: Sequence[Mapping[str, Any]], wan
         return row("quorum queues", FAILED, _shortened(problems))
     waiting = sum(int(queue.get("messages") or 0) for queue in quorum)
     return row("quorum queues", OK, f"{len(quorum)} with {size} or more members online, {waiting} messages")
+
+
+def queue_rows(
+    queues: Sequence[Mapping[str, Any]], consumers: Sequence[Mapping[str, Any]], wanted: Sequence[str] = ()
+) -> list[Row]:
+    """Messages and consumers of each quorum queue: the same on every broker.
+
+    ``queues`` and ``consumers`` are answers of the management API, ``wanted`` the queues of the workers, of which
+    another row says when they do not exist.
+    """
+    counts = Counter(str(consumer.get("queue", {}).get("name")) for consumer in consumers)
+    rows = []
+    for queue in sorted((each for each in queues if each.get("type") == "quorum"), key=lambda each: str(each["name"])):
+        name = str(queue["name"])
+        waiting, held, total = (
+            int(queue.get(key) or 0) for key in ("messages_ready", "messages_unacknowledged", "messages")
+        )
+        # A message that nothing consumes waits for ever; a queue of no worker may be an old one.
+        state = OK
+        if not counts[name]:
+            state = FAILED if waiting else DEGRADED if name in wanted else OK
+        text = f"{waiting} messages waiting, {held} with workers, {counts[name]} consumers"
+        data: dict[str, Value] = {"queue": name, "messages": total, "ready": waiting, "unacknowledged": held}
+        rows.append(row(f"queue {name}", state, text, {**data, "consumers": counts[name]}, scope=CLUSTER))
+    return rows
+
+
+def etcd_row(text: str, listed: Sequence[_etcd.Member]) -> Row:
+    """What an etcd member says about itself and its leader.
+
+    ``text`` is the answer of ``etcdctl endpoint status --write-out=json`` of this member alone, ``listed`` the members.
+    """
+    try:
+        said = json.loads(text)[0]["Status"]
+        own, leader = f"{said['header']['member_id']:x}", f"{said.get('leader') or 0:x}"
+        version, size = str(said["version"]), int(said["dbSize"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return row("etcd", FAILED, f"no status of the member: {text[:100]!r}")
+    name = next((member["name"] for member in listed if member["id"] == leader), "")
+    data: dict[str, Value] = {"leader": name, "leads": own == leader, "members": len(listed), "version": version}
+    if leader == "0":
+        return row("etcd", FAILED, "has no leader: most members are out of reach", data)
+    started = sum(member["started"] for member in listed)
+    text = f"{'leads' if own == leader else f'follows {name or leader}'}, {started} of {len(listed)} members started"
+    return row("etcd", OK if started == len(listed) else DEGRADED, f"{text}, {size // 1024**2} MiB", data)
+
+
+def patroni_row(name: str, answer: Any) -> Row:
+    """The member ``name`` of Patroni in its own answer to ``/cluster``: its role and what it lacks of the leader."""
+    members: list[dict[str, Any]] = (answer.get("members") if isinstance(answer, dict) else None) or []
+    own = next((each for each in members if each.get("name") == name), None)
+    if own is None:
+        return row("patroni", FAILED, f"the member {name} is not in the cluster of Patroni")
+    leader = next((each["name"] for each in members if each.get("role") in _LEADERS), "")
+    role, state, lag = str(own.get("role")), str(own.get("state")), own.get("lag")
+    data: dict[str, Value] = {
+        "leader": leader,
+        "role": role,
+        "state": state,
+        "timeline": own.get("timeline"),
+        # Of a member that does not stream it is a text, "unknown".
+        "lag_bytes": lag if isinstance(lag, int) else None,
+    }
+    if not leader:
+        return row("patroni", FAILED, f"no server leads; this one is {role}, {state}", data)
+    if state not in ("running", "streaming"):
+        return row("patroni", FAILED, f"{role}, {state}", data)
+    if role in _LEADERS:
+        return row("patroni", OK, f"leads, timeline {own.get('timeline')}", data)
+    far = not isinstance(lag, int) or lag > _LAG_BYTES
+    text = f"{role} of {leader}, {state}, lag {lag if lag is not None else 'unknown'}"
+    return row("patroni", DEGRADED if far else OK, text + (" bytes" if isinstance(lag, int) else ""), data)
+
+
+def certificate_row(found: Mapping[str, datetime | str], now: datetime) -> Row:
+    """The certificate of this host that ends first.
+
+    ``found`` has the end of each by its path, or why it cannot be read.
+    """
+    ends = {path: end for path, end in found.items() if isinstance(end, datetime)}
+    problems = [f"{path}: {end}" for path, end in found.items() if isinstance(end, str)]
+    if not ends:
+        return row("certificate", FAILED, _shortened(problems))
+    path = min(ends, key=lambda each: ends[each])
+    days = (ends[path] - now) // timedelta(days=1)
+    state = FAILED if days < 0 else DEGRADED if days < _SOON_DAYS or problems else OK
+    text = f"{path} {'ended' if days < 0 else 'ends'} on {ends[path]:%Y-%m-%d}, {days} days left"
+    data: dict[str, Value] = {"path": path, "ends": f"{ends[path]:%Y-%m-%dT%H:%M:%SZ}", "days_left": days}
+    return row("certificate", state, "; ".join([text, *problems]), data)
+
+
+def host_row(versions: Mapping[str, str], release: str, up_seconds: float) -> Row:
+    """What a host has: ``versions`` by the name of the program, Airflow's ``release``, and how long it is up."""
+    days = int(up_seconds // 86400)
+    up = f"up {days} d" if days else f"up {int(up_seconds // 3600)} h {int(up_seconds % 3600 // 60)} min"
+    text = ", ".join([*(f"{name} {version}" for name, version in versions.items()), up])
+    data: dict[str, Value] = {**versions, "up_seconds": int(up_seconds)}
+    return row("host", OK, text, {**data, "release": release} if release else data)
+
+
+def db_clean_row(values: Mapping[str, str]) -> Row:
+    """How the removal of old rows ended last: ``values`` are those of ``systemctl show`` of its service."""
+    result, ended = values.get("Result", ""), values.get("ExecMainExitTimestamp", "")
+    data: dict[str, Value] = {"result": result, "ended": ended or None}
+    if result not in ("", "success"):
+        text = f"failed on {ended or 'this host'}: {result}; see journalctl -u flightdeck-db-clean"
+        return row("db_clean", DEGRADED, text, data)
+    return row("db_clean", OK, f"last run on {ended}" if ended else "enabled, has not run on this host", data)
+
+
+def package_versions(text: str, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Upstream versions of installed packages by the name of their program.
+
+    ``text`` is dpkg's file of states, ``wanted`` has the pattern of a package's name by program.
+    """
+    blocks = re.findall(r"^Package: (\S+)\nStatus: \S+ ok installed\n((?:.+\n)*)", text, re.MULTILINE)
+    found = {}
+    for program, pattern in wanted.items():
+        for package, fields in blocks:
+            version = re.search(r"^Version: (?:\d+:)?([^-\s]+)", fields, re.MULTILINE)
+            if version and re.fullmatch(pattern, package):
+                # Without what Debian adds to it.
+                found[program] = re.split(r"[+~]", version[1])[0]
+    return found
 
 
 def _shortened(texts: Sequence[str], limit: int = 5) -> str:

@@ -44,6 +44,12 @@ options:
     type: list
     elements: str
     default: []
+  check_command:
+    description: Arguments of a command of C(airflow db) that changes nothing, to run in the place of O(command) in
+      check mode.
+    type: list
+    elements: str
+    default: []
   release_file:
     description: JSON file of the release whose key C(heads) says which schema version each version table must hold.
     type: path
@@ -248,6 +254,7 @@ def main() -> None:
             "owner_url": {"type": "str", "required": True, "no_log": True},
             "result_tables": {"type": "bool", "default": False},
             "command": {"type": "list", "elements": "str", "default": []},
+            "check_command": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "required": True},
             "release_file": {"type": "path", "required": True},
             "fernet_key": {"type": "str", "default": "", "no_log": True},
@@ -265,12 +272,9 @@ def main() -> None:
     url = wanted["owner_url"]
     as_owner = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
     if wanted["command"]:
-        command = [wanted["airflow"], "db", *wanted["command"]]
-        said = (
-            ""
-            if module.check_mode
-            else run(module, " ".join(["airflow db", *wanted["command"]]), command, environment=as_owner)
-        )
+        chosen = wanted["check_command"] if module.check_mode else wanted["command"]
+        command = [wanted["airflow"], "db", *chosen]
+        said = run(module, " ".join(["airflow db", *chosen]), command, environment=as_owner) if chosen else ""
         module.exit_json(changed=True, migrated=False, account="unchanged", stdout=said)
     try:
         found = state(url, wanted["username"])

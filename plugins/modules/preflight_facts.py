@@ -138,7 +138,8 @@ ansible_facts:
     - flightdeck_own_files, the paths of what the roles have written for the user, secrets included.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
-    - flightdeck_switched_services, which of keepalived and pgbouncer the roles have set up on the host.
+    - flightdeck_switched_services, which of keepalived, pgbouncer and flightdeck-db-clean the roles have
+      set up on the host.
     - flightdeck_disks, by directory the room on its file system.
     - flightdeck_hosts_files, by file with names of hosts, whether the roles have written the cluster's into it.
   type: dict

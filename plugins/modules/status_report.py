@@ -27,6 +27,21 @@ options:
     type: list
     elements: dict
     default: []
+  format:
+    description:
+      - What is printed, a table (V(text)) or the report as one line of JSON (V(json)).
+      - Of Ansible's own output nothing is left with C(ANSIBLE_STDOUT_CALLBACK=community.general.null).
+    type: str
+    choices: [text, json]
+    default: text
+  must_be_good:
+    description: Whether something that is wrong fails the task.
+    type: bool
+    default: true
+  file:
+    description: File on the controller that gets the report as JSON, also when something is wrong. Empty for none.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -44,7 +59,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rows:
-  description: All lines of the table, with C(component), C(host), C(state) and C(detail).
+  description:
+    - All lines of the table, with C(component), C(host), C(state) and C(detail).
+    - C(data) has what a line says in a form for programs.
   type: list
   elements: dict
   returned: when nothing is wrong

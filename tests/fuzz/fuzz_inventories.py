@@ -229,6 +229,9 @@ MADE: dict[str, st.SearchStrategy[Any]] = {
     "airflow_manage_hosts_file": st.booleans(),
     "airflow_worker_concurrency": st.integers(0, 64),
     "airflow_webserver_workers": st.integers(1, 8),
+    # It depends on the metastore and the version.
+    "airflow_db_clean": st.just(value=False),
+    "airflow_db_clean_tables": st.lists(st.sampled_from(["log", "task_instance", "xcom"]), max_size=2),
     "airflow_max_task_seconds": st.integers(3600, 10_000_000),
     "airflow_sqs_visibility_timeout_seconds": st.just(43_200),
     "airflow_worker_drain_timeout_seconds": st.integers(10, 3600),

@@ -233,6 +233,13 @@ TRIGGERS = {
         Code.FD302: lambda _: kerberos_problems(airflow_kerberos_keytab_file="/x"),
         Code.FD303: lambda _: kerberos_problems(airflow_kerberos_principal="other"),
         Code.FD304: lambda _: kerberos_problems(airflow_kerberos_config_file="/conf"),
+        Code.FD340: lambda _: inventory.check(
+            reference(), defaults(airflow_version="2.11.2", airflow_db_clean=True, airflow_db_clean_days=90)
+        ),
+        Code.FD341: lambda _: inventory.check(
+            reference(), defaults(airflow_db_clean=True, airflow_db_clean_days=1, airflow_max_task_seconds=86400)
+        ),
+        Code.FD342: lambda _: inventory.check(reference(), defaults(airflow_db_clean_tables=["a b"])),
     },
     Stage.ROTATION: {
         Code.FD160: lambda _: rotate(["fernet"]),
@@ -326,11 +333,12 @@ REFUSED = {
     "__metastore_candidate": "",
     "airflow_cluster_name": "airflow",
     "airflow_confirm": "another",
+    "airflow_db_clean_schedule": "every full moon",
     "__play_effect": "destroys data",
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
-    Code.FD320,
+    *(Code.FD320, Code.FD343, Code.FD344),
 )
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {

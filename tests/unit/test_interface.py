@@ -102,7 +102,8 @@ def test_no_variable_of_ours_is_used_without_a_default():
         for name in re.findall(r"(?<![\w./-])airflow_[a-z0-9_]+\b(?!\.py|\s*:\s*\S*\.yml|\.conf|\.service)", text):
             # Names of groups, tests of our files, and keys of the model.
             if name not in known and not re.fullmatch(
-                r"airflow_(hosts|url|user|root|port|cfg|health|node|unit|results|lease|sched_)|airflow_release\w*", name
+                r"airflow_(archive|clean|hosts|url|user|root|port|cfg|health|node|unit|results|lease|sched_)|airflow_release\w*",
+                name,
             ):
                 unknown.add((path.relative_to(ROOT).as_posix(), name))
     # The inventory's, and those that the model phase makes.
@@ -127,8 +128,10 @@ def test_playbooks_are_what_an_operator_types():
         "grow_metastore",
         "rotate_secrets",
         "airflow_db",
+        "db_clean",
     }
-    assert {path.stem for path in (ROOT / "playbooks").glob("*.yml")} == changing | {"validate", "status", "verify"}
+    reading = {"plan", "validate", "status", "support_bundle", "verify"}
+    assert {path.stem for path in (ROOT / "playbooks").glob("*.yml")} == changing | reading
 
 
 @pytest.mark.parametrize("name", MODULES)

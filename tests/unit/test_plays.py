@@ -387,3 +387,30 @@ def test_components_start_in_the_order_of_the_catalogue():
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 def test_the_role_of_a_mode_has_the_entry_points_that_phases_use(mode):
     assert {"main", "functions", "register_hosts", "drop_old_hosts", "stop_unwrapped"} <= entry_points(mode.name)
+
+
+def only_reads(task):
+    """Whether a task changes nothing, also out of check mode."""
+    query = task.get("community.postgresql.postgresql_query", {}).get("query", "")
+    uri = task.get("ansible.builtin.uri")
+    return (
+        query.lstrip().startswith("SELECT")
+        or (uri is not None and uri.get("method", "GET") == "GET")
+        or ("ansible.builtin.command" in task and task.get("changed_when") is False)
+    )
+
+
+def test_what_runs_in_check_mode_all_the_same_only_reads():
+    """plan.yml is site.yml in check mode: nothing else may escape it."""
+    found = [
+        (path, task)
+        for path in [
+            *ROOT.glob("roles/*/tasks/*.yml"),
+            *ROOT.glob("playbooks/*.yml"),
+            *ROOT.glob("playbooks/phases/**/*.yml"),
+        ]
+        for task in nested([each for part in yaml.safe_load(path.read_text()) for each in part.get("tasks", [part])])
+        if task.get("check_mode") is False
+    ]
+    assert len(found) > 5
+    assert [f"{path.name}: {task['name']}" for path, task in found if not only_reads(task)] == []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline, quoted
+from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import Row
 
 DAG = "flightdeck_canary"
 RUN_PREFIX = "verify__"
@@ -18,7 +19,6 @@ ATTEMPTS = 3
 CLEAN_SECONDS = 20
 _FINISHED = frozenset({"success", "failed"})
 _DAG_PATH = f"/dags/{DAG}"
-Row = dict[str, str]
 
 
 def row(component: str, host: str, state: str, detail: str) -> Row:

@@ -305,6 +305,7 @@ SERVICES: tuple[Service, ...] = (
         processes=("etcd",),
         accounts=("etcd",),
         one_release=f"etcd {_versions('etcd')} together are a state of an upgrade, not one to live with",
+        status=("etcd",),
     ),
     Service(
         "metastore",
@@ -324,7 +325,7 @@ SERVICES: tuple[Service, ...] = (
         processes=("postgres", "patroni"),
         accounts=("postgres",),
         one_release=f"PostgreSQL {_versions('postgresql')} cannot follow each other",
-        status=("metastore",),
+        status=("patroni", "metastore"),
     ),
     Service(
         "rabbitmq",
@@ -353,7 +354,7 @@ SERVICES: tuple[Service, ...] = (
         processes=("beam.smp", "epmd", "erl_child_setup"),
         accounts=("rabbitmq", "epmd"),
         one_release=f"RabbitMQ {_versions('rabbitmq')} form no cluster together",
-        status=("rabbitmq", "quorum"),
+        status=("rabbitmq", "quorum", "queue"),
     ),
     Service(
         "redis",
@@ -640,4 +641,8 @@ LOG_PORTS: Mapping[str, Port] = MappingProxyType(
 RESTRICTED_SECTIONS = frozenset(section for component in COMPONENT.values() for section in component.sections)
 # First words of the report's rows, from the bottom of the cluster to the top: what is read first is what the rest
 # stands on.
-ORDER = ("host", *(word for service in SERVICES for word in service.status), "dags", "health", "canary")
+ORDER = (
+    *("host", "certificate"),
+    *(word for service in SERVICES for word in service.status),
+    *("dags", "db_clean", "health", "canary"),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ansible.errors import AnsibleError
@@ -21,3 +22,17 @@ def content(loader: DataLoader, path: str) -> bytes:
         raise OSError(error.strerror) from error
     finally:
         loader.cleanup_tmp_file(real)
+
+
+def write(file: Path, text: str, mode: int) -> None:
+    """Write ``text`` into the ``file`` of ``mode``, at once: what reads it meanwhile has the old or the new
+    one. Raises OSError."""
+    half = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+            os.fchmod(stream.fileno(), mode)
+        os.replace(half, file)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise

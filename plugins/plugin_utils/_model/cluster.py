@@ -241,6 +241,7 @@ class Model:
             uid=self.settings.uid,
             gid=self.settings.gid,
             directories=Directories(root=self.settings.root, home=self.settings.home, log_dir=self.settings.log_dir),
+            db_clean=self.settings.db_clean,
             queues={queue: tuple(names) for queue, names in served_queues(self.hosts).items()},
             modes={
                 mode.name: modes.HOOKS[mode.name].share(self.members(mode.component), enabled=mode in self.modes)

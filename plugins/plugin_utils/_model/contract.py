@@ -950,6 +950,8 @@ class Cluster(Plain):
     """Number of the group; 0 when Debian chooses."""
     directories: Directories
     """Directories of Airflow on its hosts."""
+    db_clean: bool
+    """Whether old rows of the metastore are removed regularly (airflow_db_clean)."""
     queues: Mapping[str, tuple[str, ...]]
     """Hosts that work on each queue."""
     modes: Mapping[str, ComponentMode]

@@ -45,6 +45,9 @@ class Settings(Plain):
     dags_git_token: str = field(repr=False)
     dags_git_user: str
     dags_keep_revisions: int
+    db_clean: bool
+    db_clean_days: int
+    db_clean_tables: tuple[str, ...]
     failover_email_from: str
     failover_email_host: str
     failover_email_port: int

@@ -917,3 +917,33 @@ class Code(StrEnum):
         "run it with `--check` first, then with `-e airflow_confirm=<cluster>`",
         Stage.RUN,
     )
+    FD340 = (
+        auto(),
+        "`airflow_db_clean` with an external metastore or Airflow 2",
+        "leave it off, and run `db_clean.yml`",
+        Stage.INVENTORY,
+    )
+    FD341 = (
+        auto(),
+        "`airflow_db_clean_days` would remove rows of running tasks",
+        "more days than `airflow_max_task_seconds`",
+        Stage.INVENTORY,
+    )
+    FD342 = (
+        auto(),
+        "`airflow_db_clean_tables` has a name that is none of a table",
+        "as `airflow db clean --help` lists them",
+        Stage.INVENTORY,
+    )
+    FD343 = (
+        auto(),
+        "`airflow_db_clean_schedule` is no time that systemd knows",
+        "as `systemd-analyze calendar` explains",
+        Stage.RUN,
+    )
+    FD344 = (
+        auto(),
+        "`plan.yml` without `--check`, or without its callback",
+        "both; the message says how",
+        Stage.RUN,
+    )

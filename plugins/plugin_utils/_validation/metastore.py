@@ -34,7 +34,7 @@ def check(members: int, settings: Settings) -> list[Problem]:
             )
         ]
     if not metastore.is_external(settings):
-        return []
+        return _check_db_clean(settings)
     given = [name for name, value in metastore.given(settings).items() if value]
     if members:
         found = (
@@ -54,7 +54,7 @@ def check(members: int, settings: Settings) -> list[Problem]:
                 remedy,
             )
         ]
-    return [*_check_given(engine, settings), *_check_unused(settings)]
+    return [*_check_given(engine, settings), *_check_unused(settings), *_check_db_clean(settings)]
 
 
 def _check_given(engine: str, settings: Settings) -> list[Problem]:
@@ -88,6 +88,27 @@ def _check_unused(settings: Settings) -> list[Problem]:
         for name, value, remedy in unused
         if value
     ]
+
+
+def _check_db_clean(settings: Settings) -> list[Problem]:
+    """Problems of the regular removal of old rows."""
+    problems = []
+    variable = "airflow_db_clean"
+    if settings.db_clean and (metastore.is_external(settings) or settings.major < 3):
+        found = "true with " + ("an external metastore" if metastore.is_external(settings) else "Airflow 2")
+        remedy = "Leave it off, and run playbooks/db_clean.yml."
+        problems.append(Problem(Code.FD340, variable, found, "the managed metastore and Airflow 3", remedy))
+    if settings.db_clean and settings.db_clean_days * 86400 <= settings.max_task_seconds:
+        found = f"{settings.db_clean_days}, where a task may take {settings.max_task_seconds} s"
+        remedy = "Rows of running tasks would go: keep them for longer."
+        problems.append(
+            Problem(Code.FD341, f"{variable}_days", found, "more days than airflow_max_task_seconds", remedy)
+        )
+    wrong = [name for name in settings.db_clean_tables if not re.fullmatch(r"[a-z_][a-z0-9_]*", name)]
+    if wrong:
+        remedy = "`airflow db clean --help` lists them."
+        problems.append(Problem(Code.FD342, f"{variable}_tables", ", ".join(sorted(wrong)), "names of tables", remedy))
+    return problems
 
 
 def url_problem(url: str, engine: str) -> str | None:

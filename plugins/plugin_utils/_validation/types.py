@@ -43,8 +43,11 @@ INTERNAL = frozenset(
         "airflow_certificates",
         "airflow_component",
         "airflow_component_action",
+        "airflow_node_status",
         "airflow_rotating",
         "airflow_rotation_step",
+        "airflow_status_rows",
+        "airflow_support_archive",
         "airflow_unfinished_tasks",
     }
 )

@@ -34,6 +34,9 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_watchdog_failures": (1, 1000, "A service is restarted after that many failures."),
     "airflow_verify_timeout_seconds": (30, 86400, "The canary's tasks take 20 s on an idle cluster."),
     "airflow_log_retention_days": (1, 36_500, "To keep logs for good, give so many days that none is that old."),
+    "airflow_db_clean_days": (1, 36_500, "To keep rows for good, do not switch it on."),
+    "airflow_db_clean_results_days": (1, 36_500, "Schedulers ask for the result of a task until it has ended."),
+    "airflow_db_clean_minutes": (5, 1440, "The command alone takes 20 s to start on a busy host."),
     "airflow_dags_keep_revisions": (1, 100, "The current revision is one of them."),
     "airflow_keep_releases": (1, 100, "The current release is one of them."),
     "airflow_max_task_seconds": (60, 31_536_000, "Seconds, not milliseconds: it is the longest task."),
@@ -96,6 +99,12 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         r"[A-Za-z0-9_-]*",
         "the name of a region, such as eu-central-1",
         "Write its name, not its title.",
+    ),
+    # What systemd-analyze takes is known on a host only; these are the characters of all its forms.
+    "airflow_db_clean_schedule": (
+        r"[A-Za-z0-9*][A-Za-z0-9 ,.:*~/_+-]{0,99}",
+        "a time as OnCalendar of systemd",
+        "Write it for example as *-*-* 03:30:00 or Sun 04:00; `systemd-analyze calendar` explains one.",
     ),
     "airflow_log_max_size": (
         r"infinity|[1-9]\d{0,14}[KMGT]?|(100|[1-9]\d?)%",

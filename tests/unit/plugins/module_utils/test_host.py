@@ -386,4 +386,5 @@ def test_services_that_a_setting_switches_on_and_off(tmp_path):
     for name in ("pgbouncer", "haproxy"):
         (tmp_path / f"{name}.service.d").mkdir()
         (tmp_path / f"{name}.service.d/airflow.conf").write_text("")
-    assert _host.switched_services(str(tmp_path)) == ["pgbouncer"]
+    (tmp_path / "flightdeck-db-clean.timer").write_text("")
+    assert _host.switched_services(str(tmp_path)) == ["pgbouncer", "flightdeck-db-clean"]

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status as status
+from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import Row
 
 NODES = ["rabbit@mq1", "rabbit@mq2", "rabbit@mq3"]
 QUEUE = {"name": "default", "type": "quorum", "members": NODES, "online": NODES, "messages": 2}
@@ -18,7 +22,7 @@ def nodes(*running: str, others: tuple[str, ...] = ()) -> list[dict[str, object]
     return [*there, *({"name": name, "running": False} for name in others)]
 
 
-def states(rows: list[status.Row]) -> dict[str, str]:
+def states(rows: list[Row]) -> dict[str, str]:
     return {row["component"]: row["state"] for row in rows}
 
 
@@ -227,3 +231,163 @@ def test_no_process_listens() -> None:
         port = listening.getsockname()[1]
     assert f"no connection to port {port}" in status.amqp_problem("127.0.0.1", port)
     assert f"no connection to port {port}" in status.postgresql_problem("127.0.0.1", port, "a", "b")
+
+
+def consumer(queue: str) -> dict[str, object]:
+    return {"queue": {"name": queue, "vhost": "airflow"}, "active": True}
+
+
+@pytest.mark.parametrize(
+    ("ready", "consumers", "state"), [(0, 2, "ok"), (5, 2, "ok"), (0, 0, "degraded"), (5, 0, "failed")]
+)
+def test_a_queue(ready: int, consumers: int, state: str) -> None:
+    queue = {**QUEUE, "messages": ready + 1, "messages_ready": ready, "messages_unacknowledged": 1}
+    queues = [queue, {"name": "x", "type": "classic"}]
+    (row,) = status.queue_rows(queues, [consumer("default")] * consumers, ["default"])
+    assert row["state"] == state
+    assert row["data"] == {
+        "queue": "default",
+        "messages": ready + 1,
+        "ready": ready,
+        "unacknowledged": 1,
+        "consumers": consumers,
+    }
+
+
+def test_an_empty_queue_of_no_worker_is_no_fault() -> None:
+    assert status.queue_rows([{**QUEUE, "messages_ready": 0}], [], ["another"])[0]["state"] == "ok"
+
+
+# As etcd 3.4 answers.
+def etcd_status(member: int, leader: int) -> str:
+    said = {"header": {"member_id": member, "raft_term": 3}, "version": "3.4.23", "dbSize": 20480, "leader": leader}
+    return json.dumps([{"Endpoint": "https://10.0.0.1:2379", "Status": said}])
+
+
+def etcd_members(*started: bool) -> list[_etcd.Member]:
+    return [
+        {"id": f"{number:x}", "name": f"db{number}", "peer_urls": [], "started": each}
+        for number, each in enumerate(started, 1)
+    ]
+
+
+def test_members_of_etcd() -> None:
+    whole = etcd_members(True, True, True)
+    assert status.etcd_row(etcd_status(1, 1), whole)["detail"] == "leads, 3 of 3 members started, 0 MiB"
+    follower = status.etcd_row(etcd_status(2, 1), whole)
+    assert follower["detail"].startswith("follows db1, ")
+    assert follower["data"]["leader"] == "db1"
+    assert status.etcd_row(etcd_status(2, 1), etcd_members(True, True, False))["state"] == "degraded"
+    assert status.etcd_row(etcd_status(2, 0), whole)["state"] == "failed"
+    assert status.etcd_row("[]", whole)["state"] == "failed"
+
+
+# As Patroni 2.1 and 3.3 answer to /cluster.
+def patroni(**lags: object) -> dict[str, object]:
+    leader = {"name": "db1", "role": "leader", "state": "running", "timeline": 4}
+    others = [
+        {"name": name, "role": "sync_standby", "state": "streaming", "timeline": 4, "lag": lag}
+        for name, lag in lags.items()
+    ]
+    return {"members": [leader, *others]}
+
+
+def test_members_of_patroni() -> None:
+    assert status.patroni_row("db1", patroni(db2=0))["detail"] == "leads, timeline 4"
+    follower = status.patroni_row("db2", patroni(db2=0))
+    assert (follower["state"], follower["detail"]) == ("ok", "sync_standby of db1, streaming, lag 0 bytes")
+    assert follower["data"]["lag_bytes"] == 0
+    assert status.patroni_row("db2", patroni(db2=2**21))["state"] == "degraded"
+    unknown = status.patroni_row("db2", patroni(db2="unknown"))
+    assert (unknown["state"], unknown["data"]["lag_bytes"]) == ("degraded", None)
+    assert status.patroni_row("db9", patroni(db2=0))["state"] == "failed"
+    answer = patroni(db2=0)
+    answer["members"] = [{**member, "role": "replica"} for member in answer["members"]]  # type: ignore[attr-defined]
+    assert "no server leads" in status.patroni_row("db2", answer)["detail"]
+
+
+# Recorded on three hosts of Debian 12, with etcd 3.4 and Patroni 2.1.
+RECORDED_ETCD = (
+    '[{"Endpoint":"https://10.0.0.31:2379","Status":{"header":{"cluster_id":10963355262051708250,"member_id":'
+    '5011750766081506058,"revision":1,"raft_term":3},"version":"3.4.23","dbSize":20480,"leader":16833342868451273239,'
+    '"raftIndex":4671,"raftTerm":3,"raftAppliedIndex":4671,"dbSizeInUse":20480}}]'
+)
+RECORDED_MEMBERS = (
+    '{"header":{"cluster_id":10963355262051708250,"member_id":5011750766081506058,"raft_term":3},"members":['
+    '{"ID":4662101095832154186,"name":"store3","peerURLs":["https://10.0.0.33:2380"],"clientURLs":["https://a:2379"]},'
+    '{"ID":5011750766081506058,"name":"store1","peerURLs":["https://10.0.0.31:2380"],"clientURLs":["https://b:2379"]},'
+    '{"ID":16833342868451273239,"name":"store2","peerURLs":["https://10.0.0.32:2380"],"clientURLs":["https://c:2379"]}]}'
+)
+RECORDED_PATRONI = {
+    "members": [
+        {"name": "store1", "role": "replica", "state": "running", "port": 5432, "timeline": 4, "lag": 0},
+        {"name": "store2", "role": "sync_standby", "state": "running", "port": 5432, "timeline": 4, "lag": 0},
+        {"name": "store3", "role": "leader", "state": "running", "port": 5432, "timeline": 4},
+    ]
+}
+
+
+def test_answers_of_a_cluster() -> None:
+    row = status.etcd_row(RECORDED_ETCD, _etcd.members(RECORDED_MEMBERS))
+    assert (row["state"], row["detail"]) == ("ok", "follows store2, 3 of 3 members started, 0 MiB")
+    rows = [status.patroni_row(f"store{number}", RECORDED_PATRONI) for number in (1, 2, 3)]
+    assert [(row["state"], row["data"]["role"]) for row in rows] == [
+        ("ok", "replica"),
+        ("ok", "sync_standby"),
+        ("ok", "leader"),
+    ]
+    assert {row["data"]["leader"] for row in rows} == {"store3"}
+
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("days", "state"), [(300, "ok"), (20, "degraded"), (-1, "failed")])
+def test_the_certificate_that_ends_first(days: int, state: str) -> None:
+    row = status.certificate_row({"/a.crt": NOW + timedelta(days=days), "/b.crt": NOW + timedelta(days=999)}, NOW)
+    assert (row["state"], row["data"]["days_left"], row["data"]["path"]) == (state, days, "/a.crt")
+
+
+def test_a_certificate_that_cannot_be_read() -> None:
+    assert status.certificate_row({"/a.crt": "it has no certificate"}, NOW)["state"] == "failed"
+    other = {"/a.crt": "it is none", "/b.crt": NOW + timedelta(days=99)}
+    assert status.certificate_row(other, NOW)["state"] == "degraded"
+
+
+def test_the_removal_of_old_rows() -> None:
+    assert status.db_clean_row({"Result": "success"})["state"] == "ok"
+    ended = {"ExecMainExitTimestamp": "Mon 2026-11-16 03:31:00 UTC"}
+    assert "2026-11-16" in status.db_clean_row({"Result": "success", **ended})["detail"]
+    failed = status.db_clean_row({"Result": "exit-code", **ended})
+    assert (failed["state"], failed["data"]["result"]) == ("degraded", "exit-code")
+
+
+DPKG = """Package: postgresql-15
+Status: install ok installed
+Version: 15.18-0+deb12u1
+
+Package: postgresql-client-15
+Status: install ok installed
+Version: 15.17-0+deb12u1
+
+Package: redis-server
+Status: deinstall ok config-files
+Version: 5:7.0.15-1~deb12u1
+
+Package: rabbitmq-server
+Status: install ok installed
+Architecture: all
+Version: 3.10.8-1.1+deb12u1
+"""
+
+
+def test_versions_of_packages() -> None:
+    wanted = {"PostgreSQL": r"postgresql-\d+", "Redis": "redis-server", "RabbitMQ": "rabbitmq-server"}
+    assert status.package_versions(DPKG, wanted) == {"PostgreSQL": "15.18", "RabbitMQ": "3.10.8"}
+
+
+def test_the_row_of_a_host() -> None:
+    row = status.host_row({"Debian": "12.12", "Airflow": "3.3.2"}, "3.3.2-abc-py3.11", 3660)
+    assert row["detail"] == "Debian 12.12, Airflow 3.3.2, up 1 h 1 min"
+    assert row["data"]["release"] == "3.3.2-abc-py3.11"
+    assert status.host_row({}, "", 86400 * 3)["detail"] == "up 3 d"

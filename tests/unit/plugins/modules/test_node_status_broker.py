@@ -52,7 +52,7 @@ def look(port, password=PASSWORD):
     params = {"major": 3, "queues": ["default"], "timeout_seconds": 30}
     part = {"nodes": NODES, "management_port": port, "admin_user": "admin", "vhost": "airflow"}
     node = node_status._Node({"node": {"rabbitmq": part}, "rabbitmq_admin_password": password, **params})
-    return [(row["component"], row["state"], row["detail"]) for row in node.rows()]
+    return [(row["component"], row["state"], row["detail"]) for row in node.rabbitmq(part)]
 
 
 def answers(version, state):
@@ -61,6 +61,7 @@ def answers(version, state):
         # Without statistics: with them, the answer has the members of before the stop, too.
         "queues/airflow?disable_stats=true&enable_queue_totals=true": (200, said["queues"]),
         "nodes?columns=name,running,partitions": (200, said["nodes"]),
+        "consumers/airflow": (200, [{"queue": {"name": "default", "vhost": "airflow"}, "active": True}]),
         "health/checks/local-alarms": (503 if "alarms" in said["alarms"] else 200, said["alarms"]),
     }
 
@@ -84,7 +85,18 @@ def answers(version, state):
 )
 def test_what_the_broker_says(api, version, state, broker, queues):
     api.says = answers(version, state)
-    assert look(api.server_port) == [("rabbitmq", *broker), ("quorum queues", *queues)]
+    waiting = 0 if state == "one down" else 1
+    queue = ("queue default", "ok", f"{waiting} messages waiting, 0 with workers, 1 consumers")
+    assert look(api.server_port) == [("rabbitmq", *broker), ("quorum queues", *queues), queue]
+
+
+def test_messages_that_nothing_consumes(api):
+    api.says = {**answers(VERSIONS[0], "whole"), "consumers/airflow": (200, [])}
+    assert look(api.server_port)[-1] == (
+        "queue default",
+        "failed",
+        "1 messages waiting, 0 with workers, 0 consumers",
+    )
 
 
 def test_a_password_that_was_not_deployed(api):

@@ -49,6 +49,10 @@ def dsn(url):
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_ca": "x"}, "FD176"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_pgbouncer": True}, "FD177"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_postgresql_config": {"max_connections": 1}}, "FD177"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_db_clean": True}, "FD340"),
+        (reference(), {"airflow_version": "2.11.2", "airflow_db_clean": True}, "FD340"),
+        (reference(), {"airflow_db_clean": True, "airflow_db_clean_days": 1}, "FD341"),
+        (reference(), {"airflow_db_clean_tables": ["log", "a b"]}, "FD342"),
     ],
 )
 def test_choices_that_do_not_go_together(hosts, changes, code):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import Row
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import row
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import HEARTBEATS
@@ -93,3 +96,38 @@ def test_nothing_checked_is_not_good() -> None:
     good, text = report.verdict("prod", [], ["w1"])
     assert not good
     assert "1 hosts not asked: w1" in text
+
+
+def of_all(component: str, host: str, state: str = "ok") -> Row:
+    return {**row(component, host, state, f"{state} by {host}"), "scope": "cluster"}
+
+
+def test_what_every_host_says_about_the_cluster_is_one_line() -> None:
+    rows = [of_all("queue default", "mq1"), of_all("queue default", "mq2"), row("rabbitmq", "mq1", "ok", "x")]
+    found = report.once(rows)
+    assert [(line["component"], line["host"]) for line in found] == [("rabbitmq", "mq1"), ("queue default", "-")]
+
+
+def test_the_worst_of_what_hosts_say_about_the_cluster_counts() -> None:
+    rows = [of_all("queue default", "mq1"), of_all("queue default", "mq2", "failed"), of_all("queue default", "mq3")]
+    (line,) = report.once(rows)
+    assert (line["state"], line["detail"]) == ("failed", "failed by mq2")
+
+
+def dags(host: str, revision: str) -> Row:
+    return {**row("dags", host, "ok", f"revision {revision}"), "data": {"revision": revision}}
+
+
+def test_hosts_with_different_dags_are_reported() -> None:
+    assert report.revision_rows([dags("w1", "a"), dags("w2", "a"), row("dags", "w3", "failed", "none")]) == []
+    (line,) = report.revision_rows([dags("w1", "a"), dags("w2", "b")])
+    assert line["state"] == "failed"
+    assert "a on w1; b on w2" in line["detail"]
+
+
+def test_the_report_for_programs() -> None:
+    said = report.document("prod", URL, "3.3.2", [dags("w1", "a"), of_all("queue x", "-")], ["w2"], now="now")
+    assert said["good"] is True
+    assert said["hosts_not_asked"] == ["w2"]
+    assert said["rows"] == [dags("w1", "a"), row("queue x", "-", "ok", "ok by -")]
+    assert json.loads(json.dumps(said)) == said
