@@ -334,7 +334,7 @@ REFUSED = {
     "airflow_cluster_name": "airflow",
     "airflow_confirm": "another",
     "airflow_db_clean_schedule": "every full moon",
-    "__play_effect": "destroys data",
+    "airflow_confirmed_effect": "destroys data",
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),

@@ -43,6 +43,7 @@ INTERNAL = frozenset(
         "airflow_certificates",
         "airflow_component",
         "airflow_component_action",
+        "airflow_confirmed_effect",
         "airflow_node_status",
         "airflow_rotating",
         "airflow_rotation_step",
