@@ -11,7 +11,7 @@ short_description: Keep a connection
 version_added: 0.1.0
 description:
   - Creates, changes or deletes a connection of Airflow 2.11 or 3.
-  - The object becomes what the task says: fields that are left out are emptied.
+  - The object becomes what the task says. Fields that are left out are emptied.
   - Airflow shows neither a password nor what is secret in an extra. O(metastore_url) or O(update_secrets) say how these
     are compared.
 author: Flightdeck contributors (@flightdeck)

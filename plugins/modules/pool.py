@@ -11,8 +11,8 @@ short_description: Keep a pool
 version_added: 0.1.0
 description:
   - Creates, changes or deletes a pool of Airflow 2.11 or 3.
-  - The object becomes what the task says: fields that are left out are emptied.
-  - Airflow needs C(default_pool): its slots can be changed, and its description cannot.
+  - The object becomes what the task says. Fields that are left out are emptied.
+  - Airflow needs C(default_pool). Its slots can be changed, and its description cannot.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:

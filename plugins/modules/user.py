@@ -15,7 +15,7 @@ description:
     is set.
   - Without O(metastore_url), the password of an inactive account is set each time; so is, in Airflow 2.11, that
     of one that may see no DAG.
-  - Users and roles are those of FAB: other auth managers keep them elsewhere.
+  - Users and roles are those of FAB. Other auth managers keep them elsewhere.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: [flightdeck.airflow.api, flightdeck.airflow.api.state]
 options:

@@ -14,16 +14,28 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 
 
-@pytest.fixture(scope="module")
-def docs():
+def ansible_doc(*arguments):
     command = [
         Path(sys.executable).parent / "ansible-doc",
-        "--json",
+        *arguments,
         *(f"flightdeck.airflow.{name}" for name in MODULES),
     ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=True)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def docs():
+    done = ansible_doc("--json")
+    assert done.returncode == 0, done.stderr
     return {name.rpartition(".")[2]: entry for name, entry in json.loads(done.stdout).items()}
+
+
+def test_the_documentation_can_be_shown_as_text():
+    # JSON takes what text does not: a sentence with a colon, which YAML reads as a dictionary.
+    done = ansible_doc()
+    assert done.returncode == 0, done.stderr
+    assert all(f"flightdeck.airflow.{name}" in done.stdout for name in MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)
