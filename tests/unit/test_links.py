@@ -1,4 +1,4 @@
-"""Links between the pages of the repository lead to files and headings that exist."""
+"""Links between the pages of the repository, and paths in their examples, lead where they should."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ def test_links_lead_somewhere(page):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_keep_files_out_of_the_directory_of_the_inventory(page):
+    # Ansible reads each file there as an inventory, but for hidden ones. "../" leads out of it.
+    assert re.findall(r"inventory_dir(?: }}| ~ ')/(?!\.).*", page.read_text(encoding="utf-8")) == []
