@@ -12,6 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.access imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api.canary import Canary
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.drained import drained_hosts
 
 display = Display()
 
@@ -33,7 +34,10 @@ class ActionModule(ActionBase):
             result.update(changed=False, skipped=True, rows=[], msg="The canary runs tasks, which check mode does not")
             return result
         addresses = {str(name): str(node["address"]) for name, node in cluster["nodes"].items()}
-        queues = {str(queue): [str(name) for name in names] for queue, names in cluster["queues"].items()}
+        away = drained_hosts(cluster["nodes"], (task_vars or {})["hostvars"])
+        queues = {
+            str(queue): [str(name) for name in names if name not in away] for queue, names in cluster["queues"].items()
+        }
         rows = Canary(api, queues, addresses, progress=lambda text: display.display(f"canary: {text}")).run()
         result.update(changed=False, rows=rows)
         return result

@@ -1,4 +1,4 @@
-"""Filters that the roles of the backing services use; the work is done in plugin_utils."""
+"""Filters that the roles of the backing services and playbooks use; the work is done in plugin_utils."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platfo
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BACKING_SERVICES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     accounts,
+    drained,
     firewall,
     ha,
     postgresql_state,
@@ -140,6 +141,7 @@ class FilterModule:
             "certificate_files": _checked(secrets.certificate_files),
             "cluster_mark": _checked(digests.cluster_mark),
             "database_users": _checked(database_users),
+            "drained_hosts": _checked(drained.drained_hosts),
             "extra_users": _checked(extra_users),
             "firewall_peers": _checked(firewall_peers),
             "firewall_ruleset": _checked(firewall_ruleset),

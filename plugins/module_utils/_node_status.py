@@ -250,9 +250,12 @@ def _shortened(texts: Sequence[str], limit: int = 5) -> str:
     return "; ".join(texts[:limit]) + more
 
 
-def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]:
+def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]], drained: Sequence[str] = ()) -> list[Row]:
     """One row per listener from HAProxy's CSV statistics: how many servers are up, and what is wrong with the
-    others."""
+    others.
+
+    Components of Airflow on ``drained`` hosts are down on purpose.
+    """
     lines = list(csv.DictReader(io.StringIO(text.lstrip("# "))))
     rows = []
     for listener in listeners:
@@ -264,7 +267,12 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
         ]
         expected = {str(server["name"]) for server in listener.get("servers", [])}
         up = [line["svname"] for line in servers if line["status"].startswith(("UP", "no check"))]
-        planned = [line for line in servers if line["status"].startswith(_PLANNED)]
+        away = drained if listener.get("mode") == "http" else ()
+        planned = [
+            line
+            for line in servers
+            if line["status"].startswith(_PLANNED) or (line["svname"] not in up and line["svname"] in away)
+        ]
         down = [line for line in servers if line["svname"] not in up and line not in planned]
         problems = [
             f"{line['svname']} {line['status']} ({(line.get('check_status') or '').strip('* ')})" for line in down
@@ -286,7 +294,9 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
         elif problems:
             rows.append(row(label, FAILED, f"{len(up)} of {len(servers)} servers up: {_shortened(problems)}"))
         elif planned:
-            text_planned = ", ".join(f"{line['svname']} {line['status']}" for line in planned)
+            text_planned = ", ".join(
+                f"{line['svname']} {'drained' if line['svname'] in away else line['status']}" for line in planned
+            )
             rows.append(
                 row(label, DEGRADED, f"{len(up)} of {len(servers)} servers up, taken out on purpose: {text_planned}")
             )
@@ -297,10 +307,15 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]]) -> list[Row]
 
 def haproxy_statistics(path: str, timeout: float = 5.0) -> str:
     """HAProxy's CSV statistics from its socket at ``path``. Raises OSError."""
+    return haproxy_answer(path, "show stat", timeout)
+
+
+def haproxy_answer(path: str, command: str, timeout: float = 5.0) -> str:
+    """What HAProxy says to ``command`` on its socket at ``path``. Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(path)
-        connection.sendall(b"show stat\n")
+        connection.sendall(f"{command}\n".encode())
         return _read_all(connection).decode("utf-8", "replace")
 
 

@@ -148,7 +148,8 @@ class Services:
         """Have ``unit`` run, now and at boot, with the settings on disk; whether it needs a restart that ``restart``
         forbids.
 
-        ``before_restart`` returns when the running unit may restart. Raises OSError.
+        ``before_restart`` returns when the running unit may restart. A unit that a file keeps from starting is defined,
+        and left as it is. Raises OSError.
         """
         states = self.states([unit, *definition.companions])
         # Nothing else has systemd read the files of the companions.
@@ -156,6 +157,8 @@ class Services:
         state, lacking = self.define(unit, definition, before)
         if not state.found and not self.module.check_mode:
             self.fail(f"systemd does not know {unit}; is its package installed?")
+        if _systemd.held(unit, definition.unit_file):
+            return False
         if not state.enabled:
             self.act("enable", unit)
         if not state.active:

@@ -28,6 +28,8 @@ RECORDS = "/run/flightdeck"
 RESTART, RELOAD = "restart.digest", "reload.digest"
 # The last of a unit's drop-ins: one that resets a list of commands, as an operator's may, stands before it.
 DROP_IN = "zz-flightdeck.conf"
+# The condition of a unit file that a file does not exist.
+_HELD_BY = "ConditionPathExists=!"
 _PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID"
 
 # Settings that systemd applies to a running unit, or uses at its next start, stop or reload.
@@ -140,6 +142,16 @@ def outdated(unit: str) -> bool:
     Raises OSError.
     """
     return recorded(unit, RESTART) != wanted(unit, RESTART)
+
+
+def held(unit: str, text: str | None = None, gone: Iterable[str] = ()) -> bool:
+    """Whether a file on this host keeps ``unit`` from starting, by a condition of its unit file or of that ``text``.
+
+    systemd takes such a start for a success. Files that are about to be ``gone`` do not count. Raises OSError.
+    """
+    lines = (text or _files.read_text(unit_path(unit)) or "").splitlines()
+    paths = {line.removeprefix(_HELD_BY).strip() for line in lines if line.startswith(_HELD_BY)}
+    return any(os.path.exists(path) for path in paths.difference(gone))
 
 
 def process_settings(text: str, ignored: Sequence[str] = ()) -> list[str]:

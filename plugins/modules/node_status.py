@@ -35,6 +35,11 @@ options:
     description: Password of the management API's user, on a host with RabbitMQ.
     type: str
     default: ''
+  drained:
+    description: Drained hosts of the cluster. Load balancers are right not to send requests to them.
+    type: list
+    elements: str
+    default: []
   timeout_seconds:
     description: Limit for each command and each connection.
     type: int
@@ -73,6 +78,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import (
     _certificate,
     _dags,
+    _drained,
     _etcd,
     _host,
     _rabbitmq_api,
@@ -106,6 +112,7 @@ class _Node:
         self.node: dict[str, Any] = params["node"]
         self.queues: list[str] = params["queues"]
         self.rabbitmq_admin_password: str = params["rabbitmq_admin_password"]
+        self.drained: list[str] = params["drained"]
         self.timeout: int = params["timeout_seconds"]
         self.root: str = params.get("root") or ""
 
@@ -256,7 +263,7 @@ class _Node:
 
     def haproxy(self, part: dict[str, Any]) -> list[Row]:
         try:
-            rows = status.haproxy_rows(status.haproxy_statistics(HAPROXY_SOCKET), part["listeners"])
+            rows = status.haproxy_rows(status.haproxy_statistics(HAPROXY_SOCKET), part["listeners"], self.drained)
         except OSError as error:
             return [row("haproxy", FAILED, f"{HAPROXY_SOCKET}: {error}")]
         # A server that is up for HAProxy's check says little when the listener itself does not pass traffic.
@@ -303,6 +310,8 @@ class _Node:
             )
         except OSError as error:
             return [row(label, FAILED, " ".join(str(error).split())) for label, _ in services]
+        if record := _drained.read():
+            return drained_rows(record, {label: units.get(f"{unit}.service", {}) for label, unit in services})
         return [self.service(label, unit, units.get(f"{unit}.service", {})) for label, unit in services]
 
     def db_clean(self) -> list[Row]:
@@ -328,6 +337,15 @@ class _Node:
         return row(label, OK, f"{said}, {status.unit_detail(values)}")
 
 
+def drained_rows(record: dict[str, str], units: dict[str, dict[str, str]]) -> list[Row]:
+    """One row for a host that was drained as ``record`` says, and one for each of its ``units``, by label, that still
+    runs."""
+    rows = [row("host", DEGRADED, f"drained {_drained.words(record)}")]
+    running = [label for label, values in units.items() if status.unit_problem(values) is None]
+    detail = "still runs on a drained host, and does not start again; run drain.yml or undrain.yml"
+    return rows + [row(label, DEGRADED, detail) for label in running]
+
+
 def outdated(unit: str) -> bool:
     """Whether a unit runs with old settings, as far as this account may know."""
     try:
@@ -349,6 +367,7 @@ def main() -> None:
             "root": {"type": "path"},
             "queues": {"type": "list", "elements": "str", "default": []},
             "rabbitmq_admin_password": {"type": "str", "default": "", "no_log": True},
+            "drained": {"type": "list", "elements": "str", "default": []},
             "timeout_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,

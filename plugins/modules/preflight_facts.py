@@ -141,6 +141,7 @@ ansible_facts:
     - flightdeck_switched_services, which of keepalived, pgbouncer and flightdeck-db-clean the roles have
       set up on the host.
     - flightdeck_disks, by directory the room on its file system.
+    - flightdeck_drained, since when and why the host is drained; empty when it is not.
     - flightdeck_hosts_files, by file with names of hosts, whether the roles have written the cluster's into it.
   type: dict
   returned: when the module ran
@@ -190,7 +191,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _host
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _drained, _host
 
 
 def tiers(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -274,6 +275,7 @@ def main() -> None:
         "flightdeck_switched_services": _host.switched_services(),
         "flightdeck_hosts_files": _host.hosts_files(),
         "flightdeck_disks": disks,
+        "flightdeck_drained": _drained.read(),
     }
     preflight = {
         "unreachable": False,

@@ -17,6 +17,8 @@ description:
     run happens in the next one.
   - The record is written by a drop-in of the unit, which belongs to the module. A process that was started before it
     had that drop-in is restarted once.
+  - A unit with a condition that a file does not exist (C(ConditionPathExists=!)), on a host that has this file, is
+    defined, and neither started nor waited for.
   - Reads new unit files and drop-ins (C(systemctl daemon-reload)) when they changed.
 author: Flightdeck contributors (@flightdeck)
 attributes:
@@ -65,7 +67,8 @@ options:
     elements: str
     default: []
   pending:
-    description: In check mode, files that tasks before would have changed.
+    description: In check mode, files that tasks before would have changed, or removed when they keep a unit from
+      starting.
     type: list
     elements: path
     default: []
@@ -208,16 +211,21 @@ class Run:
         else:
             getattr(self, self.p["state"])(_service.present(self.kind))
 
+    def startable(self, units: list[str]) -> list[str]:
+        """Those of ``units`` that no file on this host keeps from starting."""
+        gone = self.p["pending"] if self.module.check_mode else ()
+        return [unit for unit in units if not _systemd.held(unit, gone=gone)]
+
     def started(self, units: list[str]) -> None:
         """Start units that were deployed before, now and at boot."""
         if not units:
             kind = ", ".join(self.kind)
             self.module.fail_json(msg=f"{kind}: found no such unit; expected a host that was deployed. Run site.yml.")
-        states = self.services.states(units)
+        states = self.services.states(self.startable(units))
         # What shall run runs at boot, too, if the host goes down meanwhile.
-        self.services.act("enable", *(unit for unit in units if not states[unit].enabled))
+        self.services.act("enable", *(unit for unit, state in states.items() if not state.enabled))
         self.services.start(states)
-        self.stale = [unit for unit in units if states[unit].active and _systemd.outdated(unit)]
+        self.stale = [unit for unit, state in states.items() if state.active and _systemd.outdated(unit)]
 
     def stopped(self, units: list[str]) -> None:
         """Stop units, now and at boot. One that drains still is waited for."""
@@ -231,8 +239,11 @@ class Run:
         self.services.remove(units)
 
     def in_use(self, units: list[str]) -> dict[str, _systemd.State]:
-        """Those of ``units`` that were not stopped. One that crashed is failed, or about to start again."""
-        states = self.services.states(units)
+        """Those of ``units`` that were not stopped, nor are kept from starting.
+
+        One that crashed is failed, or about to start again.
+        """
+        states = self.services.states(self.startable(units))
         return {unit: state for unit, state in states.items() if state.failed or not state.ended}
 
     def restarted(self, units: list[str]) -> None:

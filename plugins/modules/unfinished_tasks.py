@@ -39,12 +39,43 @@ states:
   elements: str
   returned: success
   sample: [queued, running]
+running:
+  description: Each running task, with C(host), its worker as Airflow knows it, C(task) and how many C(seconds) it runs;
+    the longest first.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{host: 192.0.2.21, task: sales.load of manual__2026-01-01, seconds: 125}]
 """
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _redaction
 
 QUERY = "SELECT DISTINCT state FROM task_instance WHERE state IN ('queued', 'running', 'restarting') ORDER BY state"
+
+RUNNING = (
+    "SELECT hostname, dag_id, task_id, map_index, run_id, start_date FROM task_instance "
+    "WHERE state IN ('running', 'restarting')"
+)
+
+
+def running(rows: Iterable[Mapping[str, Any]], now: datetime.datetime) -> list[dict[str, Any]]:
+    """Running tasks from the ``rows`` of the query, the longest first; ``now`` has a time zone."""
+    found = []
+    for row in rows:
+        began = row["start_date"] or now
+        # MySQL has no time zones: Airflow writes UTC.
+        began = began if began.tzinfo else began.replace(tzinfo=datetime.UTC)
+        mapped = f"[{row['map_index']}]" if row["map_index"] >= 0 else ""
+        task = f"{row['dag_id']}.{row['task_id']}{mapped} of {row['run_id']}"
+        found.append(
+            {"host": str(row["hostname"]), "task": task, "seconds": max(int((now - began).total_seconds()), 0)}
+        )
+    return sorted(found, key=lambda each: (-each["seconds"], each["task"]))
 
 
 def main() -> None:
@@ -58,9 +89,10 @@ def main() -> None:
 
         with create_engine(url).connect() as connection:
             states = [str(row[0]) for row in connection.execute(text(QUERY))]
+            rows = [dict(row) for row in connection.execute(text(RUNNING)).mappings()]
     except Exception as error:
         module.fail_json(msg=f"the metastore does not answer: {_redaction.reason(error, url)}")
-    module.exit_json(changed=False, states=states)
+    module.exit_json(changed=False, states=states, running=running(rows, datetime.datetime.now(datetime.UTC)))
 
 
 if __name__ == "__main__":

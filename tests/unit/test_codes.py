@@ -30,6 +30,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     broker,
     bundles,
     controller,
+    drain,
     identity,
     inventory,
     login,
@@ -278,6 +279,11 @@ TRIGGERS = {
         Code.FD223: lambda _: preflight.check(found(etcd=None, nodes=None), MODEL, OWN)[0],
         Code.FD224: lambda _: warnings(cluster(), database=None),
         Code.FD236: lambda _: problems(cluster(airflow_uid=20001)),
+        Code.FD321: lambda _: drain.check_hosts([], MODEL, "", {}),
+        Code.FD322: lambda _: drain.check_capacity(
+            ["worker1", "worker2"], [], {}, cluster_model.build(reference(), defaults())
+        ),
+        Code.FD323: lambda _: warnings(cluster(), facts={"flightdeck_drained": {"since": "now", "reason": ""}}),
         Code.FD290: lambda _: warnings(cluster(), disks=everywhere(free_mb=100)),
         Code.FD284: lambda _: problems(cluster(airflow_manage_account=False), account=NONE),
         Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
@@ -361,6 +367,7 @@ NEEDS_SERVICES = {
     Code.FD274: "tests/unit/roles/test_dags_source.py",
     Code.FD275: "tests/unit/roles/test_dags_source.py",
     Code.FD279: "molecule/custom/tests/test_bundles.py",
+    Code.FD324: "molecule/operations/tests/test_drain.py",
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 

@@ -124,6 +124,8 @@ def test_playbooks_are_what_an_operator_types():
         "stop",
         "start",
         "switchover",
+        "drain",
+        "undrain",
         "replace_host",
         "grow_metastore",
         "rotate_secrets",

@@ -917,6 +917,30 @@ class Code(StrEnum):
         "run it with `--check` first, then with `-e airflow_confirm=<cluster>`",
         Stage.RUN,
     )
+    FD321 = (
+        auto(),
+        "`airflow_drain_hosts` names no host that can be drained, or the run has `--limit`",
+        "see the message and [draining](draining.md)",
+        Stage.PREFLIGHT,
+    )
+    FD322 = (
+        auto(),
+        "without the host, no component of a kind, or no worker of a queue, would work",
+        "[another one first](draining.md#drain-a-host), or `-e airflow_confirm=<cluster>`",
+        Stage.PREFLIGHT,
+    )
+    FD323 = (
+        auto(),
+        "a warning: a host is drained",
+        "[`undrain.yml`](draining.md#drain-a-host) when it is to work again",
+        Stage.PREFLIGHT,
+    )
+    FD324 = (
+        auto(),
+        "a drain failed, and the host works again",
+        "the message says what failed; run `drain.yml` again",
+        Stage.RUN,
+    )
     FD340 = (
         auto(),
         "`airflow_db_clean` with an external metastore or Airflow 2",

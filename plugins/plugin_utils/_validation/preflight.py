@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _drained
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metadata import WRONG_KEY
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
@@ -86,6 +87,7 @@ def check(
         problems += on_hosts(check_members(survey.survey(host_data(seen), cluster), seen, cluster))
         skew, warnings = _check_clocks({name: facts["preflight"]["clock"] for name, facts in seen.items()})
         problems += skew
+        warnings += _warn_drained(seen)
         warnings += _warn({name: facts["preflight"] for name, facts in seen.items()}, cluster)
     return problems, warnings
 
@@ -327,6 +329,16 @@ def _warn(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str
             "at any time. Name them in Unattended-Upgrade::Package-Blacklist."
         )
     return warnings + _warn_full_logs(states, cluster) + _warn_unknown(states, cluster)
+
+
+def _warn_drained(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Hosts on which this run starts nothing of Airflow."""
+    return [
+        f"{Code.FD323} host {name}: drained {_drained.words(record)}. Nothing of Airflow starts there until "
+        f"playbooks/undrain.yml -e airflow_drain_hosts={name}."
+        for name, facts in hosts.items()
+        if (record := facts.get("flightdeck_drained"))
+    ]
 
 
 def _warn_unknown(states: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> list[str]:

@@ -44,6 +44,7 @@ INTERNAL = frozenset(
         "airflow_component",
         "airflow_component_action",
         "airflow_confirmed_effect",
+        "airflow_new_drains",
         "airflow_node_status",
         "airflow_rotating",
         "airflow_rotation_step",

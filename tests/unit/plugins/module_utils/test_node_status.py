@@ -130,6 +130,14 @@ def test_servers_of_a_listener(state: str, check: str, expected: str, words: str
     assert words in row["detail"]
 
 
+@pytest.mark.parametrize(("mode", "expected"), [("http", "degraded"), ("tcp", "failed")])
+def test_a_drained_server_is_down_on_purpose_where_airflow_is_behind(mode: str, expected: str) -> None:
+    listeners = [{**LISTENERS[0], "mode": mode}]
+    (row,) = status.haproxy_rows(CSV.format(state="DOWN", check="L4CON"), listeners, ["master2"])
+    assert row["state"] == expected
+    assert "master2 drained" in row["detail"] or mode == "tcp"
+
+
 @pytest.mark.parametrize(
     ("state", "expected", "words"),
     [("DOWN", "ok", "master1 leads"), ("UP", "failed", "2 servers lead: master1, master2")],

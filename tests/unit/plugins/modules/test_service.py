@@ -421,3 +421,48 @@ def test_a_webserver_is_waited_for_until_load_balancers_send_requests(airflow):
 def test_a_unit_that_runs_is_defined_by_its_name_only(host):
     refused = host.run("service", name=REDIS, state="stopped")
     assert "give units for any other state than started" in refused["msg"]
+
+
+@pytest.fixture
+def drained(host):
+    """A host with a file that keeps its worker from running; path of the file."""
+    mark = host.etc / "drained"
+    mark.write_text("")
+    text = f"[Unit]\nConditionPathExists=!{mark}\n[Service]\nExecStart=/bin/worker\n"
+    host.worker = {"name": DEFAULT, "src": "x", "content": base64.b64encode(text.encode()).decode(), "restart": False}
+    return mark
+
+
+@pytest.mark.usefixtures("drained")
+def test_what_a_file_keeps_from_starting_is_deployed_and_left_alone(host):
+    assert host.run("service", **host.worker, check=True)["actions"] == ["daemon-reload"]
+    assert host.run("service", **host.worker)["actions"] == ["daemon-reload"]
+    assert host.commands() == ["daemon-reload"]
+    second = host.run("service", **host.worker)
+    assert (second["changed"], second["stale"]) == (False, [])
+    for state in ("started", "restarted", "healthy"):
+        result = host.run("service", units=WORKERS, state=state)
+        assert (result["changed"], result["actions"], host.commands()) == (False, [], [])
+
+
+def test_it_starts_when_the_file_is_gone(host, drained):
+    host.run("service", **host.worker)
+    host.commands()
+    planned = host.run("service", units=WORKERS, state="started", pending=[str(drained)], check=True)
+    assert planned["actions"] == [f"enable {DEFAULT}", f"start {DEFAULT}"]
+    # What is planned counts in check mode only.
+    assert host.run("service", units=WORKERS, state="started", pending=[str(drained)])["actions"] == []
+    drained.unlink()
+    assert host.run("service", units=WORKERS, state="started")["actions"] == planned["actions"]
+    assert not host.run("service", **host.worker)["changed"]
+
+
+def test_one_that_still_runs_is_not_restarted_into_the_stop(host, drained):
+    drained.unlink()
+    host.run("service", **host.worker)
+    drained.write_text("")
+    host.commands()
+    changed = {**host.worker, "digest": "another"}
+    assert host.run("service", **changed)["stale"] == []
+    assert host.run("service", units=WORKERS, state="restarted")["actions"] == []
+    assert host.run("service", units=WORKERS, state="stopped")["actions"] == [f"disable {DEFAULT}", f"stop {DEFAULT}"]

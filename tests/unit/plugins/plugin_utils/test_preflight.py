@@ -111,6 +111,18 @@ def test_the_mode_of_a_component_changes_on_all_hosts_or_none(mode, there, limit
     assert [problem.code for problem in problems] == codes
 
 
+def test_a_deployment_says_which_hosts_are_drained():
+    model = cluster(reference())
+    record = {"since": "2026-01-01T00:00:00Z", "reason": "a new disk"}
+    found = {name: looked(model, name) for name in model.nodes}
+    found["worker2"]["flightdeck_drained"] = record
+    problems, warnings = preflight.check(found, model, OWN)
+    assert problems == []
+    (warning,) = warnings
+    assert warning.startswith("FD323 host worker2: drained since 2026-01-01T00:00:00Z: a new disk.")
+    assert preflight.check(found, model, OWN, deploy=False) == ([], [])
+
+
 BALANCER = cluster().nodes["node1"].haproxy.listeners[0].port
 BROKER = cluster().nodes["node1"].rabbitmq.port
 

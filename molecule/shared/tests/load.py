@@ -79,6 +79,11 @@ class Load:
         """States that the tasks of all runs are in."""
         return {str(task["state"]) for run in self.runs for task in self._instances(run)}
 
+    def running_on(self, hostname: str) -> bool:
+        """Whether one of the tasks runs on the worker that Airflow knows as ``hostname``."""
+        tasks = (task for run in self.runs for task in self._instances(run))
+        return any(task["state"] == "running" and task["hostname"] == hostname for task in tasks)
+
     def _has_ended(self, run: str) -> bool:
         return self.session.get(f"{self.runs_url}/{run}", timeout=30).json()["state"] in ("success", "failed")
 

@@ -1,0 +1,160 @@
+#!/usr/bin/python
+# Copyright the flightdeck.airflow contributors
+# Apache-2.0 (see LICENSE)
+"""Take servers out of the load balancing of this host's HAProxy while they stop."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_servers
+short_description: Take servers out of the load balancing while they stop
+version_added: 0.2.0
+description:
+  - Talks to the HAProxy of this host by its socket. HAProxy forgets such states at its next reload. So what lasts
+    is its health check - V(drain) before a server stops, V(stopped) after it did, and nothing is left in HAProxy.
+  - An HAProxy that does not run sends no requests. There is nothing to do then.
+author: Flightdeck contributors (@flightdeck)
+extends_documentation_fragment: flightdeck.airflow.attributes.changes
+options:
+  listeners:
+    description: Listeners of HAProxy that count.
+    type: list
+    elements: str
+    required: true
+  servers:
+    description: Names of servers behind them. One that a listener does not have is no problem.
+    type: list
+    elements: str
+    required: true
+  state:
+    description:
+      - With V(drain) the servers get no new requests. Waits until they have answered those that they have, for
+        O(timeout) seconds at most. A server that an operator has set to maintenance is left alone.
+      - With V(stopped) waits until the health check finds them down, and fails after O(timeout) seconds. Then takes
+        back what V(drain) did.
+      - V(ready) takes back what V(drain) did. Warns where HAProxy does not answer, because the servers work without it.
+    type: str
+    choices: [drain, stopped, ready]
+    required: true
+  timeout:
+    description: Bound of the wait in seconds.
+    type: int
+    default: 60
+"""
+
+EXAMPLES = r"""
+- name: Send no more requests to a webserver
+  flightdeck.airflow.haproxy_servers:
+    listeners: [web, execution_api]
+    servers: [web2]
+    state: drain
+"""
+
+RETURN = r"""
+sessions:
+  description: Requests that the servers have not answered yet.
+  type: int
+  returned: success
+"""
+
+import csv
+import io
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_status
+
+SOCKET = "/run/haproxy/admin.sock"
+POLL_SECONDS = 0.5
+
+
+def lines(module: AnsibleModule) -> list[dict[str, str]]:
+    """HAProxy's statistics of the servers; none when it does not run. Raises OSError."""
+    try:
+        text = _node_status.haproxy_statistics(SOCKET)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return []
+    found = csv.DictReader(io.StringIO(text.lstrip("# ")))
+    return [
+        line
+        for line in found
+        if line["pxname"] in module.params["listeners"] and line["svname"] in module.params["servers"]
+    ]
+
+
+def order(module: AnsibleModule, found: list[dict[str, str]], state: str) -> None:
+    """Tell HAProxy the ``state`` of the servers. Raises OSError."""
+    for line in found:
+        if module.check_mode or line["status"].startswith("MAINT"):
+            continue
+        said = _node_status.haproxy_answer(SOCKET, f"set server {line['pxname']}/{line['svname']} state {state}")
+        if said.strip():
+            module.fail_json(msg=f"HAProxy, server {line['pxname']}/{line['svname']}: {said.strip()}")
+
+
+def serving(line: dict[str, str]) -> bool:
+    """Whether HAProxy may send requests to a server."""
+    return line["status"].startswith(("UP", "no check"))
+
+
+def answering(line: dict[str, str]) -> bool:
+    """Whether the health check finds a server up, or does not yet find it down."""
+    return serving(line) or line["status"].startswith(("DRAIN", "NOLB"))
+
+
+def sessions(found: list[dict[str, str]]) -> int:
+    """Requests that the servers have not answered yet."""
+    return sum(int(line["scur"] or 0) for line in found)
+
+
+def run(module: AnsibleModule) -> None:
+    """Bring the servers into the state. Raises OSError."""
+    state, deadline = module.params["state"], time.monotonic() + module.params["timeout"]
+    found = lines(module)
+    drained = [line for line in found if line["status"].startswith("DRAIN")]
+    if state == "drain":
+        changed = [line for line in found if serving(line)]
+        order(module, found, "drain")
+        while sessions(found := lines(module)) and time.monotonic() < deadline and not module.check_mode:
+            time.sleep(POLL_SECONDS)
+    else:
+        changed = drained
+        while state == "stopped" and not module.check_mode and any(map(answering, found)):
+            if time.monotonic() > deadline:
+                names = ", ".join(f"{line['pxname']}/{line['svname']}" for line in found if answering(line))
+                module.fail_json(msg=f"after {module.params['timeout']} s, HAProxy still finds {names} up")
+            time.sleep(POLL_SECONDS)
+            found = lines(module)
+        order(module, found, "ready")
+    after = "drain" if state == "drain" else "ready"
+    diff = {
+        "before": "".join(f"{line['pxname']}/{line['svname']} {line['status']}\n" for line in changed),
+        "after": "".join(f"{line['pxname']}/{line['svname']} {after}\n" for line in changed),
+    }
+    module.exit_json(changed=bool(changed), diff=diff, sessions=sessions(found))
+
+
+def main() -> None:
+    """Entry point."""
+    names = {"type": "list", "elements": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "listeners": names,
+            "servers": names,
+            "state": {"type": "str", "choices": ["drain", "stopped", "ready"], "required": True},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except OSError as error:
+        said = f"HAProxy does not answer on {SOCKET}: {error}"
+        if module.params["state"] != "ready":
+            module.fail_json(msg=said)
+        module.warn(said)
+        module.exit_json(changed=False, sessions=0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Which hosts of the cluster are drained, as far as the run has asked them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
+
+
+def drained_hosts(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Those of the hosts ``names`` that are drained, with since when and why: what preflight_facts or drained found.
+
+    A host that was not asked counts as one that is not drained.
+    """
+    found = {}
+    for name in names:
+        if name not in hostvars:
+            continue
+        if record := hostvars[name].get("ansible_facts", {}).get("flightdeck_drained"):
+            found[str(name)] = {str(key): str(value) for key, value in record.items()}
+    return found
+
+
+def running_lines(names: Sequence[str], cluster: Cluster, running: Iterable[Mapping[str, Any]]) -> list[str]:
+    """For people: the ``running`` tasks of each of the hosts ``names``, with their ages.
+
+    Tasks know an IPv6 address in brackets, as it stands in the URLs of their logs.
+    """
+    tasks = list(running)
+    lines = []
+    for name in names:
+        own = [task for task in tasks if str(task["host"]).strip("[]") == cluster.nodes[name].address]
+        if "worker" in cluster.nodes[name].components:
+            bound = f", which get {cluster.drain_timeout_seconds} s at most to finish" if own else ""
+            lines.append(f"{name}: {len(own)} running tasks{bound}")
+        lines += [f"  {task['task']}, for {task['seconds']} s" for task in own]
+    return lines
