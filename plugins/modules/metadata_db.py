@@ -138,6 +138,16 @@ with get_application_builder() as builder:
             sys.exit("the account could not be made")
 """
 
+# The auth manager makes those of its tables that an older Airflow did not have when a webserver starts, which may not.
+USERS_SCRIPT = """
+import os
+from airflow.providers.fab.auth_manager.models import model_metadata
+from sqlalchemy import create_engine
+model_metadata.create_all(create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]))
+"""
+# The version table of the auth manager's own schema, on Airflow 3, and the latest of its tables.
+USERS_VERSION, USERS_TABLE = "alembic_version_fab", "ab_group"
+
 
 @dataclass
 class State:
@@ -290,6 +300,10 @@ def main() -> None:
     results = {"celery_taskmeta", "celery_tasksetmeta"} <= found.tables
     if migrate and not module.check_mode:
         run(module, "airflow db migrate", [wanted["airflow"], "db", "migrate"], environment=as_owner)
+    # On an empty database the migration makes them.
+    users = USERS_VERSION in heads and bool(found.versions) and USERS_TABLE not in found.tables
+    if users and not module.check_mode:
+        run(module, "making tables of users", [sys.executable, "-c", USERS_SCRIPT], environment=as_owner)
     missing = wanted["result_tables"] and not results
     if missing and not module.check_mode:
         make_result_tables(url)
@@ -298,8 +312,9 @@ def main() -> None:
         run(module, "making the administrator account", [sys.executable, "-c", ACCOUNT_SCRIPT], document)
     before = {"schema": present, "account": "unchanged", "result_tables": "absent" if missing else "unchanged"}
     after = {"schema": heads, "account": account, "result_tables": "created" if missing else "unchanged"}
+    before["user_tables"], after["user_tables"] = ("absent", "created") if users else ("unchanged", "unchanged")
     module.exit_json(
-        changed=migrate or missing or account != "unchanged",
+        changed=migrate or missing or users or account != "unchanged",
         migrated=migrate,
         account=account,
         diff={
