@@ -43,7 +43,9 @@ class ActionModule(ActionBase):
         )
         limit = str(variables.get("ansible_limit") or "")
         cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
-        problems, warnings = preflight_validation.check(hosts, cluster, mark, limit, deploy=given["deploy"])
+        problems, warnings = preflight_validation.check(
+            hosts, cluster, mark, limit, deploy=given["deploy"], version_change=given["version_change"]
+        )
         if problems:
             raise AnsibleActionFail(report(problems))
         for warning in warnings:

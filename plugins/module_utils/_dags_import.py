@@ -45,6 +45,27 @@ def properties(unit: str) -> list[str]:
     return found
 
 
+def staged(settings: Sequence[str], directory: str, secrets: Sequence[str], files: Sequence[str]) -> list[str]:
+    """The ``settings`` of a unit with the configuration in ``directory`` in the place of that in /etc/airflow.
+
+    ``secrets`` are mounts of secret files as a unit has them, with their sources in ``directory``; ``files`` are those
+    of the configuration that are there, by their names in it.
+    """
+    present = "/etc/airflow"
+    kept = []
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name == "BindReadOnlyPaths" and value.rpartition(":")[2].startswith(f"{present}/secrets/"):
+            continue
+        environment = f"{name}={directory}/environment"
+        kept.append(environment if setting == f"EnvironmentFile={present}/environment" else setting)
+    for mount in secrets:
+        source, _, target = mount.partition(":")
+        name = (target or source).removeprefix(f"{directory}/secrets/")
+        kept.append(f"BindReadOnlyPaths={source}:{present}/secrets/{name}")
+    return [*kept, *(f"BindReadOnlyPaths={directory}/{name}:{present}/{name}" for name in files)]
+
+
 def command(settings: Sequence[str], python: str, root: str, current: str, revision: str) -> list[str]:
     """The command that runs a program on standard input with ``python`` and the argument ``root``, a link to the
     directory ``current``. The program sees ``revision`` in the place of that."""

@@ -16,6 +16,8 @@ description:
     mounted over the current one for its process alone, so every path is the one that it would have later.
   - Each file has a process of its own. Nothing is written to the metastore.
   - Does nothing where there is no such unit, no current revision, or where the revision is the current one.
+  - With O(next), the revision is imported with another release and its configuration, which are not active, also when
+    it is the current one. Which DAGs change is not said then, because releases write them differently.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
@@ -39,6 +41,19 @@ options:
     description: Unit of the DAG processor.
     type: str
     default: airflow-dag-processor.service
+  next:
+    description: A release that is not active, to import O(revision) with.
+    type: dict
+    suboptions:
+      python: {description: Its Python., type: path, required: true}
+      directory: {description: What will be in C(/etc/airflow) with it., type: path, required: true}
+      secrets:
+        description: Mounts of the DAG processor's secrets as its unit will have them, from C(secrets) below the
+          directory.
+        type: list
+        elements: str
+        required: true
+      files: {description: Configuration files in the directory., type: list, elements: str, required: true}
   timeout:
     description: Seconds that both imports may take.
     type: int
@@ -77,6 +92,10 @@ files:
   type: list
   elements: str
   returned: when imported
+imported_files:
+  description: How many DAG files the revision has.
+  type: int
+  returned: when imported
 logs:
   description: Directory of the logs that DAG processors write, one for each DAG file.
   type: str
@@ -103,11 +122,13 @@ def _import(module: AnsibleModule, revisions: _dags.Revisions, current: str) -> 
     began = time.monotonic()
     place = os.path.join(revisions.directory, current)
     staged = os.path.join(revisions.directory, params["revision"])
+    later, python = settings, params["python"]
+    if after_switch := params["next"]:
+        python = after_switch["python"]
+        later = _dags_import.staged(settings, after_switch["directory"], after_switch["secrets"], after_switch["files"])
     processes = [
-        _dags_import.start(
-            _dags_import.command(settings, params["python"], revisions.link, place, tree), params["program"]
-        )
-        for tree in (place, staged)
+        _dags_import.start(_dags_import.command(*way, revisions.link, place, tree), params["program"])
+        for way, tree in (((settings, params["python"]), place), ((later, python), staged))
     ]
     before, after = (
         _dags_import.result(process, params["timeout"] - (time.monotonic() - began)) for process in processes
@@ -115,6 +136,8 @@ def _import(module: AnsibleModule, revisions: _dags.Revisions, current: str) -> 
     old, new = _dags.manifest(place), _dags.manifest(staged)
     different = {path for path in new if new[path] != old.get(path)}
     found = _dags_import.compare(before, after)
+    if after_switch:
+        found["changed"] = []
     # Another file than one of a DAG may be what DAG files import.
     files = after["files"] if different - set(after["files"]) else sorted(different)
     return {
@@ -124,6 +147,7 @@ def _import(module: AnsibleModule, revisions: _dags.Revisions, current: str) -> 
         "changes": found["changed"],
         "lines": _dags_import.lines(found, current, params["revision"]),
         "files": files,
+        "imported_files": len(after["files"]),
         "logs": after["logs"],
         "bundle": after["bundle"],
     }
@@ -138,13 +162,23 @@ def main() -> None:
             "program": {"type": "str", "required": True},
             "python": {"type": "path", "default": "/opt/airflow/current/bin/python"},
             "unit": {"type": "str", "default": "airflow-dag-processor.service"},
+            "next": {
+                "type": "dict",
+                "options": {
+                    "python": {"type": "path", "required": True},
+                    "directory": {"type": "path", "required": True},
+                    "secrets": {"type": "list", "elements": "str", "required": True, "no_log": False},
+                    "files": {"type": "list", "elements": "str", "required": True},
+                },
+            },
             "timeout": {"type": "int", "default": 1800},
         },
         supports_check_mode=True,
     )
     revisions = _dags.Revisions(module.params["path"], "")
     current = revisions.current()
-    if current in ("", module.params["revision"]) or not revisions.has(module.params["revision"]):
+    same = current == module.params["revision"] and not module.params["next"]
+    if not current or same or not revisions.has(module.params["revision"]):
         module.exit_json(changed=False, imported=False)
     try:
         found = _import(module, revisions, current)

@@ -24,6 +24,11 @@ options:
         another cluster), not what a new service needs, so that Airflow can be stopped on a full disk.
     type: bool
     default: false
+  version_change:
+    description: What the play does to the version of Airflow that the hosts run. A deployment changes none.
+    type: str
+    choices: [none, upgrade, rollback]
+    default: none
 """
 
 EXAMPLES = r"""

@@ -137,6 +137,7 @@ ansible_facts:
     - flightdeck_files, the paths of the components' secrets, of the programs of their modes, and of C(files).
     - flightdeck_own_files, the paths of what the roles have written for the user, secrets included.
     - flightdeck_firewall, whether the role firewall has put rules on the host.
+    - flightdeck_release, the name of the release of Airflow that is active, empty without one.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
     - flightdeck_switched_services, which of keepalived, pgbouncer and flightdeck-db-clean the roles have
       set up on the host.
@@ -253,6 +254,7 @@ def main() -> None:
     names = _host.resolve(wanted["names"])
     disks = {path: _host.space(path) for path in wanted["directories"]}
     installed = _host.installed_packages()
+    releases = _host.releases(wanted["root"])
     facts = {
         "flightdeck_system": {
             **_host.parse_os_release(_host.read("/etc/os-release")),
@@ -270,6 +272,7 @@ def main() -> None:
         "flightdeck_units": [os.path.basename(path) for path, ours in units.items() if ours],
         "flightdeck_files": _host.component_files([*wanted["wrappers"].values(), *wanted["files"]]),
         "flightdeck_own_files": _host.own_files(),
+        "flightdeck_release": releases["current"],
         "flightdeck_firewall": os.path.exists(_host.FIREWALL),
         "flightdeck_account": {"user": account.get("uid") is not None, "group": account.get("gid") is not None},
         "flightdeck_switched_services": _host.switched_services(),
@@ -287,7 +290,7 @@ def main() -> None:
         "names": names,
         "cluster": _host.read(_host.MARK),
         "unmanaged": _host.unmanaged_files(wanted["groups"], units),
-        "releases": _host.releases(wanted["root"]),
+        "releases": releases,
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},
         "tiers": tiers(wanted["tiers"]),
         "without_candidate": _host.without_candidate(wanted["packages"], installed),

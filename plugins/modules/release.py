@@ -31,6 +31,11 @@ options:
     description: Releases that stay, the current one included. The one that C(current) pointed to before always stays.
     type: int
     default: 2
+  state:
+    description: V(current) activates the release. V(present) only unpacks it, beside the one that is active.
+    type: str
+    choices: [current, present]
+    default: current
 """
 
 EXAMPLES = r"""
@@ -41,6 +46,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description: flightdeck_next_release, the directory of a release that is not active.
+  type: dict
+  returned: with O(state=present)
 installed:
   description: Whether the release is on this host.
   type: bool
@@ -119,6 +128,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "archive": {"type": "path"},
             "keep": {"type": "int", "default": 2},
+            "state": {"type": "str", "choices": ["current", "present"], "default": "current"},
         },
         supports_check_mode=True,
     )
@@ -135,7 +145,7 @@ def main() -> None:
                 installed = True
         for directory in (root, releases):
             open_directory(directory, change, check=module.check_mode)
-        if installed:
+        if installed and module.params["state"] == "current":
             previous = os.path.basename(os.readlink(link)) if os.path.islink(link) else name
             _files.ensure_link({"path": link, "target": f"releases/{name}"}, change, check=module.check_mode)
             # The host that built it has its archive still; the controller has it too by now.
@@ -147,7 +157,12 @@ def main() -> None:
                     shutil.rmtree(os.path.join(releases, old))
     except OSError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(change.paths), installed=installed, removed=removed, diff=change.diff)
+    facts = (
+        {"ansible_facts": {"ansible_flightdeck_next_release": os.path.join(releases, name)}}
+        if module.params["state"] == "present"
+        else {}
+    )
+    module.exit_json(changed=bool(change.paths), installed=installed, removed=removed, diff=change.diff, **facts)
 
 
 if __name__ == "__main__":

@@ -168,6 +168,7 @@ def rotate(names, given=None, limit="", external=()):
 
 NOTHING = {"installed": [], "current": ""}
 NEWER = {"installed": ["3.10.0-0-py3.11"], "current": "3.10.0-0-py3.11"}
+OLDER = {"installed": ["3.2.2-0-py3.11"], "current": "3.2.2-0-py3.11"}
 OTHER_RELEASE = {"system": {"distribution_major_version": "13"}}
 TWO_RELEASES = {name: looked(MODEL, name, **(OTHER_RELEASE if name == "db1" else {})) for name in MODEL.nodes}
 SHIFTED = {name: looked(MODEL, name, clock=[9.0, 9.1] if name == "db1" else [0.0, 0.1]) for name in MODEL.nodes}
@@ -290,6 +291,7 @@ TRIGGERS = {
         Code.FD238: lambda _: problems(cluster(), disks=everywhere(noexec=True)),
         Code.FD240: lambda _: problems(cluster(), closed_directories={"/opt/airflow": "/opt"}),
         Code.FD237: lambda _: problems(cluster(), hidden_processes="hidepid=2"),
+        Code.FD350: lambda _: problems(cluster(), releases=OLDER),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
     },
     Stage.RUN: {
@@ -341,10 +343,16 @@ REFUSED = {
     "airflow_confirm": "another",
     "airflow_db_clean_schedule": "every full moon",
     "airflow_confirmed_effect": "destroys data",
+    "airflow_release_findings": {"migrations": None, "code": ["a.py: no"], "errors": {"b.py": "no"}},
+    "airflow_version_change": {"migrates": True, "name": "2.11.2-to-3.2.9"},
+    "airflow_dump_record": {},
+    "__airflow_needed": {"alembic_version": "x"},
+    "__metastore_room": {"path": "/x.dump", "free_mb": 1, "needed_mb": 2},
+    "ansible_limit": "node1",
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
-    *(Code.FD320, Code.FD343, Code.FD344),
+    *(Code.FD320, Code.FD343, Code.FD344, Code.FD351, Code.FD352, Code.FD353, Code.FD355, Code.FD356, Code.FD357),
 )
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
@@ -368,6 +376,7 @@ NEEDS_SERVICES = {
     Code.FD275: "tests/unit/roles/test_dags_source.py",
     Code.FD279: "molecule/custom/tests/test_bundles.py",
     Code.FD324: "molecule/operations/tests/test_drain.py",
+    Code.FD354: "molecule/upgrade/tests/test_upgrade.py",
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 

@@ -131,6 +131,9 @@ def test_playbooks_are_what_an_operator_types():
         "rotate_secrets",
         "airflow_db",
         "db_clean",
+        "upgrade_check",
+        "upgrade",
+        "rollback",
     }
     reading = {"plan", "validate", "status", "support_bundle", "verify"}
     assert {path.stem for path in (ROOT / "playbooks").glob("*.yml")} == changing | reading

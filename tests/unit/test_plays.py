@@ -147,7 +147,7 @@ def test_only_a_deployment_brings_settings_to_a_unit(action):
 
 
 def test_workers_have_new_dags_before_a_dag_processor_reads_them():
-    for name in ("playbooks/deploy_dags.yml", "playbooks/phases/airflow.yml"):
+    for name in ("playbooks/deploy_dags.yml", "playbooks/phases/start_airflow.yml"):
         plays = yaml.safe_load((ROOT / name).read_text())
         (task,) = (task for play in plays for task in play.get("tasks", ()) if task["name"] == "Ship the DAGs")
         assert task["ansible.builtin.import_role"]["name"] == "flightdeck.airflow.dags"

@@ -971,3 +971,51 @@ class Code(StrEnum):
         "both; the message says how",
         Stage.RUN,
     )
+    FD350 = (
+        auto(),
+        "`airflow_version` is newer than what the hosts run, and the playbook is not for that",
+        "`playbooks/upgrade.yml`, or the version that runs",
+        Stage.PREFLIGHT,
+    )
+    FD351 = (
+        auto(),
+        "DAG files cause import errors with the next release",
+        "correct them; the cluster is as before",
+        Stage.RUN,
+    )
+    FD352 = (
+        auto(),
+        "plugins or modules of yours cannot be imported with the next release",
+        "correct them; the cluster is as before",
+        Stage.RUN,
+    )
+    FD353 = (
+        auto(),
+        "no room for a dump of the metastore, or to restore it",
+        "make room on the metastore's host; the cluster is as before",
+        Stage.RUN,
+    )
+    FD354 = (
+        auto(),
+        "a migration of the metastore failed",
+        "see the message; the cluster of before runs again",
+        Stage.RUN,
+    )
+    FD355 = (
+        auto(),
+        "`rollback.yml` has no way back to `airflow_version`",
+        "a version that the message names",
+        Stage.RUN,
+    )
+    FD356 = (
+        auto(),
+        "an upgrade or a rollback with `--limit`",
+        "all hosts; components of two versions do not work together",
+        Stage.RUN,
+    )
+    FD357 = (
+        auto(),
+        "the next release has no migrations from the schema of the metastore",
+        "an upgrade by way of a version between them",
+        Stage.RUN,
+    )

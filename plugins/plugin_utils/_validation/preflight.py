@@ -51,12 +51,18 @@ _RUN_MB, _RUN_INODES = 32, 100
 
 
 def check(
-    hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster, own_mark: str, limit: str = "", deploy: bool = True
+    hosts: Mapping[str, Mapping[str, Any]],
+    cluster: Cluster,
+    own_mark: str,
+    limit: str = "",
+    deploy: bool = True,
+    version_change: str = "none",
 ) -> tuple[list[Problem], list[str]]:
     """Problems and warnings. ``hosts`` maps names to facts with the result of the module under ``preflight``; ``limit``
     is that of the run.
 
-    Without ``deploy`` only what makes every playbook wrong counts.
+    Without ``deploy`` only what makes every playbook wrong counts. ``version_change`` is what the play does to the
+    version that the hosts run: none, upgrade or rollback.
     """
     found: list[tuple[str, Problem]] = []
     seen = {}
@@ -73,7 +79,11 @@ def check(
         problems = [*_check_manager(state), *_check_cluster(state, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
-            problems += _check_database(state["database"] or {}, cluster)
+            back = version_change == "rollback"
+            problems += _check_database(state["database"] or {}, cluster, may_be_newer=back)
+            problems += [] if back else _check_downgrade(state["releases"], cluster)
+            if version_change == "none" and cluster.nodes[name].components:
+                problems += _check_upgrade(state["releases"], cluster)
         found += [(name, problem) for problem in problems]
     problems = [
         *_check_answers({name: facts["preflight"] for name, facts in hosts.items()}),
@@ -226,7 +236,7 @@ def _check_host(name: str, facts: Mapping[str, Any], cluster: Cluster) -> list[P
                 remedy,
             )
         )
-    return problems + _check_account(state, cluster) + _check_downgrade(state["releases"], cluster)
+    return problems + _check_account(state, cluster)
 
 
 def _check_account(state: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
@@ -287,13 +297,13 @@ def _unmanaged_remedy(node: Node) -> str:
     return remedy
 
 
-def _check_database(database: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+def _check_database(database: Mapping[str, Any], cluster: Cluster, *, may_be_newer: bool = False) -> list[Problem]:
     """What is in the metastore already must fit what is going to read it."""
     problems = []
     version = cluster.version.full
     newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
     there = database.get("schema", "")
-    if there in newer and not cluster.allow_downgrade:
+    if there in newer and not cluster.allow_downgrade and not may_be_newer:
         remedy = (
             f"Set airflow_version: {newer[there]}; or bring the schema back first, and set "
             "airflow_allow_downgrade: true for one run."
@@ -530,9 +540,26 @@ def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Prob
             "release",
             f"Airflow {current} in use",
             f"{version} or older",
-            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}; or bring the schema "
-            "back first, by a backup "
-            "or by airflow db downgrade of the newer release, and set airflow_allow_downgrade: true for one run.",
+            f"The older Airflow cannot read the newer schema. Set airflow_version: {current}, or go back by "
+            "playbooks/rollback.yml. Where you have brought the schema back yourself, set airflow_allow_downgrade: "
+            "true for one run.",
+        )
+    ]
+
+
+def _check_upgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
+    """A deployment migrates the database while services of the version before run."""
+    current = str(releases["current"]).partition("-")[0]
+    version = cluster.version.full
+    if not current or _numbers(current) >= _numbers(version):
+        return []
+    return [
+        Problem(
+            Code.FD350,
+            "airflow_version",
+            f"{version}, and Airflow {current} in use",
+            f"{current}: a deployment changes no version",
+            f"Run playbooks/upgrade.yml, or set airflow_version: {current}.",
         )
     ]
 

@@ -44,13 +44,18 @@ INTERNAL = frozenset(
         "airflow_component",
         "airflow_component_action",
         "airflow_confirmed_effect",
+        "airflow_dump_record",
+        "airflow_migration_error",
         "airflow_new_drains",
         "airflow_node_status",
+        "airflow_release_findings",
         "airflow_rotating",
         "airflow_rotation_step",
         "airflow_status_rows",
         "airflow_support_archive",
         "airflow_unfinished_tasks",
+        "airflow_version_back",
+        "airflow_version_change",
     }
 )
 

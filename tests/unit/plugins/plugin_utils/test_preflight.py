@@ -172,7 +172,11 @@ def taken(port, **holder):
             "FD210",
             "Airflow 3.10.0 in use",
         ),
-        ({"releases": {"installed": ["2.11.2-0-py3.11", "3.3.2-x"], "current": "2.11.2-0-py3.11"}}, None, ""),
+        (
+            {"releases": {"installed": ["2.11.2-0-py3.11", "3.3.2-x"], "current": "2.11.2-0-py3.11"}},
+            "FD350",
+            "3.3.2, and Airflow 2.11.2 in use",
+        ),
         ({"releases": {"installed": [], "current": ""}}, None, ""),
         ({"root": False}, "FD213", "not root"),
         ({"systemd": False}, "FD214", "no systemd"),
@@ -303,6 +307,31 @@ def test_packages_of_the_user_are_asked_for_without_version_and_architecture():
     model = cluster(hosts)
     assert set(survey.wanted(model, "worker1").packages) == {"zstd", "git", "libc6", "curl"}
     assert "git" not in survey.wanted(model, "db1").packages
+
+
+@pytest.mark.parametrize(
+    ("version", "current", "change", "codes"),
+    [
+        ("3.3.2", "3.3.1", "none", {"FD350"}),
+        ("3.3.2", "3.3.1", "upgrade", set()),
+        ("3.3.2", "3.3.2", "none", set()),
+        ("3.3.1", "3.3.2", "none", {"FD210"}),
+        ("3.3.1", "3.3.2", "upgrade", {"FD210"}),
+        ("3.3.1", "3.3.2", "rollback", set()),
+    ],
+)
+def test_only_the_playbooks_for_it_change_the_version_of_a_host(version, current, change, codes):
+    model = cluster(airflow_version=version)
+    there = {"installed": [f"{current}-0-py3.11"], "current": f"{current}-0-py3.11"}
+    facts = {name: looked(model, name, releases=there) for name in model.nodes}
+    found, _warnings = preflight.check(facts, model, OWN, version_change=change)
+    assert {problem.code for problem in found} == codes
+
+
+def test_a_host_that_is_new_or_runs_no_component_has_no_version_to_change():
+    old = {"releases": {"installed": ["3.3.1-0-py3.11"], "current": "3.3.1-0-py3.11"}}
+    assert check(cluster(reference()), db1=old) == []
+    assert check(cluster(), node1={"releases": {"installed": [], "current": ""}}) == []
 
 
 def test_a_downgrade_can_be_allowed():

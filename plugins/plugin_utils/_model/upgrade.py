@@ -1,0 +1,101 @@
+"""How a cluster gets from the version of Airflow that it runs to another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
+
+# Migrations that the table names; the document has all.
+_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Plain):
+    """A change of the version of Airflow.
+
+    ``running`` are the versions that hosts run, ``version`` is the one to come. ``stops`` says whether all of Airflow
+    stops for it, else it restarts host after host, and ``reason`` why. ``migrates`` says whether the schema of the
+    metastore is another one. ``major`` and ``done`` say whether the major version changes, and whether all hosts have
+    the version already. ``name`` names the dump of the metastore that is made before it.
+    """
+
+    running: tuple[str, ...]
+    version: str
+    stops: bool
+    migrates: bool
+    major: bool
+    done: bool
+    reason: str
+    name: str
+
+
+def _version(release: str) -> str:
+    """The version of Airflow in the name of a ``release``."""
+    return release.partition("-")[0]
+
+
+def _minor(version: str) -> str:
+    return version.rpartition(".")[0]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
+
+
+def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = False) -> Change:
+    """The change to ``version`` of hosts with the active ``releases``, by host, empty where there is none.
+
+    ``equal`` says whether the schema of the metastore is that of ``version`` already, ``back`` whether it goes back to
+    ``version``, and the dump is that of the change which is taken back.
+    """
+    running = tuple(sorted({_version(name) for name in releases.values() if name}, key=_numbers))
+    other_minor = [each for each in running if _minor(each) != _minor(version)]
+    major = any(each.partition(".")[0] != version.partition(".")[0] for each in running)
+    reason = "the schema is the same, and so is the minor version"
+    if not equal:
+        reason = "the schema of the metastore is another one"
+    elif other_minor:
+        reason = "components of two minor versions do not work together"
+    # A change that was interrupted goes on under the name of its dump.
+    before = next((each for each in running if each != version), version)
+    return Change(
+        running=running,
+        version=version,
+        stops=not equal or bool(other_minor),
+        migrates=not equal,
+        major=major,
+        done=running == (version,) and equal,
+        reason=reason,
+        name=f"{version}-to-{before}" if back else f"{before}-to-{version}",
+    )
+
+
+def table(change: Change, found: Mapping[str, object]) -> list[str]:
+    """``change``, and what the checks ``found``, for people.
+
+    Keys of ``found``: release, size_mb, migrations, lint, dags, errors, known_errors and code.
+    """
+    steps: Sequence[Mapping[str, str]] = found["migrations"] or ()  # type: ignore[assignment]
+    verdict = "nothing to do" if change.done else "short stop" if change.stops else "rolling"
+    rows = [
+        ("airflow", f"{' and '.join(change.running) or 'none'} to {change.version}", str(found["release"])),
+        ("verdict", verdict, change.reason),
+        ("metastore", f"{len(steps)} migrations", f"database of {found['size_mb']} MiB"),
+        *(("", step["version"], step["title"]) for step in steps[:_SHOWN]),
+        *([("", f"and {len(steps) - _SHOWN} more", "")] if len(steps) > _SHOWN else []),
+    ]
+    rows += _findings("configuration", "airflow config lint", found["lint"])
+    rows += _findings("plugins", "imported with it", found["code"])
+    errors: Mapping[str, str] = found["errors"]  # type: ignore[assignment]
+    known: Mapping[str, str] = found["known_errors"]  # type: ignore[assignment]
+    rows += _findings("dags", f"{found['dags']} files imported with it", [f"{k}: {v}" for k, v in errors.items()])
+    rows += [("", "as before", f"{file}: {text}") for file, text in known.items()]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return [f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}".rstrip() for row in rows]
+
+
+def _findings(subject: str, how: str, findings: object) -> list[tuple[str, str, str]]:
+    found = [str(each) for each in findings]  # type: ignore[attr-defined]
+    return [(subject, how, found[0] if found else "nothing found"), *(("", "", each) for each in found[1:])]
