@@ -82,7 +82,7 @@ def groups() -> str:
 
 def render() -> str:
     """The whole page: the groups, the settings, then the arguments that entry points of other names read."""
-    paths = [ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "metastore")]
+    paths = [ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "backup", "metastore")]
     specs = [yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"] for path in paths]
     names = yaml.safe_load((ROOT / "roles/airflow/defaults/main/arguments.yml").read_text(encoding="utf-8"))
     every: dict[str, dict[str, Any]] = {}

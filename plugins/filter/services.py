@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups, _metadata
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.platforms import PLATFORMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BACKING_SERVICES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
@@ -26,6 +29,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     Redis,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
+    backups,
     digests,
     haproxy,
     nftables,
@@ -60,6 +64,49 @@ def backing_services(node: Mapping[str, object], run: Iterable[str], skipped: It
     tags, without = set(run), set(skipped)
     found = {service.name: service.tag or service.name for service in BACKING_SERVICES if service.name in node}
     return [name for name, tag in found.items() if tags & {"all", tag} and tag not in without]
+
+
+def backup_manifest(cluster: Mapping[str, Any], values: Mapping[str, object], postgresql: str) -> dict[str, object]:
+    """See _render/backups.py; ``cluster`` is the model."""
+    return backups.manifest(cluster["name"], cluster["version"]["full"], postgresql, Secrets.from_vars(values))
+
+
+def chosen_backup(text: str, label: str, time: str) -> dict[str, object]:
+    """The backup that ``label`` and ``time`` choose from ``text``, an answer of ``pgbackrest info``; empty for none."""
+    found, _ = _backups.parse(text)
+    chosen = _backups.chosen(found, label, _backups.target_seconds(time) if time else None)
+    return {**asdict(chosen), "text": chosen.text} if chosen else {}
+
+
+def backup_problems(text: str, label: str, time: str, cluster: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """See module_utils/_backups.py; ``own`` is the manifest of the ``cluster`` model."""
+    return _backups.check_answer(text, label, time, own, cluster["version"]["full"])
+
+
+def backup_argument_problems(kind: str, time: str, label: str) -> list[str]:
+    """See module_utils/_backups.py: the arguments of backup.yml, restore.yml and restore_drill.yml."""
+    now = datetime.datetime.now(datetime.UTC).timestamp()
+    return [*_backups.check_type(kind), *_backups.check_target(time, label, now)]
+
+
+def definitions_without_passwords(exported: Mapping[str, Any]) -> dict[str, object]:
+    """See _render/backups.py; empty for nothing."""
+    return backups.definitions(exported) if exported else {}
+
+
+def fernet_decrypts(token: str, keys: str) -> bool:
+    """See module_utils/_metadata.py."""
+    return _metadata.decrypts(token, keys)
+
+
+def restore_target(time: str) -> str:
+    """A time of the user's as PostgreSQL takes it, in UTC; empty stays empty."""
+    return _backups.moment(_backups.target_seconds(time)) if time else ""
+
+
+def room_problems(free: Mapping[str, int], size: int) -> list[str]:
+    """See module_utils/_backups.py; ``free`` maps hosts to bytes."""
+    return _backups.check_room({name: count // 1024**2 for name, count in free.items()}, size)
 
 
 def database_users(databases: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:
@@ -136,13 +183,19 @@ class FilterModule:
         """Name of each filter with its function."""
         return {
             "backing_services": _checked(backing_services),
+            "backup_argument_problems": _checked(backup_argument_problems),
+            "backup_manifest": _checked(backup_manifest),
+            "backup_problems": _checked(backup_problems),
             "bracket": _checked(urls.bracket),
             "broker_memory": _checked(sizes.broker_memory),
             "certificate_files": _checked(secrets.certificate_files),
+            "chosen_backup": _checked(chosen_backup),
             "cluster_mark": _checked(digests.cluster_mark),
             "database_users": _checked(database_users),
+            "definitions_without_passwords": _checked(definitions_without_passwords),
             "drained_hosts": _checked(drained.drained_hosts),
             "extra_users": _checked(extra_users),
+            "fernet_decrypts": _checked(fernet_decrypts),
             "firewall_peers": _checked(firewall_peers),
             "firewall_ruleset": _checked(firewall_ruleset),
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
@@ -158,6 +211,8 @@ class FilterModule:
             "rabbitmq_cookie": _checked(secrets_validation.cookie),
             "rabbitmq_definitions": _checked(rabbitmq_definitions),
             "redis_users": _checked(redis_users),
+            "restore_target": _checked(restore_target),
+            "room_problems": _checked(room_problems),
             "ungranted": _checked(ungranted),
             "unlike_databases": _checked(unlike_databases),
             "unlike_users": _checked(unlike_users),

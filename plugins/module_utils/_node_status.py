@@ -10,12 +10,12 @@ import socket
 import ssl
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _rabbitmq_api
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups, _etcd, _rabbitmq_api
 from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import (
     CLUSTER,
     DEGRADED,
@@ -302,6 +302,65 @@ def haproxy_rows(text: str, listeners: Sequence[Mapping[str, Any]], drained: Seq
             )
         else:
             rows.append(row(label, OK, f"{len(up)} of {len(servers)} servers up"))
+    return rows
+
+
+# What the server that leads says of its archive: segments that wait, seconds since the last one arrived, and since the
+# last failure, when nothing arrived after it; empty where there is none, nothing on a server that follows.
+ARCHIVE_QUERY = """
+SELECT json_build_object(
+    'waiting', (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'),
+    'arrived', extract(epoch FROM now() - last_archived_time)::int,
+    'failed', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity')
+              THEN extract(epoch FROM now() - last_failed_time)::int END)
+FROM pg_stat_archiver WHERE NOT pg_is_in_recovery()
+"""
+# Segments of 16 MiB that may wait while all is well.
+_WAITING = 4
+
+
+def archive_rows(text: str) -> list[Row]:
+    """A row from the answer to ``ARCHIVE_QUERY``; none of a server that follows."""
+    if not text.strip():
+        return []
+    found = json.loads(text)
+    waiting = f"{found['waiting']} segments of the write-ahead log wait"
+    if found["failed"] is not None:
+        arrived = (
+            "none has arrived yet" if found["arrived"] is None else f"the last one arrived {found['arrived']} s ago"
+        )
+        return [row("metastore archive", FAILED, f"the repository takes nothing: {waiting}, {arrived}")]
+    if found["arrived"] is None:
+        return [row("metastore archive", DEGRADED, f"nothing has arrived in the repository yet; {waiting}")]
+    state = OK if found["waiting"] <= _WAITING else DEGRADED
+    return [row("metastore archive", state, f"{waiting}, the last one arrived {found['arrived']} s ago")]
+
+
+def backup_row(text: str, max_age_hours: int, now: float) -> Row:
+    """The row of the repository from what pgBackRest says of it. No backup, and an old one, still restore something."""
+    try:
+        backups, problem = _backups.parse(text)
+    except ValueError as error:
+        return row("backup", FAILED, str(error))
+    good, line = _backups.age_row(backups, problem, max_age_hours, now)
+    if good:
+        return row("backup", OK, line)
+    return row("backup", DEGRADED if not backups and not problem else FAILED, line)
+
+
+def backup_records(record: Callable[[str], Mapping[str, Any]]) -> list[Row]:
+    """Rows of what failed last, and of the last restore that was proven. ``record`` reads what a kind of run left."""
+    rows = []
+    if problem := record("backup").get("problem"):
+        rows.append(row("backup run", FAILED, f"the last backup failed: {problem}"))
+    if problem := record("verify").get("problem"):
+        rows.append(row("backup files", FAILED, f"damaged: {problem}"))
+    drill = record("drill")
+    if drill.get("problem"):
+        rows.append(row("backup drill", FAILED, f"{drill['label']} at {drill['time']}: {drill['problem']}"))
+    elif drill:
+        line = f"last proven restore: {drill['label']} at {drill['time']}, in {drill['seconds']} s: {drill['shown']}"
+        rows.append(row("backup drill", OK, line))
     return rows
 
 

@@ -70,8 +70,10 @@ import json
 import os
 import ssl
 import subprocess
+import time
 import urllib.request
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -90,6 +92,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import DE
 # Exits 0 when the unit that it is given is healthy, and says why not in a line of text.
 HEALTH_COMMAND = "/usr/local/bin/airflow-health"
 DB_CLEAN = "flightdeck-db-clean.service"
+BACKUP_STATE = Path("/var/lib/flightdeck-backup")
 HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 POSTGRESQL_CA = "/etc/postgresql/airflow-tls/ca.crt"
 # Certificates of a host: Airflow's own, and of each service of a package those that its role writes.
@@ -130,6 +133,7 @@ class _Node:
     def rows(self) -> list[Row]:
         services = {
             "etcd": self.etcd,
+            "backup": self.backup,
             "metastore": self.metastore,
             "rabbitmq": self.rabbitmq,
             "redis": self.redis,
@@ -199,8 +203,37 @@ class _Node:
         data = {"revision": current, "commit": origin.get("commit", ""), "ref": origin.get("ref", "")}
         return [row("dags", OK, status.dags_text(current, origin), data)]
 
+    def backup(self, part: dict[str, Any]) -> list[Row]:
+        command = ["pgbackrest", f"--stanza={part['stanza']}", "--output=json", "--log-level-console=off", "info"]
+        code, out, err = self.command("runuser", "--user", "postgres", "--", *command)
+        if problem := self.stopped("pgbackrest.service"):
+            rows = [row("backup", FAILED, problem)]
+        elif code:
+            rows = [row("backup", FAILED, _last_line(err) or _last_line(out))]
+        else:
+            rows = [status.backup_row(out, int(part["max_age_hours"]), time.time())]
+        return [*rows, *status.backup_records(self.record)]
+
+    def record(self, name: str) -> dict[str, Any]:
+        """What the program for backups recorded of its last run under ``name``; empty for none."""
+        try:
+            return dict(json.loads((BACKUP_STATE / f"{name}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    def archive(self, port: int) -> list[Row]:
+        """Whether the write-ahead log reaches the repository, as the server that leads says."""
+        command = ["psql", "--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--username=postgres"]
+        code, out, err = self.command(
+            *command, "--host=/var/run/postgresql", f"--port={port}", f"--command={status.ARCHIVE_QUERY}", "postgres"
+        )
+        if code:
+            return [row("metastore archive", FAILED, _last_line(err))]
+        return status.archive_rows(out)
+
     def metastore(self, part: dict[str, Any]) -> list[Row]:
         rows = self.patroni(part["patroni"]) if part.get("patroni") else []
+        rows += self.archive(int(part["port"])) if part.get("archive") else []
         for database in part["databases"]:
             problem = status.postgresql_problem(
                 "127.0.0.1", int(part["port"]), database["user"], database["name"], self.timeout

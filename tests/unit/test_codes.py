@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _login, _metastore_server
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups, _login, _metastore_server
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
@@ -27,6 +27,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.gua
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    backups,
     broker,
     bundles,
     controller,
@@ -46,6 +47,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import sources as sources_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
 from cryptography.fernet import Fernet
+from test_backups import BACKUP
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
@@ -180,6 +182,7 @@ OLD = cluster(airflow_version="2.11.2")
 # validate.yml.
 TRIGGERS = {
     Stage.INVENTORY: {
+        Code.FD330: lambda _: backups.check([host("db1", 131, "metastore", "backup")]),
         Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),
         Code.FD124: lambda _: controller.check_ansible("2.9.27", ">=2.19.0"),
@@ -293,11 +296,16 @@ TRIGGERS = {
         Code.FD237: lambda _: problems(cluster(), hidden_processes="hidepid=2"),
         Code.FD350: lambda _: problems(cluster(), releases=OLDER),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
+        Code.FD331: lambda _: backups.check_releases({"backup1": "13"}, {"db1": "12"}),
     },
     Stage.RUN: {
         Code.FD169: lambda _: [
             _metastore_server.server_problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})
         ],
+        Code.FD333: lambda _: _backups.check_type("some"),
+        Code.FD335: lambda _: _backups.check_backup([], "", "", {}, "3.3.2"),
+        Code.FD337: lambda _: _backups.check_backup([BACKUP], "", "", {}, "3.3.2"),
+        Code.FD338: lambda _: _backups.check_room({"db1": 1}, 10**9),
         Code.FD315: lambda _: _login.check({"AUTH_TYPE": 7}, set(), {"AUTH_DB": 1}),
         Code.FD316: lambda _: _login._asked(lambda *_: "refuses", [("unix:", {})])[0],
         Code.FD317: lambda _: _login._asked(lambda *_: "", [("ldap://127.0.0.1:1", {})])[1],
@@ -352,7 +360,18 @@ REFUSED = {
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
-    *(Code.FD320, Code.FD343, Code.FD344, Code.FD351, Code.FD352, Code.FD353, Code.FD355, Code.FD356, Code.FD357),
+    *(
+        Code.FD320,
+        Code.FD332,
+        Code.FD343,
+        Code.FD344,
+        Code.FD351,
+        Code.FD352,
+        Code.FD353,
+        Code.FD355,
+        Code.FD356,
+        Code.FD357,
+    ),
 )
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
@@ -377,6 +396,7 @@ NEEDS_SERVICES = {
     Code.FD279: "molecule/custom/tests/test_bundles.py",
     Code.FD324: "molecule/operations/tests/test_drain.py",
     Code.FD354: "molecule/upgrade/tests/test_upgrade.py",
+    **dict.fromkeys((Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 

@@ -18,7 +18,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 
 ROOT = Path(__file__).parents[2]
 SPECS = [
-    yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text()) for role in ("airflow", "metastore")
+    yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())
+    for role in ("airflow", "backup", "metastore")
 ]
 OPTIONS = SPECS[0]["argument_specs"]["cluster"]["options"]
 ARGUMENTS = types.arguments(SPECS)
@@ -118,6 +119,9 @@ def test_playbooks_are_what_an_operator_types():
     """Parts that are no use alone are in playbooks/phases."""
     changing = {
         "site",
+        "backup",
+        "restore",
+        "restore_drill",
         "deploy_dags",
         "rollback_dags",
         "objects",

@@ -41,6 +41,8 @@ SECRETS = (
     Secret("result_backend_password", account="airflow_results", server="metastore", paired=True),
     Secret("broker_password", account="airflow", paired=True),
     Secret("pgbouncer_password", account="pgbouncer", server="metastore"),
+    # What was written with it can be read with it only: it is never renewed.
+    Secret("backup_cipher_password", server="metastore"),
     *(Secret(name, account=account) for mode in MODES for name, account in mode.passwords.items()),
     Secret("rabbitmq_cookie", "erlang_cookie"),
     *(
@@ -73,8 +75,8 @@ BY_NAME = {secret.name: secret for secret in SECRETS}
 GENERATED = tuple(secret.name for secret in SECRETS if not secret.kind.startswith("given"))
 GIVEN = tuple(secret.name for secret in SECRETS if secret.kind.startswith("given"))
 PUBLIC = frozenset(secret.name for secret in SECRETS if secret.kind == "given_certificate")
-# The digest key opens nothing, and by it hosts know their cluster.
-ROTATABLE = tuple(name for name in GENERATED if name != "digest_key")
+# The digest key opens nothing, and by it hosts know their cluster. Backups can be read with their password only.
+ROTATABLE = tuple(name for name in GENERATED if name not in ("digest_key", "backup_cipher_password"))
 # Variables by which the user names the accounts of passwords.
 ACCOUNTS = {secret.name: secret.variable for secret in SECRETS if secret.variable}
 PAIRED = tuple(secret.name for secret in SECRETS if secret.paired)

@@ -20,7 +20,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 
 _ROOT = Path(__file__).parents[3]
 # The roles with entry points that take settings or arguments.
-_ROLES = ("airflow", "metastore")
+_ROLES = ("airflow", "backup", "metastore")
 # Ansible's own names: of a task's host, or of the connection to it.
 _MAGIC = frozenset(
     {"environment", "groups", "group_names", "hostvars", "omit", "play_hosts", "playbook_dir", "role_name", "vars"}

@@ -30,6 +30,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import nearest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
+    backup,
     broker,
     bundles,
     files,
@@ -272,6 +273,7 @@ class Model:
                 if isinstance(port.number, int)
             ),
             etcd=ha.etcd(host, self.members("etcd"), self.settings) if "etcd" in host.groups else None,
+            backup=backup.repository(self.members("metastore"), self.settings) if "backup" in host.groups else None,
             metastore=self.metastore(host) if "metastore" in host.groups else None,
             rabbitmq=self.rabbitmq(host) if "rabbitmq" in host.groups else None,
             redis=broker.redis(self.settings) if "redis" in host.groups else None,
@@ -362,6 +364,7 @@ class Model:
             clients=tuple(self.peers(self.members("haproxy"))),
             check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
             config=self.settings.postgresql_config,
+            archive=backup.archive(self.members("backup"), self.settings),
         )
 
     def max_connections(self) -> int:

@@ -198,6 +198,46 @@ class ExtraUser(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Archive(Plain):
+    """Where a metastore host keeps its write-ahead log (WAL) for backups."""
+
+    stanza: str
+    """pgBackRest's name of the cluster: letters, digits and _."""
+    port: int
+    """Port of pgBackRest."""
+    repository: HostAddress
+    """The repository host."""
+    timeout_seconds: int
+    """Seconds after which a segment of the WAL is archived that is not full."""
+    queue_mb: int
+    """MiB of WAL that may wait for the repository; what is more is dropped, and a new backup is needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup(Plain):
+    """The repository of backups."""
+
+    stanza: str
+    """pgBackRest's name of the cluster: letters, digits and _."""
+    port: int
+    """Port of pgBackRest."""
+    directory: str
+    """Directory of the repository."""
+    servers: tuple[HostAddress, ...]
+    """Metastore hosts, in the order of the inventory."""
+    metastore_port: int
+    """Port of their PostgreSQL."""
+    keep_full: int
+    """Full backups that stay, with all that builds on them."""
+    keep_diff: int
+    """Differential backups that stay; 0 for those of the full backups that stay."""
+    schedules: Mapping[str, str]
+    """When each type of backup is made, as systemd's OnCalendar; without those that no timer makes."""
+    max_age_hours: int
+    """Hours after which the last backup is reported as too old."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metastore(Plain):
     """PostgreSQL on a metastore host."""
 
@@ -221,6 +261,8 @@ class Metastore(Plain):
     """Account that HAProxy's check names, which needs no password and has no rights; empty where Patroni is asked."""
     config: Mapping[str, object]
     """The user's settings of PostgreSQL (airflow_postgresql_config), which override the computed ones."""
+    archive: Archive | None = field(default=None, metadata=EMPTY)
+    """The archive of the WAL; {} without a repository of backups."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -758,6 +800,8 @@ class Node(Plain):
     """Ports that the host's services listen on, lowest first."""
     etcd: Etcd | None = None
     """The member of etcd."""
+    backup: Backup | None = None
+    """The repository of backups."""
     metastore: Metastore | None = None
     """PostgreSQL."""
     rabbitmq: RabbitMq | None = None

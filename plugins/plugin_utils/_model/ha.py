@@ -34,6 +34,11 @@ def _scheme(*, tls: bool) -> str:
     return "https" if tls else "http"
 
 
+def scope(cluster_name: str) -> str:
+    """The name of the cluster as Patroni and pgBackRest take it: letters, digits and _."""
+    return "".join(letter if letter.isalnum() else "_" for letter in cluster_name)
+
+
 def etcd(host: Host, members: Iterable[Host], settings: Settings) -> Etcd:
     """The share of ``host``, one of the ``members`` of etcd."""
     scheme = _scheme(tls=settings.tls)
@@ -52,7 +57,7 @@ def patroni(host: Host, members: Iterable[Host], etcd_hosts: Iterable[Host], set
     return Patroni(
         name=host.name,
         address=bracket(host.address),
-        scope="".join(letter if letter.isalnum() else "_" for letter in settings.cluster_name),
+        scope=scope(settings.cluster_name),
         port=PATRONI_PORT,
         url=f"{_scheme(tls=settings.tls)}://{bracket(host.address)}:{PATRONI_PORT}",
         etcd_hosts=tuple(f"{bracket(each.address)}:{ETCD_CLIENT_PORT}" for each in etcd_hosts),

@@ -25,6 +25,15 @@ class Settings(Plain):
     allow_simple_auth_manager: bool
     allow_untested_version: bool
     auth_manager: str
+    backup_archive_queue_mb: int
+    backup_archive_timeout_seconds: int
+    backup_diff_schedule: str
+    backup_directory: str
+    backup_full_schedule: str
+    backup_incr_schedule: str
+    backup_keep_diff: int
+    backup_keep_full: int
+    backup_max_age_hours: int
     ca_file: str
     broker: Literal["rabbitmq", "redis", "sqs"]
     broker_ca: str

@@ -114,6 +114,8 @@ def needed_directories(cluster: Cluster, name: str) -> dict[str, int]:
     """Directories of host ``name`` with the MiB that must be free; what is asked for and what is checked both
     follow from it."""
     paths = {"root": cluster.directories.root, "home": cluster.directories.home, "log_dir": cluster.directories.log_dir}
+    if (backup := cluster.nodes[name].backup) is not None:
+        paths["repository"] = backup.directory
     needs = (
         (paths.get(place, place), size)
         for service in node_services(cluster.nodes[name])
@@ -156,6 +158,10 @@ def _named(cluster: Cluster, node: Node) -> Iterator[tuple[str, list[str]]]:
         yield "a peer of RabbitMQ", peers + (addresses["rabbitmq"] if len(peers) > 1 else [])
     if node.metastore:
         yield "a client of PostgreSQL", addresses["haproxy"]
+        # The pgBackRest of Debian 12 does not find addresses in certificates.
+        yield "the repository of backups", [host.name for host in cluster.hosts_of["backup"]]
+    if node.backup:
+        yield "a metastore server", [host.name for host in cluster.hosts_of["metastore"]]
     if _runs_patroni(node):
         yield "a metastore server", addresses["metastore"]
     if node.etcd or _runs_patroni(node):

@@ -941,6 +941,66 @@ class Code(StrEnum):
         "the message says what failed; run `drain.yml` again",
         Stage.RUN,
     )
+    FD330 = (
+        auto(),
+        "the host of `airflow_backup` is a metastore host, too: what takes the data would take their backups",
+        "another host",
+        Stage.INVENTORY,
+    )
+    FD331 = (
+        auto(),
+        "the repository host and the metastore hosts have other releases of Debian",
+        "one release: pgBackRest talks to its own version only, and a drill needs the same PostgreSQL",
+        Stage.PREFLIGHT,
+    )
+    FD332 = (
+        auto(),
+        "a playbook for backups, and the cluster has no repository",
+        "a host in `airflow_backup`; for an external metastore the tools of its server, such as pg_dump",
+        Stage.RUN,
+    )
+    FD333 = (
+        auto(),
+        "an argument of backup.yml or restore.yml is malformed, or contradicts another one",
+        "the message gives the form",
+        Stage.RUN,
+    )
+    FD334 = (
+        auto(),
+        "a backup, or the check before it, fails: the repository is full or out of reach, no WAL arrives",
+        "see the message; the cluster goes on",
+        Stage.RUN,
+    )
+    FD335 = (
+        auto(),
+        "there is no such backup, or none that ended before the time to restore",
+        "the message lists those that there are",
+        Stage.RUN,
+    )
+    FD336 = (
+        auto(),
+        "a file of the repository is damaged or missing",
+        "an older backup that is whole; make a new full backup",
+        Stage.RUN,
+    )
+    FD337 = (
+        auto(),
+        "a backup is another cluster's, was encrypted with another Fernet key, or is newer than this Airflow",
+        "the secrets file and the version of then",
+        Stage.RUN,
+    )
+    FD338 = (
+        auto(),
+        "no room for the restored data beside the present ones",
+        "more room, or remove what former restores set aside",
+        Stage.RUN,
+    )
+    FD339 = (
+        auto(),
+        "a restored server does not start, or does not reach its target",
+        "see the message; the present data stay as they are",
+        Stage.RUN,
+    )
     FD340 = (
         auto(),
         "`airflow_db_clean` with an external metastore or Airflow 2",

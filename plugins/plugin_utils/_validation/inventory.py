@@ -25,8 +25,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups, firewall, ha, login, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import firewall, ha, login, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
@@ -305,6 +305,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     members = {group: [host.name for host in hosts if group in host.groups] for group in services.BROKER_GROUPS}
     problems += broker_validation.check(members, settings, served_queues(hosts))
     problems += ha.check(hosts, settings)
+    problems += backups.check(hosts)
     problems += modes.check(hosts, settings)
     problems += login.check(settings)
     version = settings.version

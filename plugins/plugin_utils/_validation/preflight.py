@@ -38,7 +38,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.survey i
     own_names,
     service_ports,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups, modes
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts
 
@@ -596,7 +596,12 @@ def _check_tier(hosts: Mapping[str, Mapping[str, Any]], cluster: Cluster) -> lis
             )
             remedy = f"{reason}: use one release in the whole group."
             problems.append(Problem(Code.FD203, f"group airflow_{group}", shown, "one Debian release", remedy))
-    return problems
+    releases = {name: str(facts["flightdeck_system"]["distribution_major_version"]) for name, facts in hosts.items()}
+    of_group = {
+        group: {name: release for name, release in releases.items() if group in cluster.nodes[name].services}
+        for group in ("backup", "metastore")
+    }
+    return problems + backups.check_releases(of_group["backup"], of_group["metastore"])
 
 
 def skews(clocks: Mapping[str, Sequence[float]]) -> dict[str, float]:

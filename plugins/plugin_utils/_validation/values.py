@@ -45,6 +45,11 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_certificate_days": (1, 3650, "Browsers refuse more than 398; the CA itself lives ten years."),
     "airflow_certificate_renew_days": (0, 3650, "More than its lifetime renews a certificate in every run."),
     "airflow_firewall_guard_seconds": (10, 3600, "Ansible needs a few seconds to reconnect."),
+    "airflow_backup_keep_full": (1, 1000, "The oldest one goes when a new one is complete."),
+    "airflow_backup_keep_diff": (0, 1000, "0 keeps them as long as their full backup."),
+    "airflow_backup_max_age_hours": (1, 8760, "Hours: it is the time between two backups, and some."),
+    "airflow_backup_archive_timeout_seconds": (10, 3600, "Each time takes a file of 16 MiB, compressed."),
+    "airflow_backup_archive_queue_mb": (64, 1_048_576, "A segment of the write-ahead log has 16 MiB."),
     "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
     "airflow_kerberos_renew_seconds": (10, 86400, "Each renewal asks the KDC; tickets rarely live longer."),
     "airflow_uid": (0, 60_000_000, "0 leaves the choice to Debian."),
@@ -54,6 +59,12 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_worker_concurrency": (0, _MOST_SLOTS, "0 derives it; each slot is a process."),
     "airflow_worker_drain_timeout_seconds": (10, 31_536_000, "systemd takes 0 for no limit at all."),
 }
+_DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+# A part of systemd's OnCalendar: days of the week, or one of the month, and a time; or a word.
+_SCHEDULE = (
+    rf"((({_DAY}(\.\.{_DAY})?(,{_DAY}(\.\.{_DAY})?)*|\*-\*-([*]|0[1-9]|1\d|2[0-8])) )?"
+    r"([*]|[01]\d|2[0-3]|0/([1-9]|1\d|2[0-3])):([0-5]\d|0/[1-5]?\d)(:[0-5]\d)?|hourly|daily|weekly|monthly)?"
+)
 # What the whole value must look like.
 _FORMS: dict[str, tuple[str, str, str]] = {
     "airflow_cluster_name": (
@@ -70,6 +81,14 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         ACCOUNTS.values(),
         (r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", "1 to 64 letters, digits, '.', '_', '@', '+' or '-'", "Choose another."),
     ),
+    **{
+        f"airflow_backup_{kind}_schedule": (
+            _SCHEDULE,
+            "a time such as 02:15, Sun 02:15, Mon..Sat 02:15, *-*-01 02:15 or 0/6:00, a word such as daily, or nothing",
+            "It is a part of systemd's OnCalendar: see systemd-analyze calendar.",
+        )
+        for kind in ("full", "diff", "incr")
+    },
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
     "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
     # One colon would be that of a port.
@@ -142,6 +161,7 @@ _PLAIN_URLS = ("airflow_url", "airflow_sqs_endpoint_url", "airflow_http_proxy")
 # What Airflow 2 and 3 have at their top: a path that begins like that is ambiguous.
 _AIRFLOW_PATHS = frozenset({"api", "auth", "execution", "health", "pluginsv2", "static", "ui"})
 _PATHS_ON_HOST = (
+    "airflow_backup_directory",
     "airflow_home",
     "airflow_log_dir",
     "airflow_root",

@@ -24,6 +24,7 @@ GROUPS = {
     "master1": tuple(component for component in services.COMPONENTS if component != "worker"),
     "worker1": ("worker",),
     "db1": ("metastore",),
+    "backup1": ("backup",),
     "mq1": ("rabbitmq",),
     "redis1": ("redis",),
 }
@@ -147,7 +148,7 @@ def model(values):
     if values["airflow_broker"] == "sqs" or values["airflow_broker_url"]:
         inventory |= {"airflow_rabbitmq": [], "airflow_redis": []}
     if values["airflow_metastore_url"]:
-        inventory["airflow_metastore"] = []
+        inventory |= {"airflow_metastore": [], "airflow_backup": []}
     names = [name for name in GROUPS if any(name in hosts for hosts in inventory.values())]
     connections = {name: Connection(f"192.0.2.{10 + number}", 22, ()) for number, name in enumerate(names)}
     hosts = [ActionModule._host(name, values, connections[name], inventory) for name in names]

@@ -399,3 +399,36 @@ def test_the_row_of_a_host() -> None:
     assert row["detail"] == "Debian 12.12, Airflow 3.3.2, up 1 h 1 min"
     assert row["data"]["release"] == "3.3.2-abc-py3.11"
     assert status.host_row({}, "", 86400 * 3)["detail"] == "up 3 d"
+
+
+def archive(**changes: object) -> list[status.Row]:
+    return status.archive_rows(json.dumps({"waiting": 0, "arrived": 12, "failed": None, **changes}))
+
+
+def test_an_archive_that_takes_nothing_is_bad() -> None:
+    assert [row["state"] for row in archive()] == ["ok"]
+    assert [row["state"] for row in archive(waiting=9)] == ["degraded"]
+    assert [row["state"] for row in archive(arrived=None)] == ["degraded"]
+    (row,) = archive(waiting=3, failed=4)
+    assert row["state"] == "failed"
+    assert row["detail"].startswith("the repository takes nothing: 3 segments")
+    # A server that follows.
+    assert status.archive_rows("\n") == []
+
+
+def test_what_backups_left_behind_is_shown_when_it_matters() -> None:
+    assert status.backup_records(lambda _name: {}) == []
+    records = {
+        "backup": {"problem": "no room"},
+        "verify": {"problem": "invalid checksum"},
+        "drill": {"problem": "", "label": "x", "time": "t", "seconds": 9, "shown": "dag 3"},
+    }
+    rows = status.backup_records(lambda name: records[name])
+    assert states(rows) == {"backup run": "failed", "backup files": "failed", "backup drill": "ok"}
+    assert rows[2]["detail"] == "last proven restore: x at t, in 9 s: dag 3"
+
+
+def test_a_repository_without_a_backup_is_degraded_and_one_without_an_answer_failed() -> None:
+    empty = '[{"backup": [], "db": [], "status": {"code": 2, "message": "no valid backups"}}]'
+    assert status.backup_row(empty, 36, 0)["state"] == "degraded"
+    assert status.backup_row("", 36, 0)["state"] == "failed"

@@ -1,0 +1,47 @@
+"""Backups of the metastore: a repository host, and the archive to which PostgreSQL sends its write-ahead log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Archive, Backup, HostAddress
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.ha import scope
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+
+
+def _address(host: Host) -> HostAddress:
+    return HostAddress(name=host.name, address=host.address)
+
+
+def repository(servers: Iterable[Host], settings: Settings) -> Backup:
+    """The share of the repository host, where ``servers`` are the metastore hosts."""
+    schedules = {
+        "full": settings.backup_full_schedule,
+        "diff": settings.backup_diff_schedule,
+        "incr": settings.backup_incr_schedule,
+    }
+    return Backup(
+        stanza=scope(settings.cluster_name),
+        port=settings.ports["airflow_backup_port"],
+        directory=settings.backup_directory,
+        servers=tuple(_address(server) for server in servers),
+        metastore_port=settings.ports["airflow_metastore_port"],
+        keep_full=settings.backup_keep_full,
+        keep_diff=settings.backup_keep_diff,
+        schedules={kind: schedule for kind, schedule in schedules.items() if schedule},
+        max_age_hours=settings.backup_max_age_hours,
+    )
+
+
+def archive(repositories: Sequence[Host], settings: Settings) -> Archive | None:
+    """The archive of a metastore host; None without ``repositories``, the hosts of airflow_backup."""
+    if not repositories:
+        return None
+    return Archive(
+        stanza=scope(settings.cluster_name),
+        port=settings.ports["airflow_backup_port"],
+        repository=_address(repositories[0]),
+        timeout_seconds=settings.backup_archive_timeout_seconds,
+        queue_mb=settings.backup_archive_queue_mb,
+    )

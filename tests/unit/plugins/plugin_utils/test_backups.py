@@ -1,0 +1,159 @@
+"""What pgBackRest says about backups, which one a restore takes, and which it may not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.backups import definitions, manifest
+
+BACKUP = _backups.Backup("20261129-021500F", "full", 1_000, 1_100, 5 * 1024**2, 1024**2, 7)
+DIFF = _backups.Backup("20261129-021500F_20261130-021500D", "diff", 2_000, 2_100, 5 * 1024**2, 1024, 7)
+OWN = {"cluster": "airflow", "airflow": "3.3.2", "postgresql": "15", "fernet_keys": ["aa", "bb"]}
+
+
+def of(**changes):
+    """A backup of the cluster itself, but for ``changes`` of what it says."""
+    said = {**OWN, **changes}
+    return _backups.Backup("20261129-021500F", "full", 1_000, 1_100, 5 * 1024**2, 1024**2, 7, manifest=said)
+
+
+def answer(*backups, code=0, message="ok"):
+    """What ``pgbackrest info`` says of ``backups``."""
+    entries = [
+        {
+            "label": backup.label,
+            "type": backup.kind,
+            "timestamp": {"start": backup.start, "stop": backup.stop},
+            "info": {"size": backup.size, "delta": 1, "repository": {"delta": backup.repository_size}},
+            "database": {"id": 1, "repo-key": 1},
+            "error": backup.damaged,
+            **({"annotation": {"flightdeck": json.dumps(backup.manifest)}} if backup.manifest else {}),
+        }
+        for backup in backups
+    ]
+    status = {"code": code, "message": message}
+    return json.dumps([{"name": "airflow", "db": [{"id": 1, "system-id": 7}], "backup": entries, "status": status}])
+
+
+def test_an_answer_is_read_oldest_first():
+    assert _backups.parse(answer(DIFF, of())) == ([of(), DIFF], "")
+    assert _backups.parse(answer(code=2, message="no valid backups")) == ([], "")
+    assert _backups.parse(answer(code=3, message="missing stanza data")) == ([], "missing stanza data")
+    for text in ("", "[]", "{}", "[{}]"):
+        with pytest.raises(ValueError, match="no answer of pgbackrest info"):
+            _backups.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("label", "until", "expected"),
+    [
+        ("", None, DIFF),
+        ("", 2_100, DIFF),
+        ("", 2_099, BACKUP),
+        ("", 1_099, None),
+        (BACKUP.label, None, BACKUP),
+        ("20201129-021500F", None, None),
+    ],
+)
+def test_a_restore_takes_the_last_backup_that_ended_before(label, until, expected):
+    assert _backups.chosen([BACKUP, DIFF], label, until) == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("1970-01-01 01:00:00+01:00", 0),
+        ("1970-01-01T00:00:00Z", 0),
+        # As PostgreSQL writes it.
+        ("1970-01-01 01:00:00.5+01", 0.5),
+    ],
+)
+def test_a_time_has_an_offset(time, seconds):
+    assert _backups.target_seconds(time) == seconds
+    assert _backups.check_target(time, "", 10) == []
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-29", "2026-11-29 11:00:00", "2026-11-29 11:00:00+00:00"])
+def test_other_times_are_refused(time):
+    (problem,) = _backups.check_target(time, "", 10)
+    assert problem.startswith("FD333 airflow_restore_time: found ")
+
+
+def test_a_label_and_a_type_have_their_form():
+    assert _backups.check_target("", DIFF.label, 0) == []
+    assert _backups.check_target("", "latest", 0)[0].startswith("FD333 airflow_restore_set: found 'latest'")
+    assert [_backups.check_type(kind) for kind in ("full", "diff", "incr")] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, None),
+        ({"airflow": "3.2.2"}, None),
+        ({"airflow": "3.10.0"}, "Set airflow_version: 3.10.0"),
+        ({"cluster": "other"}, "a backup of cluster other"),
+        ({"fernet_keys": ["bb"]}, None),
+        ({"fernet_keys": ["cc"]}, "another Fernet key"),
+        ({"postgresql": "17"}, "data of PostgreSQL 17"),
+    ],
+)
+def test_a_backup_has_to_be_one_of_this_cluster(changes, words):
+    problems = _backups.check_answer(answer(of(**changes)), "", "", OWN, "3.3.2")
+    assert len(problems) == (words is not None)
+    assert all(problem.startswith("FD337 ") and words in problem for problem in problems)
+
+
+def test_what_there_is_not_is_not_restored():
+    (early,) = _backups.check_answer(answer(of()), "", "1970-01-01T00:18:00Z", OWN, "3.3.2")
+    assert early.startswith("FD335 the repository: found 20261129-021500F (full, ended 1970-01-01 00:18:20+00)")
+    # A named backup that ended after the time.
+    (late,) = _backups.check_answer(answer(of()), BACKUP.label, "1970-01-01T00:18:00Z", OWN, "3.3.2")
+    assert late.startswith("FD335 ")
+    (gone,) = _backups.check_answer(answer(code=3, message="missing stanza data"), "", "", OWN, "3.3.2")
+    assert gone.startswith("FD334 the repository: found missing stanza data")
+
+
+def test_room_is_needed_for_the_data_and_some():
+    assert _backups.check_room({"db1": 517}, BACKUP.size) == []
+    (problem,) = _backups.check_room({"db1": 516, "db2": 517}, BACKUP.size)
+    assert problem.startswith("FD338 /var/lib/postgresql of host db1: found 516 MiB free; expected at least 517 MiB")
+
+
+@pytest.mark.parametrize(
+    ("backups", "problem", "now", "good", "words"),
+    [
+        ([BACKUP], "", 1_100 + 35 * 3600, True, "1 backups, the last 20261129-021500F (full, ended 1970"),
+        ([BACKUP], "", 1_100 + 37 * 3600, False, "37 hours ago; expected at most 36"),
+        ([], "", 0, False, "no backup yet"),
+        ([], "no route", 0, False, "cannot be used: no route"),
+    ],
+)
+def test_the_line_of_the_report(backups, problem, now, good, words):
+    found, line = _backups.age_row(backups, problem, 36, now)
+    assert found is good
+    assert words in line
+
+
+def test_a_manifest_has_fingerprints_in_the_place_of_secrets():
+    secrets = Secrets({"digest_key": "d" * 16, "fernet_key": "one,two", "admin_password": "three"})
+    said = manifest("airflow", "3.3.2", "15", secrets)
+    assert said["cluster"] == "airflow"
+    assert len(set(said["fernet_keys"])) == 2
+    assert set(said["secrets"]) == {"fernet_key", "admin_password"}
+    assert not [value for value in secrets.values.values() if value in json.dumps(said)]
+    # Half of a rotation later it is still the same cluster.
+    rotated = Secrets({**secrets.values, "fernet_key": "two,four"})
+    assert set(manifest("airflow", "3.3.2", "15", rotated)["fernet_keys"]) & set(said["fernet_keys"])
+
+
+def test_definitions_of_the_broker_have_no_passwords():
+    exported = {
+        "users": [{"name": "airflow", "password_hash": "x9", "tags": ["a"]}],
+        "vhosts": [{"name": "airflow"}],
+        "parameters": [{"value": {"src-uri": "amqp://a:x9@b"}}],
+    }
+    kept = {"vhosts": [{"name": "airflow"}], "users": [{"name": "airflow", "tags": ["a"]}]}
+    assert definitions(exported) == kept
