@@ -17,7 +17,8 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 # Under the load of another scenario, requests may fail that it promises to serve.
 MORE_ALONE := secure
 MORE := debian13 airflow2 single custom
-ALL := brokers metastores failover operations upgrade
+ALL := backup brokers metastores failover operations upgrade
+ALL := backup brokers metastores failover operations upgrade
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg

@@ -1,0 +1,222 @@
+"""Backups of the metastore, restores to a time, and what is refused: on one server, then under Patroni."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import requests
+import testinfra
+from cluster_access import CANARY, ansible, recap, wait_until
+
+ROOT = Path(__file__).parents[3]
+MORE = str(ROOT / "molecule/backup/inventory_patroni")
+REPOSITORY = "/var/lib/pgbackrest"
+CONFIRMED = ("-e", "airflow_confirm=airflow")
+
+
+def play(name, *arguments):
+    return ansible(str(ROOT / "playbooks" / name), *arguments, program="ansible-playbook", timeout=900)
+
+
+def patroni(name, *arguments):
+    return play(name, "-i", MORE, *arguments)
+
+
+def refused(code, playing, *arguments):
+    """The output of a playbook that ends with ``code`` and changes nothing."""
+    with pytest.raises(RuntimeError, match=code) as found:
+        playing(*arguments)
+    return str(found.value)
+
+
+def token(cluster):
+    login = {"username": cluster.user, "password": cluster.password}
+    answer = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30)
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def runs(cluster):
+    """Runs of the canary and their states, through the load balancer."""
+    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
+    answer = requests.get(url, headers=token(cluster), params={"limit": 100}, timeout=30)
+    return {run["dag_run_id"]: run["state"] for run in answer.json()["dag_runs"]}
+
+
+def run_canary(cluster):
+    """A run of the canary that succeeded."""
+    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
+    body = {"logical_date": None, "conf": {"instances": {"default": 1}, "seconds": 1}}
+    run = requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
+    wait_until("the run succeeds", lambda: runs(cluster)[run] == "success", 120, every=1.0)
+    return run
+
+
+def delete(cluster, run):
+    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns/{run}"
+    assert requests.delete(url, headers=token(cluster), timeout=30).status_code == 204
+    assert run not in runs(cluster)
+
+
+def sql(host, statement, database="airflow"):
+    command = "psql --username=postgres --dbname=%s --no-align --tuples-only --command=%s"
+    return host.check_output(command, database, statement)
+
+
+def now_of(host):
+    """The time on the server; it has passed when this returns."""
+    time = sql(host, "SELECT clock_timestamp()")
+    wait_until(
+        "it has passed", lambda: sql(host, f"SELECT clock_timestamp() > '{time}'::timestamptz + '1 s'") == "t", 10
+    )
+    return time
+
+
+def info(host):
+    """What pgBackRest says of the stanza."""
+    command = "runuser -u postgres -- pgbackrest --stanza=airflow --output=json info"
+    return json.loads(host.check_output(command))[0]
+
+
+def server(name):
+    """A metastore host, those of the other inventory too."""
+    return testinfra.get_host(f"docker://fd-backup-{name}")
+
+
+def leader():
+    """The metastore host that takes writes."""
+    return next(name for name in ("node1", "node2", "node3") if sql(server(name), "SELECT pg_is_in_recovery()") == "f")
+
+
+def test_a_backup_is_made_encrypted_and_says_what_it_is_of(cluster, host_named):
+    run_canary(cluster)
+    assert "would be made" in play("backup.yml", "--check", "--diff")
+    assert info(host_named("backup1")).get("backup") == []
+    output = play("backup.yml", "-e", "airflow_backup_type=full")
+    found = info(host_named("backup1"))
+    assert found["cipher"] == "aes-256-cbc"
+    (backup,) = found["backup"]
+    assert re.search(rf"Backup {backup['label']} \(full\).* in \d+ s", output)
+    manifest = json.loads(backup["annotation"]["flightdeck"])
+    assert manifest["cluster"] == "airflow"
+    assert manifest["airflow"] == cluster.model["version"]["full"]
+    assert re.fullmatch(r"[0-9a-f]{16,}", manifest["dags"])
+    assert "airflow" in {vhost["name"] for vhost in manifest["rabbitmq"]["vhosts"]}
+    assert [name for name, value in cluster.secrets.items() if str(value) and str(value) in json.dumps(manifest)] == []
+    assert "password_hash" not in json.dumps(manifest)
+    play("backup.yml")
+    assert [entry["type"] for entry in info(host_named("backup1"))["backup"]] == ["full", "diff"]
+    assert re.search(r"^backup +backup1 +ok +2 backups", play("status.yml"), re.MULTILINE)
+
+
+def test_timers_make_backups_when_the_inventory_says(host_named):
+    host = host_named("backup1")
+    timers = [f"flightdeck-backup@{kind}.timer" for kind in ("full", "diff", "incr")]
+    assert all(host.service(timer).is_running and host.service(timer).is_enabled for timer in timers)
+    host.check_output("systemctl start flightdeck-backup@incr.service")
+    assert info(host)["backup"][-1]["type"] == "incr"
+
+
+def test_a_restore_brings_back_what_was_deleted(cluster, host_named):
+    node = host_named("node1")
+    run = run_canary(cluster)
+    time = now_of(node)
+    later = run_canary(cluster)
+    delete(cluster, run)
+    assert "FD320" in refused("FD320", play, "restore.yml", "-e", f"airflow_restore_time='{time}'")
+    refused("FD333", play, "restore.yml", "-e", "airflow_restore_time=yesterday", *CONFIRMED)
+    refused("FD335", play, "restore.yml", "-e", "airflow_restore_time=2020-01-01T00:00:00Z", *CONFIRMED)
+    play("restore.yml", "--check", "--diff", "-e", f"airflow_restore_time='{time}'")
+    assert run not in runs(cluster)
+    play("restore.yml", "-e", f"airflow_restore_time='{time}'", *CONFIRMED)
+    assert runs(cluster)[run] == "success"
+    assert later not in runs(cluster)
+    run_canary(cluster)
+    (aside,) = node.check_output("ls -d /var/lib/postgresql/15/main.before-*").split()
+    assert node.file(f"{aside}/PG_VERSION").exists
+    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+
+
+def test_backups_go_on_after_a_restore(host_named):
+    play("backup.yml", "-e", "airflow_remove_replaced_data=true")
+    assert host_named("node1").run("ls -d /var/lib/postgresql/15/main.before-*").rc != 0
+    assert info(host_named("backup1"))["status"]["code"] == 0
+
+
+def test_a_drill_proves_the_last_backup(host_named):
+    before = sql(host_named("node1"), "SELECT pg_postmaster_start_time()")
+    output = play("restore_drill.yml")
+    label = info(host_named("backup1"))["backup"][-1]["label"]
+    assert re.search(rf"Backup {label} was restored in \d+ s.*the Fernet key decrypts", output, re.DOTALL)
+    assert sql(host_named("node1"), "SELECT pg_postmaster_start_time()") == before
+    assert not host_named("backup1").file("/var/lib/postgresql/flightdeck-drill").exists
+    assert f"last proven restore: {label}" in play("status.yml")
+
+
+def test_a_repository_that_is_gone_is_shown_and_the_cluster_goes_on(cluster, host_named):
+    repository, node = host_named("backup1"), host_named("node1")
+    repository.check_output("systemctl stop pgbackrest.service")
+    try:
+        sql(node, "CREATE TABLE public.gone AS SELECT 1; DROP TABLE public.gone; SELECT pg_switch_wal()")
+        failing = "SELECT failed_count > 0 AND last_failed_time > last_archived_time FROM pg_stat_archiver"
+        wait_until("the archive fails", lambda: sql(node, failing) == "t", 60)
+        assert "the repository takes nothing" in refused("the repository takes nothing", play, "status.yml")
+        refused("FD334", play, "backup.yml")
+        run_canary(cluster)
+    finally:
+        repository.check_output("systemctl start pgbackrest.service")
+    wait_until("the archive goes on", lambda: sql(node, failing) == "f", 120)
+    play("backup.yml")
+
+
+def test_a_damaged_repository_is_refused(cluster, host_named):
+    repository = host_named("backup1")
+    label = info(repository)["backup"][0]["label"]
+    # Of the list of files there is a copy, and so no damage.
+    found = f"find {REPOSITORY}/backup/airflow/{label} -type f -size +100k -not -name 'backup.manifest*'"
+    path = repository.check_output(found).split()[0]
+    repository.check_output(f"cp -p {path} /root/whole")
+    repository.check_output(f"dd if=/dev/zero of={path} bs=1k seek=50 count=4 conv=notrunc")
+    try:
+        run = run_canary(cluster)
+        refused("FD336", play, "restore.yml", *CONFIRMED)
+        assert runs(cluster)[run] == "success"
+        refused("FD339", play, "restore_drill.yml", "-e", f"airflow_restore_set={label}")
+        assert "damaged" in refused("damaged", play, "status.yml")
+    finally:
+        repository.check_output(f"cp -p /root/whole {path}")
+    repository.check_output("systemctl start flightdeck-backup@verify.service")
+    play("restore_drill.yml", "-e", f"airflow_restore_set={label}")
+
+
+def test_patroni_goes_on_with_the_archive(host_named):
+    patroni("stop.yml")
+    patroni("grow_metastore.yml")
+    patroni("backup.yml", "-e", "airflow_backup_type=full")
+    # Read from a follower.
+    log = host_named("backup1").check_output("journalctl --unit=flightdeck-backup@full.service --no-pager")
+    assert re.search(r"wait for replay on the standby|backup.*standby", log)
+
+
+def test_a_backup_works_after_a_change_of_the_leader():
+    former = leader()
+    patroni("switchover.yml")
+    assert leader() != former
+    patroni("backup.yml")
+    assert re.search(r"metastore archive +\w+ +ok", patroni("status.yml"))
+
+
+def test_a_restore_under_patroni(cluster):
+    run = run_canary(cluster)
+    time = now_of(server(leader()))
+    run_canary(cluster)
+    delete(cluster, run)
+    patroni("restore.yml", "-e", f"airflow_restore_time='{time}'", *CONFIRMED)
+    assert runs(cluster)[run] == "success"
+    assert leader() == "node1"
+    streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+    wait_until("both follow", lambda: sql(server("node1"), streaming) == "2", 60)
+    patroni("backup.yml")
+    run_canary(cluster)
