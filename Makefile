@@ -18,7 +18,6 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 MORE_ALONE := secure
 MORE := debian13 airflow2 single custom
 ALL := backup brokers metastores failover operations upgrade
-ALL := backup brokers metastores failover operations upgrade
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg

@@ -451,10 +451,12 @@ def topologies(draw: st.DrawFn) -> Inventory:
         groups["metastore"] = []
         variables |= _external_metastore(draw)
     groups["etcd"] = _pick(draw, hosts, (3, 5)) if len(groups["metastore"]) > 1 else []
-    for group in set(services.OPTIONAL) - {"etcd", "redis"}:
+    for group in sorted(set(services.OPTIONAL) - {"backup", "etcd", "redis"}):
         groups[group] = _pick(draw, hosts, (1, 2)) if kind != "sqs" and draw(st.integers(0, 3)) == 0 else []
     if groups["kerberos"]:
         variables |= _kerberos(draw)
+    apart = [host for host in hosts if host not in groups["metastore"]]
+    groups["backup"] = _pick(draw, apart, (1,)) if apart and groups["metastore"] and draw(st.booleans()) else []
     used = [host for host in hosts if any(host in members for members in groups.values())]
     needs_number = {*groups["etcd"], *(groups["metastore"] if len(groups["metastore"]) > 1 else [])}
     vip = draw(st.integers(0, 3)) == 0

@@ -454,7 +454,7 @@ def test_numbers_and_truths_from_the_command_line_are_text(inventory):
         (
             "site.yml",
             ("--tags", "airflow,webserver"),
-            "webserver; expected airflow, firewall, haproxy, metastore, rabbitmq, redis.",
+            "webserver; expected airflow, backup, firewall, haproxy, metastore, rabbitmq, redis.",
         ),
         ("site.yml", ("--skip-tags", "tls"), "tls; expected airflow"),
         ("site.yml", ("--tags", "tagged"), "tagged; expected airflow"),

@@ -360,18 +360,8 @@ REFUSED = {
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
-    *(
-        Code.FD320,
-        Code.FD332,
-        Code.FD343,
-        Code.FD344,
-        Code.FD351,
-        Code.FD352,
-        Code.FD353,
-        Code.FD355,
-        Code.FD356,
-        Code.FD357,
-    ),
+    *(Code.FD320, Code.FD332, Code.FD343, Code.FD344, Code.FD351, Code.FD352, Code.FD353, Code.FD355),
+    *(Code.FD356, Code.FD357),
 )
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {

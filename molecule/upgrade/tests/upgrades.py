@@ -55,10 +55,13 @@ def running() -> set[str]:
     return {link.rpartition("/")[2].partition("-")[0] for link in links}
 
 
-def processes() -> dict[str, str]:
-    """Main processes of Airflow's services by host."""
+def processes() -> dict[str, list[str]]:
+    """Main processes of Airflow's services by host. Those of the health checks come and go."""
     show = ["systemctl", "show", "--property=Id,MainPID", "--all", "airflow-*.service"]
-    return {host: in_host(host, *show) for host in NODES}
+    return {
+        host: sorted(unit for unit in in_host(host, *show).split("\n\n") if "airflow-watchdog@" not in unit)
+        for host in NODES
+    }
 
 
 def contents() -> dict[str, list[str]]:

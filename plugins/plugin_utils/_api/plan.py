@@ -21,6 +21,7 @@ _ON_CONTROLLER = frozenset(
 # What a restart of the only host of a service costs, and what one of several does, one host after the other.
 INTERRUPTIONS: Mapping[str, tuple[str, str]] = {
     "etcd": ("Patroni has no lock for seconds; the leader stays", "none: one member at a time"),
+    "backup": ("backups and the archive wait; PostgreSQL goes on", "backups and the archive wait; PostgreSQL goes on"),
     "metastore": (
         "sessions are cut; all of Airflow waits until the server is back",
         "sessions are cut when the leader restarts; Airflow waits for seconds",

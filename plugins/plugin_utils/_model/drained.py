@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 
 
-def drained_hosts(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Those of the hosts ``names`` that are drained, with since when and why: what preflight_facts or drained found.
+def drained_hosts(names: Iterable[str], hostvars: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, str]]:
+    """Those of the hosts ``names`` that are drained, with since when and why: what preflight_facts or drained found, in
+    the facts that ``hostvars`` has of each.
 
     A host that was not asked counts as one that is not drained.
     """
@@ -17,13 +17,15 @@ def drained_hosts(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str
     for name in names:
         if name not in hostvars:
             continue
-        if record := hostvars[name].get("ansible_facts", {}).get("flightdeck_drained"):
+        facts = hostvars[name].get("ansible_facts")
+        record = facts.get("flightdeck_drained") if isinstance(facts, Mapping) else None
+        if isinstance(record, Mapping) and record:
             found[str(name)] = {str(key): str(value) for key, value in record.items()}
     return found
 
 
-def running_lines(names: Sequence[str], cluster: Cluster, running: Iterable[Mapping[str, Any]]) -> list[str]:
-    """For people: the ``running`` tasks of each of the hosts ``names``, with their ages.
+def running_lines(names: Sequence[str], cluster: Cluster, running: Iterable[Mapping[str, object]]) -> list[str]:
+    """For people: the ``running`` tasks of each of the hosts ``names`` of the ``cluster``, with their ages.
 
     Tasks know an IPv6 address in brackets, as it stands in the URLs of their logs.
     """

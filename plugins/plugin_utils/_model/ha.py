@@ -35,7 +35,7 @@ def _scheme(*, tls: bool) -> str:
 
 
 def scope(cluster_name: str) -> str:
-    """The name of the cluster as Patroni and pgBackRest take it: letters, digits and _."""
+    """``cluster_name`` as Patroni and pgBackRest take it: letters, digits and _."""
     return "".join(letter if letter.isalnum() else "_" for letter in cluster_name)
 
 

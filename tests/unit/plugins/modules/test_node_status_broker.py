@@ -49,7 +49,7 @@ def api():
 
 def look(port, password=PASSWORD):
     """Rows of a host with a broker, as (component, state, detail)."""
-    params = {"major": 3, "queues": ["default"], "timeout_seconds": 30}
+    params = {"major": 3, "queues": ["default"], "drained": [], "timeout_seconds": 30}
     part = {"nodes": NODES, "management_port": port, "admin_user": "admin", "vhost": "airflow"}
     node = node_status._Node({"node": {"rabbitmq": part}, "rabbitmq_admin_password": password, **params})
     return [(row["component"], row["state"], row["detail"]) for row in node.rabbitmq(part)]

@@ -51,7 +51,13 @@ def parts(hosts, name="worker1", **changes):
 
 
 def test_a_group_that_the_cluster_cannot_have_is_refused():
-    unmet = {"patroni": (reference(), {}), "remote_control": (without("rabbitmq"), SQS)}
+    external = {"airflow_metastore_url": "postgresql://app:secret@db.example.org/airflow"}
+    unmet = {
+        "managed_metastore": (without("metastore"), external),
+        "patroni": (reference(), {}),
+        "remote_control": (without("rabbitmq"), SQS),
+        "tls": (reference(), {"airflow_tls": False}),
+    }
     for service in services.SERVICES:
         for condition in service.needs:
             hosts, changes = unmet[condition]

@@ -111,6 +111,8 @@ def clusters(draw):
     """Clusters in which a host is in any number of groups."""
     groups = draw(st.lists(st.sets(st.sampled_from(services.GROUPS), min_size=1), min_size=1, max_size=6))
     groups[0] = groups[0] | set(services.GROUPS) - set().union(*groups)
+    # The repository of backups is apart from what it holds.
+    groups = [[*(each - {"backup"})] for each in groups] + [["backup"]]
     queues = (Queue(name="default"),)
     addresses = ["192.0.2.{}", "2001:db8::{}"]
     return [
