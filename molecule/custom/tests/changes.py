@@ -32,12 +32,17 @@ def processes() -> dict[str, str]:
     return found
 
 
+def deploy(*arguments: str) -> str:
+    """What ``site.yml`` printed, with the changes so far and ``arguments``."""
+    return play("site.yml", *(argument for file in _applied for argument in ("-e", f"@{file}")), *arguments)
+
+
 def change(subject: str) -> Change:
     """Deploy with the variables of ``changes/<subject>.yml`` on top of the changes before."""
     path = str(CHANGES / f"{subject}.yml")
     if path not in _applied:
         _applied.append(path)
     before = processes()
-    output = play("site.yml", *(argument for file in _applied for argument in ("-e", f"@{file}")))
+    output = deploy()
     after = processes()
     return Change(output, {unit for unit, process in after.items() if before.get(unit) != process})

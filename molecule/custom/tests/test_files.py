@@ -6,11 +6,17 @@ import json
 
 import pytest
 import requests
-from changes import change
-from outside import play, run_in
+from changes import change, deploy
+from outside import run_in
 from tasks import in_task, login
 
 HUNTER = "hunter2"
+# What the DAG bundles bring along.
+BUNDLES = {
+    "/etc/airflow/dag_bundles",
+    "/etc/airflow/files/dag_bundles/operations.known_hosts",
+    "/etc/airflow/files/dag_bundles/sales.ca",
+}
 SEEN = """
 import logging, os, resource, tempfile
 from pathlib import Path
@@ -54,9 +60,8 @@ def test_the_airflow_command_reads_a_secret_file():
 
 def test_other_components_do_not_have_it():
     assert run_in("fd-custom-core", "ls", "/etc/airflow/secrets").split().count("partner_token") == 0
-    assert run_in("fd-custom-core", "find", "/etc/airflow/files", "-type", "f").split() == [
-        "/etc/airflow/files/kube/config"
-    ]
+    found = set(run_in("fd-custom-core", "find", "/etc/airflow/files", "-type", "f").split())
+    assert found - BUNDLES == {"/etc/airflow/files/kube/config"}
 
 
 def test_the_secret_environment_is_in_no_file_that_others_read():
@@ -79,21 +84,20 @@ def test_a_change_restarts_what_reads_it_and_removes_what_is_gone(cluster):
     done = change("files")
     assert done.restarted == {"worker1/airflow-worker@default"}
     assert HUNTER not in done.output
-    assert sorted(json.loads(run_in("fd-custom-worker1", "cat", "/etc/airflow/own_files.json"))) == [
+    assert set(json.loads(run_in("fd-custom-worker1", "cat", "/etc/airflow/own_files.json"))) - BUNDLES == {
         "/etc/airflow/code",
         "/etc/airflow/environment.d/worker",
         "/etc/airflow/environment.d/worker.secret",
         "/etc/airflow/files/regions.json",
         "/etc/airflow/secrets/partner_token",
         "/etc/airflow/secrets/sentry_dsn",
-    ]
-    assert run_in(
-        "fd-custom-worker1", "find", "/etc/airflow/files", "/etc/airflow/environment.d", "-type", "f"
-    ).split() == [
+    }
+    folders = ["/etc/airflow/files", "/etc/airflow/environment.d"]
+    assert set(run_in("fd-custom-worker1", "find", *folders, "-type", "f").split()) - BUNDLES == {
         "/etc/airflow/files/regions.json",
         "/etc/airflow/environment.d/worker",
         "/etc/airflow/environment.d/worker.secret",
-    ]
+    }
     secret = "from pathlib import Path\nreturn Path('/etc/airflow/secrets/partner_token').read_text()"
     assert in_task(cluster, secret) == "another-hunter2"
 
@@ -103,6 +107,6 @@ def test_a_plugin_that_cannot_be_imported_changes_nothing(tmp_path):
     before = run_in("fd-custom-worker1", "readlink", "/etc/airflow/code/current")
     process = run_in("fd-custom-worker1", "systemctl", "show", "--property=MainPID", "airflow-worker@default")
     with pytest.raises(Exception, match=r"FD256.*plugins/broken.py: No module named 'nothing_of_that_name'"):
-        play("site.yml", "-e", f"airflow_plugins_dir={tmp_path}", "--limit", "worker1", "--tags", "airflow")
+        deploy("-e", f"airflow_plugins_dir={tmp_path}", "--limit", "worker1", "--tags", "airflow")
     assert run_in("fd-custom-worker1", "readlink", "/etc/airflow/code/current") == before
     assert process == run_in("fd-custom-worker1", "systemctl", "show", "--property=MainPID", "airflow-worker@default")

@@ -15,9 +15,9 @@ import pytest
 import requests
 import yaml
 from browser import TIMEOUT_MS, chromium
-from changes import Change, change, processes
+from changes import Change, change, deploy, processes
 from cluster_access import ansible, wait_until
-from outside import play, run_in
+from outside import run_in
 from playwright.sync_api import Browser, Page, expect
 from tasks import login
 
@@ -131,7 +131,7 @@ def test_a_wrong_password_of_airflow_changes_nothing():
     """By a whole run: the former file and the former process stay."""
     before = processes(), run_in("fd-custom-core", "cat", "/etc/airflow/secrets/ldap_bind_password")
     with pytest.raises(RuntimeError, match=r"FD316.*refuses the bind account or its password"):
-        play("site.yml", "-e", json.dumps({"airflow_ldap_bind_password": "another-password"}))
+        deploy("-e", json.dumps({"airflow_ldap_bind_password": "another-password"}))
     assert (processes(), run_in("fd-custom-core", "cat", "/etc/airflow/secrets/ldap_bind_password")) == before
 
 
