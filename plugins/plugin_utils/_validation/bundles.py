@@ -33,7 +33,7 @@ _KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 _COMMON = ("name", "kind", "refresh_seconds", "options")
 # What units do not see, or see another directory in the place of.
-_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys")  # noqa: S108
+_HIDDEN = ("dev", "home", "proc", "root", "run/user", "sys", "tmp", "var/tmp")
 # What systemd reads in a unit as it is written.
 _HOST_PATH = re.compile(r"/[^\x00-\x20\x7f%\\\"']+")
 _REMEDY = "See docs/dags.md."
@@ -215,7 +215,7 @@ def _check_local(where: str, entry: Mapping[str, object]) -> Iterator[Problem]:
     if path and (not _HOST_PATH.fullmatch(path) or ".." in path.split("/")):
         expected = "an absolute path on the hosts, without blanks, quotes, backslashes and '%'"
         yield _form(f"{where}.path", repr(path), expected)
-    elif any(f"{path}/".startswith(f"{hidden}/") for hidden in _HIDDEN):
+    elif any(f"{path}/".startswith(f"/{hidden}/") for hidden in _HIDDEN):
         yield _form(f"{where}.path", repr(path), "a path that services see, such as one below /srv")
 
 
