@@ -17,7 +17,7 @@ def upgrade_change(releases: Mapping[str, str], version: str, equal: bool, back:
     return upgrade.change(releases, version, equal, back).to_vars()
 
 
-def upgrade_table(change: object, found: Mapping[str, object]) -> list[str]:
+def upgrade_table(change: object, found: upgrade.Findings) -> list[str]:
     """See _model/upgrade.py."""
     return upgrade.table(upgrade.Change.from_vars(change), found)
 

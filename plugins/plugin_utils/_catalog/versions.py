@@ -46,6 +46,11 @@ VERSIONS: Mapping[str, AirflowVersion] = MappingProxyType(
 TESTED_VERSIONS = tuple(VERSIONS)
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a ``version``, to compare it with others; of the name of a release, those of its version."""
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0]))
+
+
 def has_nearest(version: str) -> bool:
     """Whether ``version`` is a release of a major version of which there is a tested one."""
     return bool(re.fullmatch(r"\d+\.\d+\.\d+", version)) and any(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import numbers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
 # Migrations that the table names; the document has all.
@@ -31,6 +33,23 @@ class Change(Plain):
     name: str
 
 
+class Findings(TypedDict):
+    """What the checks of a release found.
+
+    ``migrations`` lead to its schema, each with ``version`` and ``title``; None when none do. ``errors`` and
+    ``known_errors`` are import errors by DAG file, the second those that there are today; ``dags`` counts the files.
+    """
+
+    release: str
+    size_mb: int
+    migrations: Sequence[Mapping[str, str]] | None
+    lint: Sequence[str]
+    code: Sequence[str]
+    dags: int
+    errors: Mapping[str, str]
+    known_errors: Mapping[str, str]
+
+
 def _version(release: str) -> str:
     """The version of Airflow in the name of a ``release``."""
     return release.partition("-")[0]
@@ -40,17 +59,13 @@ def _minor(version: str) -> str:
     return version.rpartition(".")[0]
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
-
-
 def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = False) -> Change:
     """The change to ``version`` of hosts with the active ``releases``, by host, empty where there is none.
 
     ``equal`` says whether the schema of the metastore is that of ``version`` already, ``back`` whether it goes back to
     ``version``, and the dump is that of the change which is taken back.
     """
-    running = tuple(sorted({_version(name) for name in releases.values() if name}, key=_numbers))
+    running = tuple(sorted({_version(name) for name in releases.values() if name}, key=numbers))
     other_minor = [each for each in running if _minor(each) != _minor(version)]
     major = any(each.partition(".")[0] != version.partition(".")[0] for each in running)
     reason = "the schema is the same, and so is the minor version"
@@ -72,15 +87,12 @@ def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = 
     )
 
 
-def table(change: Change, found: Mapping[str, object]) -> list[str]:
-    """``change``, and what the checks ``found``, for people.
-
-    Keys of ``found``: release, size_mb, migrations, lint, dags, errors, known_errors and code.
-    """
-    steps: Sequence[Mapping[str, str]] = found["migrations"] or ()  # type: ignore[assignment]
+def table(change: Change, found: Findings) -> list[str]:
+    """``change``, and what the checks ``found``, for people."""
+    steps = found["migrations"] or ()
     verdict = "nothing to do" if change.done else "short stop" if change.stops else "rolling"
     rows = [
-        ("airflow", f"{' and '.join(change.running) or 'none'} to {change.version}", str(found["release"])),
+        ("airflow", f"{' and '.join(change.running) or 'none'} to {change.version}", found["release"]),
         ("verdict", verdict, change.reason),
         ("metastore", f"{len(steps)} migrations", f"database of {found['size_mb']} MiB"),
         *(("", step["version"], step["title"]) for step in steps[:_SHOWN]),
@@ -88,14 +100,12 @@ def table(change: Change, found: Mapping[str, object]) -> list[str]:
     ]
     rows += _findings("configuration", "airflow config lint", found["lint"])
     rows += _findings("plugins", "imported with it", found["code"])
-    errors: Mapping[str, str] = found["errors"]  # type: ignore[assignment]
-    known: Mapping[str, str] = found["known_errors"]  # type: ignore[assignment]
-    rows += _findings("dags", f"{found['dags']} files imported with it", [f"{k}: {v}" for k, v in errors.items()])
-    rows += [("", "as before", f"{file}: {text}") for file, text in known.items()]
+    errors = [f"{file}: {text}" for file, text in found["errors"].items()]
+    rows += _findings("dags", f"{found['dags']} files imported with it", errors)
+    rows += [("", "as before", f"{file}: {text}") for file, text in found["known_errors"].items()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return [f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}".rstrip() for row in rows]
 
 
-def _findings(subject: str, how: str, findings: object) -> list[tuple[str, str, str]]:
-    found = [str(each) for each in findings]  # type: ignore[attr-defined]
+def _findings(subject: str, how: str, found: Sequence[str]) -> list[tuple[str, str, str]]:
     return [(subject, how, found[0] if found else "nothing found"), *(("", "", each) for each in found[1:])]

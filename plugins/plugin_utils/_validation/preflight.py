@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -23,7 +22,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     Component,
     Service,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS, nearest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import VERSIONS, nearest, numbers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
@@ -301,7 +300,7 @@ def _check_database(database: Mapping[str, Any], cluster: Cluster, *, may_be_new
     """What is in the metastore already must fit what is going to read it."""
     problems = []
     version = cluster.version.full
-    newer = {other.schema: other.full for other in VERSIONS.values() if _numbers(other.full) > _numbers(version)}
+    newer = {other.schema: other.full for other in VERSIONS.values() if numbers(other.full) > numbers(version)}
     there = database.get("schema", "")
     if there in newer and not cluster.allow_downgrade and not may_be_newer:
         remedy = (
@@ -525,14 +524,10 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0]))
-
-
 def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Problem]:
     current = str(releases["current"]).partition("-")[0]
     version = cluster.version.full
-    if cluster.allow_downgrade or _numbers(current) <= _numbers(version):
+    if cluster.allow_downgrade or numbers(current) <= numbers(version):
         return []
     return [
         Problem(
@@ -551,7 +546,7 @@ def _check_upgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Proble
     """A deployment migrates the database while services of the version before run."""
     current = str(releases["current"]).partition("-")[0]
     version = cluster.version.full
-    if not current or _numbers(current) >= _numbers(version):
+    if not current or numbers(current) >= numbers(version):
         return []
     return [
         Problem(
