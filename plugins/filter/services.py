@@ -39,6 +39,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
     secrets,
     sizes,
 )
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups as backups_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
 
 
@@ -79,14 +80,14 @@ def chosen_backup(text: str, label: str, time: str) -> dict[str, object]:
 
 
 def backup_problems(text: str, label: str, time: str, cluster: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
-    """See module_utils/_backups.py; ``own`` is the manifest of the ``cluster`` model."""
-    return _backups.check_answer(text, label, time, own, cluster["version"]["full"])
+    """See _validation/backups.py; ``own`` is the manifest of the ``cluster`` model."""
+    return list(map(str, backups_validation.check_answer(text, label, time, own, cluster["version"]["full"])))
 
 
 def backup_argument_problems(kind: str, time: str, label: str) -> list[str]:
-    """See module_utils/_backups.py: the arguments of backup.yml, restore.yml and restore_drill.yml."""
+    """See _validation/backups.py: the arguments of backup.yml, restore.yml and restore_drill.yml."""
     now = datetime.datetime.now(datetime.UTC).timestamp()
-    return [*_backups.check_type(kind), *_backups.check_target(time, label, now)]
+    return list(map(str, [*backups_validation.check_type(kind), *backups_validation.check_target(time, label, now)]))
 
 
 def definitions_without_passwords(exported: Mapping[str, Any]) -> dict[str, object]:
@@ -105,8 +106,9 @@ def restore_target(time: str) -> str:
 
 
 def room_problems(free: Mapping[str, int], size: int) -> list[str]:
-    """See module_utils/_backups.py; ``free`` maps hosts to bytes."""
-    return _backups.check_room({name: count // 1024**2 for name, count in free.items()}, size)
+    """See _validation/backups.py; ``free`` maps hosts to bytes."""
+    free_mb = {name: count // 1024**2 for name, count in free.items()}
+    return list(map(str, backups_validation.check_room(free_mb, size)))
 
 
 def database_users(databases: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:

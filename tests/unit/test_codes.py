@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups, _login, _metastore_server
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _login, _metastore_server
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import SCHEDULER_LEASE
@@ -47,7 +47,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import sources as sources_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code, Stage
 from cryptography.fernet import Fernet
-from test_backups import BACKUP
+from test_backups import BACKUP, answer
 from test_bad_inputs import GROUPED
 from test_broker import REDIS, with_redis
 from test_cluster import defaults, host, reference
@@ -297,15 +297,16 @@ TRIGGERS = {
         Code.FD350: lambda _: problems(cluster(), releases=OLDER),
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
         Code.FD331: lambda _: backups.check_releases({"backup1": "13"}, {"db1": "12"}),
+        Code.FD333: lambda _: backups.check_type("some"),
+        Code.FD334: lambda _: backups.check_answer(answer(code=3, message="missing stanza data"), "", "", {}, "3.3.2"),
+        Code.FD335: lambda _: backups.check_backup([], "", "", {}, "3.3.2"),
+        Code.FD337: lambda _: backups.check_backup([BACKUP], "", "", {}, "3.3.2"),
+        Code.FD338: lambda _: backups.check_room({"db1": 1}, 10**9),
     },
     Stage.RUN: {
         Code.FD169: lambda _: [
             _metastore_server.server_problem("url", "mysql", "8.0", 3, {"version": "10.11.14-MariaDB"})
         ],
-        Code.FD333: lambda _: _backups.check_type("some"),
-        Code.FD335: lambda _: _backups.check_backup([], "", "", {}, "3.3.2"),
-        Code.FD337: lambda _: _backups.check_backup([BACKUP], "", "", {}, "3.3.2"),
-        Code.FD338: lambda _: _backups.check_room({"db1": 1}, 10**9),
         Code.FD315: lambda _: _login.check({"AUTH_TYPE": 7}, set(), {"AUTH_DB": 1}),
         Code.FD316: lambda _: _login._asked(lambda *_: "refuses", [("unix:", {})])[0],
         Code.FD317: lambda _: _login._asked(lambda *_: "", [("ldap://127.0.0.1:1", {})])[1],
@@ -386,7 +387,8 @@ NEEDS_SERVICES = {
     Code.FD279: "molecule/custom/tests/test_bundles.py",
     Code.FD324: "molecule/operations/tests/test_drain.py",
     Code.FD354: "molecule/upgrade/tests/test_upgrade.py",
-    **dict.fromkeys((Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
+    **dict.fromkeys((Code.FD333, Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
+    Code.FD337: "the repository would have to have the backups of another server, or of another key",
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 

@@ -1,12 +1,21 @@
-"""Checks of the place of backups, before anything changes. What a run asks for is checked by ``_backups``."""
+"""Checks of backups, before anything changes: their place, and what a run asks for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import numbers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+
+_TYPES = ("full", "diff", "incr")
+_LABEL = re.compile(r"\d{8}-\d{6}F(_\d{8}-\d{6}[DI])?")
+# Room for WAL and the server's own files beside the restored data. MiB.
+_ROOM_MB = 512
 
 
 def check(hosts: Sequence[Host]) -> list[Problem]:
@@ -41,3 +50,89 @@ def check_releases(backup: Mapping[str, str], metastore: Mapping[str, str]) -> l
     remedy = "pgBackRest talks to its own version only, and a drill needs the same PostgreSQL: use one release."
     where = "groups airflow_backup and airflow_metastore"
     return [Problem(Code.FD331, where, shown, "one Debian release", remedy)]
+
+
+def check_type(kind: str) -> list[Problem]:
+    """A problem when ``kind`` is no type of a backup."""
+    if kind in _TYPES:
+        return []
+    remedy = "Without it, what changed since the last full backup is backed up."
+    return [Problem(Code.FD333, "airflow_backup_type", repr(kind), ", ".join(_TYPES), remedy)]
+
+
+def check_target(time: str, label: str, now: float) -> list[Problem]:
+    """Problems of what a run of restore.yml asks for: a ``time``, the ``label`` of a backup, or neither."""
+    problems = []
+    if time:
+        remedy = "Without one, all is restored that was archived."
+        try:
+            if _backups.target_seconds(time) > now:
+                problems.append(Problem(Code.FD333, "airflow_restore_time", time, "a time in the past", remedy))
+        except ValueError:
+            expected = "a time with its offset from UTC, such as 2026-11-29 11:00:00+00:00"
+            problems.append(Problem(Code.FD333, "airflow_restore_time", repr(time), expected, remedy))
+    if label and not _LABEL.fullmatch(label):
+        expected, remedy = "a label such as 20261129-021500F", "backup.yml and status.yml print labels."
+        problems.append(Problem(Code.FD333, "airflow_restore_set", repr(label), expected, remedy))
+    return problems
+
+
+def check_answer(text: str, label: str, time: str, own: Mapping[str, Any], airflow: str) -> list[Problem]:
+    """As ``check_backup``, of the backups in ``text``, an answer of ``pgbackrest info``. Raises ValueError."""
+    backups, wrong = _backups.parse(text)
+    if wrong and not backups:
+        return [Problem(Code.FD334, "the repository", wrong, "backups", "Run backup.yml.")]
+    return check_backup(backups, label, time, own, airflow)
+
+
+def check_backup(
+    backups: Sequence[_backups.Backup], label: str, time: str, own: Mapping[str, Any], airflow: str
+) -> list[Problem]:
+    """Problems of the backup that ``label`` and ``time`` choose among ``backups``.
+
+    ``own`` is the manifest that a backup of this cluster would have now, ``airflow`` its version.
+    """
+    until = _backups.target_seconds(time) if time else None
+    found = _backups.chosen(list(backups), label, until)
+    if found is None or (until is not None and found.stop > until):
+        shown = ", ".join(backup.text for backup in backups[-5:]) or "none"
+        wanted = f"{label or 'a backup'}{f' that ended before {_backups.moment(until)}' if until is not None else ''}"
+        remedy = "Choose a later time, or another backup. Times before the oldest one cannot be restored."
+        return [Problem(Code.FD335, "the repository", shown, wanted, remedy)]
+    return _check_manifest(found, own, airflow)
+
+
+def _check_manifest(backup: _backups.Backup, own: Mapping[str, Any], airflow: str) -> list[Problem]:
+    where, then = f"backup {backup.label}", backup.manifest
+    if not then:
+        found, expected = "no manifest", "one that says of which cluster it is"
+        return [Problem(Code.FD337, where, found, expected, "It was not made by the collection: choose another.")]
+    problems = []
+    if then.get("cluster") != own["cluster"]:
+        found, expected = f"a backup of cluster {then.get('cluster')}", f"one of {own['cluster']}"
+        problems.append(Problem(Code.FD337, where, found, expected, "Use that cluster's inventory."))
+    elif not set(then.get("fernet_keys", [])) & set(own["fernet_keys"]):
+        remedy = (
+            "Put the secrets file of then back; or set airflow_fernet_key to both keys with a comma between them, "
+            "today's first."
+        )
+        found = "connections that another Fernet key encrypted"
+        problems.append(Problem(Code.FD337, where, found, "the key of this cluster", remedy))
+    if numbers(str(then.get("airflow", "0"))) > numbers(airflow):
+        found, expected = f"the schema of Airflow {then.get('airflow')}", f"that of {airflow} or older"
+        problems.append(Problem(Code.FD337, where, found, expected, f"Set airflow_version: {then.get('airflow')}."))
+    if then.get("postgresql") != own["postgresql"]:
+        found, expected = f"data of PostgreSQL {then.get('postgresql')}", f"those of {own['postgresql']}"
+        problems.append(Problem(Code.FD337, where, found, expected, "Restore them on hosts with the Debian of then."))
+    return problems
+
+
+def check_room(free_mb: Mapping[str, int], size: int) -> list[Problem]:
+    """A problem for each host whose file system of PostgreSQL, with ``free_mb``, has no room for ``size`` bytes."""
+    need = size // 1024**2 + _ROOM_MB
+    remedy = "The present data stay beside the restored ones. Make room, or remove what former restores set aside."
+    return [
+        Problem(Code.FD338, f"/var/lib/postgresql of host {name}", f"{free} MiB free", f"at least {need} MiB", remedy)
+        for name, free in free_mb.items()
+        if free < need
+    ]

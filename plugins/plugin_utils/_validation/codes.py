@@ -963,19 +963,21 @@ class Code(StrEnum):
         auto(),
         "an argument of backup.yml or restore.yml is malformed, or contradicts another one",
         "the message gives the form",
+        Stage.PREFLIGHT,
         Stage.RUN,
     )
     FD334 = (
         auto(),
         "a backup, or the check before it, fails: the repository is full or out of reach, no WAL arrives",
         "see the message; the cluster goes on",
+        Stage.PREFLIGHT,
         Stage.RUN,
     )
     FD335 = (
         auto(),
         "there is no such backup, or none that ended before the time to restore",
         "the message lists those that there are",
-        Stage.RUN,
+        Stage.PREFLIGHT,
     )
     FD336 = (
         auto(),
@@ -987,13 +989,14 @@ class Code(StrEnum):
         auto(),
         "a backup is another cluster's, was encrypted with another Fernet key, or is newer than this Airflow",
         "the secrets file and the version of then",
+        Stage.PREFLIGHT,
         Stage.RUN,
     )
     FD338 = (
         auto(),
         "no room for the restored data beside the present ones",
         "more room, or remove what former restores set aside",
-        Stage.RUN,
+        Stage.PREFLIGHT,
     )
     FD339 = (
         auto(),

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.backups import definitions, manifest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups
 
 BACKUP = _backups.Backup("20261129-021500F", "full", 1_000, 1_100, 5 * 1024**2, 1024**2, 7)
 DIFF = _backups.Backup("20261129-021500F_20261130-021500D", "diff", 2_000, 2_100, 5 * 1024**2, 1024, 7)
@@ -73,19 +74,19 @@ def test_a_restore_takes_the_last_backup_that_ended_before(label, until, expecte
 )
 def test_a_time_has_an_offset(time, seconds):
     assert _backups.target_seconds(time) == seconds
-    assert _backups.check_target(time, "", 10) == []
+    assert backups.check_target(time, "", 10) == []
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-11-29", "2026-11-29 11:00:00", "2026-11-29 11:00:00+00:00"])
 def test_other_times_are_refused(time):
-    (problem,) = _backups.check_target(time, "", 10)
-    assert problem.startswith("FD333 airflow_restore_time: found ")
+    (problem,) = backups.check_target(time, "", 10)
+    assert str(problem).startswith("FD333 airflow_restore_time: found ")
 
 
 def test_a_label_and_a_type_have_their_form():
-    assert _backups.check_target("", DIFF.label, 0) == []
-    assert _backups.check_target("", "latest", 0)[0].startswith("FD333 airflow_restore_set: found 'latest'")
-    assert [_backups.check_type(kind) for kind in ("full", "diff", "incr")] == [[], [], []]
+    assert backups.check_target("", DIFF.label, 0) == []
+    assert str(backups.check_target("", "latest", 0)[0]).startswith("FD333 airflow_restore_set: found 'latest'")
+    assert [backups.check_type(kind) for kind in ("full", "diff", "incr")] == [[], [], []]
 
 
 @pytest.mark.parametrize(
@@ -101,29 +102,31 @@ def test_a_label_and_a_type_have_their_form():
     ],
 )
 def test_a_backup_has_to_be_one_of_this_cluster(changes, words):
-    problems = _backups.check_answer(answer(of(**changes)), "", "", OWN, "3.3.2")
+    problems = backups.check_answer(answer(of(**changes)), "", "", OWN, "3.3.2")
     assert len(problems) == (words is not None)
-    assert all(problem.startswith("FD337 ") and words in problem for problem in problems)
+    assert all(str(problem).startswith("FD337 ") and words in str(problem) for problem in problems)
 
 
 def test_what_there_is_not_is_not_restored():
-    (early,) = _backups.check_answer(answer(of()), "", "1970-01-01T00:18:00Z", OWN, "3.3.2")
-    assert early.startswith("FD335 the repository: found 20261129-021500F (full, ended 1970-01-01 00:18:20+00)")
+    (early,) = backups.check_answer(answer(of()), "", "1970-01-01T00:18:00Z", OWN, "3.3.2")
+    assert str(early).startswith("FD335 the repository: found 20261129-021500F (full, ended 1970-01-01 00:18:20+00)")
     # A named backup that ended after the time.
-    (late,) = _backups.check_answer(answer(of()), BACKUP.label, "1970-01-01T00:18:00Z", OWN, "3.3.2")
-    assert late.startswith("FD335 ")
-    (gone,) = _backups.check_answer(answer(code=3, message="missing stanza data"), "", "", OWN, "3.3.2")
-    assert gone.startswith("FD334 the repository: found missing stanza data")
+    (late,) = backups.check_answer(answer(of()), BACKUP.label, "1970-01-01T00:18:00Z", OWN, "3.3.2")
+    assert str(late).startswith("FD335 ")
+    (gone,) = backups.check_answer(answer(code=3, message="missing stanza data"), "", "", OWN, "3.3.2")
+    assert str(gone).startswith("FD334 the repository: found missing stanza data")
 
 
 def test_room_is_needed_for_the_data_and_some():
-    assert _backups.check_room({"db1": 517}, BACKUP.size) == []
-    (problem,) = _backups.check_room({"db1": 516, "db2": 517}, BACKUP.size)
-    assert problem.startswith("FD338 /var/lib/postgresql of host db1: found 516 MiB free; expected at least 517 MiB")
+    assert backups.check_room({"db1": 517}, BACKUP.size) == []
+    (problem,) = backups.check_room({"db1": 516, "db2": 517}, BACKUP.size)
+    assert str(problem).startswith(
+        "FD338 /var/lib/postgresql of host db1: found 516 MiB free; expected at least 517 MiB"
+    )
 
 
 @pytest.mark.parametrize(
-    ("backups", "problem", "now", "good", "words"),
+    ("made", "problem", "now", "good", "words"),
     [
         ([BACKUP], "", 1_100 + 35 * 3600, True, "1 backups, the last 20261129-021500F (full, ended 1970"),
         ([BACKUP], "", 1_100 + 37 * 3600, False, "37 hours ago; expected at most 36"),
@@ -131,8 +134,8 @@ def test_room_is_needed_for_the_data_and_some():
         ([], "no route", 0, False, "cannot be used: no route"),
     ],
 )
-def test_the_line_of_the_report(backups, problem, now, good, words):
-    found, line = _backups.age_row(backups, problem, 36, now)
+def test_the_line_of_the_report(made, problem, now, good, words):
+    found, line = _backups.age_row(made, problem, 36, now)
     assert found is good
     assert words in line
 
