@@ -229,8 +229,10 @@ def test_logins_of_package_indexes_stand_in_no_command_line():
 
 
 def test_the_tags_that_a_deployment_accepts_are_those_of_its_parts():
-    content = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
-    accepted = next(tags for part in content if (tags := part.get("vars", {}).get("__play_tags")))
+    for playbook in ("site", "plan"):
+        content = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
+        assert content[0]["vars"]["__play_tags"] == "{{ __play_site_tags }}"
+    accepted = yaml.safe_load((ROOT / "playbooks/vars/tags.yml").read_text())["__play_site_tags"]
     used = {
         tag
         for path, play in plays()
