@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -13,7 +10,7 @@ from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.plan_report import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import plan
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.files import write
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.files import write_report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 display = Display()
@@ -39,7 +36,6 @@ class ActionModule(ActionBase):
         )
         display.display("\n".join(["", *plan.lines(found), ""]))
         if given["file"]:
-            path = Path(os.path.abspath(os.path.expanduser(given["file"])))
-            write(path, json.dumps(found, indent=1) + "\n", 0o644)
+            write_report(given["file"], found)
         result.update(changed=False, changes=found["changes"])
         return result

@@ -4,11 +4,9 @@ is wrong."""
 from __future__ import annotations
 
 import json
-import os
 import urllib.error
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -20,7 +18,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import Ro
 from ansible_collections.flightdeck.airflow.plugins.modules.status_report import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.files import write
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.files import write_report
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 
 _TIMEOUT_SECONDS = 10
@@ -71,9 +69,7 @@ class ActionModule(ActionBase):
         else:
             self._print(rows)
         if given["file"] and not self._task.check_mode:
-            path = Path(os.path.abspath(os.path.expanduser(given["file"])))
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write(path, json.dumps(document, indent=1) + "\n", 0o644)
+            write_report(given["file"], document)
         result.update(changed=False, failed=given["must_be_good"] and not good, msg=text)
         if not result["failed"]:
             # Ansible prints the whole result of a failed task, and the table is on the screen already.

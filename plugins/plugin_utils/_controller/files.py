@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,16 @@ def content(loader: DataLoader, path: str) -> bytes:
         raise OSError(error.strerror) from error
     finally:
         loader.cleanup_tmp_file(real)
+
+
+def write_report(name: str, document: object) -> None:
+    """Write ``document`` as JSON into the file that the user calls ``name``, where every account may read it.
+
+    Raises OSError.
+    """
+    file = Path(os.path.abspath(os.path.expanduser(name)))
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write(file, json.dumps(document, indent=1) + "\n", 0o644)
 
 
 def write(file: Path, text: str, mode: int) -> None:
