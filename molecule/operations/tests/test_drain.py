@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from cluster_access import CANARY, ansible, inventory, recap, wait_until
+from interrupt import kill_after
 from load import Load
 
 ROOT = Path(__file__).parents[3]
@@ -160,23 +159,10 @@ def test_a_drain_that_fails_puts_the_host_back(host_named):
     wait_until("everything works again", lambda: play("playbooks/status"), 60)
 
 
-def killed(playbook, host, seconds):
-    """Start a playbook and kill it, with everything that it started, after so many seconds."""
-    command = ["ansible-playbook", "-i", inventory(), str(ROOT / f"playbooks/{playbook}.yml")]
-    run = subprocess.Popen(
-        [*command, "-e", f"airflow_drain_hosts={host}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = run.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(run.pid, signal.SIGKILL)
-        output, _ = run.communicate()
-    tasks = [line for line in output.splitlines() if line.startswith("TASK")]
-    print(f"{playbook} killed after {seconds:.1f} s in: {tasks[-1].strip('* ') if tasks else 'the start'}")
+def command(playbook):
+    """The run of a playbook, to be killed."""
+    arguments = ["-i", inventory(), str(ROOT / f"playbooks/{playbook}.yml"), "-e", f"airflow_drain_hosts={MASTER}"]
+    return ["ansible-playbook", *arguments]
 
 
 def test_a_drain_that_was_killed_anywhere_is_run_again(cluster, host_named):
@@ -187,11 +173,11 @@ def test_a_drain_that_was_killed_anywhere_is_run_again(cluster, host_named):
     undrain(MASTER)
     with Load(cluster) as load:
         for _attempt in range(4):
-            killed("drain", MASTER, random.uniform(0.3, 0.95) * longest)
+            print(kill_after(random.uniform(0.3, 0.95) * longest, command("drain")))
             # What was under way on the host may still go on there.
             drain(MASTER)
             assert (runs(host), host.file(MARK).exists) == (set(), True)
-            killed("undrain", MASTER, random.uniform(0.3, 0.95) * longest)
+            print(kill_after(random.uniform(0.3, 0.95) * longest, command("undrain")))
             undrain(MASTER)
             assert (set(units(host).values()), host.file(MARK).exists) == ({"active"}, False)
     assert load.failures == []
