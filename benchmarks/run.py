@@ -245,15 +245,15 @@ Per added worker {early:.2f} s from 2 to 4, {late:.2f} s from 8 to 16.
 
 ## What the times consist of
 
-Controller and hosts share the processors of one machine, and no processor is idle in a cold
-deployment, so it costs what all of them compute together. The controller's own part is about 24
-processor seconds. The rest is what the script does as well (packages, the release, the migration,
-the start of Airflow's processes), and the modules that check and configure. On machines of their
-own, hosts wait for each other less.
+Not measured by each run: a cold deployment and a second run were traced once, on 2026-11-29.
 
-A second run executes a module 87 times on the nine hosts, about ten times on each. A pass of
-`setup` executes one on each host, so four passes would be four modules per host: fewer than the
-services that most hosts have to look at.
+Controller and hosts share the processors of one machine, which were busy for 95 % of the cold
+deployment, so it costs what all of them compute together. The controller's own part was 24
+processor seconds. The script, too, has packages, the release, the migration and the start of
+Airflow's processes to wait for; the modules that check and configure come on top.
+
+The second run executed a module 87 times on the nine hosts, about ten times on each. A pass of
+`setup` executes one on each host.
 """
 
 
