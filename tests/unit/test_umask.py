@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import grp
 import json
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -20,6 +18,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags, _files
 from ansible_collections.flightdeck.airflow.plugins.modules import release
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import dag_archive
+from interrupt import Run
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "roles/airflow/files/build_release.py"
@@ -200,13 +199,11 @@ def test_a_run_that_is_killed_leaves_nothing_that_others_can_write(tmp_path):
     inventory = tmp_path / "inventory"
     shutil.copytree(ROOT / "inventories/prod", inventory)
     before, names = modes(inventory), set(os.listdir(inventory))
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     command = [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, ROOT / "playbooks/phases/model.yml"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, start_new_session=True) as run:
+    with Run(command, {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}) as run:
         while run.poll() is None and set(os.listdir(inventory)) == names:
             time.sleep(0.001)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(run.pid, signal.SIGKILL)
+        run.kill()
     made = {path: mode for path, mode in modes(inventory).items() if path not in before}
     assert made
     assert [path for path, mode in made.items() if mode & 0o022] == []

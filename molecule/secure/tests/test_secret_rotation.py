@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 import requests
 from cluster_access import access, ansible, inventory, recap, release_python, wait_until
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from interrupt import Run
 from load import Load
 from test_secret_leaks import found_in, secret_values
 
@@ -138,18 +137,13 @@ def killed(secrets, *more):
     of the hosts."""
     command = ["ansible-playbook", "-i", inventory(), PLAYBOOK, *names(secrets), *more]
     said = ""
-    plain = {
-        **os.environ,
-        "ANSIBLE_FORCE_COLOR": "false",
-        "ANSIBLE_NOCOLOR": "true",
-        "ANSIBLE_DISPLAY_OK_HOSTS": "true",
-    }
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=plain) as process:
-        for line in process.stdout or ():
+    plain = {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "ANSIBLE_DISPLAY_OK_HOSTS": "true"}
+    with Run(command, plain) as run:
+        for line in run.stdout or ():
             said += line
             if line.startswith("TASK [flightdeck.airflow.airflow : Write the secrets"):
                 break
-        os.killpg(process.pid, signal.SIGKILL)
+        run.kill()
     return said
 
 
