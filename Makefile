@@ -25,7 +25,7 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-more test-all checks lint unit fuzz programs molecule lock build audit docs tools image browser bench faults faults-lease soak inject-faults
+.PHONY: help up down test test-more test-all checks lint unit fuzz programs ssh molecule lock build audit docs tools image browser bench faults faults-lease soak inject-faults
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -83,16 +83,18 @@ unit: $(VENV)/ready programs ## Unit tests of plugins, templates and the interfa
 fuzz: $(VENV)/ready programs ## Check random inventories with the programs of the hosts for a time (MINUTES=60)
 	nice -n 19 python tests/fuzz/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-programs:
+programs: ssh
 	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
 	@command -v nft >/dev/null || $(LAB) apt nftables
 	@command -v zstd >/dev/null || $(LAB) apt zstd
 
+ssh:
+	@command -v ssh >/dev/null || $(LAB) apt openssh-client
+
 SCENARIO ?= default
 molecule: scenario-$(SCENARIO) ## Run one scenario (SCENARIO=default)
 
-scenario-%: $(VENV)/ready
-	@command -v ssh >/dev/null || $(LAB) apt openssh-client
+scenario-%: $(VENV)/ready ssh
 	@$(LAB) engine
 	@$(STAGES) run $* molecule test --scenario-name $*
 
