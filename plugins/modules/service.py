@@ -283,9 +283,11 @@ class Run:
         timeout = self.p["timeout"]
         code, out, err = self.module.run_command([HEALTH, f"--wait={timeout}", *options, *units])
         if code:
-            journal = self.services.journal(units)
+            # What the healthy ones say would push the reason out of the end of the journal.
+            ill = [unit for unit in units if self.module.run_command([HEALTH, *options, unit])[0]] or units
             self.services.fail(
-                f"Not healthy after {timeout} s:\n{(out or err).strip()}\nTheir journal ends with:\n{journal}"
+                f"Not healthy after {timeout} s:\n{(out or err).strip()}\n"
+                f"The journal of {', '.join(ill)} ends with:\n{self.services.journal(ill)}"
             )
         if WEBSERVERS.intersection(units):
             wait_served(self.services, self.p["up_urls"], timeout)

@@ -66,7 +66,7 @@ HEALTH = """
 import os, pathlib, sys
 with (pathlib.Path(os.environ["FAKE_HOST"]) / "commands").open("a") as stream:
     stream.write("health " + " ".join(sys.argv[1:]) + "\\n")
-sys.exit(os.environ.get("FAKE_ILLNESS") or 0)
+sys.exit(os.environ.get("FAKE_ILLNESS") if os.environ.get("FAKE_ILL") in sys.argv else 0)
 """
 
 
@@ -81,7 +81,7 @@ class Host:
             path.mkdir()
         self.program("systemctl", SYSTEMCTL)
         self.program("airflow-health", HEALTH)
-        self.program("journalctl", "print('the end of the journal')")
+        self.program("journalctl", "import sys; print(*sys.argv[4:])")
         self.save({})
         monkeypatch.setenv("FAKE_HOST", str(folder))
         monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
