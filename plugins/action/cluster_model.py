@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,16 @@ class _Given:
     problems: list[tuple[str, Problem]] = field(default_factory=list)
     # Variables with a value that cannot be used, on any host.
     bad: set[str] = field(default_factory=set)
+
+
+def _skipped(name: str) -> bool:
+    """Whether Ansible skips a file or directory of that name in an inventory's directory."""
+    return (
+        name.startswith(".")
+        or name in ("group_vars", "host_vars", "vars_plugins")
+        or name.endswith(tuple(C.INVENTORY_IGNORE_EXTS))
+        or any(re.search(pattern, name) for pattern in C.INVENTORY_IGNORE_PATTERNS)
+    )
 
 
 @dataclass(frozen=True)
@@ -235,6 +246,11 @@ class ActionModule(ActionBase):
             *self._check_variables(given, settings),
             *on_hosts(broken, everybody=len(hosts)),
             *vars_files.check_ignored(roots, groups, known.hosts, self._text),
+            *(
+                problem
+                for each in own.values()
+                for problem in vars_files.check_in_inventory(each, map(Path, sources), _skipped)
+            ),
             *vars_files.check_misnamed(roots, variables["groups"], ours, self._text),
             *vars_files.check_numbers(
                 [*roots, *map(Path, sources)], groups, known.hosts, self._text, context.CLIARGS.get("extra_vars") or ()

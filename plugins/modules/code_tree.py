@@ -61,7 +61,7 @@ options:
 EXAMPLES = r"""
 - name: Ship the plugins
   flightdeck.airflow.code_tree:
-    plugins: "{{ inventory_dir }}/plugins"
+    plugins: "{{ inventory_dir }}/../plugins"
     path: /etc/airflow/code
     check_command: [/opt/airflow/current/bin/python, -m, compileall, "%s/plugins"]
     release: 3.3.2

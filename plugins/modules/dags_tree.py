@@ -72,7 +72,7 @@ options:
 EXAMPLES = r"""
 - name: Ship the DAG files
   flightdeck.airflow.dags_tree:
-    source: "{{ inventory_dir }}/dags"
+    source: "{{ inventory_dir }}/../dags"
     path: /var/lib/airflow/dags
 """
 

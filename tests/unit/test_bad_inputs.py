@@ -399,6 +399,18 @@ def test_what_arrives_as_it_is_passes(inventory):
     assert "FD148 group airflow_monitoring: found hosts that are in no group of the collection: prom1" in output
 
 
+@pytest.mark.parametrize(("place", "warned"), [("plugins", True), (".plugins", False), ("../plugins", False)])
+def test_a_path_that_ansible_reads_as_an_inventory_is_named(inventory, place, warned):
+    (inventory / place).mkdir()
+    (inventory / place / "mine.py").write_text("NAME = 1\n")
+    (inventory / "group_vars/all/test.yml").write_text(
+        f'airflow_files: [{{path: a, src: "{{{{ inventory_dir }}}}/{place}/mine.py"}}]\n'
+    )
+    returncode, output = run(inventory, playbook="playbooks/validate.yml")
+    assert returncode == 0, output
+    assert ("FD148 airflow_files: found" in output) == warned
+
+
 def test_validate_needs_no_host_and_changes_nothing(inventory):
     change(
         inventory, airflow_config={"core": {"parallelism": 64}}, airflow_admin_password="{{ 'from a' + ' lookup 1' }}"

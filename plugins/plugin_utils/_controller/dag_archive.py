@@ -89,7 +89,7 @@ def root_problem(source: str) -> str | None:
     if not source:
         return None
     if not os.path.isabs(source):
-        return f"{source!r} is not an absolute path; '{{{{ inventory_dir }}}}/dags' is a directory beside the inventory"
+        return f"{source!r} is not an absolute path; '{{{{ inventory_dir }}}}/../dags' is beside the inventory"
     if not os.path.lexists(source):
         return f"{source} does not exist on the controller"
     if not os.path.exists(source):

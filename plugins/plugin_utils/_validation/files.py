@@ -144,7 +144,7 @@ def _check_file(where: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
     elif content is None and not isinstance(entry.get("template", False), bool):
         yield _form(f"{where}.template", kind_of(entry["template"]), "true or false", "Write true or false.")
     elif content is None and (fault := source_fault(str(source), files.is_template(entry))):
-        remedy = "Correct it: nothing was changed. '{{ inventory_dir }}/files/x' is a file beside the inventory."
+        remedy = "Correct it: nothing was changed. '{{ inventory_dir }}/../files/x' is a file beside the inventory."
         yield Problem(Code.FD252, f"{where}.src", fault, "a file on the controller", remedy)
 
 

@@ -435,7 +435,7 @@ def _check_path(name: str, value: str) -> list[Problem]:
                     where,
                     repr(value),
                     "an absolute path on the controller",
-                    "Begin it with /, or {{ inventory_dir }}/.",
+                    "Begin it with /, or {{ inventory_dir }}/../.",
                 )
             ]
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -58,6 +58,42 @@ def _files(path: Path) -> Iterator[Path]:
                 yield from _files(entry)
     elif path.is_file():
         yield path
+
+
+def check_in_inventory(
+    values: Mapping[str, object], sources: Iterable[Path], skipped: Callable[[str], bool]
+) -> Iterator[Problem]:
+    """A warning for every value that is a path in an inventory's directory: Ansible reads the files there as
+    inventories, so that a line of a plugin becomes a host.
+
+    Arguments:
+        values: values of settings by name; paths in lists and mappings count.
+        sources: the inventories.
+        skipped: whether Ansible skips a file or directory of that name in an inventory's directory.
+
+    """
+    directories = [source.resolve() for source in sources if source.is_dir()]
+    for name, value in sorted(values.items()):
+        for text in sorted(set(_paths(value))):
+            path = Path(text).expanduser().resolve()
+            for directory in directories:
+                if path.is_relative_to(directory) and not any(map(skipped, path.relative_to(directory).parts)):
+                    remedy = (
+                        f"Move it out of {directory}, for example beside it, as "
+                        f"{{{{ inventory_dir }}}}/../{path.relative_to(directory)}."
+                    )
+                    found = f"{text}, which Ansible reads as an inventory"
+                    yield Problem(Code.FD148, name, found, "a place outside of the inventory's directory", remedy)
+
+
+def _paths(value: object) -> Iterator[str]:
+    """Paths in a value that begin with / or ~."""
+    if isinstance(value, str) and value.startswith(("/", "~")) and "\n" not in value:
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (path for each in value.values() for path in _paths(each))
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        yield from (path for each in value for path in _paths(each))
 
 
 def check_ignored(roots: Iterable[Path], groups: Iterable[str], hosts: Iterable[str], read: Reader) -> list[Problem]:

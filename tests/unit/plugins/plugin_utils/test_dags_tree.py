@@ -146,7 +146,7 @@ def test_problems_of_the_directory_itself(tree: Path, tmp_path: Path) -> None:
     assert dag_archive.root_problem("") is None
     assert dag_archive.root_problem(str(tree)) is None
     assert "is not an absolute path" in str(dag_archive.root_problem("dags"))
-    assert "{{ inventory_dir }}/dags" in str(dag_archive.root_problem("dags"))
+    assert "{{ inventory_dir }}/../dags" in str(dag_archive.root_problem("dags"))
     assert dag_archive.root_problem(str(tmp_path / "nowhere")) == f"{tmp_path}/nowhere does not exist on the controller"
     assert dag_archive.root_problem(str(tree / "a.py")) == f"{tree}/a.py is not a directory"
     assert "is a symbolic link to" in str(dag_archive.root_problem(str(dangling)))
