@@ -42,18 +42,20 @@ def nested(tasks):
             yield from nested(task.get(part))
 
 
-def named(name, folder):
-    """Files that ``name`` may stand for."""
-    names = re.findall(r"'(\w+)'", name) if "{{" in name else [name]
+def named(name, folder, loop=""):
+    """Files that ``name``, which may be computed or be the items of ``loop``, may stand for."""
+    names = re.findall(r"'(\w+)'", name + str(loop)) if "{{" in name else [name]
     paths = [(folder / each).with_suffix(".yml") for each in names]
     assert any(path.exists() for path in paths), name
     return [path for path in paths if path.exists()]
 
 
-def roles(name):
-    """Roles that ``name`` may stand for: one that is computed is a backing service's or a mode's."""
+def roles(name, loop=""):
+    """Roles that ``name`` may stand for: those that ``loop`` names, or those of backing services or modes."""
     if "{{" not in name:
         return [name.removeprefix("flightdeck.airflow.")]
+    if listed := [each for each in re.findall(r"'(\w+)'", str(loop)) if (ROOT / "roles" / each).is_dir()]:
+        return listed
     return [each.name for each in (BACKING_SERVICES if "__play_service" in name else MODES)]
 
 
@@ -64,9 +66,9 @@ def files_of(task, here):
             continue
         said = task[action]
         if kind == "tasks":
-            yield from named(said if isinstance(said, str) else said["file"], here)
+            yield from named(said if isinstance(said, str) else said["file"], here, task.get("loop", ""))
         else:
-            for role in (ROOT / "roles" / name for name in roles(said["name"])):
+            for role in (ROOT / "roles" / name for name in roles(said["name"], task.get("loop", ""))):
                 yield from named(said.get("tasks_from", "main"), role / "tasks")
                 yield from role.glob(f"handlers/{said.get('handlers_from', 'main')}.yml")
 
@@ -112,7 +114,9 @@ def test_every_entry_point_that_is_used_is_in_the_spec_of_its_role():
             for said in (task[action] for action, kind in ACTIONS.items() if kind == "role" and action in task):
                 name = said.get("tasks_from", "main")
                 used |= {
-                    (role, each) for role in roles(said["name"]) for each in (re.findall(r"'(\w+)'", name) or [name])
+                    (role, each)
+                    for role in roles(said["name"], task.get("loop", ""))
+                    for each in (re.findall(r"'(\w+)'", name) or [name])
                 }
     assert len(used) > 25
     assert {(role, name) for role, name in used if name not in entry_points(role)} == set()
@@ -140,9 +144,10 @@ def test_nothing_is_one_at_a_time_where_hosts_do_not_wait_for_each_other():
 @pytest.mark.parametrize("action", ["stop", "start"])
 def test_only_a_deployment_brings_settings_to_a_unit(action):
     """Stopping and starting must not say that a process has settings which are not on the host."""
-    tasks = yaml.safe_load((ROOT / "roles/airflow/tasks/component.yml").read_text())
+    (include,) = yaml.safe_load((ROOT / "roles/airflow/tasks/component.yml").read_text())
     templar = Templar(DataLoader(), {"airflow_component_action": action})
-    (task,) = (task for task in tasks if templar.evaluate_conditional(trust_as_template(task["when"])))
+    name = templar.template(trust_as_template(include["ansible.builtin.include_tasks"]["file"]))
+    (task,) = yaml.safe_load((ROOT / "roles/airflow/tasks" / name).read_text())
     assert set(task["flightdeck.airflow.service"]) == {"units", "state"}
 
 
@@ -237,8 +242,8 @@ def test_the_tags_that_a_deployment_accepts_are_those_of_its_parts():
         tag
         for path, play in plays()
         for part in (play, *nested(play["tasks"]))
-        for tag in [part.get("tags", [])]
-        if tag
+        for tags in [part.get("tags", [])]
+        for tag in ([tags] if isinstance(tags, str) else tags)
     }
     used |= {service.tag or service.name for service in BACKING_SERVICES}
     assert used - {"always"} == set(accepted)
