@@ -16,7 +16,7 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 # docs/testing.md says what each scenario alone shows, and why it is in its list.
 # Under the load of another scenario, requests may fail that it promises to serve.
 MORE_ALONE := secure
-MORE := debian13 airflow2 single custom
+MORE := custom debian13 single airflow2
 ALL := backup brokers metastores failover operations upgrade
 
 export PATH := $(BIN):$(PATH)

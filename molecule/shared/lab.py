@@ -39,6 +39,7 @@ PACKAGES = (
     "keepalived",
     "nftables",
     "patroni",
+    "pgbackrest",
     "pgbouncer",
     "postgresql",
     "python3-etcd",
