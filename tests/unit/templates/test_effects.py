@@ -158,7 +158,7 @@ def model(values):
 def processes(values):
     """By component of Airflow, what its processes are started with."""
     built = model(values)
-    (task,) = (task for task in load(ROLE / "tasks/component.yml") if "loop" in task)
+    (task,) = load(ROLE / "tasks/deploy_component.yml")
     digest, read = (task["flightdeck.airflow.service"][name] for name in ("digest", "restart_on"))
     found = {}
     for component in services.COMPONENTS:

@@ -42,7 +42,7 @@ def test_it_names_what_is_left_until_that_is_removed(tmp_path):
     former = ["/etc/airflow/code", "/etc/airflow/files/a"]
     both = recorded(task("config", secrets=SECRETS, former=former), tmp_path)
     assert both == [*former, "/etc/airflow/secrets/token"]
-    found = task("leftover_files", secrets=SECRETS, former=both)
+    found = task("remove_leftovers", secrets=SECRETS, former=both)
     assert found["absent"] == ["/etc/airflow/files/a"]
     assert recorded(found, tmp_path) == ["/etc/airflow/secrets/token"]
 
@@ -50,6 +50,6 @@ def test_it_names_what_is_left_until_that_is_removed(tmp_path):
 def test_it_goes_with_the_last(tmp_path):
     former = ["/etc/airflow/secrets/token"]
     assert recorded(task("config", secrets={}, former=former), tmp_path) == former
-    found = task("leftover_files", secrets={}, former=former)
+    found = task("remove_leftovers", secrets={}, former=former)
     assert found == {"absent": [*former, RECORD], "files": []}
     assert recorded(task("config", secrets={}), tmp_path) is None
