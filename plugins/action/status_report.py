@@ -13,7 +13,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import WebRequest, trusting
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Client
 from ansible_collections.flightdeck.airflow.plugins.module_utils._rows import Row
 from ansible_collections.flightdeck.airflow.plugins.modules.status_report import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._api import report
@@ -98,7 +98,7 @@ def _health_url(url: str, major: int) -> str:
 def _fetch(url: str, ca: str) -> Mapping[str, Any] | str:
     """Airflow's health page as a dictionary, or why it could not be had."""
     try:
-        with trusting(ca).open(WebRequest(url), timeout=_TIMEOUT_SECONDS) as answer:
+        with Client(ca).open("GET", url, timeout=_TIMEOUT_SECONDS) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return f"status {error.code}"

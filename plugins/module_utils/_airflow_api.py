@@ -1,8 +1,8 @@
 """A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic
 authentication).
 
-Standard library only: actions use it on the controller, modules on any host. One TLS context serves all requests. No
-message contains the password or the token.
+Ansible's own HTTP client sends the requests: actions use it on the controller, modules on any host. One TLS context
+serves all requests. No message contains the password or the token.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import ssl
 import time
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from ansible.module_utils.urls import Request, make_context
 
 PAGE = 100  # Airflow's own upper limit for one page.
 ANSWER_SECONDS = 30.0  # Longest time that one answer may take once it has begun.
@@ -60,33 +60,46 @@ def detail(body: bytes) -> str:
     return " ".join(text.split())[:300]
 
 
-class WebRequest(urllib.request.Request):
-    """A request to a web server: an address of another kind, such as a file's, is a ValueError."""
+class Client:
+    """Requests to web servers that share one TLS context.
 
-    def __init__(self, url: str, **how: Any) -> None:
-        super().__init__(url, **how)
-        if self.type not in ("http", "https"):
+    A server's certificate is by a CA of this machine or, if not empty, by ``ca`` (certificates in PEM) or one in the
+    file ``ca_path``. Without ``validate``, any certificate will do.
+    """
+
+    def __init__(self, ca: str = "", *, ca_path: str = "", validate: bool = True) -> None:
+        context = make_context(validate_certs=validate)
+        if ca:
+            context.load_verify_locations(cadata=ca)
+        if ca_path:
+            context.load_verify_locations(cafile=ca_path)
+        # A login comes from the caller alone, not from a ~/.netrc.
+        self._request = Request(context=context, use_netrc=False)
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: float,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """The answer, to be closed by the caller. ``timeout`` in seconds.
+
+        Raises urllib.error.HTTPError for a status of 400 and more, OSError and http.client.HTTPException without an
+        answer, and ValueError for an address of another kind than a web server's, such as a file's.
+        """
+        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
             raise ValueError(f"{url} is neither an http:// nor an https:// address")
-
-
-def trusting(ca: str, *, ca_path: str = "", validate: bool = True) -> urllib.request.OpenerDirector:
-    """An opener for servers with a certificate by a CA of this machine or, if not empty, by ``ca`` (certificates in
-    PEM) or one in the file ``ca_path``. Without ``validate``, any certificate will do."""
-    context = ssl.create_default_context()
-    if ca:
-        context.load_verify_locations(cadata=ca)
-    if ca_path:
-        context.load_verify_locations(cafile=ca_path)
-    if not validate:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        return self._request.open(method, url, data=data, headers=headers, timeout=timeout)
 
 
 class Api:
     """Requests to one cluster through its load balancer.
 
     ``url`` is what users open, without a path of the API; ``major`` is 0 where the server has to say it. ``ca``
-    is a certificate to trust besides the machine's own, unless there is an ``opener``. A ``token`` takes the place of
+    is a certificate to trust besides the machine's own, unless there is a ``client``. A ``token`` takes the place of
     the password. Failures that pass (no connection, status 5xx) are repeated until ``deadline``.
     """
 
@@ -99,14 +112,14 @@ class Api:
         deadline: Deadline,
         ca: str = "",
         pause: Callable[[float], None] = time.sleep,
-        opener: urllib.request.OpenerDirector | None = None,
+        client: Client | None = None,
         token: str = "",
     ) -> None:
         self.url, self.major, self.user = url.rstrip("/"), major, user
         self.deadline = deadline
         self._password, self._token = password, token
         self._pause = pause
-        self._opener = opener or trusting(ca)
+        self._client = client or Client(ca)
         self._authorization = ""
 
     @property
@@ -230,11 +243,10 @@ class Api:
         if authorization or self._authorization:
             headers["Authorization"] = authorization or self._authorization
         data = json.dumps(body).encode() if body is not None else None
-        request = WebRequest(url, data=data, headers=headers, method=method)
         while True:
             try:
                 seconds = min(30.0, max(1.0, self.deadline.left()))
-                with self._opener.open(request, timeout=seconds) as answer:
+                with self._client.open(method, url, timeout=seconds, data=data, headers=headers) as answer:
                     return self._read(answer)
             except urllib.error.HTTPError as error:
                 failure = ApiError(f"{method} {url}: status {error.code}, {detail(error.read())}", error.code)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _objects, _redaction
-from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline, trusting
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Client, Deadline
 from ansible_collections.flightdeck.airflow.plugins.module_utils._object_store import RefusedError, Store, metastore
 
 # Documented in plugins/doc_fragments/api.py.
@@ -77,9 +77,9 @@ def _run(module: AnsibleModule, wanted: Mapping[str, list[Any]], absent: Mapping
     ]
     if problems:
         _fail(module, "\n".join(problems))
-    opener = trusting("", ca_path=given["ca_path"] or "", validate=given["validate_certs"])
+    client = Client(ca_path=given["ca_path"] or "", validate=given["validate_certs"])
     deadline = Deadline(given["timeout"])
-    api = Api(given["url"], 0, given["api_username"] or "", given["api_password"] or "", deadline, opener=opener)
+    api = Api(given["url"], 0, given["api_username"] or "", given["api_password"] or "", deadline, client=client)
     try:
         api.login(given["api_token"] or "")
         store = Store(api, _metastore(module))
