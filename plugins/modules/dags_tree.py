@@ -48,7 +48,7 @@ options:
     choices: [current, staged]
     default: current
   origin:
-    description: Where the files come from, such as the commit; M(flightdeck.airflow.node_status) shows it.
+    description: Where the files come from, such as the commit; M(flightdeck.airflow.node_info) shows it.
     type: dict
     default: {}
   target_python:

@@ -22,11 +22,11 @@ options:
     elements: str
     required: true
   from_hosts:
-    description: Name of the variable that the results of M(flightdeck.airflow.node_status) were registered in.
+    description: Name of the variable that the results of M(flightdeck.airflow.node_info) were registered in.
     type: str
     default: ""
   running:
-    description: Running tasks, as M(flightdeck.airflow.unfinished_tasks) returns them. Those of the hosts are printed.
+    description: Tasks that run, as M(flightdeck.airflow.unfinished_tasks_info) returns them; prints those of the hosts.
     type: list
     elements: dict
     default: []

@@ -10,7 +10,7 @@ module: status_report
 short_description: Print the state of the whole cluster as one table
 version_added: 0.1.0
 description:
-  - Collects what M(flightdeck.airflow.node_status) registered on each host, adds Airflow's own health page through the
+  - Collects what M(flightdeck.airflow.node_info) registered on each host, adds Airflow's own health page through the
     load balancer and the rows given, prints a table, and fails with a sentence that names everything that is wrong.
   - Runs on the controller and needs no connection to any host. Use it with C(run_once).
   - A host that could not be reached is a line of the table. A host that was left out by C(--limit) is named in the
@@ -19,7 +19,7 @@ author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.reads
 options:
   from_hosts:
-    description: Name of the variable that the M(flightdeck.airflow.node_status) task registered.
+    description: Name of the variable that the M(flightdeck.airflow.node_info) task registered.
     type: str
     required: true
   rows:
@@ -46,14 +46,14 @@ options:
 
 EXAMPLES = r"""
 - name: Look at the services
-  flightdeck.airflow.node_status:
+  flightdeck.airflow.node_info:
     node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
     major: "{{ airflow_cluster.version.major }}"
-  register: node_status
+  register: node_info
 
 - name: Print the state of the cluster
   flightdeck.airflow.status_report:
-    from_hosts: node_status
+    from_hosts: node_info
   run_once: true
 """
 

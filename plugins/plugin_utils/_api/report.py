@@ -21,7 +21,7 @@ _WORST = ("unreachable", "failed", "degraded", "ok")
 
 
 def host_rows(host: str, found: Mapping[str, Any] | None) -> list[Row]:
-    """Rows of one host from what its ``node_status`` task registered; None when it was not asked (``--limit``)."""
+    """Rows of one host from what its ``node_info`` task registered; None when it was not asked (``--limit``)."""
     if found is None:
         return []
     if found.get("unreachable"):

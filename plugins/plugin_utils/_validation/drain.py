@@ -41,7 +41,7 @@ def check_capacity(
 ) -> list[Problem]:
     """What no other host does any more once those ``leaving`` stop.
 
-    ``status`` maps hosts to rows of node_status; ``drained`` ones do nothing anyway.
+    ``status`` maps hosts to rows of node_info; ``drained`` ones do nothing anyway.
     """
     working = {
         name: {row["component"] for row in rows if row["state"] != "failed"}

@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils._metastore_server import QUERIES, SECOND, SESSION
-from ansible_collections.flightdeck.airflow.plugins.modules import metastore_server
+from ansible_collections.flightdeck.airflow.plugins.modules import metastore_info
 
 
 @pytest.fixture(params=["transaction", "session"])
@@ -41,6 +41,6 @@ def pool_mode(request, monkeypatch):
 
 
 def test_a_pooler_that_shares_sessions_shows(pool_mode):
-    said = metastore_server.ask("postgresql://x", QUERIES["postgresql"])
+    said = metastore_info.ask("postgresql://x", QUERIES["postgresql"])
     assert said["version"] == "PostgreSQL 15.14"
     assert (said[SESSION] == said[SECOND]) == (pool_mode == "transaction")

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.modules import node_status
+from ansible_collections.flightdeck.airflow.plugins.modules import node_info
 
 ANSWERS = json.loads(Path(__file__).with_name("rabbitmq_answers.json").read_text())
 VERSIONS = sorted(ANSWERS)
@@ -51,7 +51,7 @@ def look(port, password=PASSWORD):
     """Rows of a host with a broker, as (component, state, detail)."""
     params = {"major": 3, "queues": ["default"], "drained": [], "timeout_seconds": 30}
     part = {"nodes": NODES, "management_port": port, "admin_user": "admin", "vhost": "airflow"}
-    node = node_status._Node({"node": {"rabbitmq": part}, "rabbitmq_admin_password": password, **params})
+    node = node_info._Node({"node": {"rabbitmq": part}, "rabbitmq_admin_password": password, **params})
     return [(row["component"], row["state"], row["detail"]) for row in node.rabbitmq(part)]
 
 

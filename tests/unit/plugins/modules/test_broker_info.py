@@ -6,7 +6,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from ansible_collections.flightdeck.airflow.plugins.modules import broker_server
+from ansible_collections.flightdeck.airflow.plugins.modules import broker_info
 
 
 class NotFoundError(Exception):
@@ -48,9 +48,9 @@ def rabbitmq(**queues):
 
 @pytest.mark.usefixtures("amqp")
 def test_a_queue_is_missing_or_a_quorum_queue():
-    assert broker_server.rabbitmq(rabbitmq(gpu="quorum"), ["default", "gpu"], {}) == ["gpu"]
-    with pytest.raises(broker_server.RefusedError, match="queue default is another kind of queue"):
-        broker_server.rabbitmq(rabbitmq(default="classic"), ["default"], {})
+    assert broker_info.rabbitmq(rabbitmq(gpu="quorum"), ["default", "gpu"], {}) == ["gpu"]
+    with pytest.raises(broker_info.RefusedError, match="queue default is another kind of queue"):
+        broker_info.rabbitmq(rabbitmq(default="classic"), ["default"], {})
 
 
 def sqs(seconds):
@@ -60,6 +60,6 @@ def sqs(seconds):
 
 def test_a_queue_of_sqs_holds_messages_for_long_enough():
     options = {"visibility_timeout": 120, "predefined_queues": {"default": {"url": "https://sqs.example.org/default"}}}
-    assert broker_server.sqs(sqs(120), ["default"], options) == ["default"]
-    with pytest.raises(broker_server.RefusedError, match="to a second worker after 30 s; expected 120 s"):
-        broker_server.sqs(sqs(30), ["default"], options)
+    assert broker_info.sqs(sqs(120), ["default"], options) == ["default"]
+    with pytest.raises(broker_info.RefusedError, match="to a second worker after 30 s; expected 120 s"):
+        broker_info.sqs(sqs(30), ["default"], options)

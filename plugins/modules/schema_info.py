@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: schema_report
+module: schema_info
 short_description: See which migrations a release has for Airflow's database
 version_added: 0.3.0
 description:
@@ -32,7 +32,7 @@ options:
 
 EXAMPLES = r"""
 - name: Compare the schema with the next release's
-  flightdeck.airflow.schema_report:
+  flightdeck.airflow.schema_info:
     owner_url: "{{ airflow_cluster.database_owner | flightdeck.airflow.secret_content(airflow_secrets) }}"
     release: /opt/airflow/releases/3.3.2-0a1b2c3d-py3.11
   vars:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: node_status
+module: node_info
 short_description: Look at every service that a host of the cluster should run
 version_added: 0.1.0
 description:
@@ -48,7 +48,7 @@ options:
 
 EXAMPLES = r"""
 - name: Look at the services
-  flightdeck.airflow.node_status:
+  flightdeck.airflow.node_info:
     node: "{{ airflow_cluster.nodes[inventory_hostname] }}"
     queues: "{{ airflow_cluster.queues | list }}"
     rabbitmq_admin_password: "{{ airflow_secrets.rabbitmq_admin_password }}"

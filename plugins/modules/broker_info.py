@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: broker_server
+module: broker_info
 short_description: Check whether a broker can carry Airflow's tasks
 version_added: 0.1.0
 description:
@@ -52,7 +52,7 @@ options:
 
 EXAMPLES = r"""
 - name: Check whether the broker can carry tasks
-  flightdeck.airflow.broker_server:
+  flightdeck.airflow.broker_info:
     kind: rabbitmq
     url: "{{ airflow_secrets.broker_url }}"
     tls: {ca_certs: /etc/ssl/certs/ca-certificates.crt, cert_reqs: 2}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: unfinished_tasks
+module: unfinished_tasks_info
 short_description: See whether tasks of Airflow are queued or running
 version_added: 0.1.0
 description:
@@ -24,7 +24,7 @@ options:
 
 EXAMPLES = r"""
 - name: Wait until no task is queued or running
-  flightdeck.airflow.unfinished_tasks:
+  flightdeck.airflow.unfinished_tasks_info:
     url_file: /etc/airflow/secrets/sql_alchemy_conn
   vars:
     ansible_python_interpreter: /opt/airflow/current/bin/python

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: metastore_server
+module: metastore_info
 short_description: See whether a database server can be Airflow's metastore
 version_added: 0.1.0
 description:
@@ -38,7 +38,7 @@ options:
 
 EXAMPLES = r"""
 - name: See whether the server can be Airflow's metastore
-  flightdeck.airflow.metastore_server:
+  flightdeck.airflow.metastore_info:
     engine: postgresql
     least_version: "14"
     major: 3
