@@ -157,10 +157,11 @@ build: $(VENV)/ready ## Build the collection and its SBOMs into artefacts/, from
 audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
 	python .config/audit.py
 
-docs: $(VENV)/ready ## Write docs/variables.md from the specs, docs/model.md from the cluster model, and the table of codes
+docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the table of codes and the documentation of the filters
 	python .config/render_variables.py
 	python .config/render_model.py
 	python .config/render_codes.py
+	python .config/render_filters.py
 
 lock: $(VENV)/ready ## Update the locks of the tools and of every supported Airflow, and write the reference of its options
 	uv pip compile requirements.in --output-file requirements.lock --upgrade $(LOCK)

@@ -41,66 +41,67 @@ def bundle_variables(bundles: Iterable[Mapping[str, object]], values: Mapping[st
 
 
 def code_files(component: str, node: object) -> list[str]:
-    """See _model/files.py; ``node`` is a host's share of Airflow."""
+    """Paths of the code whose content changes what ``component`` loads, on a host with this ``node``."""
     return files.code_files(component, AirflowNode.from_vars(node).code)
 
 
 def environment_files(node: object, values: Mapping[str, object], group: str) -> list[dict[str, object]]:
-    """See _render/environment.py."""
+    """The environment of each component of ``node`` as the module ``config_files`` takes it, for root and
+    ``group``."""
     return environment.component_files(AirflowNode.from_vars(node), Secrets.from_vars(values), group)
 
 
 def environment_versions(node: object, values: Mapping[str, object]) -> dict[str, str]:
-    """See _render/environment.py."""
+    """A fingerprint of the secret environment of each component of ``node`` that has one."""
     return environment.environment_versions(AirflowNode.from_vars(node), Secrets.from_vars(values))
 
 
 def former_accounts(present: Iterable[str], node: object) -> list[str]:
-    """See _model/leftovers.py."""
+    """The accounts of components that ``node`` does not have, and that left any of the paths ``present`` on a host."""
     return leftovers.former_accounts(present, Node.from_vars(node))
 
 
 def former_files(present: Iterable[str], own: Iterable[str], node: object) -> list[str]:
-    """See _model/leftovers.py."""
+    """Those of the paths ``present`` on a host that its ``node`` does not need, ``own`` among them."""
     return leftovers.former_files(present, own, Node.from_vars(node))
 
 
 def own_file(file: object, group: str) -> dict[str, object]:
-    """See _render/environment.py."""
+    """A ``file`` of the user's as the module ``config_files`` takes it, for root and ``group``."""
     return environment.own_file(OwnFile.from_vars(file), group)
 
 
 def own_paths(node: object) -> list[str]:
-    """See _model/files.py; ``node`` is a host's share of the model."""
+    """Paths on a host of all that the user adds to ``node``."""
     return files.paths(Node.from_vars(node).airflow)
 
 
 def secret_content(file: object, values: Mapping[str, object]) -> str:
-    """See _render/secrets.py."""
+    """The content of a secret ``file``, without a newline at its end. Raises KeyError for a missing secret."""
     return secrets.content(secret_file(file), Secrets.from_vars(values))
 
 
 def secret_files(files: Iterable[object], values: Mapping[str, object], group: str) -> list[dict[str, str]]:
-    """See _render/secrets.py."""
+    """The secret ``files`` as the module ``config_files`` takes them, for root and ``group``."""
     return secrets.secret_files(map(secret_file, files), Secrets.from_vars(values), group)
 
 
 def secret_versions(files: Iterable[object], values: Mapping[str, object]) -> dict[str, str]:
-    """See _render/secrets.py."""
+    """A fingerprint of the content of each of the ``files``, by name."""
     return secrets.secret_versions(map(secret_file, files), Secrets.from_vars(values))
 
 
 def worker_instances(
     queues: Iterable[object], major: int, address: str, derived: int, remote_control: bool
 ) -> list[dict[str, str]]:
-    """See _render/worker_units.py."""
+    """The unit's name and the command of the worker service of each of ``queues``."""
     return worker_units.worker_instances(map(Queue.from_vars, queues), major, address, derived, remote_control)
 
 
 def unknown_options(
     known: str, config: Mapping[str, Any], environment: Mapping[str, Any], extra_sections: Iterable[str]
 ) -> list[str]:
-    """See _validation/airflow_options.py; ``known`` is what the release says of its options."""
+    """Problems with options that the release does not know, of which ``known`` is its own list."""
     own = catalogue.parse(known)
     return [str(problem) for problem in airflow_options.check_names(config, environment, extra_sections, own)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -46,6 +47,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` with its ValueError and KeyError as Ansible's own, which are shown without a traceback."""
 
+    @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         try:
             return function(*arguments, **options)
@@ -68,7 +70,7 @@ def backing_services(node: Mapping[str, object], run: Iterable[str], skipped: It
 
 
 def backup_manifest(cluster: Mapping[str, Any], values: Mapping[str, object], postgresql: str) -> dict[str, object]:
-    """See _render/backups.py; ``cluster`` is the model."""
+    """What a backup has to say of its cluster: versions, and fingerprints of the secrets that a restore needs."""
     return backups.manifest(cluster["name"], cluster["version"]["full"], postgresql, Secrets.from_vars(values))
 
 
@@ -80,23 +82,24 @@ def chosen_backup(text: str, label: str, time: str) -> dict[str, object]:
 
 
 def backup_problems(text: str, label: str, time: str, cluster: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
-    """See _validation/backups.py; ``own`` is the manifest of the ``cluster`` model."""
+    """Why the backups in ``text`` do not have the one that ``label`` and ``time`` choose, or it is not this
+    cluster's."""
     return list(map(str, backups_validation.check_answer(text, label, time, own, cluster["version"]["full"])))
 
 
 def backup_argument_problems(kind: str, time: str, label: str) -> list[str]:
-    """See _validation/backups.py: the arguments of backup.yml, restore.yml and restore_drill.yml."""
+    """Problems with the arguments of backup.yml, restore.yml and restore_drill.yml."""
     now = datetime.datetime.now(datetime.UTC).timestamp()
     return list(map(str, [*backups_validation.check_type(kind), *backups_validation.check_target(time, label, now)]))
 
 
 def definitions_without_passwords(exported: Mapping[str, Any]) -> dict[str, object]:
-    """See _render/backups.py; empty for nothing."""
+    """The objects of a broker without its passwords; empty for nothing."""
     return backups.definitions(exported) if exported else {}
 
 
 def fernet_decrypts(token: str, keys: str) -> bool:
-    """See module_utils/_metadata.py."""
+    """Whether one of the Fernet ``keys`` made ``token``."""
     return _metadata.decrypts(token, keys)
 
 
@@ -106,29 +109,30 @@ def restore_target(time: str) -> str:
 
 
 def room_problems(free: Mapping[str, int], size: int) -> list[str]:
-    """See _validation/backups.py; ``free`` maps hosts to bytes."""
+    """Problems with hosts that have no room for a backup."""
     free_mb = {name: count // 1024**2 for name, count in free.items()}
     return list(map(str, backups_validation.check_room(free_mb, size)))
 
 
 def database_users(databases: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:
-    """See _model/accounts.py."""
+    """The users of ``databases`` as postgresql_user takes them. Raises KeyError for a missing secret."""
     return accounts.database_users(map(Database.from_vars, databases), Secrets.from_vars(values))
 
 
 def extra_users(users: Iterable[object], values: Mapping[str, object]) -> list[dict[str, str]]:
-    """See _model/accounts.py."""
+    """The extra ``users`` of the metastore as postgresql_user takes them. Raises KeyError for a missing secret."""
     return accounts.extra_users(map(ExtraUser.from_vars, users), Secrets.from_vars(values))
 
 
 def inactive_users(shares: Iterable[Mapping[str, str]], values: Mapping[str, object]) -> list[dict[str, object]]:
-    """See _model/accounts.py; ``shares`` are databases or nodes of the model that have an account."""
+    """Of each pair of users in ``shares``, the one that is not in use."""
     pairs = (Account(user=share["user"], secret=share["secret"]) for share in shares)
     return [user.to_vars() for user in accounts.inactive_users(pairs, Secrets.from_vars(values))]
 
 
 def firewall_peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -> list[str]:
-    """See _model/firewall.py. The nodes are read as they are: there may be hundreds, for each host of a run."""
+    """The hosts outside of ``run`` whose firewall has a rule for one of its hosts."""
+    # Read as they are: there may be hundreds, for each host of a run.
     addresses = {name: str(node["address"]) for name, node in nodes.items()}
     sources = {
         name: {source for rule in node["firewall"]["rules"] for source in rule["sources"]}
@@ -138,43 +142,41 @@ def firewall_peers(nodes: Mapping[str, Mapping[str, Any]], run: Iterable[str]) -
 
 
 def firewall_ruleset(share: object) -> str:
-    """See _render/nftables.py."""
+    """The text that ``nft -f`` loads: it replaces the managed table as a whole and changes no other."""
     return nftables.ruleset(Firewall.from_vars(share))
 
 
 def platform(system: Mapping[str, Any]) -> dict[str, Any]:
-    """The release of Debian whose fact flightdeck_system is ``system``: see _catalog/platforms.py. Raises KeyError for
-    others.
-    """
+    """What differs between releases of Debian, for that of ``system``. Raises KeyError for others."""
     return dict(vars(PLATFORMS[str(system["distribution_major_version"])]))
 
 
 def rabbitmq_definitions(node: object, values: Mapping[str, object]) -> str:
-    """See _render/rabbitmq.py."""
+    """The content of RabbitMQ's definitions file. Raises KeyError for a missing secret."""
     return rabbitmq.definitions(RabbitMq.from_vars(node), Secrets.from_vars(values))
 
 
 def redis_users(node: object, values: Mapping[str, object]) -> str:
-    """See _render/redis.py."""
+    """The content of Redis' file of users. Raises KeyError for a missing secret."""
     return redis.redis_users(Redis.from_vars(node), Secrets.from_vars(values))
 
 
 def unlike_users(
     users: Iterable[Mapping[str, str]], held: Mapping[str, Mapping[str, object]]
 ) -> list[Mapping[str, str]]:
-    """See _model/postgresql_state.py; ``held`` is the column ``users`` of the role's query."""
+    """Those of ``users`` that the server lacks or has otherwise."""
     rows = {name: postgresql_state.HeldUser.from_row(row) for name, row in held.items()}
     return postgresql_state.unlike_users(users, rows)
 
 
 def unlike_databases(databases: Iterable[object], held: Mapping[str, Mapping[str, str]]) -> list[dict[str, object]]:
-    """See _model/postgresql_state.py; ``held`` is the column ``databases`` of the role's query."""
+    """Those of ``databases`` that the server lacks or has otherwise."""
     found = postgresql_state.unlike_databases(map(Database.from_vars, databases), held)
     return [database.to_vars() for database in found]
 
 
 def ungranted(database: object, rights: Mapping[str, str], held: Iterable[Mapping[str, str]]) -> list[str]:
-    """See _model/postgresql_state.py."""
+    """Those of ``rights`` on objects that the owner of ``database`` will make which its user does not have."""
     return postgresql_state.ungranted(Database.from_vars(database), rights, held)
 
 

@@ -13,12 +13,12 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import u
 
 
 def upgrade_change(releases: Mapping[str, str], version: str, equal: bool, back: bool = False) -> dict[str, object]:
-    """See _model/upgrade.py."""
+    """The change to ``version`` of hosts with the active ``releases``."""
     return upgrade.change(releases, version, equal, back).to_vars()
 
 
 def upgrade_table(change: object, found: upgrade.Findings) -> list[str]:
-    """See _model/upgrade.py."""
+    """A ``change``, and what the checks ``found``, for people."""
     return upgrade.table(upgrade.Change.from_vars(change), found)
 
 
