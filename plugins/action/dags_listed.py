@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Action of flightdeck.airflow.dags_listed: works on the controller, through the load balancer, without a connection to
 any host."""
 

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Action of flightdeck.airflow.dags_tree: reads the tree on the controller once per run, and sends it where it is
 missing."""
 

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Action of flightdeck.airflow.status_report: prints what the hosts and the canary found, and fails when something
 is wrong."""
 

@@ -1,5 +1,6 @@
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What modules say about check mode and diff mode. A module that differs in one of the two says so itself."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Filters that the roles of the backing services and playbooks use; the work is done in plugin_utils."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """A small client of Airflow's REST API, the same for 3.x (``/api/v2``, token) and 2.11 (``/api/v1``, basic
 authentication).
 

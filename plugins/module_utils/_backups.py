@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What pgBackRest says about the backups of a cluster: for status, and to choose what to restore.
 
 Without Ansible.

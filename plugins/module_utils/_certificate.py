@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """When a certificate ends. Standard library only: a host need have no program that reads certificates."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Whether a host reaches DAG bundles. Runs as a program of its own, with the packages of the release.
 
 Reads one JSON document from standard input: ``bundles``, and ``variables`` of the environment with their connections.

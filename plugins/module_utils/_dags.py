@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Revisions of the DAG files on a host: unpack, switch, prune."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Import DAG files of a revision in the surroundings of the DAG processor, before anything is switched to it."""
 
 from __future__ import annotations

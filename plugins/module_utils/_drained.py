@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Whether a host is drained: a file on it that keeps its components of Airflow from running, until it is removed."""
 
 from __future__ import annotations

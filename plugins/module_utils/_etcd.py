@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """How to ask an etcd member, and what it says about the others: without Ansible, standard library only."""
 
 from __future__ import annotations

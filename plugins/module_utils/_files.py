@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Compare-and-write helpers shared by the modules of this collection that manage files."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What a host is and has: read from /proc, /etc and the file systems, without a command and without a package."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What is wrong with a webserver_config.py. Runs as a program of its own, with the packages of the release.
 
 Prints one line that begins with ``MARK``: an object with ``problems`` and ``warnings``. No text has a value of the

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What Airflow's metadata database says about the schema and the Fernet key: for the preflight, and right before a
 migration."""
 

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Whether a database server can be Airflow's metastore, judged by what it says about itself. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the services of one host say about themselves: parsers and probes, without Ansible. Read-only."""
 
 from __future__ import annotations

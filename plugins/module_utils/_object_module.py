@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the modules for objects have in common: how they reach an Airflow, and one run from reading to writing."""
 
 from __future__ import annotations

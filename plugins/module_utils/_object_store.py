@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Objects in an Airflow: read and written by its REST API, with what only its metastore tells."""
 
 from __future__ import annotations

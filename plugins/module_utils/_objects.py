@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Connections, variables, pools, users and roles as data: what a declaration may be, and how it differs from what
 Airflow has. Pure, and standard library only: the controller checks what an inventory declares, modules write it."""
 

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """A small client of RabbitMQ's management API, and what its answers say about the health of a cluster."""
 
 from __future__ import annotations

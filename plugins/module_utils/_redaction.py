@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Texts of drivers and clients without the secrets of the URLs that these were given. Standard library only."""
 
 from __future__ import annotations

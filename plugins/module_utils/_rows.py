@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Rows of the report of status and verify. Standard library only."""
 
 from __future__ import annotations

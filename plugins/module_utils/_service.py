@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Brings systemd units to the settings that are on disk; what the rule is says ``_systemd``."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What a host has to say when something is wrong: configuration, states and journals, within bounds. Read-only."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """What systemd says about units, and with which settings their processes were started.
 
 For every service alike, digests say whether its process runs with the settings that are on disk:

@@ -1,5 +1,5 @@
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Documentation of the action plugin cluster_secrets."""
 
 from __future__ import annotations

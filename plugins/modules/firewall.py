@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """The steps on a host of the action plugin firewall, and the documentation of both."""
 
 from __future__ import annotations

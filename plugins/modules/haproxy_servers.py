@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Take servers out of the load balancing of this host's HAProxy while they stop."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Bring Airflow's metadata database to the release's schema and keep its administrator account."""
 
 from __future__ import annotations

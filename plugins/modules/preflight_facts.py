@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Everything that the preflight and the roles need to know of a host, in one execution."""
 
 from __future__ import annotations

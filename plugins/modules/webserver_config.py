@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# SPDX-License-Identifier: Apache-2.0
 """Check a webserver_config.py before Airflow's webserver gets it."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The canary: runs tasks on every worker of every queue through the API, and says which worker did what."""
 
 from __future__ import annotations

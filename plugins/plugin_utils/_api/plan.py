@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What site.yml would change: results of a run in check mode, by host, and the interruptions to expect."""
 
 from __future__ import annotations

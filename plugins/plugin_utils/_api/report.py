@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of verify and status: collects rows, sorts them as the tiers depend on each other, renders them, and
 says what is wrong."""
 

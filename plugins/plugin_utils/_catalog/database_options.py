@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Options that the query of a metastore's URL may have, by engine: those of libpq and of mysqlclient."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What options of airflow.cfg may be beyond their type, which packages they need, and which ones cannot work here.
 
 Names are ``section.option``; one that a version of Airflow does not have concerns no cluster of that version.

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The releases of Debian that hosts may run, and how they differ for the services. Data only.
 
 A new release is an entry of ``PLATFORMS``, its Python in ``_catalog/versions.py`` with the locks of ``make lock``,

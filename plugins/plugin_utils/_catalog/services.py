@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The services of a cluster: what each is, where it runs, and what it needs. Data only.
 
 A new service is an entry of ``SERVICES``, its role, its variables with their specs, and a test. Groups, firewall rules,

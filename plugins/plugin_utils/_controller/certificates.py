@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates of a cluster: a CA made once, and one certificate per host, renewed before it expires.
 
 Pure functions over PEM texts and a given time; nothing here reads or writes files.

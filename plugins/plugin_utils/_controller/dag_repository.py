@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A git repository with DAG files, as the controller has it: fetched into a cache, and one revision's files taken out.
 
 The cache has no work tree and no login. A token or a key exists for the time of a fetch, in files of mode 0600 in a

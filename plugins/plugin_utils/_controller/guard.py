@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An error of the collection itself ends a task with one problem that says where it happened and what to do."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hides secrets in texts: all that the controller knows, in every spelling, and what has the form of a secret."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Moves a secrets file out of ``group_vars/all``, where earlier versions put it.
 
 There, its directory hides ``group_vars/all.yml``.

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Rotation of the secrets: new values, the next of two users, the three steps of a Fernet key, the two of the tokens'
 key.
 

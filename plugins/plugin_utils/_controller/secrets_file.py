@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The file on the controller that keeps a cluster's secrets, the state of their rotation, and whose they are."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The effective variables of the hosts of a cluster, whichever host the task itself runs on.
 
 Templates are computed leaf by leaf: one that fails has its place and hides no other.

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Backups of the metastore: a repository host, and the archive to which PostgreSQL sends its write-ahead log."""
 
 from __future__ import annotations

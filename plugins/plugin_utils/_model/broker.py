@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The broker that carries tasks from schedulers to workers: RabbitMQ, Redis or Amazon SQS, managed by the
 collection or external."""
 

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The DAG bundles of Airflow 3: where its DAGs come from, and what the processes that read them need for that."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The cluster model: from inventory groups and variables to everything that roles need, computed once.
 
 Pure functions: no Ansible, no input or output. ``build`` never sees a secret or a fact of a host.

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The cluster model: what the validated inventory makes of every host, as typed data.
 
 Roles read it as plain data in the variable ``airflow_cluster``: a field is a key of the same name, a tuple is a list. A

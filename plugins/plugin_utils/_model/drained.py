@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which hosts of the cluster are drained, as far as the run has asked them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Parts that survive the loss of a host: etcd and Patroni for the metastore, a virtual IP for the load balancers."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The proxy through which tasks and Airflow's processes reach other networks, and what they reach without it."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Airflow's metastore: the managed PostgreSQL, or an external server by its URL.
 
 The only module that distinguishes the engines. A URL is a secret: none of the texts made here repeats a part of one.

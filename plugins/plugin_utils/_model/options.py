@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The user's options of airflow.cfg: those of airflow_config, and those of the environment, which win over them."""
 
 from __future__ import annotations

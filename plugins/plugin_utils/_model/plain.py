@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Between typed data and the plain data that Ansible passes around: dictionaries, lists, texts and numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Users, databases and rights of a PostgreSQL server compared with those that it should have.
 
 A run asks the server once, and its modules, which take a second each, for what differs alone. What cannot be compared

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Logs of tasks in an object store: the options of airflow.cfg, and the connection of those that write or read them."""
 
 from __future__ import annotations

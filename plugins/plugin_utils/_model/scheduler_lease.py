@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Singleton mode of the schedulers: accounts in the metastore and secret files.
 
 How it works is in docs/scheduler-failover.md.

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Digests and keyed fingerprints: what a process read, which release this is, which cluster a host belongs to."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """RabbitMQ's definitions: virtual host, users, permissions and policies as the one file that a node loads."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of airflow.cfg options against what the very Airflow that is deployed knows.
 
 The references in ``_catalog/options/<version>.json`` hold names and types; ``.config/reference_options.py`` makes them

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of the DAG bundles of Airflow 3: their form, and what they need on the hosts. No message has a secret."""
 
 from __future__ import annotations

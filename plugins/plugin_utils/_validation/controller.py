@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the validation reads on the controller: the inventory's own files, and files that variables name."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How a secret in clear is recognised: by its name, or by its form. Nothing here repeats one."""
 
 from __future__ import annotations

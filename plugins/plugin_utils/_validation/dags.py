@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of where the DAGs come from: a directory or a git repository, and the login for that."""
 
 from __future__ import annotations

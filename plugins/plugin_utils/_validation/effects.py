@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Warnings about what has no effect: the cluster works, and does something else than the inventory seems to say."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Options that need a Python package: it has to be in the release, by its lock or by airflow_extra_packages."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of what the hosts hold, still before anything changes on any. Pure: ``preflight_facts`` collected it."""
 
 from __future__ import annotations

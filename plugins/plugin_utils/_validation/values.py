@@ -1,3 +1,6 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the value of each variable may be, beyond its type: ranges, forms and paths. Pure: nothing is looked up."""
 
 from __future__ import annotations
