@@ -25,7 +25,8 @@ export FLIGHTDECK_PORT := $(PORT)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
-.PHONY: help up down test test-more test-all checks lint unit fuzz programs ssh molecule lock build audit docs tools image browser bench faults faults-lease soak inject-faults
+.PHONY: help up down test test-more test-all checks lint unit sanity cores fuzz programs ssh molecule lock build release audit
+.PHONY: docs tools image browser bench faults faults-lease soak inject-faults
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,15 +55,15 @@ test: ## Lint, unit tests and the scenarios that guard the main promises
 
 # A scenario waits for a third of its time: JOBS of those run at once that promise nothing about requests or seconds.
 test-more: export FLIGHTDECK_PREFIX := true
-test-more: ## The other scenarios of CI (JOBS=2)
+test-more: ## The checkers of the community and the other scenarios of CI (JOBS=2)
 	@$(STAGES) begin
 	@$(MAKE) $(addprefix scenario-,$(MORE_ALONE))
-	@$(MAKE) --jobs=$(JOBS) $(addprefix scenario-,$(MORE))
+	@$(MAKE) --jobs=$(JOBS) timed-sanity $(addprefix scenario-,$(MORE))
 	@$(STAGES) table
 
 test-all: export FLIGHTDECK_THOROUGH := true
 test-all: test test-more ## All tests, with every fault REPEAT times (hours; REPEAT=3)
-	@$(MAKE) $(addprefix scenario-,$(ALL))
+	@$(MAKE) timed-cores $(addprefix scenario-,$(ALL))
 	@$(MAKE) faults
 
 checks: timed-tools
@@ -78,6 +79,12 @@ lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelo
 
 unit: $(VENV)/ready programs ## Unit tests of plugins, templates and the interface
 	pytest --numprocesses=auto --dist=loadscope tests/unit
+
+sanity: $(VENV)/ready ## ansible-test sanity, antsibull-docs and galaxy-importer
+	python .config/sanity.py
+
+cores: $(VENV)/ready programs ## Validation, syntax and unit tests with every supported ansible-core
+	python .config/cores.py $(CORES)
 
 # With SEED, the first inventories are those of a run that printed it.
 fuzz: $(VENV)/ready programs ## Check random inventories with the programs of the hosts for a time (MINUTES=60)
@@ -151,8 +158,11 @@ bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine
 	python benchmarks/run.py
 
-build: $(VENV)/ready ## Build the collection and its SBOMs into artefacts/, from what is committed
+build: $(VENV)/ready ## Build the collection, its SBOMs and checksums into artefacts/, from what is committed
 	python .config/build.py artefacts
+
+release: $(VENV)/ready ## Commit, tag and build a release (VERSION=1.0.0; KEY=name signs it; REHEARSAL=true)
+	python .config/release.py "$(VERSION)" $(if $(KEY),--key "$(KEY)") $(if $(REHEARSAL),--rehearsal)
 
 audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
 	python .config/audit.py

@@ -25,7 +25,7 @@ ARGUMENTS = {
     "back": "Whether it goes back to that version.",
     "bundles": "The DAG bundles of a host.",
     "certificates": "The certificates, made by the entry point C(cluster) of the role C(airflow).",
-    "change": "What M(flightdeck.airflow.upgrade_change#filter) returned.",
+    "change": "What P(flightdeck.airflow.upgrade_change#filter) returned.",
     "cluster": "The cluster model.",
     "component": "Name of a component of Airflow, such as C(scheduler).",
     "components": "Names of the components that the host has.",
@@ -175,7 +175,7 @@ def filters() -> Mapping[str, tuple[str, Callable[..., Any]]]:
     """Every filter by name, with the name of its file."""
     if str(ROOT / ".collections") not in sys.path:
         sys.path.insert(0, str(ROOT / ".collections"))
-    found = {}
+    found: dict[str, tuple[str, Callable[..., Any]]] = {}
     for path in sorted(TARGET.glob("*.py")):
         module = importlib.import_module(f"ansible_collections.flightdeck.airflow.plugins.filter.{path.stem}")
         found |= {name: (path.stem, function) for name, function in module.FilterModule().filters().items()}

@@ -21,7 +21,6 @@ requirements:
   - enabled in the configuration, C(callbacks_enabled = flightdeck.airflow.plan)
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,4 +61,4 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """The last event of a run: Ansible has no other way to an exit code of a playbook's own."""
         if COLLECTED.changes and not (stats.failures or stats.dark or COLLECTED.failed):
-            sys.exit(EXIT_CODE)
+            raise SystemExit(EXIT_CODE)

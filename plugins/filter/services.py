@@ -79,7 +79,7 @@ def backup_manifest(cluster: Mapping[str, Any], values: Mapping[str, object], po
 
 def chosen_backup(text: str, label: str, time: str) -> dict[str, object]:
     """The backup that ``label`` and ``time`` choose from ``text``, an answer of ``pgbackrest info``; empty for none."""
-    found, _ = _backups.parse(text)
+    found, _problem = _backups.parse(text)
     chosen = _backups.chosen(found, label, _backups.target_seconds(time) if time else None)
     return {**asdict(chosen), "text": chosen.text} if chosen else {}
 

@@ -26,7 +26,7 @@ def upgrade_table(change: object, found: upgrade.Findings) -> list[str]:
 def lint_findings(said: str) -> list[str]:
     """What ``airflow config lint`` found, of what it ``said``. It ends with 0 whatever it finds."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", said)
-    _, found, issues = text.partition("Found issues in your airflow.cfg:")
+    _before, found, issues = text.partition("Found issues in your airflow.cfg:")
     lines = issues.partition("Please update your configuration file")[0] if found else ""
     return [" ".join(issue.split()) for issue in re.split(r"^\s+- ", lines, flags=re.MULTILINE) if issue.strip()]
 

@@ -10,8 +10,8 @@ name: base64_file
 short_description: The content of a file on the controller in base64
 version_added: 0.2.0
 description:
-  - Reads files that need not be text, in clear or encrypted with ansible-vault. M(ansible.builtin.file) and
-    M(ansible.builtin.unvault) take text only.
+  - Reads files that need not be text, in clear or encrypted with ansible-vault. P(ansible.builtin.file#lookup)
+    and P(ansible.builtin.unvault#lookup) take text only.
 author: Flightdeck contributors (@flightdeck)
 options:
   _terms:

@@ -247,19 +247,23 @@ class Api:
         data = json.dumps(body).encode() if body is not None else None
         while True:
             try:
-                seconds = min(30.0, max(1.0, self.deadline.left()))
-                with self._client.open(method, url, timeout=seconds, data=data, headers=headers) as answer:
-                    return self._read(answer)
-            except urllib.error.HTTPError as error:
-                failure = ApiError(f"{method} {url}: status {error.code}, {detail(error.read())}", error.code)
-                passing = error.code >= 500
-            except (OSError, http.client.HTTPException) as error:
-                reason = getattr(error, "reason", error)
-                failure = ApiError(f"{method} {url}: no answer ({reason})")
-                passing = True
-            if not passing or self.deadline.left() <= 0:
-                raise failure
+                return self._once(method, url, data, headers)
+            except ApiError as failure:
+                passing = failure.status == 0 or failure.status >= 500
+                if not passing or self.deadline.left() <= 0:
+                    raise
             self._pause(1.0)
+
+    def _once(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> bytes:
+        """One request. Raises ApiError."""
+        seconds = min(30.0, max(1.0, self.deadline.left()))
+        try:
+            with self._client.open(method, url, timeout=seconds, data=data, headers=headers) as answer:
+                return self._read(answer)
+        except urllib.error.HTTPError as error:
+            raise ApiError(f"{method} {url}: status {error.code}, {detail(error.read())}", error.code) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(f"{method} {url}: no answer ({getattr(error, 'reason', error)})") from None
 
     def _read(self, answer: http.client.HTTPResponse) -> bytes:
         """All of an ``answer``. That with a log which Airflow cannot find never ends."""

@@ -290,7 +290,7 @@ def _keep_time(path: str, previous: str) -> None:
 def _renew_times(revision: str, previous: str) -> None:
     """Give files that differ from those in ``previous`` this moment as their time: Airflow reads a file again when that
     is newer than its last reading, and going back has older ones."""
-    for folder, _, files in os.walk(revision):
+    for folder, _folders, files in os.walk(revision):
         for name in files:
             path = os.path.join(folder, name)
             other = os.path.join(previous, os.path.relpath(path, revision))

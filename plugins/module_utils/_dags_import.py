@@ -40,7 +40,7 @@ def properties(unit: str) -> list[str]:
     for line in map(str.strip, unit.splitlines()):
         if line.startswith("["):
             section = line
-        name, equals, _ = line.partition("=")
+        name, equals, _value = line.partition("=")
         own = name in _OWN or name.startswith("Exec")
         if section == "[Service]" and equals and not own and not line.startswith(("#", ";")):
             found.append(line)
@@ -56,13 +56,13 @@ def staged(settings: Sequence[str], directory: str, secrets: Sequence[str], file
     present = "/etc/airflow"
     kept = []
     for setting in settings:
-        name, _, value = setting.partition("=")
+        name, _equals, value = setting.partition("=")
         if name == "BindReadOnlyPaths" and value.rpartition(":")[2].startswith(f"{present}/secrets/"):
             continue
         environment = f"{name}={directory}/environment"
         kept.append(environment if setting == f"EnvironmentFile={present}/environment" else setting)
     for mount in secrets:
-        source, _, target = mount.partition(":")
+        source, _colon, target = mount.partition(":")
         name = (target or source).removeprefix(f"{directory}/secrets/")
         kept.append(f"BindReadOnlyPaths={source}:{present}/secrets/{name}")
     return [*kept, *(f"BindReadOnlyPaths={directory}/{name}:{present}/{name}" for name in files)]

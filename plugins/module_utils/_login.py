@@ -237,4 +237,4 @@ def main() -> None:
     problems = problems or check(settings, known_names(sys.path), kinds)
     if not problems:
         problems, warnings = ask(settings, kinds)
-    print(f"\n{MARK}{json.dumps({'problems': problems, 'warnings': warnings})}")
+    sys.stdout.write(f"\n{MARK}{json.dumps({'problems': problems, 'warnings': warnings})}\n")

@@ -152,9 +152,8 @@ def journal(pattern: str, hours: int) -> Iterator[bytes]:
         with subprocess.Popen(
             [*command, f"--unit={pattern}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as running:
-            assert running.stdout is not None
             try:
-                yield from running.stdout
+                yield from running.stdout or ()
             finally:
                 running.kill()
 

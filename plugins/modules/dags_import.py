@@ -115,7 +115,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags, _
 
 def _import(module: AnsibleModule, revisions: _dags.Revisions, current: str) -> dict[str, object]:
     params = module.params
-    code, unit, _ = module.run_command(["systemctl", "cat", params["unit"]])
+    code, unit, _error = module.run_command(["systemctl", "cat", params["unit"]])
     if code:
         return {"imported": False}
     settings = _dags_import.properties(unit)

@@ -135,7 +135,7 @@ with get_application_builder() as builder:
         role = manager.find_role("Admin")
         name, email, password = (wanted[key] for key in ("username", "email", "password"))
         if not manager.add_user(name, "Cluster", "Administrator", email, role, password):
-            sys.exit("the account could not be made")
+            raise SystemExit("the account could not be made")
 """
 
 # The auth manager makes those of its tables that an older Airflow did not have when a webserver starts, which may not.
@@ -146,7 +146,8 @@ from sqlalchemy import create_engine
 model_metadata.create_all(create_engine(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]))
 """
 # The version table of the auth manager's own schema, on Airflow 3, and the latest of its tables.
-USERS_VERSION, USERS_TABLE = "alembic_version_fab", "ab_group"
+USERS_VERSION = "alembic_version_fab"
+USERS_TABLE = "ab_group"
 
 
 @dataclass

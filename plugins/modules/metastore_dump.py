@@ -98,7 +98,8 @@ SOCKET = "/var/run/postgresql"
 SPARE_MB = 256
 # The database that the dump is restored into, and the one that it replaces. A run that was killed leaves the first
 # incomplete, or the second one superfluous.
-RESTORED, REPLACED = "{}_restored", "{}_replaced"
+RESTORED = "{}_restored"
+REPLACED = "{}_replaced"
 ATTEMPTS = 20
 
 

@@ -339,10 +339,10 @@ class _Node:
         services = [(service["label"], service["unit"]) for service in self.node.get("airflow", {}).get("units", [])]
         try:
             units = _systemd.show(
-                lambda command: self.command(*command), (f"{unit}.service" for _, unit in services), _PROPERTIES
+                lambda command: self.command(*command), (f"{unit}.service" for _label, unit in services), _PROPERTIES
             )
         except OSError as error:
-            return [row(label, FAILED, " ".join(str(error).split())) for label, _ in services]
+            return [row(label, FAILED, " ".join(str(error).split())) for label, _unit in services]
         if record := _drained.read():
             return drained_rows(record, {label: units.get(f"{unit}.service", {}) for label, unit in services})
         return [self.service(label, unit, units.get(f"{unit}.service", {})) for label, unit in services]

@@ -177,7 +177,9 @@ preflight:
     nr_open: {description: Files that a process may be allowed to open., type: int}
     synchronised: {description: Whether a time service keeps the clock; null when the kernel does not say., type: bool}
     unattended_upgrades: {description: Whether packages may be upgraded at any time., type: bool}
-    account: {description: Numbers of the account of Airflow and of its group, and who has the wanted ones., type: dict}
+    account:
+      description: Numbers of the account of Airflow and of its group, and who has the wanted ones.
+      type: dict
     closed_directories:
       description: By directory, the first one above it that the account of Airflow cannot enter; empty for none.
       type: dict

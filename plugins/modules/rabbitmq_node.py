@@ -238,7 +238,7 @@ class Node:
     def serving_problem(self) -> str | None:
         """Why the node does not serve; None when it serves."""
         try:
-            status, _ = self.api.call("whoami")
+            status, _body = self.api.call("whoami")
             if status == 401:
                 # The password was changed by hand or comes from a backup. The file has the right one.
                 self.services.act("reload", UNIT)

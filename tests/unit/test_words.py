@@ -112,6 +112,22 @@ def long_lines(text: str) -> Iterator[int]:
             yield number
 
 
+def broken_rows(text: str) -> Iterator[int]:
+    """Numbers of lines that end a table, or have another number of cells than its heading: an unmasked ``|`` or a
+    break within a row."""
+    cells = 0
+    for number, line in enumerate(FENCE.sub(blank, text).splitlines(), start=1):
+        row = re.sub(r"\\\|", "", line)
+        if not line.startswith("|"):
+            if cells and line and not line.startswith("<!--"):
+                yield number
+            cells = 0
+        elif cells and row.count("|") != cells:
+            yield number
+        else:
+            cells = row.count("|")
+
+
 @pytest.mark.parametrize("path", [*pages(), *sources()], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_private_word_comes_back(path):
     text = path.read_text(encoding="utf-8")
@@ -125,7 +141,7 @@ def test_no_private_word_comes_back(path):
 def test_a_page_has_the_common_form(path):
     text = path.read_text(encoding="utf-8")
     without_language = [match.group() for match in FENCE.finditer(text) if not match.group(1)]
-    assert (list(long_lines(text)), without_language) == ([], [])
+    assert (list(long_lines(text)), list(broken_rows(text)), without_language) == ([], [], [])
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ class Canary:
         )
         marker = f"flightdeck-canary run={instance['run']} "
         text = ""
-        for _ in range(5):
+        for _attempt in range(5):
             try:
                 text = self.api.text(path, "application/json" if self.api.major >= 3 else "text/plain")
             except ApiError as error:

@@ -136,7 +136,7 @@ def document(cluster: Mapping[str, Any], collected: Collected, hosts: Sequence[s
         entry = found.setdefault(change.host, {"changes": [], "actions": []})
         entry["changes"].append({"task": change.task, "details": list(change.details)})
         for action in change.actions:
-            verb, _, unit = action.partition(" ")
+            verb, _space, unit = action.partition(" ")
             service = service_of(unit)
             group = (service.host_group or service.name) if service else ""
             text = interruption(verb, service, numbers.get(group, 1), int(cluster["drain_timeout_seconds"]))

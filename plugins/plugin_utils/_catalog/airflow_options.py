@@ -41,7 +41,7 @@ class Reference:
         return ["string"] if base != option and "sensitive" in options.get(base, "").split() else []
 
     def __contains__(self, name: object) -> bool:
-        section, _, option = str(name).rpartition(".")
+        section, _dot, option = str(name).rpartition(".")
         return bool(self.words(section, option))
 
 

@@ -47,7 +47,7 @@ class OpenPort:
             return range(self.number, self.number + 1)
         if self.number == VRRP:
             return range(0)
-        first, _, last = self.number.partition("-")
+        first, _dash, last = self.number.partition("-")
         return range(int(first), int(last) + 1)
 
 

@@ -40,7 +40,8 @@ class HeldUser:
         lists = {name: row[name] or () for name in ("settings", "groups")}
         found = {name: frozenset(map(str, each)) for name, each in lists.items() if isinstance(each, (list, tuple))}
         attributes = row["attributes"]
-        assert isinstance(attributes, Mapping)
+        if not isinstance(attributes, Mapping):
+            raise TypeError(f"attributes of a user: found {type(attributes).__name__}; expected a mapping")
         return cls(attributes, str(row["verifier"] or ""), found["settings"], found["groups"])
 
 

@@ -58,7 +58,7 @@ def definitions(node: RabbitMq, secrets: Secrets) -> str:
             }
             for user, secret, tags in users
         ],
-        "permissions": [{"user": user, "vhost": vhost, **fewer.get(user, everything)} for user, _, _ in users],
+        "permissions": [{"user": user, "vhost": vhost, **fewer.get(user, everything)} for user, *_others in users],
         # All queues but those in which Celery keeps messages for later.
         "policies": [
             {

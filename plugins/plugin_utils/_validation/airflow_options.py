@@ -244,7 +244,7 @@ def _migration(name: str, known: Reference) -> tuple[str, str] | None:
 
 
 def _split(name: str) -> tuple[str, str]:
-    section, _, option = name.rpartition(".")
+    section, _dot, option = name.rpartition(".")
     return section, option
 
 

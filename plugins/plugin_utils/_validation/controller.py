@@ -36,15 +36,8 @@ def check_ansible(version: str, requires: str) -> list[Problem]:
     collection like that."""
     problems = []
     if not SpecifierSet(requires).contains(version, prereleases=True):
-        problems.append(
-            Problem(
-                Code.FD124,
-                "ansible-core",
-                version,
-                requires,
-                "Install one with pip; see requirements.in for the tested one.",
-            )
-        )
+        remedy = f"Install one, as with pip install 'ansible-core{requires}'."
+        problems.append(Problem(Code.FD124, "ansible-core", version, requires, remedy))
     for name, wanted in COLLECTIONS.items():
         present = _collection_version(name)
         # A checkout does not say its version.

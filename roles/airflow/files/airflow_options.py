@@ -94,7 +94,7 @@ def reference(found: dict[str, Any], elsewhere: Collection[str] = ()) -> dict[st
             sections.setdefault(section, {})[option] = " ".join(words)
     gone = {*found["renamed"], *found["removed"], *elsewhere}
     for name, getters in found["getters"].items():
-        section, _, option = name.rpartition(".")
+        section, _dot, option = name.rpartition(".")
         if section in sections and option not in sections[section] and name not in gone:
             sections[section][option] = kind(name, None, getters)
     known = {f"{section}.{option}" for section, options in sections.items() for option in options}

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 def past_pooler(url: str, ports: str) -> str:
     """``url`` past a pooler, which gives each transaction another session: ``ports`` as FROM:TO, or nothing."""
-    before, _, after = ports.partition(":")
+    before, _colon, after = ports.partition(":")
     return url.replace(f":{before}/", f":{after}/", 1) if ports else url
 
 
@@ -111,7 +111,7 @@ def clean_metastore(given: argparse.Namespace, before: datetime) -> int:
     environment = {**os.environ, "PGOPTIONS": f"-csearch_path={ARCHIVE if given.archive else WORK},public"}
     if given.pooler:
         # As a command, so that no environment has the password.
-        before_port, _, after_port = given.pooler.partition(":")
+        before_port, _colon, after_port = given.pooler.partition(":")
         edit = f"sed s,:{before_port}/,:{after_port}/, {SECRETS}/sql_alchemy_conn"
         environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"] = edit
     return subprocess.run(command, env=environment, check=False).returncode

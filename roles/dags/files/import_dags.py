@@ -88,7 +88,7 @@ def _begin(path: str, root: str) -> tuple[int, int]:
 def _end(path: str, root: str, process: int, reads: int) -> dict[str, Any]:
     with os.fdopen(reads, encoding="utf-8") as stream:
         text = stream.read()
-    _, status = os.waitpid(process, 0)
+    _process, status = os.waitpid(process, 0)
     if not text:
         code = os.waitstatus_to_exitcode(status)
         return {"errors": {os.path.relpath(path, root): f"its process ended with {code}"}, "dags": {}}
