@@ -197,6 +197,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(archive):
         "site.yml",
         "README.md",
         "LICENSE",
+        "LICENSES",
         "MANIFEST.json",
     }
     assert wanted <= tops
@@ -250,3 +251,10 @@ def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):
 def test_a_generated_page_is_what_its_source_says(page):
     rendered = runpy.run_path(str(ROOT / f".config/render_{page}.py"))["render"]()
     assert (ROOT / f"docs/{page}.md").read_text() == rendered, "run make docs"
+
+
+def test_the_least_ansible_core_is_tested():
+    cores = runpy.run_path(str(ROOT / ".config/cores.py"))["CORES"]
+    assert yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["requires_ansible"] == f">={cores[0].version}"
+    documented = (ROOT / "docs/testing.md").read_text()
+    assert [core.version for core in cores if not re.search(rf"^\| {core.version}\b", documented, re.MULTILINE)] == []
