@@ -1,5 +1,5 @@
-"""Build the archive of the collection, the same to the byte for the same commit, and what is in it as CycloneDX
-documents.
+"""Build the archive of the collection, the same to the byte for the same commit, what is in it as CycloneDX documents,
+and the checksums of all.
 
     python .config/build.py DIRECTORY
 
@@ -102,10 +102,20 @@ def main() -> None:
         for lock in sorted((source / LOCKS).glob("airflow-*.txt")):
             version = lock.stem.split("-")[1]
             documents[lock.stem] = SBOM["bom"]("apache-airflow", version, locked(lock.read_text(encoding="utf-8")))
+    prefix = built.name.removesuffix(".tar.gz")
     for name, document in documents.items():
-        path = target / f"{built.name.removesuffix('.tar.gz')}.{name}.cdx.json"
+        path = target / f"{prefix}.{name}.cdx.json"
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         print(path)
+    sums = target / f"{prefix}.sha256"
+    # As sha256sum writes and checks them.
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in sorted(target.glob(f"{prefix}.*"))
+        if path.suffix in (".gz", ".json")
+    ]
+    sums.write_text("".join(lines), encoding="utf-8")
+    print(sums)
 
 
 if __name__ == "__main__":

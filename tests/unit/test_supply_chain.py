@@ -43,7 +43,15 @@ def test_two_builds_are_the_same(builds):
         {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} for folder in builds
     ]
     assert sums[0] == sums[1]
-    assert len(sums[0]) == 7
+    assert len(sums[0]) == 8
+
+
+def test_the_checksums_are_those_of_all_files(builds):
+    (listed,) = builds[0].glob("*.sha256")
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", listed.name], cwd=builds[0], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stdout.count(": OK\n") == 7, done.stdout + done.stderr
 
 
 def test_the_archive_installs_and_passes_its_own_manifest(builds, tmp_path):
@@ -174,3 +182,11 @@ def test_the_archive_of_a_release_is_for_root_alone(tmp_path):
         ["tar", "--list", "--use-compress-program", "zstd -d", "--file", archive], capture_output=True, check=True
     )
     assert listed.stdout.decode().split() == ["release/", "release/release.json"]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_plugin_names_its_licence(path):
+    # What Ansible loads into its own process is under its licence; CONTRIBUTING.md says why.
+    on_hosts = path.relative_to(ROOT).parts[1] in ("modules", "module_utils")
+    wanted = "# SPDX-License-Identifier: " + ("Apache-2.0" if on_hosts else "GPL-3.0-or-later")
+    assert wanted in path.read_text().splitlines()[:3]
