@@ -50,6 +50,10 @@ inventory.
 COLUMNS = "| variable | type | default | meaning |\n|---|---|---|---|\n"
 SETTINGS = "| variable | type | default | meaning | change |\n|---|---|---|---|---|\n"
 EFFECTS = ROOT / ".config" / "effects.yml"
+TOPICS = ROOT / ".config" / "topics.yml"
+DEFAULTS = ROOT / "roles" / "airflow" / "defaults" / "main"
+# Where options without a default belong, which have no file: an address to the cluster, the others are secrets.
+ADDRESS = "airflow_address"
 
 
 def cell(text: str) -> str:
@@ -80,6 +84,37 @@ def groups() -> str:
     )
 
 
+def topics(options: dict[str, Any]) -> list[tuple[dict[str, Any], list[str]]]:
+    """Sections with the names of their ``options``, in the order of the spec: those of .config/topics.yml, then one for
+    each file of defaults that none of these names.
+    """
+    place = {
+        name: path.stem
+        for path in sorted(DEFAULTS.glob("*.yml"))
+        for name in yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    }
+    place[ADDRESS] = "cluster"
+    found: list[dict[str, Any]] = yaml.safe_load(TOPICS.read_text(encoding="utf-8"))
+    named = {stem for topic in found for stem in topic["files"]}
+    others = sorted({place.get(name, "secrets") for name in options} - named)
+    found += [{"title": stem.replace("_", " ").capitalize(), "files": [stem]} for stem in others]
+    return [(topic, [name for name in options if place.get(name, "secrets") in topic["files"]]) for topic in found]
+
+
+def sections(options: dict[str, Any], effects: dict[str, str]) -> str:
+    """The tables of the settings, a section with an example for each topic."""
+    text = ""
+    for topic, names in topics(options):
+        text += f"\n### {topic['title']}\n"
+        if "text" in topic:
+            text += f"\n{textwrap.fill(topic['text'], 100, break_long_words=False, break_on_hyphens=False)}\n"
+        if "example" in topic:
+            text += f"\n```yaml\n{topic['example']}```\n"
+        rows = "".join(f"{row(name, options[name]).rstrip()} {effects[name]} |\n" for name in names)
+        text += f"\n{SETTINGS}{rows}"
+    return text
+
+
 def render() -> str:
     """The whole page: the groups, the settings, then the arguments that entry points of other names read."""
     paths = [ROOT / "roles" / role / "meta" / "argument_specs.yml" for role in ("airflow", "backup", "metastore")]
@@ -94,18 +129,13 @@ def render() -> str:
         f"{textwrap.fill(f'- *{word}*: {text}.', 100, subsequent_indent='  ')}\n"
         for word, text in effects["effects"].items()
     )
-    settings = "".join(
-        f"{row(name, option).rstrip()} {effects['variables'][name]} |\n"
-        for name, option in specs[0]["cluster"]["options"].items()
-    )
+    settings = sections(specs[0]["cluster"]["options"], effects["variables"])
     return (
         HEAD
         + GROUP_COLUMNS
         + groups()
         + VARIABLES
         + legend
-        + "\n"
-        + SETTINGS
         + settings
         + ARGUMENTS
         + COLUMNS
