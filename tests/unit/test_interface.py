@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import runpy
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import GROUPS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
+from test_links import FENCE, LINK
 
 ROOT = Path(__file__).parents[2]
 SPECS = [
@@ -201,12 +203,30 @@ def test_the_archive_holds_what_users_need_and_nothing_else(archive):
         "MANIFEST.json",
     }
     assert wanted <= tops
-    assert tops - wanted <= {"FILES.json", "CHANGELOG.rst", "CONTRIBUTING.md"}
+    policies = {"CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "MAINTAINING.md", "SECURITY.md"}
+    assert tops - wanted <= {"FILES.json", "CHANGELOG.rst"} | policies
+    # Links of the README lead to them.
+    assert policies <= tops
+    assert "docs/ansible.cfg" in names
     assert not [
         name
         for name in names
         if "airflow_secrets" in name or ".airflow_" in name or "__pycache__" in name or "/lab/" in name
     ]
+
+
+def test_links_of_its_pages_lead_to_files_in_the_archive(archive):
+    with tarfile.open(archive) as content:
+        names = set(content.getnames())
+        pages = {name: content.extractfile(name).read().decode() for name in names if name.endswith(".md")}
+    assert {"README.md", "docs/tutorial.md", "roles/airflow/README.md"} <= set(pages)
+    targets = {
+        (name, os.path.normpath(Path(name).parent / link.partition("#")[0]))
+        for name, text in pages.items()
+        for link in LINK.findall(FENCE.sub("", text))
+        if not link.startswith("#")
+    }
+    assert sorted((name, target) for name, target in targets if target not in names) == []
 
 
 def test_it_works_from_an_empty_path_by_its_full_names(archive, tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "roles/*/README.md", "changelogs/fragments/*.yml")
+PAGES = ("*.md", "docs/*.md", "roles/*/README.md", "changelogs/fragments/*.yml")
 CODE_DIRECTORIES = ("plugins", "roles", "playbooks", "inventories", "molecule", "tests", "benchmarks", ".config")
 CODE_SUFFIXES = {".py", ".yml", ".j2", ".sql", ".sh", ".cfg", ".service"}
 COLUMNS = 100
