@@ -10,6 +10,7 @@ REPEAT ?= 3
 MINUTES ?= 60
 JOBS ?= 2
 VENV := .venv
+SITE_VENV := .cache/site-venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
 STAGES := $(PYTHON) molecule/shared/stages.py
@@ -173,9 +174,14 @@ docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the table of code
 	python .config/render_codes.py
 	python .config/render_filters.py
 
+.PHONY: docs-site
+docs-site: $(SITE_VENV)/ready ## Build the documentation as a site into artefacts/site; a link that leads nowhere ends it
+	$(SITE_VENV)/bin/python .config/build_site.py artefacts/site
+
 lock: $(VENV)/ready ## Update the locks of the tools and of every supported Airflow, and write the reference of its options
 	uv pip compile requirements.in --output-file requirements.lock --upgrade $(LOCK)
 	uv pip compile requirements-up.in --output-file requirements-up.lock --constraint requirements.lock $(LOCK)
+	uv pip compile requirements-docs.in --output-file requirements-docs.lock --upgrade $(LOCK)
 	python .config/lock_airflow.py
 	python .config/reference_options.py
 
@@ -188,4 +194,9 @@ $(VENV)/up: requirements-up.lock
 
 $(VENV)/ready: requirements.lock $(VENV)/up
 	@$(LAB) tools $(VENV) $<
+	@touch $@
+
+# Apart from the other tools, which need another docutils. Neither `make up` nor `make test` pays for it.
+$(SITE_VENV)/ready: requirements-docs.lock
+	@$(LAB) tools $(SITE_VENV) $<
 	@touch $@

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LOCKS = [ROOT / "requirements.lock", *sorted((ROOT / "roles/airflow/files/locks").glob("*.txt"))]
+LOCKS = [
+    ROOT / "requirements.lock",
+    ROOT / "requirements-docs.lock",
+    *sorted((ROOT / "roles/airflow/files/locks").glob("*.txt")),
+]
 # PyPI's JSON interface, which few mirrors have, then the database that it is fed from.
 SOURCES = ("pypi", "osv")
 
