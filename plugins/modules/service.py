@@ -106,6 +106,10 @@ options:
     type: str
     choices: [started, stopped, absent, restarted, healthy]
     default: started
+  always:
+    description: With O(state=restarted), whether units restart that run with the settings on disk, too.
+    type: bool
+    default: false
   require_heartbeat_since_now:
     description:
       - With O(state=healthy), wait for all O(units) and count only heartbeats from now on.
@@ -247,8 +251,10 @@ class Run:
         return {unit: state for unit, state in states.items() if state.failed or not state.ended}
 
     def restarted(self, units: list[str]) -> None:
-        """Restart what runs with other settings than those on disk, and wait for it."""
-        stale = [unit for unit, state in self.in_use(units).items() if not state.pid or _systemd.outdated(unit)]
+        """Restart what runs with other settings than those on disk, or all, and wait for it."""
+        every = self.p["always"]
+        found = self.in_use(units)
+        stale = [unit for unit, state in found.items() if every or not state.pid or _systemd.outdated(unit)]
         self.services.act("restart", *stale)
         self.wait(stale)
 
@@ -332,6 +338,7 @@ def main() -> None:
             "units": {"type": "list", "elements": "str"},
             "keep": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": STATES, "default": "started"},
+            "always": {"type": "bool", "default": False},
             "require_heartbeat_since_now": {"type": "bool", "default": False},
             "up_urls": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 600},

@@ -358,10 +358,11 @@ REFUSED = {
     "__airflow_needed": {"alembic_version": "x"},
     "__metastore_room": {"path": "/x.dump", "free_mb": 1, "needed_mb": 2},
     "ansible_limit": "node1",
+    "airflow_restart_components": "db",
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
-    *(Code.FD320, Code.FD332, Code.FD343, Code.FD344, Code.FD351, Code.FD352, Code.FD353, Code.FD355),
+    *(Code.FD320, Code.FD327, Code.FD332, Code.FD343, Code.FD344, Code.FD351, Code.FD352, Code.FD353, Code.FD355),
     *(Code.FD356, Code.FD357),
 )
 # What only services report, with the test that shows it; without one, why there is none.

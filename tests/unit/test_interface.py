@@ -132,6 +132,7 @@ def test_playbooks_are_what_an_operator_types():
         "switchover",
         "drain",
         "undrain",
+        "rolling_restart",
         "replace_host",
         "grow_metastore",
         "rotate_secrets",

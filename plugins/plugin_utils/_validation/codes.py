@@ -944,6 +944,12 @@ class Code(StrEnum):
         "the message says what failed; run `drain.yml` again",
         Stage.RUN,
     )
+    FD327 = (
+        auto(),
+        "`airflow_restart_components` names no component of Airflow's, or the run has `--limit`",
+        "see the message and [restarting](draining.md#restart-host-after-host)",
+        Stage.RUN,
+    )
     FD330 = (
         auto(),
         "the host of `airflow_backup` is a metastore host, too: what takes the data would take their backups",

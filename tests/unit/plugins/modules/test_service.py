@@ -426,6 +426,17 @@ def test_a_unit_that_runs_is_defined_by_its_name_only(host):
     assert "give units for any other state than started" in refused["msg"]
 
 
+def test_a_restart_that_an_operator_asks_for_needs_no_other_digest(host):
+    text = base64.b64encode(b"[Service]\nExecStart=/bin/worker\n").decode()
+    host.monkeypatch.setattr(service, "HEALTH", str(host.folder / "bin/airflow-health"))
+    host.run("service", name=DEFAULT, src="x", content=text)
+    assert host.run("service", units=WORKERS, state="restarted")["actions"] == []
+    assert host.run("service", units=WORKERS, state="restarted", always=True)["actions"] == [f"restart {DEFAULT}"]
+    host.systemd("stop", DEFAULT)
+    # What was stopped stays stopped.
+    assert host.run("service", units=WORKERS, state="restarted", always=True)["actions"] == []
+
+
 @pytest.fixture
 def drained(host):
     """A host with a file that keeps its worker from running; path of the file."""
