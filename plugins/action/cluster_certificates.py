@@ -51,7 +51,8 @@ class ActionModule(ActionBase):
             keystore, made = certificates.renew(
                 present or {}, cluster.name, names, now, wanted["days"], wanted["renew_days"]
             )
-            return keystore, bool(made) or whose != cluster.seen_from(path)
+            left = bool(present and present["hosts"].keys() - keystore["hosts"].keys())
+            return keystore, bool(made) or left or whose != cluster.seen_from(path)
 
         keystore, changed = renewed()
         if changed and not self._task.check_mode:

@@ -53,6 +53,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     connection,
     controller,
     dags,
+    drain,
     effects,
     inventory,
     kerberos,
@@ -187,7 +188,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the model as ``cluster``, or fail with every problem found."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        self._writes = arguments(self, DOCUMENTATION)["writes"] and not self._task.check_mode
+        given = arguments(self, DOCUMENTATION)
+        self._writes = given["writes"] and not self._task.check_mode
+        self._without = frozenset(given["without"])
         try:
             result.update(self._model(task_vars or {}), changed=False)
         except RefusalError as refusal:
@@ -228,7 +231,7 @@ class ActionModule(ActionBase):
             name: connection.read(known.raw(name), functools.partial(known.value, name)) for name in known.hosts
         }
         releases = {name: _Release.read(own[name], settings.version) for name in known.hosts}
-        hosts = [
+        every = [
             dataclasses.replace(
                 self._host(name, own[name], connections[name], variables["groups"]),
                 requirements=releases[name].requirements,
@@ -236,10 +239,8 @@ class ActionModule(ActionBase):
             )
             for name in known.hosts
         ]
-        # Workers come and go, which is no reason to write the files that record it.
-        settled = {host.name: host.address for host in hosts if host.groups - {"worker"}}
-        inventories = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
-        identity = Identity(name=settings.cluster_name, hosts=settled, inventories=tuple(sorted(inventories)))
+        hosts = [host for host in every if host.name not in self._without]
+        identity = self._identity(known, settings, every)
         ours = [f"airflow_{group}" for group in services.GROUPS]
         groups = {"all", *(group for group, members in variables["groups"].items() if set(members) & set(known.hosts))}
         broken = [(name, problem) for name, found in connections.items() for problem in found.problems]
@@ -273,7 +274,8 @@ class ActionModule(ActionBase):
         for text in filter(None, warnings):
             # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {text}", color=C.COLOR_WARN, stderr=True)
-        self._fail_with([problem for problem in found if not problem.code.is_warning])
+        problems = [problem for problem in found if not problem.code.is_warning]
+        self._fail_with([*drain.check_removal(self._without, known.hosts), *drain.explained(problems, self._without)])
         model = cluster.build(hosts, settings)
         first = next(iter(given.values.values()))
         names = [name for name in GENERATED if first.get(f"airflow_{name}")]
@@ -288,9 +290,18 @@ class ActionModule(ActionBase):
         return {
             "cluster": model.to_vars(),
             "identity": identity.to_vars(),
+            "identity_without": self._identity(known, settings, hosts).to_vars(),
             "controller": {name: getattr(settings, name) for name in _ON_CONTROLLER},
+            "whole": cluster.build(every, settings).to_vars() if self._without else {},
             "summary": f"Cluster {settings.cluster_name} is valid: {count}, Airflow {settings.version}.",
         }
+
+    @staticmethod
+    def _identity(known: controller_variables.Variables, settings: Settings, hosts: list[hosts_model.Host]) -> Identity:
+        """What the cluster is known by. Workers come and go, which is no reason to write the files that record it."""
+        settled = {host.name: host.address for host in hosts if host.groups - {"worker"}}
+        inventories = {str(file) for name in settled if (file := known.raw(name).get("inventory_file"))}
+        return Identity(name=settings.cluster_name, hosts=settled, inventories=tuple(sorted(inventories)))
 
     @staticmethod
     def _fail_with(problems: list[Problem]) -> None:

@@ -31,7 +31,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            cluster, name = variables["airflow_cluster"], variables["inventory_hostname"]
+            # A playbook may hand over another model, as a template.
+            cluster = self._templar.template(variables["airflow_cluster"])
+            name = variables["inventory_hostname"]
         except KeyError as error:
             raise AnsibleActionFail(
                 f"{error.args[0]} is not set: import the playbook flightdeck.airflow.phases.preflight first"

@@ -23,6 +23,8 @@ from typing import Any
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _metadata, _systemd
 
 MARK = "/etc/airflow/cluster"
+# When the host was removed from the cluster.
+REMOVED = "/etc/airflow/removed"
 FIREWALL = "/etc/flightdeck/firewall.nft"
 # Of the family inet.
 FIREWALL_TABLE = "flightdeck"

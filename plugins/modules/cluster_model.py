@@ -22,6 +22,11 @@ options:
       mode.
     type: bool
     default: false
+  without:
+    description: Hosts that leave the cluster. The model is that of the others.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -40,8 +45,16 @@ identity:
     M(flightdeck.airflow.cluster_certificates).
   type: dict
   returned: success
+identity_without:
+  description: The same without the hosts in O(without).
+  type: dict
+  returned: success
 controller:
   description: Settings that only tasks on the controller read, such as the paths of files there.
+  type: dict
+  returned: success
+whole:
+  description: With O(without), the model of all hosts of the inventory, else empty. It holds no secret.
   type: dict
   returned: success
 summary:

@@ -162,6 +162,7 @@ preflight:
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
+    removed: {description: When the host was removed from a cluster; empty when it was not., type: str}
     unmanaged: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database:
@@ -291,6 +292,7 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": names,
         "cluster": _host.read(_host.MARK),
+        "removed": _host.read(_host.REMOVED),
         "unmanaged": _host.unmanaged_files(wanted["groups"], units),
         "releases": releases,
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},

@@ -245,6 +245,7 @@ TRIGGERS = {
             reference(), defaults(airflow_db_clean=True, airflow_db_clean_days=1, airflow_max_task_seconds=86400)
         ),
         Code.FD342: lambda _: inventory.check(reference(), defaults(airflow_db_clean_tables=["a b"])),
+        Code.FD325: lambda _: drain.check_removal(["db9"], ["db1"]),
     },
     Stage.ROTATION: {
         Code.FD160: lambda _: rotate(["fernet"]),
@@ -287,7 +288,9 @@ TRIGGERS = {
         Code.FD322: lambda _: drain.check_capacity(
             ["worker1", "worker2"], [], {}, cluster_model.build(reference(), defaults())
         ),
+        Code.FD326: lambda _: drain.check_majority(drain.Members("etcd", ["a", "b", "c"], ["a", "b"]), ["a"], "a"),
         Code.FD323: lambda _: warnings(cluster(), facts={"flightdeck_drained": {"since": "now", "reason": ""}}),
+        Code.FD328: lambda _: problems(cluster(), removed="cluster airflow, 2026-01-01T00:00:00Z"),
         Code.FD290: lambda _: warnings(cluster(), disks=everywhere(free_mb=100)),
         Code.FD284: lambda _: problems(cluster(airflow_manage_account=False), account=NONE),
         Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
@@ -390,6 +393,9 @@ NEEDS_SERVICES = {
     Code.FD354: "molecule/upgrade/tests/test_upgrade.py",
     **dict.fromkeys((Code.FD333, Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
     Code.FD337: "the repository would have to have the backups of another server, or of another key",
+    Code.FD325: "molecule/operations/tests/test_remove_host.py",
+    Code.FD328: "molecule/operations/tests/test_remove_host.py",
+    Code.FD329: "a tier, file or load balancer would have to keep what the run removes from it",
     Code.FD305: "it needs a KDC, and a run of its own in a scenario that has one",
 }
 

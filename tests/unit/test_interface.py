@@ -110,7 +110,11 @@ def test_no_variable_of_ours_is_used_without_a_default():
             ):
                 unknown.add((path.relative_to(ROOT).as_posix(), name))
     # The inventory's, and those that the model phase makes.
-    groups = {f"airflow_{group}" for group in GROUPS} | {"airflow_cluster_hosts", "airflow_component_hosts"}
+    groups = {f"airflow_{group}" for group in GROUPS} | {
+        "airflow_cluster_hosts",
+        "airflow_component_hosts",
+        "airflow_removed_hosts",
+    }
     assert sorted((path, name) for path, name in unknown if name not in groups) == []
 
 
@@ -132,6 +136,7 @@ def test_playbooks_are_what_an_operator_types():
         "switchover",
         "drain",
         "undrain",
+        "remove_host",
         "rolling_restart",
         "replace_host",
         "grow_metastore",

@@ -944,10 +944,36 @@ class Code(StrEnum):
         "the message says what failed; run `drain.yml` again",
         Stage.RUN,
     )
+    FD325 = (
+        auto(),
+        "`airflow_removed_host` names no host, or one that the rest of the cluster needs",
+        "see the message and [removing](removal.md#remove-a-host)",
+        Stage.INVENTORY,
+        Stage.RUN,
+    )
+    FD326 = (
+        auto(),
+        "without the host, etcd, RabbitMQ, a queue or the metastore would have no majority, or no other copy",
+        "start the others, run again",
+        Stage.PREFLIGHT,
+    )
     FD327 = (
         auto(),
         "`airflow_restart_components` names no component of Airflow's, or the run has `--limit`",
         "see the message and [restarting](draining.md#restart-host-after-host)",
+        Stage.RUN,
+    )
+    FD328 = (
+        auto(),
+        "the host to remove leads the metastore, or does not answer, or was removed and is still in the inventory",
+        "the message says which; [removing](removal.md#remove-a-host)",
+        Stage.PREFLIGHT,
+        Stage.RUN,
+    )
+    FD329 = (
+        auto(),
+        "a removed host is still known somewhere",
+        "the message says where; run `remove_host.yml` again",
         Stage.RUN,
     )
     FD330 = (

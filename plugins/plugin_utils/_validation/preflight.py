@@ -167,6 +167,12 @@ def _check_manager(state: Mapping[str, Any]) -> list[Problem]:
 
 
 def _check_cluster(state: Mapping[str, Any], own_mark: str) -> list[Problem]:
+    if since := str(state.get("removed", "")).strip():
+        remedy = (
+            "Delete its lines in the inventory. To take it in again, reinstall it, or remove its data and "
+            "/etc/airflow/removed."
+        )
+        return [Problem(Code.FD328, "cluster", f"a host that was removed ({since})", "a host of the cluster", remedy)]
     there = str(state["cluster"]).split()
     if not there or there[-1] == own_mark.split()[-1]:
         return []

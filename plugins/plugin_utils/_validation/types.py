@@ -41,24 +41,26 @@ WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 # What playbooks and roles of the collection give each other; not the user's.
 INTERNAL = frozenset(
     {
-        "airflow_cluster",
-        "airflow_secrets",
         "airflow_certificates",
+        "airflow_cluster",
         "airflow_component",
         "airflow_component_action",
         "airflow_confirmed_effect",
         "airflow_dump_record",
+        "airflow_leaving_hosts",
         "airflow_migration_error",
         "airflow_new_drains",
         "airflow_node_status",
         "airflow_release_findings",
         "airflow_rotating",
         "airflow_rotation_step",
+        "airflow_secrets",
         "airflow_status_rows",
         "airflow_support_archive",
         "airflow_unfinished_tasks",
         "airflow_version_back",
         "airflow_version_change",
+        "airflow_whole_cluster",
     }
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster as cluster_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import drained
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import drain
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import drain, inventory
 from test_cluster import defaults, host, reference
 
 MODEL = cluster_model.build(reference(), defaults())
@@ -108,3 +110,92 @@ def test_a_host_that_was_not_asked_counts_as_one_that_works():
         "c": {},
     }
     assert drained.drained_hosts(["a", "b", "c", "d"], hostvars) == {"a": record}
+
+
+def test_a_host_that_leaves_is_one_of_the_inventory():
+    assert drain.check_removal(["db1"], ["db1", "db2"]) == []
+    (problem,) = drain.check_removal(["db1", "db9"], ["db1", "db2"])
+    assert (problem.found, problem.where) == ("db9", "airflow_removed_host")
+
+
+def test_problems_of_the_rest_say_why_hosts_are_missing():
+    other = inventory.check(reference()[:-1], defaults())
+    assert [problem.code for problem in other] == ["FD102"]
+    assert drain.explained(other, []) == other
+    assert drain.explained([], ["mq3"]) == []
+    assert [problem.code for problem in drain.explained(other, ["mq3"])] == ["FD325", "FD102"]
+
+
+@pytest.mark.parametrize(
+    ("running", "leaving", "refused"),
+    [
+        ("abc", "a", []),
+        # Lost, or reachable: the others decide.
+        ("bc", "a", []),
+        # Of the other two one does not run.
+        ("ab", "a", ["a"]),
+        ("a", "a", ["a"]),
+        ("abc", "ab", []),
+        ("bc", "ab", []),
+        ("ac", "ab", ["a", "b"]),
+        # One that is no member any more, as after a run that was killed.
+        ("bc", "x", []),
+    ],
+)
+def test_the_others_keep_a_majority(running, leaving, refused):
+    members = drain.Members("etcd", list("abc"), set(running))
+    problems = drain.check_majority(members, list(leaving), "a")
+    assert [re.search("removing (.) leaves", problem.found)[1] for problem in problems] == refused
+
+
+def test_what_is_said_of_a_majority():
+    (problem,) = drain.check_majority(drain.Members("RabbitMQ", ["mq1", "mq2", "mq3"], ["mq1", "mq2"]), ["mq2"], "mq2")
+    assert str(problem).startswith(
+        "FD326 host mq2, RabbitMQ: found removing mq2 leaves 1 of 3 running: no majority; expected most members"
+    )
+
+
+QUORUM = {"name": "default", "type": "quorum", "members": ["a", "b", "c"], "online": ["a", "b", "c"], "durable": True}
+
+
+@pytest.mark.parametrize(
+    ("queue", "codes"),
+    [
+        (QUORUM, []),
+        ({**QUORUM, "online": ["a", "b"]}, ["FD326"]),
+        ({**QUORUM, "members": ["a"], "online": ["a"]}, ["FD326"]),
+        ({**QUORUM, "members": ["b"], "online": ["b"]}, []),
+        ({"name": "mine", "type": "classic", "node": "a", "durable": True, "messages": 3}, ["FD326"]),
+        ({"name": "mine", "type": "classic", "node": "b", "durable": True, "messages": 3}, []),
+        # Workers declare theirs again elsewhere.
+        ({"name": "celery_delayed_0", "type": "classic", "node": "a", "durable": True, "messages": 0}, []),
+        ({"name": "x.pidbox", "type": "classic", "node": "a", "durable": False, "messages": 1}, []),
+    ],
+)
+def test_no_queue_is_lost_with_a_node(queue, codes):
+    assert [problem.code for problem in drain.check_queues([queue], ["a"], "a")] == codes
+
+
+def patroni(**states):
+    """Members by name, with role and state."""
+    return [dict(zip(("name", "role", "state"), (name, *said), strict=True)) for name, said in states.items()]
+
+
+LEADER, FOLLOWER, STOPPED = ("leader", "running"), ("sync_standby", "streaming"), ("replica", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("members", "leaving", "stays", "codes"),
+    [
+        (patroni(a=LEADER, b=FOLLOWER, c=FOLLOWER), ["c"], True, []),
+        (patroni(a=LEADER, b=FOLLOWER, c=FOLLOWER), ["a"], True, ["FD328"]),
+        (patroni(a=("master", "running"), b=FOLLOWER, c=FOLLOWER), ["a"], True, ["FD328"]),
+        (patroni(a=LEADER, b=FOLLOWER, c=FOLLOWER), ["b", "c"], False, ["FD326"]),
+        (patroni(a=LEADER, b=STOPPED, c=FOLLOWER), ["c"], True, ["FD326"]),
+        (patroni(a=FOLLOWER, b=FOLLOWER, c=FOLLOWER), ["c"], True, ["FD326"]),
+        (patroni(a=LEADER, b=FOLLOWER), ["c"], True, []),
+        ([], ["c"], False, []),
+    ],
+)
+def test_the_metastore_keeps_a_leader_and_a_copy(members, leaving, stays, codes):
+    assert [problem.code for problem in drain.check_metastore(members, leaving, patroni_stays=stays)] == codes

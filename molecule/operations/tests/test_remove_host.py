@@ -1,0 +1,159 @@
+"""Hosts leave the cluster for good: refused where the rest cannot do without, and gone everywhere afterwards."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from cluster_access import access, ansible, recap, wait_until
+from load import Load
+
+ROOT = Path(__file__).parents[3]
+SWAP = str(ROOT / "molecule/operations/inventory_swap")
+CONFIRMED = ("-e", "airflow_confirm=airflow")
+
+
+def play(name, *arguments, timeout=900):
+    return ansible(str(ROOT / f"{name}.yml"), *arguments, program="ansible-playbook", timeout=timeout)
+
+
+def remove(host, *arguments):
+    return play("playbooks/remove_host", "-e", f"airflow_removed_host={host}", *arguments)
+
+
+def changes(output):
+    return {host: changed for host, (_ok, changed) in recap(output).items() if changed}
+
+
+def members(host="master1"):
+    """Role of each metastore host, as Patroni says."""
+    url = f"https://{access().model['nodes'][host]['address']}:8008/cluster"
+    return {member["name"]: member["role"] for member in requests.get(url, timeout=10).json()["members"]}
+
+
+def leader():
+    return next((name for name, role in members().items() if role == "leader"), "")
+
+
+def refused(host, *arguments):
+    """What a refused removal says; nothing was changed."""
+    with pytest.raises(RuntimeError) as error:
+        remove(host, *arguments)
+    assert changes(str(error.value)) == {}
+    return " ".join(str(error.value).split())
+
+
+def test_without_the_name_of_the_cluster_nothing_happens():
+    assert "FD320 airflow_confirm: found nothing" in refused("worker2")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "says"),
+    [
+        ("worker9", ["FD325 airflow_removed_host: found worker9"]),
+        ("", ["FD325 airflow_removed_host: found nothing"]),
+        # Two of three members tolerate no failure more than one.
+        ("worker1", ["FD325", "FD102 group airflow_rabbitmq: found 2", "FD103", "FD156 group airflow_etcd: found 2"]),
+        ("master1,master2", ["FD325", "FD101 group airflow_scheduler"]),
+    ],
+)
+def test_what_the_rest_cannot_do_without_stays(hosts, says):
+    text = refused(hosts, *CONFIRMED)
+    assert [code for code in says if code not in text] == []
+
+
+def test_a_leader_of_the_metastore_stays():
+    before = leader()
+    if before != "worker1":
+        play("playbooks/switchover", "-e", "airflow_switchover_to=worker1")
+        wait_until("it leads", lambda: leader() == "worker1", 60)
+    text = refused("worker1", "-i", SWAP, *CONFIRMED)
+    assert "FD328 host worker1: found the leader of the metastore" in text
+    assert "switchover.yml" in text
+    play("playbooks/switchover", "-e", "airflow_switchover_to=master1")
+    wait_until("another leads", lambda: leader() == "master1", 60)
+
+
+def test_a_removal_without_a_majority_is_refused(host_named):
+    """master2 does not run: without worker1 one of two would."""
+    node = host_named("master2")
+    node.check_output("systemctl stop rabbitmq-watchdog.timer rabbitmq-server.service")
+    try:
+        text = refused("worker1", "-i", SWAP, *CONFIRMED)
+    finally:
+        node.check_output("systemctl start rabbitmq-server.service rabbitmq-watchdog.timer")
+    assert "removing rabbit@worker1 leaves 1 of 3 running: no majority" in text
+    wait_until("the node is back", lambda: play("playbooks/status"), 90, every=2.0)
+
+
+def test_check_mode_changes_nothing(host_named):
+    remove("worker1", "-i", SWAP, "--check", "--diff")
+    assert not host_named("worker1").file("/etc/airflow/drained").exists
+    assert set(members()) == {"master1", "master2", "worker1"}
+    play("playbooks/verify")
+
+
+def test_one_host_takes_the_place_of_another(cluster, host_named):
+    """worker1 has a member of etcd, RabbitMQ and Patroni, a load balancer and a worker; worker2 gets all of them."""
+    with Load(cluster, seconds=15) as load:
+        output = remove("worker1", "-i", SWAP, *CONFIRMED)
+    assert load.failures == []
+    assert set(load.tasks()) == {"success after 1"}
+    text = " ".join(output.split())
+    assert "Delete its lines in the inventory, in airflow_etcd, airflow_haproxy, airflow_metastore" in text
+    assert re.search(r"Its task logs are in /var/log/airflow", text)
+    gone = host_named("worker1")
+    for path in (
+        "/etc/airflow/secrets",
+        "/etc/etcd/airflow-tls",
+        "/etc/haproxy/airflow-tls",
+        "/etc/rabbitmq/airflow-tls",
+    ):
+        assert gone.run(f"find {path} -type f").stdout == ""
+    for unit in ("etcd", "patroni", "rabbitmq-server", "haproxy", "airflow-worker@default"):
+        assert gone.run(f"systemctl is-active {unit}").stdout.strip() != "active"
+    address = cluster.model["nodes"]["worker1"]["address"]
+    assert address not in host_named("master1").check_output("nft list ruleset")
+    assert address not in host_named("master1").check_output("cat /etc/haproxy/haproxy.cfg")
+    wait_until("three servers", lambda: set(members()) == {"master1", "master2", "worker2"}, 60)
+
+
+def test_a_second_removal_does_nothing():
+    output = remove("worker1", "-i", SWAP, *CONFIRMED)
+    assert changes(output) == {}
+
+
+def test_the_host_is_refused_as_long_as_it_is_in_the_inventory():
+    with pytest.raises(RuntimeError, match="FD328") as error:
+        play("site", "-i", SWAP)
+    assert changes(str(error.value)) == {}
+
+
+def test_nothing_is_left_to_do_without_its_lines(tmp_path):
+    """What an operator deletes."""
+    lines = (ROOT / "molecule/operations/inventory/hosts.yml").read_text()
+    assert lines.count("worker1") >= 3
+    for name in ("group_vars", "masters.yml"):
+        (tmp_path / name).symlink_to(ROOT / "molecule/operations/inventory" / name)
+    kept = "".join(line for line in lines.splitlines(keepends=True) if not line.strip().startswith("worker1:"))
+    kept = kept.replace("worker1: {}, worker2: {}", "worker2: {}").replace("worker1: {}", "worker2: {}")
+    (tmp_path / "hosts.yml").write_text(kept)
+    here = str(ROOT / "molecule/operations/inventory")
+    files = {
+        "airflow_secrets_file": ".airflow_secrets.yml",
+        "airflow_certificates_file": ".airflow_certificates.yml",
+        "airflow_ca_file": ".airflow_ca.crt",
+    }
+    import json
+    import os
+    import subprocess
+
+    given = json.dumps({name: f"{here}/{path}" for name, path in files.items()})
+    command = ["ansible-playbook", "-i", str(tmp_path), str(ROOT / "site.yml"), "-e", given]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert changes(done.stdout) == {}
