@@ -292,7 +292,7 @@ class ActionModule(ActionBase):
             "identity": identity.to_vars(),
             "identity_without": self._identity(known, settings, hosts).to_vars(),
             "controller": {name: getattr(settings, name) for name in _ON_CONTROLLER},
-            "whole": cluster.build(every, settings).to_vars() if self._without else {},
+            "whole": (cluster.build(every, settings) if self._without else model).to_vars(),
             "summary": f"Cluster {settings.cluster_name} is valid: {count}, Airflow {settings.version}.",
         }
 

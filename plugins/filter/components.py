@@ -107,6 +107,11 @@ def unknown_options(
     return [str(problem) for problem in airflow_options.check_names(config, environment, extra_sections, own)]
 
 
+def without_airflow(node: Mapping[str, object]) -> dict[str, object]:
+    """``node``, a host's share of the model, as it would be without any component of Airflow."""
+    return {**{name: value for name, value in node.items() if name not in ("airflow", "dags")}, "components": []}
+
+
 class FilterModule:
     """The filters of this file by name."""
 
@@ -135,8 +140,10 @@ class FilterModule:
             "secret_files": secret_files,
             "secret_mounts": airflow.secret_mounts,
             "secret_versions": secret_versions,
+            "traces": leftovers.traces,
             "unknown_options": unknown_options,
             "with_certificates": secrets.with_certificates,
+            "without_airflow": without_airflow,
             "worker_concurrency": worker_units.worker_concurrency,
             "worker_instances": worker_instances,
         }

@@ -118,7 +118,23 @@ def ensure_absent(path: str, change: Change, *, check: bool) -> None:
         return
     change.add(path, "present\n", "absent\n")
     if not check:
-        os.unlink(path)
+        # What a killed run began may still go on.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def ensure_empty_absent(path: str, change: Change, *, check: bool) -> None:
+    """Remove the directory ``path`` when nothing is in it, or with ``check`` nothing but what ``change`` removes.
+
+    Raises OSError.
+    """
+    if os.path.islink(path) or not os.path.isdir(path):
+        return
+    if any(os.path.join(path, name) not in change.paths for name in os.listdir(path)):
+        return
+    change.add(path, "present\n", "absent\n")
+    if not check:
+        os.rmdir(path)
 
 
 def file_change(spec: Mapping[str, Any], content: str, *, secret: bool = False) -> tuple[str, str] | None:

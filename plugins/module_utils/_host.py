@@ -24,7 +24,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _etcd, _
 
 MARK = "/etc/airflow/cluster"
 # When the host was removed from the cluster.
-REMOVED = "/etc/airflow/removed"
+REMOVED = "/var/lib/flightdeck/removed"
 FIREWALL = "/etc/flightdeck/firewall.nft"
 # Of the family inet.
 FIREWALL_TABLE = "flightdeck"
@@ -37,6 +37,20 @@ _DROP_IN = {
     "redis": "/etc/systemd/system/redis-server.service.d/airflow.conf",
     "haproxy": "/etc/systemd/system/haproxy.service.d/airflow.conf",
 }
+# What tells that something of the roles is left on a host.
+_TRACES = (
+    "/etc/airflow",
+    "/etc/*/airflow-tls",
+    "/etc/patroni/airflow",
+    "/etc/flightdeck",
+    "/etc/systemd/system/airflow*",
+    "/etc/systemd/system/flightdeck*",
+    "/etc/systemd/system/*.d/airflow.conf",
+    f"/etc/systemd/system/*.d/{_systemd.DROP_IN}",
+    "/usr/local/bin/airflow*",
+    "/usr/local/sbin/flightdeck*",
+    f"{_systemd.RECORDS}/*",
+)
 # Services that a setting switches on and off.
 _SWITCHED = ("keepalived", "pgbouncer")
 # Timers that a setting switches on and off.
@@ -348,6 +362,11 @@ def releases(root: str) -> dict[str, Any]:
         "installed": sorted(os.path.basename(os.path.dirname(mark)) for mark in marks),
         "current": os.path.basename(os.readlink(link)) if os.path.islink(link) else "",
     }
+
+
+def traces(patterns: Iterable[str] = _TRACES) -> list[str]:
+    """Paths on this host by which the roles would be known."""
+    return sorted(path for pattern in patterns for path in glob.glob(pattern))
 
 
 def unmanaged_files(groups: Iterable[str], component_units: Mapping[str, bool]) -> list[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -204,8 +205,9 @@ class Services:
                 _files.ensure_absent(path, self.change, check=self.module.check_mode)
             for folder in (os.path.join(_systemd.RECORDS, unit), _systemd.drop_in_dir(unit)):
                 # What others have put there stays.
-                if not self.module.check_mode and os.path.isdir(folder) and not os.listdir(folder):
-                    os.rmdir(folder)
+                with contextlib.suppress(FileNotFoundError):
+                    if not self.module.check_mode and not os.listdir(folder):
+                        os.rmdir(folder)
         self.reload_definitions()
 
 

@@ -54,7 +54,7 @@ controller:
   type: dict
   returned: success
 whole:
-  description: With O(without), the model of all hosts of the inventory, else empty. It holds no secret.
+  description: The model of all hosts of the inventory, those in O(without) too. It holds no secret.
   type: dict
   returned: success
 summary:

@@ -68,6 +68,11 @@ options:
     type: list
     elements: path
     default: []
+  absent_when_empty:
+    description: Directories to remove, after the files and in this order, unless something is left in them.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -123,6 +128,7 @@ ARGUMENTS: dict[str, Any] = {
         "mutually_exclusive": [("src", "content")],
     },
     "absent": {"type": "list", "elements": "path", "default": []},
+    "absent_when_empty": {"type": "list", "elements": "path", "default": []},
 }
 
 
@@ -159,6 +165,8 @@ def main() -> None:
             ensure_file(module, spec, change)
         for path in module.params["absent"]:
             _files.ensure_absent(path, change, check=module.check_mode)
+        for path in module.params["absent_when_empty"]:
+            _files.ensure_empty_absent(path, change, check=module.check_mode)
     except (OSError, ValueError) as error:
         module.fail_json(msg=str(error), changed_paths=change.paths)
     result: dict[str, Any] = {"changed": bool(change.paths), "changed_paths": change.paths}

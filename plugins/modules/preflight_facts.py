@@ -142,6 +142,7 @@ ansible_facts:
     - flightdeck_switched_services, which of keepalived, pgbouncer and flightdeck-db-clean the roles have
       set up on the host.
     - flightdeck_disks, by directory the room on its file system.
+    - flightdeck_removed, when the host was removed from a cluster; empty when it was not.
     - flightdeck_drained, since when and why the host is drained; empty when it is not.
     - flightdeck_hosts_files, by file with names of hosts, whether the roles have written the cluster's into it.
   type: dict
@@ -162,7 +163,7 @@ preflight:
     listeners: {description: Process and unit by taken port., type: dict}
     names: {description: Addresses by name., type: dict}
     cluster: {description: The mark of the cluster that the host belongs to., type: str}
-    removed: {description: When the host was removed from a cluster; empty when it was not., type: str}
+    traces: {description: Paths by which the collection is known on the host., type: list, elements: str}
     unmanaged: {description: Files of services that the roles did not make., type: list, elements: str}
     releases: {description: Airflow releases on the host., type: dict}
     database:
@@ -282,6 +283,7 @@ def main() -> None:
         "flightdeck_hosts_files": _host.hosts_files(),
         "flightdeck_disks": disks,
         "flightdeck_drained": _drained.read(),
+        "flightdeck_removed": _host.read(_host.REMOVED).strip(),
     }
     preflight = {
         "unreachable": False,
@@ -292,7 +294,7 @@ def main() -> None:
         "listeners": _host.listeners(wanted["ports"]),
         "names": names,
         "cluster": _host.read(_host.MARK),
-        "removed": _host.read(_host.REMOVED),
+        "traces": _host.traces(),
         "unmanaged": _host.unmanaged_files(wanted["groups"], units),
         "releases": releases,
         "database": _host.database(**wanted["database"]) if wanted["database"] else {},

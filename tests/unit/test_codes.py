@@ -290,7 +290,7 @@ TRIGGERS = {
         ),
         Code.FD326: lambda _: drain.check_majority(drain.Members("etcd", ["a", "b", "c"], ["a", "b"]), ["a"], "a"),
         Code.FD323: lambda _: warnings(cluster(), facts={"flightdeck_drained": {"since": "now", "reason": ""}}),
-        Code.FD328: lambda _: problems(cluster(), removed="cluster airflow, 2026-01-01T00:00:00Z"),
+        Code.FD328: lambda _: problems(cluster(), facts={"flightdeck_removed": "2026-01-01T00:00:00Z"}),
         Code.FD290: lambda _: warnings(cluster(), disks=everywhere(free_mb=100)),
         Code.FD284: lambda _: problems(cluster(airflow_manage_account=False), account=NONE),
         Code.FD239: lambda _: problems(cluster(), disks=everywhere(owner="jane")),
@@ -361,12 +361,14 @@ REFUSED = {
     "__airflow_needed": {"alembic_version": "x"},
     "__metastore_room": {"path": "/x.dump", "free_mb": 1, "needed_mb": 2},
     "ansible_limit": "node1",
-    "airflow_restart_components": "db",
+    "__airflow_restart_components": ["db"],
+    "__airflow_restartable": ["webserver"],
+    "airflow_remove_data": "another",
 }
 IN_TASKS = (
     *(Code.FD165, Code.FD166, Code.FD179, Code.FD182, Code.FD185, Code.FD188, Code.FD189, Code.FD285, Code.FD286),
     *(Code.FD320, Code.FD327, Code.FD332, Code.FD343, Code.FD344, Code.FD351, Code.FD352, Code.FD353, Code.FD355),
-    *(Code.FD356, Code.FD357),
+    *(Code.FD356, Code.FD357, Code.FD360),
 )
 # What only services report, with the test that shows it; without one, why there is none.
 NEEDS_SERVICES = {
@@ -390,6 +392,7 @@ NEEDS_SERVICES = {
     Code.FD275: "tests/unit/roles/test_dags_source.py",
     Code.FD279: "molecule/custom/tests/test_bundles.py",
     Code.FD324: "molecule/operations/tests/test_drain.py",
+    Code.FD361: "molecule/operations/tests/test_uninstall.py",
     Code.FD354: "molecule/upgrade/tests/test_upgrade.py",
     **dict.fromkeys((Code.FD333, Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
     Code.FD337: "the repository would have to have the backups of another server, or of another key",

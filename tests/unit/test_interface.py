@@ -137,6 +137,7 @@ def test_playbooks_are_what_an_operator_types():
         "drain",
         "undrain",
         "remove_host",
+        "uninstall",
         "rolling_restart",
         "replace_host",
         "grow_metastore",

@@ -1117,3 +1117,15 @@ class Code(StrEnum):
         "an upgrade by way of a version between them",
         Stage.RUN,
     )
+    FD360 = (
+        auto(),
+        "`airflow_remove_data` is not the name of the cluster",
+        "type it, or leave the variable out to keep the data",
+        Stage.RUN,
+    )
+    FD361 = (
+        auto(),
+        "a host that the collection left still has something of it",
+        "see the message; run `uninstall.yml` again",
+        Stage.RUN,
+    )

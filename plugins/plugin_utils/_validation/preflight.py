@@ -78,7 +78,7 @@ def check(
             # Nothing else would mean anything on another system.
             continue
         seen[name] = facts
-        problems = [*_check_manager(state), *_check_cluster(state, own_mark)]
+        problems = [*_check_manager(state), *_check_cluster(facts["flightdeck_removed"], state, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
             back = version_change == "rollback"
@@ -166,13 +166,13 @@ def _check_manager(state: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_cluster(state: Mapping[str, Any], own_mark: str) -> list[Problem]:
-    if since := str(state.get("removed", "")).strip():
+def _check_cluster(removed: str, state: Mapping[str, Any], own_mark: str) -> list[Problem]:
+    if removed:
         remedy = (
             "Delete its lines in the inventory. To take it in again, reinstall it, or remove its data and "
-            "/etc/airflow/removed."
+            "/var/lib/flightdeck/removed."
         )
-        return [Problem(Code.FD328, "cluster", f"a host that was removed ({since})", "a host of the cluster", remedy)]
+        return [Problem(Code.FD328, "cluster", f"a host that was removed ({removed})", "a host of the cluster", remedy)]
     there = str(state["cluster"]).split()
     if not there or there[-1] == own_mark.split()[-1]:
         return []

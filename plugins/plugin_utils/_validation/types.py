@@ -52,6 +52,7 @@ INTERNAL = frozenset(
         "airflow_new_drains",
         "airflow_node_status",
         "airflow_release_findings",
+        "airflow_restarting_host",
         "airflow_rotating",
         "airflow_rotation_step",
         "airflow_secrets",

@@ -186,6 +186,23 @@ def test_what_is_written_stays_as_it_is_until_something_differs(role):
     assert sorted(path.name for path in (place / "etc").iterdir()) == ["a.conf"]
 
 
+def test_a_directory_goes_when_nothing_is_left_in_it(role):
+    place = role.place
+    for name in ("ours", "shared"):
+        (place / name).mkdir()
+        (place / name / "a.conf").write_text("x")
+    (place / "shared/theirs.conf").write_text("x")
+    gone = {
+        "absent": [str(place / "ours/a.conf"), str(place / "shared/a.conf")],
+        "absent_when_empty": [str(place / name) for name in ("ours", "shared", "never")],
+    }
+    assert role.write("--check", **gone).changed
+    assert sorted(path.name for path in place.rglob("*.conf")) == ["a.conf", "a.conf", "theirs.conf"]
+    assert role.write(**gone).changed
+    assert [str(path.relative_to(place)) for path in sorted(place.rglob("*"))] == ["shared", "shared/theirs.conf"]
+    assert not role.write(**gone).changed
+
+
 def test_a_directory_above_a_file_can_be_read_by_all_whatever_the_umask_is(role):
     before = os.umask(0o027)
     try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.filter.components import without_airflow
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _host, _systemd
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes, survey
@@ -154,3 +155,50 @@ def test_a_unit_that_runs_airflow_itself(tmp_path, unit, unwrapped):
     if unit is not None:
         (tmp_path / SCHEDULER).write_text(unit)
     assert _host.unwrapped({SCHEDULER: "/usr/local/sbin/flightdeck-example"}, str(tmp_path)) == unwrapped
+
+
+def looked(preflight=None, **facts):
+    """Facts of a host that has nothing, but for what they say."""
+    bare = {
+        "flightdeck_units": [],
+        "flightdeck_hosts_files": {"/etc/hosts": False},
+        "flightdeck_account": {"user": False, "group": False},
+        "preflight": {"traces": [], "releases": {"installed": []}, "listeners": {}, **(preflight or {})},
+    }
+    return {**bare, **facts}
+
+
+def holder(unit):
+    return {"listeners": {"5672": {"unit": unit, "user": "x", "pid": 1, "process": "x"}}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "account", "found"),
+    [
+        (looked(), "airflow", []),
+        (looked({"traces": ["/etc/airflow"]}), "", ["/etc/airflow"]),
+        (looked(flightdeck_units=["airflow-scheduler.service"]), "", ["airflow-scheduler.service"]),
+        (looked({"releases": {"installed": ["3.3.2-0"]}}), "", ["release 3.3.2-0"]),
+        (looked(flightdeck_hosts_files={"/etc/hosts": True}), "", ["/etc/hosts"]),
+        (looked(holder("rabbitmq-server.service")), "", ["rabbitmq-server.service on port 5672"]),
+        (looked(holder("airflow-worker@default.service")), "", ["airflow-worker@default.service on port 5672"]),
+        # Another program that took the port meanwhile is not ours.
+        (looked(holder("nginx.service")), "", []),
+        (looked(flightdeck_account={"user": True, "group": True}), "airflow", ["account airflow"]),
+        (looked(flightdeck_account={"user": True, "group": True}), "", []),
+        (looked({"error": "no route"}), "", ["no answer (no route)"]),
+    ],
+)
+def test_what_is_left_of_the_collection_is_named(facts, account, found):
+    assert leftovers.traces(facts, account) == found
+
+
+WHOLE = cluster(reference())
+
+
+@pytest.mark.parametrize("name", WHOLE.nodes)
+def test_a_host_without_airflow_keeps_nothing_of_it(name):
+    bare = Node.from_vars(without_airflow(WHOLE.nodes[name].to_vars()))
+    assert (bare.airflow, bare.components) == (None, ())
+    files = ["/etc/airflow/secrets/broker_url", "/etc/airflow/webserver_config.py"]
+    assert leftovers.former_files(files, ["/etc/airflow/files/a"], bare) == sorted([*files, "/etc/airflow/files/a"])

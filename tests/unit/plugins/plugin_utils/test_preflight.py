@@ -60,7 +60,12 @@ def looked(model, name, **changes):
         "python": "3.11",
     }
     facts = {"flightdeck_system": system | changes.pop("system", {})}
-    facts |= {"flightdeck_postgresql_data": True, "flightdeck_unwrapped": [], "flightdeck_files": []}
+    facts |= {
+        "flightdeck_postgresql_data": True,
+        "flightdeck_unwrapped": [],
+        "flightdeck_files": [],
+        "flightdeck_removed": "",
+    }
     facts |= changes.pop("facts", {})
     return {**facts, "preflight": {**good, **changes}}
 
