@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -16,6 +17,8 @@ from load import Load
 
 ROOT = Path(__file__).parents[3]
 MARK = "/etc/airflow/drained"
+# Each takes the time of four runs.
+KILLS = 5 if os.environ.get("FLIGHTDECK_THOROUGH") else 1
 # Hosts of this scenario; each has a load balancer.
 WORKER, MASTER = "worker2", "master2"
 
@@ -84,8 +87,8 @@ def test_check_mode_shows_what_would_happen_and_does_nothing(host_named):
 
 def test_a_worker_finishes_its_tasks_and_gets_no_more(cluster, host_named):
     host = host_named(WORKER)
-    # About as many tasks as both workers can take, so that they always have some.
-    with Load(cluster, seconds=30) as load:
+    # So many that both workers always have some.
+    with Load(cluster, seconds=15) as load:
         wait_until("it has tasks", lambda: load.running_on(cluster.model["nodes"][WORKER]["address"]), 60)
         output = drain(WORKER, more=["-e", "airflow_drain_reason='a new disk'"])
         assert re.search(rf"{WORKER}: [1-9]\d* running tasks, which get 120 s at most", output)
@@ -101,7 +104,7 @@ def test_a_worker_finishes_its_tasks_and_gets_no_more(cluster, host_named):
     assert load.failures == []
     # Not meanwhile: the canary's tasks would wait behind all others.
     output = play("playbooks/verify")
-    assert re.search(rf"host +{WORKER} +degraded +drained since .*: a new disk", output)
+    assert re.search(rf"{WORKER} +degraded +drained since .*: a new disk", output)
     assert changes(undrain(WORKER)).keys() == {WORKER}
     assert set(units(host).values()) == {"active"}
 
@@ -172,7 +175,7 @@ def test_a_drain_that_was_killed_anywhere_is_run_again(cluster, host_named):
     longest = time.monotonic() - began
     undrain(MASTER)
     with Load(cluster) as load:
-        for _attempt in range(4):
+        for _attempt in range(KILLS):
             print(kill_after(random.uniform(0.3, 0.95) * longest, command("drain")))
             # What was under way on the host may still go on there.
             drain(MASTER)
@@ -192,3 +195,48 @@ def test_the_last_one_is_drained_when_the_operator_says_so(host_named):
     facts = json.loads(host_named(WORKER).file(MARK).content_string)
     assert facts.keys() == {"since", "reason"}
     undrain("worker1", WORKER)
+
+
+def processes(host, *names):
+    """Main process of each unit of Airflow's on a host, or of those whose name has one of ``names``."""
+    wanted = [unit for unit in units(host) if not names or any(name in unit for name in names)]
+    return {unit: host.check_output(f"systemctl show --property=MainPID --value {unit}") for unit in wanted}
+
+
+def test_an_unknown_component_restarts_nothing(host_named):
+    before = processes(host_named("master1"))
+    with pytest.raises(RuntimeError, match="FD327 airflow_restart_components: found db") as refused:
+        play("playbooks/rolling_restart", "-e", "airflow_restart_components=webserver,db")
+    assert changes(str(refused.value)) == {}
+    assert processes(host_named("master1")) == before
+
+
+def test_components_restart_host_after_host_while_the_api_answers(cluster, host_named):
+    hosts = ("master1", MASTER, "worker1", WORKER)
+    before = {name: processes(host_named(name)) for name in hosts}
+    with Load(cluster) as load:
+        play("playbooks/rolling_restart")
+    assert load.failures == []
+    assert set(load.tasks()) == {"success after 1"}
+    after = {name: processes(host_named(name)) for name in hosts}
+    assert {name: units.keys() for name, units in after.items()} == {
+        name: units.keys() for name, units in before.items()
+    }
+    assert [unit for name in hosts for unit in before[name] if before[name][unit] == after[name][unit]] == []
+    shown = host_named("master1").check_output("echo show stat | socat - /run/haproxy/admin.sock")
+    states = {line.split(",")[1]: line.split(",")[17] for line in shown.splitlines() if line.startswith("web,master")}
+    assert states == {"master1": "UP", MASTER: "UP"}
+
+
+@pytest.mark.thorough
+def test_a_rolling_restart_that_was_killed_anywhere_is_run_again(cluster, host_named):
+    arguments = ["-i", inventory(), str(ROOT / "playbooks/rolling_restart.yml")]
+    before = processes(host_named("worker1"), "worker")
+    with Load(cluster) as load:
+        for _attempt in range(5):
+            print(kill_after(random.uniform(5, 60), ["ansible-playbook", *arguments]))
+        play("playbooks/rolling_restart", "-e", "airflow_restart_components=webserver,scheduler")
+    assert load.failures == []
+    assert set(load.tasks()) == {"success after 1"}
+    assert processes(host_named("worker1"), "worker").keys() == before.keys()
+    play("playbooks/verify")
