@@ -27,10 +27,13 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Account,
     Database,
+    Exporter,
     ExtraUser,
     Firewall,
+    Monitoring,
     RabbitMq,
     Redis,
+    Scraping,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import (
     backups,
@@ -38,6 +41,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
     haproxy,
     nftables,
     postgresql,
+    prometheus,
     rabbitmq,
     redis,
     secrets,
@@ -149,6 +153,26 @@ def firewall_ruleset(share: object) -> str:
     return nftables.ruleset(Firewall.from_vars(share))
 
 
+def alertmanager_config(share: object, webhook: str) -> dict[str, object]:
+    """See _render/prometheus.py."""
+    return prometheus.alertmanager_config(Monitoring.from_vars(share), webhook)
+
+
+def exporter_modules(exporters: Iterable[object], tls_dir: str) -> dict[str, object]:
+    """See _render/prometheus.py."""
+    return prometheus.modules(map(Exporter.from_vars, exporters), tls_dir)
+
+
+def plain_file(path: str) -> dict[str, str]:
+    """``path`` as a file of the module ``config_files`` that everybody may read."""
+    return {"path": path, "mode": "0644"}
+
+
+def scrape_configs(share: object, tls: bool) -> dict[str, object]:
+    """See _render/prometheus.py: a file that Prometheus reads besides its own, with the CA certificate beside it."""
+    return {"scrape_configs": prometheus.scrape_configs(Scraping.from_vars(share), "." if tls else "")}
+
+
 def platform(system: Mapping[str, Any]) -> dict[str, Any]:
     """What differs between releases of Debian, for that of ``system``. Raises KeyError for others."""
     return dict(vars(PLATFORMS[str(system["distribution_major_version"])]))
@@ -189,6 +213,7 @@ class FilterModule:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         """Name of each filter with its function."""
         return {
+            "alertmanager_config": _checked(alertmanager_config),
             "backing_services": _checked(backing_services),
             "backup_argument_problems": _checked(backup_argument_problems),
             "backup_manifest": _checked(backup_manifest),
@@ -201,6 +226,7 @@ class FilterModule:
             "database_users": _checked(database_users),
             "definitions_without_passwords": _checked(definitions_without_passwords),
             "drained_hosts": _checked(drained.drained_hosts),
+            "exporter_modules": _checked(exporter_modules),
             "extra_users": _checked(extra_users),
             "fernet_decrypts": _checked(fernet_decrypts),
             "firewall_peers": _checked(firewall_peers),
@@ -208,6 +234,7 @@ class FilterModule:
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
             "haproxy_quote": _checked(haproxy.haproxy_quote),
             "inactive_users": _checked(inactive_users),
+            "plain_file": _checked(plain_file),
             "platform": _checked(platform),
             "patroni_change": _checked(ha.patroni_change),
             "postgresql_arguments": _checked(postgresql.postgresql_arguments),
@@ -215,11 +242,13 @@ class FilterModule:
             "postgresql_name": _checked(postgresql.postgresql_name),
             "postgresql_peer": _checked(postgresql.postgresql_peer),
             "postgresql_value": _checked(postgresql.postgresql_value),
+            "prometheus_config": _checked(prometheus.prometheus_config),
             "rabbitmq_cookie": _checked(secrets_validation.cookie),
             "rabbitmq_definitions": _checked(rabbitmq_definitions),
             "redis_users": _checked(redis_users),
             "restore_target": _checked(restore_target),
             "room_problems": _checked(room_problems),
+            "scrape_configs": _checked(scrape_configs),
             "ungranted": _checked(ungranted),
             "unlike_databases": _checked(unlike_databases),
             "unlike_users": _checked(unlike_users),

@@ -51,8 +51,13 @@ _TRACES = (
     "/usr/local/sbin/flightdeck*",
     f"{_systemd.RECORDS}/*",
 )
-# Services that a setting switches on and off.
-_SWITCHED = ("keepalived", "pgbouncer")
+# Services that a setting switches on and off, and the unit by which each is known.
+_SWITCHED = {
+    "keepalived": "keepalived",
+    "pgbouncer": "pgbouncer",
+    "metrics": "prometheus-exporter-exporter",
+    "monitoring": "prometheus",
+}
 # Timers that a setting switches on and off.
 _TIMERS = ("flightdeck-db-clean",)
 _SECRETS_DIR = "/etc/airflow/secrets"
@@ -260,7 +265,7 @@ def hidden_processes(name: str, mounts: str) -> str:
 def switched_services(directory: str = _systemd.UNIT_DIR) -> list[str]:
     """Those services of this host that a setting switches on and off, as the roles left them."""
     return [
-        *(name for name in _SWITCHED if os.path.exists(f"{directory}/{name}.service.d/airflow.conf")),
+        *(name for name, unit in _SWITCHED.items() if os.path.exists(f"{directory}/{unit}.service.d/airflow.conf")),
         *(name for name in _TIMERS if os.path.exists(f"{directory}/{name}.timer")),
     ]
 

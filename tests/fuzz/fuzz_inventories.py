@@ -208,7 +208,7 @@ MADE: dict[str, st.SearchStrategy[Any]] = {
     "airflow_config_extra_sections": st.lists(WORD, max_size=1),
     "airflow_worker_queues": QUEUES,
     "airflow_no_proxy": st.lists(PROXY_HOSTS, max_size=2),
-    "airflow_failover_email_to": st.lists(EMAIL, max_size=2),
+    **dict.fromkeys(("airflow_alert_email_to", "airflow_failover_email_to"), st.lists(EMAIL, max_size=2)),
     "airflow_trusted_proxies": st.lists(NETWORKS.filter(lambda text: not text.endswith("/0")), max_size=3),
     "airflow_package_extra_index_urls": st.lists(urls(("http", "https")), max_size=2),
     "airflow_extra_tags": st.lists(WORD, max_size=2),
@@ -249,6 +249,7 @@ TOGETHER = frozenset(
         "airflow_url",
         "airflow_config",
         "airflow_version",
+        "airflow_metrics",
         "airflow_metastore_engine",
         "airflow_metastore_url",
         "airflow_metastore_owner_url",
@@ -451,10 +452,12 @@ def topologies(draw: st.DrawFn) -> Inventory:
         groups["metastore"] = []
         variables |= _external_metastore(draw)
     groups["etcd"] = _pick(draw, hosts, (3, 5)) if len(groups["metastore"]) > 1 else []
-    for group in sorted(set(services.OPTIONAL) - {"backup", "etcd", "redis"}):
+    for group in sorted(set(services.OPTIONAL) - {"backup", "etcd", "monitoring", "redis"}):
         groups[group] = _pick(draw, hosts, (1, 2)) if kind != "sqs" and draw(st.integers(0, 3)) == 0 else []
     if groups["kerberos"]:
         variables |= _kerberos(draw)
+    variables["airflow_metrics"] = draw(st.booleans())
+    groups["monitoring"] = _pick(draw, hosts, (1,)) if variables["airflow_metrics"] and draw(st.booleans()) else []
     apart = [host for host in hosts if host not in groups["metastore"]]
     groups["backup"] = _pick(draw, apart, (1,)) if apart and groups["metastore"] and draw(st.booleans()) else []
     used = [host for host in hosts if any(host in members for members in groups.values())]
@@ -478,8 +481,10 @@ def _related(draw: st.DrawFn, found: dict[str, Any]) -> None:
         found.pop("airflow_no_proxy", None)
     if found.get("airflow_proxy_protocol") and not found.get("airflow_trusted_proxies"):
         found["airflow_trusted_proxies"] = ["192.0.2.250"]
-    if found.get("airflow_failover_email_to"):
-        found |= {"airflow_failover_email_host": "mail.example.org", "airflow_failover_email_from": "a@example.org"}
+    for kind in ("alert", "failover"):
+        if found.get(f"airflow_{kind}_email_to"):
+            found[f"airflow_{kind}_email_host"] = "mail.example.org"
+            found[f"airflow_{kind}_email_from"] = "a@example.org"
     for name, path in (("airflow_home", "/srv/home"), ("airflow_log_dir", "/srv/log"), ("airflow_root", "/srv/root")):
         if name in found:
             found[name] = path + found[name]

@@ -36,6 +36,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     inventory,
     login,
     modes,
+    monitoring,
     preflight,
     remote_logs,
     rotation,
@@ -182,6 +183,8 @@ OLD = cluster(airflow_version="2.11.2")
 # validate.yml.
 TRIGGERS = {
     Stage.INVENTORY: {
+        Code.FD380: lambda _: monitoring.check([host(name, 150, "monitoring") for name in "ab"], defaults()),
+        Code.FD381: lambda _: monitoring.check([], defaults(airflow_alert_email_to=["a@example.org"])),
         Code.FD330: lambda _: backups.check([host("db1", 131, "metastore", "backup")]),
         Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),

@@ -55,14 +55,17 @@ def port_table():
         hosts_model.Host(f"{group}2", frozenset({group}), f"192.0.2.1{number}")
         for number, group in enumerate(("metastore", "etcd"))
     ]
-    settings = Settings.from_variables({**variables, "airflow_firewall": True, "airflow_vip": "192.0.2.100/24"})
-    lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|"]
+    everything = {"airflow_firewall": True, "airflow_vip": "192.0.2.100/24", "airflow_metrics": True}
+    settings = Settings.from_variables({**variables, **everything})
+    rows = []
     for group in services.GROUPS:
         host = next(host for host in hosts if host.name == group)
         for port in ports.open_ports(host, settings, ports.conditions(hosts, settings)):
             if port.peers:
                 peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in port.peers)
-                lines.append(f"| `airflow_{group}` | {port.number} | {port.purpose} | {peers} |")
+                where = "all" if port.service.host_group == services.EVERY_HOST else f"`airflow_{group}`"
+                rows.append(f"| {where} | {port.number} | {port.purpose} | {peers} |")
+    lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|", *dict.fromkeys(rows)]
     return "\n".join(lines) + "\n"
 
 

@@ -37,6 +37,8 @@ INTERRUPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "pgbouncer": ("sessions are cut; Airflow connects again", "sessions are cut; Airflow connects again"),
     "keepalived": ("the virtual IP is unavailable for seconds", "the virtual IP moves"),
+    "metrics": ("none: metrics are missing for seconds", "none: metrics are missing for seconds"),
+    "monitoring": ("none: metrics and alerts pause for seconds", "none: metrics and alerts pause for seconds"),
     "kerberos": ("none: the ticket stays", "none: the ticket stays"),
     "webserver": (
         "UI and API are unavailable until it is healthy, about 30 s; running tasks try again",

@@ -25,7 +25,7 @@ class Platform:
     ``python`` is its patch release. Patroni keeps its state by ``patroni_store``, etcd's second or third API;
     ``etcd_v2`` is whether etcd offers the second. With ``synchronous_mode`` a write is confirmed by the one synchronous
     follower, or by a quorum of them. ``rabbitmq_settings`` are keys of rabbitmq.conf that other releases do not know:
-    RabbitMQ starts with none that is unknown.
+    RabbitMQ starts with none that is unknown. ``collectd_libraries`` are the packages that its plugins need.
     """
 
     release: str
@@ -37,6 +37,7 @@ class Platform:
     patroni_store: Literal["etcd", "etcd3"]
     etcd_v2: bool
     synchronous_mode: Literal[True, "quorum"]
+    collectd_libraries: tuple[str, ...]
     rabbitmq_settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -62,6 +63,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
                 patroni_store="etcd",
                 etcd_v2=True,
                 synchronous_mode=True,
+                collectd_libraries=("libmicrohttpd12", "libprotobuf-c1"),
             ),
             Platform(
                 release="13",
@@ -74,6 +76,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
                 etcd_v2=False,
                 # Since Patroni 4.
                 synchronous_mode="quorum",
+                collectd_libraries=("libmicrohttpd12t64", "libprotobuf-c1"),
                 rabbitmq_settings={"anonymous_login_user": "none"},
             ),
         )

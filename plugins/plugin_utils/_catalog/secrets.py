@@ -70,6 +70,7 @@ SECRETS = (
     Secret("metastore_ca", "given_certificate"),
     Secret("ldap_bind_password", "given"),
     Secret("openid_client_secret", "given"),
+    Secret("alert_webhook_url", "given"),
     Secret("login_ca", "given_certificate"),
     *(Secret(name, "given") for mode in MODES for name in mode.given_secrets),
 )

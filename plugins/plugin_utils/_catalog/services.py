@@ -34,8 +34,11 @@ CONDITIONS = (
     "rabbitmq",
     "redis",
     "remote_control",
+    "metrics",
 )
 MANY = "1 or more"
+# In the place of a group: what runs on it runs on all hosts.
+EVERY_HOST = "*"
 # Majors of Airflow.
 MAJORS = (2, 3)
 
@@ -79,7 +82,8 @@ class Service:
     """One service.
 
     ``title`` is its name for people, who also write ``synonyms``: without "_" and the "s" of the plural. ``host_group``
-    is the group whose hosts run it, where that is another service's. ``passwords`` are those of its own accounts.
+    is the group whose hosts run it, where that is another service's, or EVERY_HOST. ``passwords`` are those of its own
+    accounts.
     ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a
     path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
     it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
@@ -189,6 +193,12 @@ class Component(Service):
     files: tuple[str, ...] = ()
 
 
+# On the loopback address: exporters of metrics, which one port of the host passes on.
+NODE_EXPORTER_PORT = 9100
+STATSD_EXPORTER_PORT = 9103
+POSTGRESQL_EXPORTER_PORT = 9187
+# UDP.
+STATSD_PORT = 8125
 ETCD_CLIENT_PORT = 2379
 ETCD_PEER_PORT = 2380
 PATRONI_PORT = 8008
@@ -448,6 +458,44 @@ SERVICES: tuple[Service, ...] = (
         ports=(Port("keepalived", ("haproxy",), number=VRRP, when=("vip",)),),
         units=("keepalived.service",),
         processes=("keepalived",),
+    ),
+    Service(
+        "metrics",
+        "metrics exporters",
+        tag="monitoring",
+        host_group=EVERY_HOST,
+        # A Prometheus that is not of the cluster is an administrator's.
+        ports=(
+            Port("metrics", ("admins", "monitoring"), variable="airflow_metrics_port", when=("metrics",)),
+            Port("metrics of the host", number=NODE_EXPORTER_PORT, when=("metrics",)),
+            Port("metrics of Airflow", number=STATSD_EXPORTER_PORT, when=("metrics",)),
+            Port("metrics of PostgreSQL", number=POSTGRESQL_EXPORTER_PORT, when=("metrics",)),
+        ),
+        memory_mb=80,
+        packages=("prometheus-node-exporter", "prometheus-exporter-exporter"),
+        units=("prometheus-*-exporter.service", "collectd.service"),
+        processes=("prometheus-*", "collectd"),
+        accounts=("prometheus",),
+    ),
+    Service(
+        "monitoring",
+        "Prometheus",
+        synonyms=("alertmanager", "alerts", "grafana", "metrics", "monitor", "prom", "prometheus"),
+        hosts="none or 1",
+        optional=True,
+        needs={"metrics": "Prometheus has nothing to collect: set airflow_metrics, or empty the group."},
+        certificate=True,
+        ports=(
+            Port("Prometheus", ("admins",), variable="airflow_monitoring_port"),
+            Port("Alertmanager", ("admins",), variable="airflow_alertmanager_port"),
+        ),
+        passwords=(Password("monitoring_password", variable="airflow_monitoring_user"),),
+        memory_mb=400,
+        disk_mb={"/var/lib/prometheus": 1024},
+        packages=("prometheus", "prometheus-alertmanager"),
+        units=("prometheus.service", "prometheus-alertmanager.service"),
+        processes=("prometheus", "prometheus-aler*"),
+        accounts=("prometheus",),
     ),
     # First, so that tasks find a ticket. It needs no metastore, and nothing else of Airflow's: it runs kinit.
     _component(

@@ -42,6 +42,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     kerberos,
     login,
     modes,
+    monitoring,
     options,
     ports,
     remote_logs,
@@ -202,7 +203,8 @@ class Model:
         balancers = [host.address for host in self.members("haproxy")] + ([self.vip()] if self.vip() else [])
         names = {}
         for host in self.hosts:
-            if not self.settings.tls or not host.groups.intersection(SERVERS):
+            servers = {*SERVERS, *(host.groups if self.settings.metrics else ())}
+            if not self.settings.tls or not host.groups.intersection(servers):
                 continue
             own = {host.name, host.address, "localhost", LOOPBACK, *([LOOPBACK_6] if self.ipv6 else [])}
             if host.groups & {"metastore", *services.BROKER_GROUPS}:
@@ -216,6 +218,7 @@ class Model:
     def build(self) -> Cluster:
         """The whole model."""
         database_host = self.members("webserver")[0]
+        nodes = {host.name: self.node(host) for host in self.hosts}
         return Cluster(
             name=self.settings.cluster_name,
             version=Version(full=self.settings.version, major=self.major, nearest=nearest(self.settings.version).full),
@@ -255,7 +258,8 @@ class Model:
             database_host=database_host.name,
             database_owner=self.database_owner(database_host),
             database_logins=self.database_logins(database_host),
-            nodes={host.name: self.node(host) for host in self.hosts},
+            scraping=monitoring.scraping(nodes, self.settings),
+            nodes=nodes,
         )
 
     @staticmethod
@@ -266,7 +270,7 @@ class Model:
     def node(self, host: Host) -> Node:
         """``host``'s share of the model."""
         balancer = "haproxy" in host.groups
-        return Node(
+        node = Node(
             name=host.name,
             address=host.address,
             components=tuple(host.components),
@@ -285,8 +289,10 @@ class Model:
             keepalived=ha.keepalived(host, self.members("haproxy"), self.settings) if balancer and self.vip() else None,
             airflow=self.airflow(host) if host.components else None,
             dags=self.dags() if host.parses_dags(self.major) else None,
+            monitoring=monitoring.server(self.settings) if "monitoring" in host.groups else None,
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
+        return replace(node, metrics=monitoring.share(node, self.settings, monitored="monitoring" in self.holds))
 
     def modes_of(self, host: Host) -> list[Mode]:
         """The active modes of the components of ``host``."""
@@ -368,6 +374,7 @@ class Model:
             check_user=CHECK_USER if self.settings.tls and not self.highly_available else "",
             config=self.settings.postgresql_config,
             archive=backup.archive(self.members("backup"), self.settings),
+            metrics_user=monitoring.USER if self.settings.metrics else None,
         )
 
     def max_connections(self) -> int:
@@ -709,7 +716,10 @@ class Model:
             "fab": {"session_backend": "database", "enable_proxy_fix": True},
         }
         common = merge_config(
-            common, kerberos.config(host, self.settings), remote_logs.config(self.settings.remote_logs)
+            common,
+            kerberos.config(host, self.settings),
+            remote_logs.config(self.settings.remote_logs),
+            monitoring.config(self.settings),
         )
         return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host))
 

@@ -266,6 +266,8 @@ class Metastore(Plain):
     """The user's settings of PostgreSQL (airflow_postgresql_config), which override the computed ones."""
     archive: Archive | None = field(default=None, metadata=EMPTY)
     """The archive of the WAL; {} without a repository of backups."""
+    metrics_user: str | None = None
+    """Account that reads statistics for metrics, over the socket of its host alone; with airflow_metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -780,6 +782,84 @@ class Firewall(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exporter(Plain):
+    """Where a service of a host has its metrics."""
+
+    name: str
+    """Name by which Prometheus asks for them: that of its job."""
+    address: str
+    """Address on the host, without brackets."""
+    port: int
+    """Port on the host."""
+    path: str
+    """Path of the metrics."""
+    tls: bool = False
+    """Whether it is asked with TLS and the certificate of the host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics(Plain):
+    """Metrics of a host."""
+
+    port: int
+    """The one port by which all of its metrics are read."""
+    client_certificates: bool
+    """Whether it admits only clients with a certificate by the cluster's CA."""
+    exporters: tuple[Exporter, ...]
+    """What it has metrics of."""
+    units: str
+    """Regular expression of the names of systemd units that metrics are made of."""
+    statsd_port: int | None = None
+    """UDP port to which Airflow sends its metrics, on the host itself; on hosts with a component."""
+    max_backup_age_hours: int | None = None
+    """Hours after which the last backup is too old; on the repository host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertMail(Plain):
+    """How alerts are sent by e-mail."""
+
+    to: tuple[str, ...]
+    """Recipients."""
+    sender: str
+    """Sender."""
+    server: str
+    """Mail server as host:port."""
+    starttls: bool
+    """Whether STARTTLS is required."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitoring(Plain):
+    """Prometheus and Alertmanager."""
+
+    port: int
+    """Port of Prometheus."""
+    alertmanager_port: int
+    """Port of Alertmanager."""
+    user: str
+    """Account that may use both."""
+    secret: str
+    """Name of the secret in airflow_secrets that is its password."""
+    retention_days: int
+    """Days for which metrics stay."""
+    mail: AlertMail | None = None
+    """E-mail; none without recipients."""
+    webhook: bool
+    """Whether alerts are sent to airflow_alert_webhook_url."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scraping(Plain):
+    """What a Prometheus has to collect."""
+
+    seconds: int
+    """Seconds between two times."""
+    jobs: Mapping[str, Mapping[str, str]]
+    """By job, the host and port of each host that has such metrics, by its inventory name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodePort(Plain):
     """A port that a service of a host listens on."""
 
@@ -821,6 +901,10 @@ class Node(Plain):
     """Airflow; on hosts with a component."""
     dags: Dags | None = None
     """The DAGs; on hosts that parse them."""
+    metrics: Metrics | None = None
+    """Metrics; with airflow_metrics."""
+    monitoring: Monitoring | None = None
+    """Prometheus and Alertmanager."""
     firewall: Firewall | None = None
     """The firewall; when airflow_firewall is on."""
 
@@ -1011,5 +1095,7 @@ class Cluster(Plain):
     """URL that migrations connect with; no host has it in a file."""
     database_logins: tuple[GivenUrl, ...]
     """URLs of an external metastore that are tried before a migration."""
+    scraping: Scraping | None = None
+    """What a Prometheus has to collect; with airflow_metrics."""
     nodes: Mapping[str, Node]
     """Each host's own share by inventory name."""

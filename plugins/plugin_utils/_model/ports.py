@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    EVERY_HOST,
     HOST_PORT_VARIABLES,
     OPTIONAL,
     SERVICES,
@@ -66,6 +67,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
         "managed_metastore": not metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
+        "metrics": settings.metrics,
         "remote_control": broker.broker_of(settings).remote_control,
     }
     return frozenset(name for name, holds in known.items() if holds)
@@ -73,7 +75,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
 
 def services_of(groups: Iterable[str]) -> list[Service]:
     """The services that a host with these ``groups`` may run, in the order of the catalogue."""
-    groups = set(groups)
+    groups = {*groups, EVERY_HOST}
     return [service for service in SERVICES if (service.host_group or service.name) in groups]
 
 

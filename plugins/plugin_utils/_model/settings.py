@@ -24,6 +24,12 @@ class Settings(Plain):
     """
 
     admin_user: str
+    alert_email_from: str
+    alert_email_host: str
+    alert_email_port: int
+    alert_email_starttls: bool
+    alert_email_to: tuple[str, ...]
+    alert_webhook_url: str = field(repr=False)
     allow_downgrade: bool
     allow_simple_auth_manager: bool
     allow_untested_version: bool
@@ -104,6 +110,10 @@ class Settings(Plain):
     metastore_owner_url: str = field(repr=False)
     metastore_url: str = field(repr=False)
     no_proxy: tuple[str, ...]
+    metrics: bool
+    metrics_seconds: int
+    monitoring_retention_days: int
+    monitoring_user: str
     openid_client_id: str
     openid_client_secret: str = field(repr=False)
     openid_groups_claim: str

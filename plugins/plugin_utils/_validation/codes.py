@@ -1129,3 +1129,10 @@ class Code(StrEnum):
         "see the message; run `uninstall.yml` again",
         Stage.RUN,
     )
+    FD380 = auto(), "several hosts in `airflow_monitoring`", "one", Stage.INVENTORY
+    FD381 = (
+        auto(),
+        "e-mail for alerts without server or sender, or a webhook's URL with a login",
+        "set what the message names",
+        Stage.INVENTORY,
+    )

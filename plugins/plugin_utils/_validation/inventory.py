@@ -28,7 +28,14 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.cluster import Model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host, served_queues
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups, firewall, ha, login, modes
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import (
+    backups,
+    firewall,
+    ha,
+    login,
+    modes,
+    monitoring,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import broker as broker_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import metastore as metastore_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -311,6 +318,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     problems += backups.check(hosts)
     problems += modes.check(hosts, settings)
     problems += login.check(settings)
+    problems += monitoring.check(hosts, settings)
     version = settings.version
     problems += check_version(version, allowed=settings.allow_untested_version)
     problems += _check_queues(hosts)

@@ -53,7 +53,11 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "airflow_backup_max_age_hours": (1, 8760, "Hours: it is the time between two backups, and some."),
     "airflow_backup_archive_timeout_seconds": (10, 3600, "Each time takes a file of 16 MiB, compressed."),
     "airflow_backup_archive_queue_mb": (64, 1_048_576, "A segment of the write-ahead log has 16 MiB."),
-    "airflow_failover_email_port": (1, 65535, "It is the mail server's."),
+    **dict.fromkeys(
+        ("airflow_alert_email_port", "airflow_failover_email_port"), (1, 65535, "It is the mail server's.")
+    ),
+    "airflow_metrics_seconds": (5, 60, "Alerts need several values within a minute or two."),
+    "airflow_monitoring_retention_days": (1, 3650, "Days: the disk of the host limits them."),
     "airflow_kerberos_renew_seconds": (10, 86400, "Each renewal asks the KDC; tickets rarely live longer."),
     "airflow_uid": (0, 60_000_000, "0 leaves the choice to Debian."),
     "airflow_gid": (0, 60_000_000, "0 leaves the choice to Debian."),
@@ -93,13 +97,19 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         for kind in ("full", "diff", "incr")
     },
     "airflow_admin_email": (r"[^@\s]+@[^@\s]+", "an address with one '@'", "Correct the address."),
-    "airflow_failover_email_from": (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
-    # One colon would be that of a port.
-    "airflow_failover_email_host": (
-        r"[A-Za-z0-9._-]*|[0-9A-Fa-f.:]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*",
-        "the name or address of a mail server",
-        "Give its port as airflow_failover_email_port.",
+    **dict.fromkeys(
+        ("airflow_alert_email_from", "airflow_failover_email_from"),
+        (r"([^@\s]+@[^@\s]+)?", "an address with one '@'", "Correct the address."),
     ),
+    # One colon would be that of a port.
+    **{
+        f"airflow_{kind}_email_host": (
+            r"[A-Za-z0-9._-]*|[0-9A-Fa-f.:]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*",
+            "the name or address of a mail server",
+            f"Give its port as airflow_{kind}_email_port.",
+        )
+        for kind in ("alert", "failover")
+    },
     # As the kernel names them, without what keepalived's configuration reads as its own. `ip` shows eth0@if2 for eth0.
     "airflow_vip_interface": (
         r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,14})?",
@@ -154,6 +164,7 @@ _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _URLS = {
     "airflow_url": ("http", "https"),
     "airflow_http_proxy": ("http", "https"),
+    "airflow_alert_webhook_url": ("http", "https"),
     "airflow_failover_webhook_url": ("http", "https"),
     "airflow_package_index_url": ("http", "https", "file"),
     "airflow_sqs_endpoint_url": ("http", "https"),
@@ -179,6 +190,7 @@ _PATHS_ON_CONTROLLER = (
     "airflow_kerberos_config_file",
     "airflow_kerberos_keytab_file",
     "airflow_lock_file",
+    "airflow_monitoring_dir",
     "airflow_plugins_dir",
     "airflow_python_dir",
     "airflow_release_cache",
@@ -196,6 +208,7 @@ _PATHS_OR_NOTHING = frozenset(
         "airflow_kerberos_config_file",
         "airflow_kerberos_keytab_file",
         "airflow_lock_file",
+        "airflow_monitoring_dir",
         "airflow_plugins_dir",
         "airflow_python_dir",
         "airflow_requirements_file",
@@ -754,6 +767,7 @@ _LISTS: dict[str, Callable[[str, Any, str], list[Problem]]] = {
     "airflow_extra_groups": _check_groups,
     "airflow_package_extra_index_urls": _check_indexes,
     "airflow_config_extra_sections": _check_sections,
+    "airflow_alert_email_to": _check_recipients,
     "airflow_failover_email_to": _check_recipients,
     "airflow_environment": check_environment,
     "airflow_kerberos_kdcs": _check_kdcs,

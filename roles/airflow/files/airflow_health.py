@@ -412,6 +412,8 @@ class Record:
     well: bool = False
     failed: int = 0
     stuck: int = 0
+    # How often the watchdog has restarted it since the machine started.
+    restarts: int = 0
 
 
 def record_of(unit: str) -> Record:
@@ -497,6 +499,11 @@ def kept(path: Path) -> Record:
         return Record()
 
 
+def keep(path: Path, record: Record) -> None:
+    """Write ``record`` for the next check, and for metrics."""
+    path.write_text(json.dumps(dataclasses.asdict(record)))
+
+
 def check_in_time(unit: str) -> str:
     """``check``, or UnknownError when there is no result in time: a busy machine is no reason to restart what runs
     on it."""
@@ -526,6 +533,8 @@ def watch(unit: str, failures: int) -> int:
     ``SLOW_FACTOR`` times as many.
     """
     failure: UnhealthyError | None = None
+    path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
+    before = kept(path)
     try:
         print(f"{unit}: {check_in_time(unit)}")
     except UnknownError as problem:
@@ -533,18 +542,19 @@ def watch(unit: str, failures: int) -> int:
         return 0
     except NoRoomError as problem:
         print(f"{unit}: {problem}")
+        keep(path, dataclasses.replace(before, restarts=before.restarts + 1))
         return 1
     except UnhealthyError as problem:
         failure = problem
-    path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/airflow-watchdog")) / unit
-    now, done = judge(kept(path), record_of(unit), failure)
+    now, done = judge(before, record_of(unit), failure)
     if failure:
         print(
             f"{unit}: {failure} "
             f"({f'slow: {done}; {now.failed} of {SLOW_FACTOR * failures}' if done else f'{now.stuck} of {failures}'})"
         )
     restart = now.stuck >= failures or now.failed >= SLOW_FACTOR * failures
-    path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(now, failed=0, stuck=0) if restart else now)))
+    now = dataclasses.replace(now, restarts=before.restarts + restart)
+    keep(path, dataclasses.replace(now, failed=0, stuck=0) if restart else now)
     return int(restart)
 
 

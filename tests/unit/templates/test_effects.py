@@ -27,6 +27,7 @@ GROUPS = {
     "backup1": ("backup",),
     "mq1": ("rabbitmq",),
     "redis1": ("redis",),
+    "monitoring1": ("monitoring",),
 }
 
 # Another value than the default, and what the variable needs besides to be read at all.
@@ -39,10 +40,17 @@ SQS = {
 }
 EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db.example.org:5432/airflow"}
 PROXY = {"airflow_http_proxy": "http://proxy.example.org:3128"}
+MAIL = {"airflow_alert_email_to": ["a@example.org"]}
+METRICS = {"airflow_metrics": True}
 URL = "amqps://a:b@mq.example.org:5671/x"
 LDAP = {"airflow_login": "ldap"}
 OPENID = {"airflow_login": "openid"}
 CHANGES: dict[str, tuple[object, dict[str, object]]] = {
+    "airflow_alert_email_from": ("b@example.org", MAIL),
+    "airflow_alert_email_host": ("mail.example.org", MAIL),
+    "airflow_alert_email_port": (26, MAIL),
+    "airflow_alert_email_starttls": (False, MAIL),
+    "airflow_alert_webhook_url": ("https://example.org/alerts", {}),
     "airflow_auth_manager": ("a.b.Manager", {}),
     "airflow_broker": ("redis", {}),
     "airflow_broker_ca": ("PEM", {"airflow_broker_url": URL}),
@@ -105,6 +113,8 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_vip": ("192.0.2.100/24", {}),
     "airflow_vip_interface": ("eth1", {"airflow_vip": "192.0.2.100/24"}),
     "airflow_vip_router_id": (52, {"airflow_vip": "192.0.2.100/24"}),
+    "airflow_metrics_port": (9999, METRICS),
+    "airflow_metrics_seconds": (16, METRICS),
     "airflow_no_proxy": ([".example.net"], PROXY),
     "airflow_pgbouncer_port": (6433, {"airflow_pgbouncer": True}),
     "airflow_worker_queues": (["gpu"], {}),

@@ -1,0 +1,35 @@
+"""Checks of the monitoring: how many hosts it has, and how alerts are sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+
+
+def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
+    """What is wrong with the hosts of the monitoring and with the receivers of alerts."""
+    problems = []
+    names = [host.name for host in hosts if "monitoring" in host.groups]
+    if len(names) > 1:
+        remedy = "Each would send every alert: remove the others."
+        problems.append(
+            Problem(Code.FD380, "group airflow_monitoring", f"hosts {', '.join(names)}", "one host", remedy)
+        )
+    required = {
+        "airflow_alert_email_host": settings.alert_email_host,
+        "airflow_alert_email_from": settings.alert_email_from,
+    }
+    missing = [name for name, value in required.items() if not value]
+    if settings.alert_email_to and missing:
+        found = f"recipients without {' and '.join(missing)}"
+        remedy = "No e-mail is sent without a server and a sender: set them, or leave all three out."
+        problems.append(Problem(Code.FD381, "airflow_alert_email_to", found, "server and sender, too", remedy))
+    if re.match(r"\w+://[^/?#]*@", settings.alert_webhook_url):
+        remedy = "Put the token into the path or the query, as such services do: no login is sent."
+        problems.append(Problem(Code.FD381, "airflow_alert_webhook_url", "a URL with a login", "one without", remedy))
+    return problems
