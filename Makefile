@@ -18,7 +18,7 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 # Under the load of another scenario, requests may fail that it promises to serve.
 MORE_ALONE := secure
 MORE := custom debian13 single airflow2
-ALL := backup brokers metastores failover operations upgrade
+ALL := backup brokers metastores failover monitoring operations upgrade
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -95,6 +95,7 @@ programs: ssh
 	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
 	@command -v nft >/dev/null || $(LAB) apt nftables
 	@command -v zstd >/dev/null || $(LAB) apt zstd
+	@command -v promtool >/dev/null || $(LAB) apt prometheus
 
 ssh:
 	@command -v ssh >/dev/null || $(LAB) apt openssh-client
@@ -168,11 +169,12 @@ release: $(VENV)/ready ## Commit, tag and build a release (VERSION=1.0.0; KEY=na
 audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
 	python .config/audit.py
 
-docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the table of codes and the documentation of the filters
+docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the pages of codes and filters, the dashboards
 	python .config/render_variables.py
 	python .config/render_model.py
 	python .config/render_codes.py
 	python .config/render_filters.py
+	python .config/render_dashboards.py
 
 .PHONY: docs-site
 docs-site: $(SITE_VENV)/ready ## Build the documentation as a site into artefacts/site; a link that leads nowhere ends it
