@@ -91,11 +91,11 @@ cores: $(VENV)/ready programs ## Validation, syntax and unit tests with every su
 fuzz: $(VENV)/ready programs ## Check random inventories with the programs of the hosts for a time (MINUTES=60)
 	nice -n 19 python tests/fuzz/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-programs: ssh
+programs: $(VENV)/ready ssh
 	@command -v systemd-analyze >/dev/null || $(LAB) apt systemd
 	@command -v nft >/dev/null || $(LAB) apt nftables
 	@command -v zstd >/dev/null || $(LAB) apt zstd
-	@command -v promtool >/dev/null || $(LAB) apt prometheus
+	@command -v promtool >/dev/null || $(LAB) program prometheus usr/bin/promtool $(BIN)
 
 ssh:
 	@command -v ssh >/dev/null || $(LAB) apt openssh-client

@@ -4,6 +4,7 @@
     lab.py image CODENAME...  build the image flightdeck-CODENAME where it is missing
     lab.py tools VENV LOCK    install the Python packages of a lock into a virtual environment, made where it is missing
     lab.py apt PACKAGE...     install Debian packages (root)
+    lab.py program PACKAGE PATH FOLDER   put one program of a Debian package into a folder
     lab.py check PORT         can a cluster be started here, with this port for its UI?
     lab.py remove LAB         remove the containers and the network of a lab
 
@@ -107,30 +108,44 @@ def answers() -> bool:
     )
 
 
-def apt_install(*packages: str) -> None:
-    """Install Debian packages. Raises LabError without root."""
-    if os.geteuid():
-        raise LabError(f"{', '.join(packages)} must be installed: run as root, or let an administrator install it")
+def apt(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run apt-get with ``arguments``, with lists of packages that are not old. Raises LabError."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 
-    def apt(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    def call(*more: str) -> subprocess.CompletedProcess[str]:
+        command = ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *more]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=cwd)
 
     # Two of us may run at once, and for its lists apt does not wait.
     with Path(tempfile.gettempdir(), "flightdeck-apt.lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        install = ("install", "--yes", "--no-install-recommends", *packages)
         lists = Path("/var/cache/apt/pkgcache.bin")
         fresh = lists.exists() and time.time() - lists.stat().st_mtime < LISTS_AGE
-        if fresh and not apt(*install).returncode:
-            return
-        for done in (apt("update"), apt(*install)):
+        if fresh and not (done := call(*arguments)).returncode:
+            return done
+        for done in (call("update"), call(*arguments)):
             if done.returncode:
                 raise LabError(
                     f"{' '.join(done.args[:2])} failed; is there a reachable mirror in the apt "
                     f"sources?\n{done.stderr[-800:]}"
                 )
+        return done
+
+
+def apt_install(*packages: str) -> None:
+    """Install Debian packages. Raises LabError without root."""
+    if os.geteuid():
+        raise LabError(f"{', '.join(packages)} must be installed: run as root, or let an administrator install it")
+    apt("install", "--yes", "--no-install-recommends", *packages)
+
+
+def program(package: str, path: str, folder: Path) -> None:
+    """Put the program at ``path`` of a Debian package into ``folder``: the package itself would start a service."""
+    with tempfile.TemporaryDirectory() as place:
+        apt("download", package, cwd=place)
+        (archive,) = Path(place).glob("*.deb")
+        run("dpkg-deb", "--extract", str(archive), f"{place}/files")
+        shutil.copy2(f"{place}/files/{path}", folder)
 
 
 def forget_dead(pid_file: Path, name: str) -> None:
@@ -478,6 +493,8 @@ def main() -> int:
                 remove(lab)
             case ["apt", *packages] if packages:
                 apt_install(*packages)
+            case ["program", package, path, folder]:
+                program(package, path, Path(folder))
             case _:
                 print(__doc__)
                 return 2
