@@ -21,6 +21,7 @@ TYPES = {"str": "str", "int": "int", "float": "float", "bool": "bool", "Any": "r
 
 # What an argument is, where the filters that have one of its name mean the same.
 ARGUMENTS = {
+    "account": "Name of the account that was removed, empty when it was to stay.",
     "address": "The address that other hosts know the host by.",
     "back": "Whether it goes back to that version.",
     "bundles": "The DAG bundles of a host.",
@@ -39,7 +40,9 @@ ARGUMENTS = {
     "environment": "Variables of Airflow's environment.",
     "equal": "Whether the schema of the metastore is that of the version already.",
     "exported": "RabbitMQ's definitions, as its API exports them.",
+    "exporters": "Exporters of a host's share of the model.",
     "extra_sections": "Names of sections that only a plugin of the user's knows.",
+    "facts": "What the module C(preflight_facts) found on the host.",
     "file": "A file of the model.",
     "files": "Files of the model.",
     "found": "What the checks found.",
@@ -65,6 +68,7 @@ ARGUMENTS = {
     "nodes": "The shares of all hosts by name.",
     "others": "What else changes the digest.",
     "own": "What the roles recorded as their own.",
+    "password_file": "Path of the file with the password of Prometheus's own account.",
     "paths": "Paths of URLs.",
     "postgresql": "Version of PostgreSQL.",
     "present": "What was found on the host.",
@@ -85,6 +89,8 @@ ARGUMENTS = {
     "system": "The fact C(flightdeck_system).",
     "text": "Output of C(pgbackrest info).",
     "time": "A time of the user's, or empty.",
+    "tls": "Whether the cluster encrypts.",
+    "tls_dir": "Directory with the certificates, empty without TLS.",
     "token": "What a Fernet key encrypted.",
     "total_mb": "Memory of the host in MiB.",
     "user": "The account that the service runs as.",
@@ -95,6 +101,7 @@ ARGUMENTS = {
     "vcpus": "Processors of the host.",
     "version": "A version of Airflow.",
     "wanted": "The settings that there should be.",
+    "webhook": "The secret C(alert_webhook_url), or empty.",
     "workers": "Number of worker services on the host.",
 }
 

@@ -183,6 +183,8 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
+    # Hosts of the inventory that the model is computed without.
+    _without: frozenset[str] = frozenset()
 
     @guarded
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

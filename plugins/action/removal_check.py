@@ -1,5 +1,6 @@
-# Copyright the flightdeck.airflow contributors
-# Apache-2.0 (see LICENSE)
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Action of flightdeck.airflow.removal_check: computes what is left of tiers with several members without hosts."""
 
 from __future__ import annotations

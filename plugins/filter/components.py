@@ -31,7 +31,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
     secrets,
     worker_units,
 )
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import airflow_options, removal
 
 
 def bundle_variables(bundles: Iterable[Mapping[str, object]], values: Mapping[str, object]) -> dict[str, str]:
@@ -140,7 +140,7 @@ class FilterModule:
             "secret_files": secret_files,
             "secret_mounts": airflow.secret_mounts,
             "secret_versions": secret_versions,
-            "traces": leftovers.traces,
+            "traces": removal.traces,
             "unknown_options": unknown_options,
             "with_certificates": secrets.with_certificates,
             "without_airflow": without_airflow,

@@ -154,22 +154,17 @@ def firewall_ruleset(share: object) -> str:
 
 
 def alertmanager_config(share: object, webhook: str) -> dict[str, object]:
-    """See _render/prometheus.py."""
+    """Alertmanager's configuration on the host whose ``share`` of the model has a monitoring."""
     return prometheus.alertmanager_config(Monitoring.from_vars(share), webhook)
 
 
 def exporter_modules(exporters: Iterable[object], tls_dir: str) -> dict[str, object]:
-    """See _render/prometheus.py."""
+    """Modules of the proxy through which Prometheus reaches the exporters of a host."""
     return prometheus.modules(map(Exporter.from_vars, exporters), tls_dir)
 
 
-def plain_file(path: str) -> dict[str, str]:
-    """``path`` as a file of the module ``config_files`` that everybody may read."""
-    return {"path": path, "mode": "0644"}
-
-
 def scrape_configs(share: object, tls: bool) -> dict[str, object]:
-    """See _render/prometheus.py: a file that Prometheus reads besides its own, with the CA certificate beside it."""
+    """A file that Prometheus reads besides its own, with the CA certificate beside it."""
     return {"scrape_configs": prometheus.scrape_configs(Scraping.from_vars(share), "." if tls else "")}
 
 
@@ -234,7 +229,6 @@ class FilterModule:
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
             "haproxy_quote": _checked(haproxy.haproxy_quote),
             "inactive_users": _checked(inactive_users),
-            "plain_file": _checked(plain_file),
             "platform": _checked(platform),
             "patroni_change": _checked(ha.patroni_change),
             "postgresql_arguments": _checked(postgresql.postgresql_arguments),

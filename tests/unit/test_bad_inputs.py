@@ -392,11 +392,11 @@ def test_what_arrives_as_it_is_passes(inventory):
     (inventory / "group_vars/all/test.yml").write_text(FAITHFUL)
     path = inventory / "hosts.yml"
     content = yaml.safe_load(path.read_text())
-    content["all"]["children"]["airflow_monitoring"] = {"hosts": {"prom1": {"ansible_host": "192.0.2.99"}}}
+    content["all"]["children"]["airflow_grafana"] = {"hosts": {"prom1": {"ansible_host": "192.0.2.99"}}}
     path.write_text(yaml.safe_dump(content))
     returncode, output = run(inventory, playbook="playbooks/validate.yml")
     assert returncode == 0, output
-    assert "FD148 group airflow_monitoring: found hosts that are in no group of the collection: prom1" in output
+    assert "FD148 group airflow_grafana: found hosts that are in no group of the collection: prom1" in output
 
 
 @pytest.mark.parametrize(("place", "warned"), [("plugins", True), (".plugins", False), ("../plugins", False)])
@@ -466,7 +466,7 @@ def test_numbers_and_truths_from_the_command_line_are_text(inventory):
         (
             "site.yml",
             ("--tags", "airflow,webserver"),
-            "webserver; expected airflow, backup, firewall, haproxy, metastore, rabbitmq, redis.",
+            "webserver; expected airflow, backup, firewall, haproxy, metastore, monitoring, rabbitmq, redis.",
         ),
         ("site.yml", ("--skip-tags", "tls"), "tls; expected airflow"),
         ("site.yml", ("--tags", "tagged"), "tagged; expected airflow"),

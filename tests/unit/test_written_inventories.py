@@ -482,9 +482,9 @@ def test_what_works_has_the_right_value(verdict, name):
             "FD148 airflow_config.kubernetes_executor",
         ),
         (prod(haproxy=TWO_BALANCERS), "", "FD148 group airflow_haproxy: found lb2, which no host of the cluster uses"),
-        (prod(monitoring={"prom1": at(99)}), "", "FD148 group airflow_monitoring"),
+        (prod(grafana={"prom1": at(99)}), "", "FD148 group airflow_grafana"),
     ],
-    ids=["cfg-kube", "topo-2lb-no-vip", "topo-monitoring-group"],
+    ids=["cfg-kube", "topo-2lb-no-vip", "topo-grafana-group"],
 )
 def test_what_has_no_effect_is_a_warning(verdict, hosts, variables, says):
     problems, displayed, _model = verdict(hosts, variables)

@@ -480,7 +480,7 @@ SERVICES: tuple[Service, ...] = (
     Service(
         "monitoring",
         "Prometheus",
-        synonyms=("alertmanager", "alerts", "grafana", "metrics", "monitor", "prom", "prometheus"),
+        synonyms=("alertmanager", "alerts", "metrics", "monitor", "prom", "prometheus"),
         hosts="none or 1",
         optional=True,
         needs={"metrics": "Prometheus has nothing to collect: set airflow_metrics, or empty the group."},

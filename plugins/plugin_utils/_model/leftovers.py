@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES, PROGRAMS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import (
@@ -17,7 +16,6 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     WEBSERVER_CONFIG,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
-    BY_NAME,
     COMPONENT,
     COMPONENTS,
     MAJORS,
@@ -62,28 +60,3 @@ def former_accounts(present: Iterable[str], node: Node) -> list[str]:
     former = (COMPONENT[name] for name in COMPONENTS if name not in node.components)
     present = set(present)
     return [each.account for each in former if each.account and present.intersection(each.files)]
-
-
-def traces(facts: Mapping[str, Any], account: str) -> list[str]:
-    """What ``facts`` of a host, collected after the collection left it, still show of the collection.
-
-    ``account`` is the one that was removed; empty when it was to stay.
-    """
-    state = facts["preflight"]
-    if "error" in state:
-        return [f"no answer ({state['error']})"]
-    units = [pattern for service in BY_NAME.values() for pattern in service.units]
-    units += [pattern for name in COMPONENTS for pattern in unit_patterns(name)]
-    found = [
-        *state["traces"],
-        *facts["flightdeck_units"],
-        *(f"release {name}" for name in state["releases"]["installed"]),
-        *(path for path, ours in facts["flightdeck_hosts_files"].items() if ours),
-        *(
-            f"{holder['unit']} on port {port}"
-            for port, holder in state["listeners"].items()
-            if any(fnmatch.fnmatch(holder["unit"], pattern) for pattern in units)
-        ),
-        *([f"account {account}"] if account and facts["flightdeck_account"]["user"] else []),
-    ]
-    return list(dict.fromkeys(found))

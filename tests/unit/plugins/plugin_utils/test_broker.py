@@ -55,6 +55,7 @@ def test_a_group_that_the_cluster_cannot_have_is_refused():
     unmet = {
         "managed_metastore": (without("metastore"), external),
         "patroni": (reference(), {}),
+        "metrics": (reference(), {}),
         "remote_control": (without("rabbitmq"), SQS),
         "tls": (reference(), {"airflow_tls": False}),
     }

@@ -34,7 +34,7 @@ def test_groups_that_look_like_ours(group, hosts, remedy):
     assert all(remedy in problem.remedy for problem in problems)
 
 
-@pytest.mark.parametrize("group", ["airflow_monitoring", "airflow_offices", "airflow_bastions", "airflow_all"])
+@pytest.mark.parametrize("group", ["airflow_grafana", "airflow_offices", "airflow_bastions", "airflow_all"])
 def test_a_group_of_other_hosts_is_a_warning(group):
     (problem,) = inventory.check_groups({**OURS, group: ["w1", "prom1"]}, KNOWN)
     assert problem.code == "FD148"

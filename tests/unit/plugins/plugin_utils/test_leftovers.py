@@ -11,6 +11,7 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _host, _
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes import MODES
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes, survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, Node, PlainValue
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import removal
 from test_cluster import reference
 from test_preflight import cluster
 
@@ -190,7 +191,7 @@ def holder(unit):
     ],
 )
 def test_what_is_left_of_the_collection_is_named(facts, account, found):
-    assert leftovers.traces(facts, account) == found
+    assert removal.traces(facts, account) == found
 
 
 WHOLE = cluster(reference())

@@ -273,7 +273,8 @@ def test_what_passes_is_read_back_from_airflow_cfg(value):
     parser.read_string(airflow_cfg.render_config({"my_plugin": {"option": value, "z": 1}}))
     # White space in JSON is none of its content.
     wanted, found = (merge.data(text) for text in (value.rstrip("\n"), parser.get("my_plugin", "option")))
-    assert found == wanted
+    # As text: NaN, which JSON's parser reads as well, equals nothing.
+    assert repr(found) == repr(wanted)
     assert parser.get("my_plugin", "z") == "1"
 
 

@@ -71,9 +71,11 @@ def test_the_environment_of_the_services_is_read_as_it_was_written(variables):
 def test_a_worker_without_room_for_logs_is_stopped_at_once_and_starts_when_there_is_some(tmp_path, monkeypatch, capsys):
     (tmp_path / "airflow.cfg").write_text(f"[logging]\nbase_log_folder = {tmp_path}\n")
     monkeypatch.setattr(health, "CONFIG", tmp_path / "airflow.cfg")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["airflow-health", "--room", "airflow-worker@default"])
     monkeypatch.setattr(health.os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=4095, f_frsize=4096))
     assert health.watch("airflow-worker@default", 5) == 1
+    assert health.kept(tmp_path / "airflow-worker@default").restarts == 1
     assert capsys.readouterr().out == f"airflow-worker@default: 15 MB are free in {tmp_path}, logs need 16\n"
     with pytest.raises(SystemExit, match="15 MB are free"):
         health.main()
