@@ -168,7 +168,7 @@ def model(values):
 def processes(values):
     """By component of Airflow, what its processes are started with."""
     built = model(values)
-    (task,) = load(ROLE / "tasks/deploy_component.yml")
+    (task,) = (task for task in load(ROLE / "tasks/component.yml") if "loop" in task)
     digest, read = (task["flightdeck.airflow.service"][name] for name in ("digest", "restart_on"))
     found = {}
     for component in services.COMPONENTS:

@@ -103,7 +103,7 @@ def units(version, host, component, **changes):
     """Name, text and digest of the unit of every instance of a component."""
     values = variables(version, host, component, **changes)
     described = render(f"{{{{ __{component}_component }}}}", values)
-    (task,) = load(ROLE / "tasks/deploy_component.yml")
+    (task,) = (task for task in load(ROLE / "tasks/component.yml") if "loop" in task)
     digest = task["flightdeck.airflow.service"]["digest"]
     for instance in described["instances"]:
         own = {**values, "airflow_component": described, "__airflow_unit": instance}
