@@ -79,7 +79,7 @@ lint: $(VENV)/ready ## ansible-lint (production), yamllint, ruff, mypy, changelo
 	antsibull-changelog lint
 
 unit: $(VENV)/ready programs ## Unit tests of plugins, templates and the interface
-	pytest --numprocesses=auto --dist=worksteal tests/unit
+	pytest --numprocesses=auto --dist=loadscope --no-loadscope-reorder tests/unit
 
 sanity: $(VENV)/ready ## ansible-test sanity, antsibull-docs and galaxy-importer
 	python .config/sanity.py
