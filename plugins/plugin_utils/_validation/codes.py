@@ -1,7 +1,7 @@
 # Copyright flightdeck.airflow contributors
 # GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All codes of problems. ``make docs`` writes the table in docs/troubleshooting.md from this file."""
+"""All codes of problems. ``make docs`` writes docs/codes.md from this file."""
 
 from __future__ import annotations
 
