@@ -10,14 +10,15 @@ module: etcd_member
 short_description: Let a running etcd cluster take in a member, or forget one
 version_added: 0.1.0
 description:
-  - Runs on the host of a member that works, and asks that member. The data of no host are touched.
+  - Runs on a host with etcdctl and a certificate of the cluster, and asks a member that works. The data of no host are
+    touched.
   - etcd itself refuses what would cost the cluster its majority. A member is taken in when all others have been
     connected for five seconds, so that of several hosts one joins after the other has started.
 author: Flightdeck contributors (@flightdeck)
 extends_documentation_fragment: flightdeck.airflow.attributes.changes
 options:
   url:
-    description: Where the member of this host answers clients.
+    description: Where a member that works answers clients.
     type: str
     required: true
   name:
@@ -40,12 +41,11 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Make this host a member of the cluster of db1
+- name: Make this host, db3, a member of the cluster of db1
   flightdeck.airflow.etcd_member:
     url: https://192.0.2.31:2379
     name: db3
     peer_url: https://192.0.2.33:2380
-  delegate_to: db1
 """
 
 RETURN = r"""
@@ -64,7 +64,7 @@ POLL_SECONDS = 5.0
 
 
 def members(module: AnsibleModule) -> list[_etcd.Member]:
-    """The members as the one of this host sees them."""
+    """The members as the one that is asked sees them."""
     code, out, err = module.run_command(_etcd.command(module.params["url"], "member", "list", "--write-out=json"))
     if code:
         refuse(module, err)

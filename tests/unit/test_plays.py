@@ -420,3 +420,16 @@ def test_what_runs_in_check_mode_all_the_same_only_reads():
     ]
     assert len(found) > 5
     assert [f"{path.name}: {task['name']}" for path, task in found if not only_reads(task)] == []
+
+
+def test_no_task_is_delegated_to_another_host_of_the_cluster():
+    """A delegated task evaluates ``ansible_host: "{{ inventory_hostname }}.example.com"`` with the name of the host
+    that delegates, and so works on the wrong one. roles/firewall has hosts outside of the run, and evaluates first."""
+    delegated = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("roles/*/tasks", "roles/*/handlers", "playbooks", "playbooks/phases", "playbooks/phases/tasks")
+        for path in ROOT.glob(f"{folder}/*.yml")
+        for line in path.read_text().splitlines()
+        if line.strip().startswith("delegate_to:") and line.split()[-1] != "localhost"
+    }
+    assert delegated == {"roles/firewall/tasks/update.yml"}
