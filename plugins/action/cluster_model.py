@@ -250,11 +250,7 @@ class ActionModule(ActionBase):
             *self._check_variables(given, settings),
             *on_hosts(broken, everybody=len(hosts)),
             *vars_files.check_ignored(roots, groups, known.hosts, self._text),
-            *(
-                problem
-                for each in own.values()
-                for problem in vars_files.check_in_inventory(each, map(Path, sources), _skipped)
-            ),
+            *vars_files.check_in_inventory(own.values(), map(Path, sources), _skipped),
             *vars_files.check_misnamed(roots, variables["groups"], ours, self._text),
             *vars_files.check_numbers(
                 [*roots, *map(Path, sources)], groups, known.hosts, self._text, context.CLIARGS.get("extra_vars") or ()

@@ -23,11 +23,13 @@ DATA = "/var/lib/postgresql/fuzz"
 # Written before each host, so that nothing of the one before is left.
 FOLDERS = (
     "/etc/etcd",
+    "/etc/flightdeck-metrics",
     "/etc/haproxy",
     "/etc/keepalived",
     "/etc/patroni/airflow",
     "/etc/pgbouncer",
     "/etc/postgresql/airflow-tls",
+    "/etc/prometheus",
     "/etc/rabbitmq",
     "/etc/redis",
 )
@@ -182,6 +184,30 @@ def rabbitmq(_host: dict, _files: dict[str, str]) -> str:
     return "\n".join(complaints)
 
 
+def collectd(_host: dict, _files: dict[str, str]) -> str:
+    """collectd's own check, which loads the plugins."""
+    status, text = run(["collectd", "-t", "-C", "/etc/flightdeck-metrics/collectd.conf"])
+    return tail(text) if status or "error" in text.lower() else ""
+
+
+def exporter_exporter(_host: dict, _files: dict[str, str]) -> str:
+    """The gate of the exporters starts with its modules. It has no check of its own."""
+    program = ["prometheus-exporter-exporter", "-web.listen-address=127.0.0.1:0"]
+    return start([*program, "-config.file=/etc/flightdeck-metrics/exporters.yml"], r"[Ll]istening|serving")
+
+
+def prometheus(_host: dict, _files: dict[str, str]) -> str:
+    """Prometheus' own check, of the rules, too."""
+    status, text = run(["promtool", "check", "config", "/etc/prometheus/airflow.yml"])
+    return tail(text) if status else ""
+
+
+def alertmanager(_host: dict, _files: dict[str, str]) -> str:
+    """Alertmanager's own check."""
+    status, text = run(["amtool", "check-config", "/etc/prometheus/airflow-alertmanager.yml"])
+    return tail(text) if status else ""
+
+
 def systemd(_host: dict, files: dict[str, str]) -> str:
     """systemd's check of drop-ins and units, without what it says about programs that are not there."""
     units = sorted(
@@ -204,6 +230,10 @@ CHECKS: dict[str, tuple[str, Callable[[dict, dict[str, str]], str]]] = {
     "pgbouncer": ("/etc/pgbouncer/airflow.ini", pgbouncer),
     "redis-server": ("/etc/redis/airflow.conf", redis),
     "RabbitMQ's schema": ("/etc/rabbitmq/rabbitmq.conf", rabbitmq),
+    "collectd -t": ("/etc/flightdeck-metrics/collectd.conf", collectd),
+    "exporter_exporter": ("/etc/flightdeck-metrics/exporters.yml", exporter_exporter),
+    "promtool check config": ("/etc/prometheus/airflow.yml", prometheus),
+    "amtool check-config": ("/etc/prometheus/airflow-alertmanager.yml", alertmanager),
     "systemd-analyze verify": ("", systemd),
 }
 

@@ -41,12 +41,20 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 IMAGE = "bookworm"
 PACKAGES = (
+    "collectd-core",
     "etcd-server",
     "haproxy",
     "keepalived",
+    "libmicrohttpd12",
+    "libprotobuf-c1",
     "patroni",
     "pgbouncer",
     "postgresql-15",
+    "prometheus",
+    "prometheus-alertmanager",
+    "prometheus-exporter-exporter",
+    "prometheus-node-exporter",
+    "prometheus-postgres-exporter",
     "python3-etcd",
     "rabbitmq-server",
     "redis-server",

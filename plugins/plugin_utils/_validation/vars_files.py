@@ -64,29 +64,30 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def check_in_inventory(
-    values: Mapping[str, object], sources: Iterable[Path], skipped: Callable[[str], bool]
+    settings: Iterable[Mapping[str, object]], sources: Iterable[Path], skipped: Callable[[str], bool]
 ) -> Iterator[Problem]:
     """A warning for every value that is a path in an inventory's directory: Ansible reads the files there as
     inventories, so that a line of a plugin becomes a host.
 
     Arguments:
-        values: values of settings by name; paths in lists and mappings count.
+        settings: of each host the values by name; paths in lists and mappings count.
         sources: the inventories.
         skipped: whether Ansible skips a file or directory of that name in an inventory's directory.
 
     """
     directories = [source.resolve() for source in sources if source.is_dir()]
-    for name, value in sorted(values.items()):
-        for text in sorted(set(_paths(value))):
-            path = Path(text).expanduser().resolve()
-            for directory in directories:
-                if path.is_relative_to(directory) and not any(map(skipped, path.relative_to(directory).parts)):
-                    remedy = (
-                        f"Move it out of {directory}, for example beside it, as "
-                        f"{{{{ inventory_dir }}}}/../{path.relative_to(directory)}."
-                    )
-                    found = f"{text}, which Ansible reads as an inventory"
-                    yield Problem(Code.FD148, name, found, "a place outside of the inventory's directory", remedy)
+    # Hundreds of hosts have the same ones.
+    paths = {(name, text) for values in settings for name, value in values.items() for text in _paths(value)}
+    for name, text in sorted(paths):
+        path = Path(text).expanduser().resolve()
+        for directory in directories:
+            if path.is_relative_to(directory) and not any(map(skipped, path.relative_to(directory).parts)):
+                remedy = (
+                    f"Move it out of {directory}, for example beside it, as "
+                    f"{{{{ inventory_dir }}}}/../{path.relative_to(directory)}."
+                )
+                found = f"{text}, which Ansible reads as an inventory"
+                yield Problem(Code.FD148, name, found, "a place outside of the inventory's directory", remedy)
 
 
 def _paths(value: object) -> Iterator[str]:
