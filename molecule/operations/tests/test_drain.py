@@ -234,7 +234,7 @@ def test_a_rolling_restart_that_was_killed_anywhere_is_run_again(cluster, host_n
     before = processes(host_named("worker1"), "worker")
     with Load(cluster) as load:
         for _attempt in range(5):
-            print(kill_after(random.uniform(5, 60), ["ansible-playbook", *arguments]))
+            print(kill_after(random.uniform(10, 120), ["ansible-playbook", *arguments]))
         play("playbooks/rolling_restart", "-e", "airflow_restart_components=webserver,scheduler")
     assert load.failures == []
     assert set(load.tasks()) == {"success after 1"}
