@@ -57,6 +57,12 @@ def environment_versions(node: object, values: Mapping[str, object]) -> dict[str
     return environment.environment_versions(AirflowNode.from_vars(node), Secrets.from_vars(values))
 
 
+def former_services(present: Iterable[str], node: object, run: Iterable[str], skipped: Iterable[str]) -> list[str]:
+    """Names of the backing services ``present`` that a host with this ``node`` does not have any more, unless the tags
+    of the run, ``run`` and ``skipped``, select a part of the deployment."""
+    return leftovers.former_services(present, Node.from_vars(node), run, skipped)
+
+
 def former_accounts(present: Iterable[str], node: object) -> list[str]:
     """The accounts of components that ``node`` does not have, and that left any of the paths ``present`` on a host."""
     return leftovers.former_accounts(present, Node.from_vars(node))
@@ -130,6 +136,7 @@ class FilterModule:
             "fingerprint": digests.fingerprint,
             "former_accounts": former_accounts,
             "former_files": former_files,
+            "former_services": former_services,
             "former_units": leftovers.former_units,
             "lacks_room_for_logs": survey.lacks_room_for_logs,
             "own_file": own_file,

@@ -57,6 +57,7 @@ _SWITCHED = {
     "pgbouncer": "pgbouncer",
     "metrics": "prometheus-exporter-exporter",
     "monitoring": "prometheus",
+    "backup": "pgbackrest",
 }
 # Timers that a setting switches on and off.
 _TIMERS = ("flightdeck-db-clean",)

@@ -16,6 +16,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
     WEBSERVER_CONFIG,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    BACKING_SERVICES,
     COMPONENT,
     COMPONENTS,
     MAJORS,
@@ -60,3 +61,17 @@ def former_accounts(present: Iterable[str], node: Node) -> list[str]:
     former = (COMPONENT[name] for name in COMPONENTS if name not in node.components)
     present = set(present)
     return [each.account for each in former if each.account and present.intersection(each.files)]
+
+
+def former_services(present: Iterable[str], node: Node, run: Iterable[str], skipped: Iterable[str]) -> list[str]:
+    """Those of the backing services ``present`` on a host that its ``node`` does not have any more; what stands on
+    others first.
+
+    None in a run whose tags, ``run`` and ``skipped``, select a part of the deployment: the other parts may use them.
+    """
+    if "all" not in run or {service.tag or service.name for service in BACKING_SERVICES}.intersection(skipped):
+        return []
+    # pgBackRest also runs where PostgreSQL sends its write-ahead log to the repository.
+    needed = node.services | ({"backup"} if node.metastore and node.metastore.archive else set())
+    former = set(present) - needed
+    return [service.name for service in reversed(BACKING_SERVICES) if service.name in former]

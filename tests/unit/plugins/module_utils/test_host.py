@@ -383,8 +383,8 @@ def test_files_with_names_of_hosts(tmp_path):
 
 
 def test_services_that_a_setting_switches_on_and_off(tmp_path):
-    for name in ("pgbouncer", "haproxy"):
+    for name in ("pgbouncer", "haproxy", "pgbackrest"):
         (tmp_path / f"{name}.service.d").mkdir()
         (tmp_path / f"{name}.service.d/airflow.conf").write_text("")
     (tmp_path / "flightdeck-db-clean.timer").write_text("")
-    assert _host.switched_services(str(tmp_path)) == ["pgbouncer", "flightdeck-db-clean"]
+    assert _host.switched_services(str(tmp_path)) == ["pgbouncer", "backup", "flightdeck-db-clean"]

@@ -12,7 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.modes 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import leftovers, modes, survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import AirflowNode, Node, PlainValue
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import removal
-from test_cluster import reference
+from test_cluster import host, reference
 from test_preflight import cluster
 
 WORKER, SCHEDULER = "airflow-worker@default.service", "airflow-scheduler.service"
@@ -203,3 +203,26 @@ def test_a_host_without_airflow_keeps_nothing_of_it(name):
     assert (bare.airflow, bare.components) == (None, ())
     files = ["/etc/airflow/secrets/broker_url", "/etc/airflow/webserver_config.py"]
     assert leftovers.former_files(files, ["/etc/airflow/files/a"], bare) == sorted([*files, "/etc/airflow/files/a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "present", "former"),
+    [
+        ("db1", ["backup"], ["backup"]),
+        # Not a timer of Airflow's.
+        ("db1", ["backup", "metrics", "flightdeck-db-clean"], ["backup", "metrics"]),
+        ("worker1", ["pgbouncer"], ["pgbouncer"]),
+        ("worker1", [], []),
+    ],
+)
+def test_services_that_a_host_does_not_have_any_more(name, present, former):
+    assert sorted(leftovers.former_services(present, WHOLE.nodes[name], ["all"], ["notest"])) == former
+    # Others may use them still when a part of the deployment runs.
+    assert leftovers.former_services(present, WHOLE.nodes[name], ["airflow"], []) == []
+    assert leftovers.former_services(present, WHOLE.nodes[name], ["all"], ["metastore"]) == []
+
+
+def test_pgbackrest_stays_where_the_metastore_archives_into_a_repository():
+    nodes = cluster([*reference(), host("backup1", 151, "backup")]).nodes
+    assert [leftovers.former_services(["backup"], nodes[name], ["all"], []) for name in ("db1", "backup1")] == [[], []]
+    assert leftovers.former_services(["backup"], nodes["worker1"], ["all"], []) == ["backup"]
