@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
+import time
 from pathlib import Path
 
 import pytest
 import requests
-from cluster_access import access, ansible, recap, wait_until
+from cluster_access import access, ansible, inventory, recap, wait_until
+from interrupt import kill_after
 from load import Load
 
 ROOT = Path(__file__).parents[3]
 AFTER = str(ROOT / "molecule/operations/inventory_after")
 SWAP = str(ROOT / "molecule/operations/inventory_swap")
 CONFIRMED = ("-e", "airflow_confirm=airflow")
+# Runs that are killed before the one that ends, and seconds that a whole one takes.
+KILLS = 5 if os.environ.get("FLIGHTDECK_THOROUGH") else 1
+LONGEST = 200
 
 
 def play(name, *arguments, timeout=900):
@@ -98,9 +105,17 @@ def test_check_mode_changes_nothing(host_named):
 
 
 def test_one_host_takes_the_place_of_another(cluster, host_named):
-    """worker1 has a member of etcd, RabbitMQ and Patroni, a load balancer and a worker; worker2 gets all of them."""
+    """worker1 has a member of etcd, RabbitMQ and Patroni, a load balancer and a worker; worker2 gets all of them. Runs
+    that were killed anywhere are run again."""
+    arguments = ("-i", SWAP, *CONFIRMED)
+    playbook = str(ROOT / "playbooks/remove_host.yml")
+    killed = ["ansible-playbook", "-i", inventory(), playbook, "-e", "airflow_removed_host=worker1", *arguments]
     with Load(cluster, seconds=15) as load:
-        output = remove("worker1", "-i", SWAP, *CONFIRMED)
+        for _attempt in range(KILLS):
+            print(kill_after(random.uniform(20, LONGEST), killed))
+        began = time.monotonic()
+        output = remove("worker1", *arguments)
+        print(f"the last run took {time.monotonic() - began:.0f} s")
     assert load.failures == []
     assert set(load.tasks()) == {"success after 1"}
     text = " ".join(output.split())
