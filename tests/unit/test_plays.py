@@ -107,6 +107,17 @@ def entry_points(role):
     return set(yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"])
 
 
+def test_every_module_that_tasks_use_exists():
+    """A name that is wrong ends the run only when it comes to the task."""
+    mine = {path.stem for folder in ("modules", "action") for path in (ROOT / "plugins" / folder).glob("*.py")}
+    files = files_of_tasks()
+    tasks = [(path, task) for path, content in files for play in content for task in nested([play])]
+    tasks += [(path, task) for path, play in plays() for part in ("tasks", "post_tasks") for task in nested(play.get(part))]
+    used = {(key, path) for path, task in tasks for key in task if key.startswith("flightdeck.airflow.")}
+    assert len(used) > 50
+    assert [(key, path) for key, path in used if key.removeprefix("flightdeck.airflow.") not in mine] == []
+
+
 def test_every_entry_point_that_is_used_is_in_the_spec_of_its_role():
     used = set()
     for _path, content in files_of_tasks():
