@@ -112,7 +112,9 @@ def test_every_module_that_tasks_use_exists():
     mine = {path.stem for folder in ("modules", "action") for path in (ROOT / "plugins" / folder).glob("*.py")}
     files = files_of_tasks()
     tasks = [(path, task) for path, content in files for play in content for task in nested([play])]
-    tasks += [(path, task) for path, play in plays() for part in ("tasks", "post_tasks") for task in nested(play.get(part))]
+    tasks += [
+        (path, task) for path, play in plays() for part in ("tasks", "post_tasks") for task in nested(play.get(part))
+    ]
     used = {(key, path) for path, task in tasks for key in task if key.startswith("flightdeck.airflow.")}
     assert len(used) > 50
     assert [(key, path) for key, path in used if key.removeprefix("flightdeck.airflow.") not in mine] == []

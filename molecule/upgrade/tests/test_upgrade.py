@@ -34,7 +34,7 @@ def measured(name, *arguments, version):
     """Output of a playbook that stops Airflow; what it says of the time is not less than what users see."""
     with requests("/") as asking:
         said = play(name, *arguments, version=version)
-    print(f"{name} to {version}: {asking.outage:.0f} s without an answer;", *re.findall(r"\w+ \w* ?stopped for.*", said))
+    print(f"{name} to {version}: {asking.outage:.0f} s without an answer;", *re.findall(r"\w+ stopped for.*", said))
     stopped = re.search(r"the API stopped for (\d+) s at most", said)
     assert stopped, said[-2000:]
     assert asking.outage < int(stopped[1]) + 5
