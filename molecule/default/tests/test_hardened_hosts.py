@@ -6,6 +6,7 @@ import json
 import stat
 
 import pytest
+from cluster_access import rabbitmqctl
 
 PLACES = ("/opt/airflow/releases", "/opt/airflow/current/", "/usr/local/bin", "/usr/local/sbin")
 # What another account cannot read, enter or run, or can write.
@@ -51,5 +52,5 @@ def test_cloud_init_would_keep_the_names(cluster, host_named):
 
 
 def test_brokers_have_the_names_of_the_inventory(host_named):
-    shown = host_named("mq1").check_output("rabbitmqctl --quiet cluster_status --formatter json")
+    shown = rabbitmqctl(host_named("mq1"), "cluster_status --formatter json")
     assert sorted(json.loads(shown)["running_nodes"]) == ["rabbit@mq1", "rabbit@mq2", "rabbit@mq3"]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cluster_access import access, ansible, inventory, recap, release_python, wait_until
+from cluster_access import access, ansible, inventory, rabbitmqctl, recap, release_python, wait_until
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from interrupt import Run
 from load import Load
@@ -192,7 +192,7 @@ def test_the_brokers_know_the_present_user_only(host_named):
     users = {user["name"] for user in requests.get(f"{api}/users", auth=login, timeout=10).json()}
     present = "airflow_b" if "broker_password" in cluster.secrets["alternate_users"] else "airflow"
     assert users == {"admin", "airflow_flower", present}
-    connected = set(host_named("back2").check_output("rabbitmqctl --quiet list_connections user").split())
+    connected = set(rabbitmqctl(host_named("back2"), "list_connections user").split())
     assert connected - {"user", "airflow_flower"} == {present}
     nodes = requests.get(f"{api}/nodes", auth=login, timeout=10).json()
     assert [node["name"] for node in nodes if not node["running"]] == []
@@ -205,7 +205,7 @@ def test_the_cookie_is_the_same_everywhere_and_outlives_a_restart(host_named):
         assert node.check_output("cat /var/lib/rabbitmq/.erlang.cookie") == cluster.secrets["rabbitmq_cookie"]
         # A node that starts has to find the others by the new cookie.
         node.check_output("systemctl restart rabbitmq-server")
-        node.check_output("rabbitmqctl --quiet await_online_nodes 3 --timeout 120")
+        rabbitmqctl(node, "await_online_nodes 3 --timeout 120")
 
 
 def test_nothing_is_left_to_do():

@@ -143,3 +143,18 @@ def wait_until(
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {seconds:.0f} s{problem}")
         time.sleep(every)
+
+
+def rabbitmqctl(host: Any, arguments: str) -> str:
+    """Output of rabbitmqctl on a ``host``. On a busy machine a node that works may not answer it in time."""
+    found: list[Any] = []
+
+    def answered() -> bool:
+        found.append(host.run(f"rabbitmqctl --quiet {arguments}"))
+        return bool(found[-1].rc == 0)
+
+    try:
+        wait_until(f"rabbitmqctl {arguments}", answered, 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {found[-1].stderr}") from error
+    return str(found[-1].stdout).strip()

@@ -9,7 +9,7 @@ import urllib.request
 from urllib.parse import quote
 
 import pytest
-from cluster_access import wait_until
+from cluster_access import rabbitmqctl, wait_until
 
 
 def get(url, user="", password=""):
@@ -66,9 +66,7 @@ def test_there_is_no_guest(member, cluster):
 @pytest.mark.group("rabbitmq")
 def test_a_task_may_hold_its_message_for_days(member, cluster, host_named):
     wanted = cluster.model["nodes"][member]["rabbitmq"]["consumer_timeout_seconds"] * 1000
-    effective = host_named(member).check_output(
-        "rabbitmqctl --quiet eval 'application:get_env(rabbit, consumer_timeout).'"
-    )
+    effective = rabbitmqctl(host_named(member), "eval 'application:get_env(rabbit, consumer_timeout).'")
     assert effective == f"{{ok,{wanted}}}"
 
 

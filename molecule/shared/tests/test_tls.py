@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import certificates
+from cluster_access import rabbitmqctl
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -152,7 +153,7 @@ def test_people_are_sent_to_the_encrypted_port(cluster):
 @pytest.mark.group("rabbitmq")
 def test_brokers_trust_each_other_by_certificate(member, cluster, host_named):
     host = host_named(member)
-    assert "inet_tls" in host.check_output("rabbitmqctl --quiet eval 'init:get_argument(proto_dist).'")
+    assert "inet_tls" in rabbitmqctl(host, "eval 'init:get_argument(proto_dist).'")
     # The management API without TLS is for the host itself.
     node = cluster.model["nodes"][member]
     with pytest.raises(OSError, match="refused"):
