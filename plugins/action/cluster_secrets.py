@@ -59,6 +59,7 @@ class ActionModule(ActionBase):
         own_values = files.values(
             own.get("airflow_secret_files", {}), {**variables, **own.get("airflow_secret_environment", {})}
         )
+        result["encrypted"] = not path.exists() or vault_file.encrypted(path)
         result["secrets"] = {**accounts.effective(values, content.rotation).to_vars(), **external, **own_values}
         return result
 

@@ -41,4 +41,8 @@ secrets:
   description: The values by name, which become the variable C(airflow_secrets).
   type: dict
   returned: success
+encrypted:
+  description: Whether O(path) is encrypted, or does not exist.
+  type: bool
+  returned: success
 """

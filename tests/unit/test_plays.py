@@ -370,15 +370,32 @@ UI        https://192.0.2.10:8443
 login     admin
 password  airflow_admin_password, in {0}/.airflow_secrets.yml or where your inventory sets it
 CA        {0}/.airflow_ca.crt, for browsers to import
+next      ansible-playbook flightdeck.airflow.verify -i {0}
+DAGs      none of yours: set airflow_dags_dir, then run flightdeck.airflow.deploy_dags (docs/dags.md)
+backups   none: add a host to the group airflow_backup (docs/backups.md)
+WARNING   the secrets file is not encrypted: ansible-vault encrypt {0}/.airflow_secrets.yml (docs/security.md)
+
 """
 
 
-def test_a_deployment_ends_with_how_to_reach_the_cluster(inventory):
+def test_a_deployment_ends_with_how_to_reach_the_cluster_and_what_it_lacks(inventory):
     phases = ["playbooks/phases/model.yml", "playbooks/phases/print_access.yml"]
     done = run(inventory, phases)
     assert ACCESS.format(inventory) in done.stdout
     password = yaml.safe_load((inventory / ".airflow_secrets.yml").read_text())["airflow_admin_password"]
     assert password not in done.stdout + done.stderr
+
+
+def test_it_does_not_name_what_the_cluster_has(inventory, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("a password")
+    (tmp_path / "dags").mkdir()
+    given = ["-e", f"airflow_dags_dir={tmp_path}/dags", "-e", "airflow_verified=true"]
+    phases = ["playbooks/phases/model.yml", "playbooks/phases/print_access.yml"]
+    done = run(inventory, phases, *given, "--vault-password-file", str(password))
+    said = done.stdout + done.stderr
+    assert "for browsers to import\nbackups   none" in said
+    assert not re.search("^(next|DAGs|WARNING) ", said, re.MULTILINE)
 
 
 def test_a_deployment_that_failed_somewhere_does_not(inventory):

@@ -98,10 +98,21 @@ def _encrypted(text: str, secrets: list[tuple[str, Any]], present: str) -> str:
     return VaultLib(secrets).encrypt(text, secret, vault_id=identity).decode()
 
 
+def encrypted(path: Path) -> bool:
+    """Whether there is a file at ``path``, and it is encrypted."""
+    return bool(_heading(path))
+
+
+def _heading(path: Path) -> list[str]:
+    """The fields of the heading of an encrypted file."""
+    fields = path.read_text(encoding="utf-8").partition("\n")[0].split(";") if path.exists() else []
+    return fields if fields[:1] == ["$ANSIBLE_VAULT"] else []
+
+
 def _identity_of(path: Path) -> str:
     """The vault id in the heading of an encrypted file; empty when it has none."""
-    heading = path.read_text(encoding="utf-8").partition("\n")[0].split(";") if path.exists() else []
-    return heading[3].strip() if heading[:1] == ["$ANSIBLE_VAULT"] and len(heading) > 3 else ""
+    heading = _heading(path)
+    return heading[3].strip() if len(heading) > 3 else ""
 
 
 def _ignore(path: Path) -> None:

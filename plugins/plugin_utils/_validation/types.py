@@ -59,6 +59,7 @@ INTERNAL = frozenset(
         "airflow_status_rows",
         "airflow_support_archive",
         "airflow_unfinished_tasks",
+        "airflow_verified",
         "airflow_version_back",
         "airflow_version_change",
         "airflow_whole_cluster",
