@@ -323,7 +323,7 @@ def test_one_mistake_on_200_hosts_is_one_line_whatever_the_strategy(controller):
     controller.write(hosts_yml=inventory, group_vars__all_yml={"airflow_worker_queues": ["default", "GPU high"]})
     returncode, output = controller.run(VALIDATE, "hosts.yml", ANSIBLE_STRATEGY="free")
     assert returncode != 0
-    assert output.count("FD106") == 1
+    assert output.count("  FD106") == 1
     assert "The inventory, not this host: 1 problem" in output
 
 

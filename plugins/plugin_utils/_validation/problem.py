@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
+
+# In the archive, too.
+_CODES = Path(__file__).parents[3] / "docs" / "codes.md"
 
 
 @dataclass(frozen=True, order=True)
@@ -57,7 +61,13 @@ def on_hosts(found: Iterable[tuple[str, Problem]], everybody: int = 0) -> list[P
 
 
 def report(problems: Iterable[Problem]) -> str:
-    """All problems as one text, sorted by code, for the message of a failed task."""
+    """All problems as one text, sorted by code, for the message of a failed task. It ends with what to do next."""
     found = sorted(set(problems))
     head = f"{len(found)} problem{'s' if len(found) != 1 else ''} found, nothing was changed on any host:"
-    return "\n".join([head, *(f"  {problem}" for problem in found)])
+    lines = [head, *(f"  {problem}" for problem in found)]
+    if found:
+        first = found[0].code
+        # What is checked later has higher numbers, and often fails because of what was found before.
+        begin = f"Begin with {first}, others may follow from it. " if len(found) > 1 else ""
+        lines.append(f"{begin}What {first} means: {_CODES}#{first.lower()}")
+    return "\n".join(lines)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import types
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem, on_hosts, report
 
+ROOT = Path(__file__).resolve().parents[4]
 ONE = Problem(Code.FD101, "group a", "no host", "a host", "Add one.")
 TWO = Problem(Code.FD120, "variable b", "an unknown name", "another", "Remove it.")
 OPTIONS = {
@@ -23,12 +25,17 @@ OPTIONS = {
 
 
 def test_problems_are_sorted_counted_and_told_once():
-    assert report([TWO, ONE, TWO]).splitlines() == [
+    *lines, last = report([TWO, ONE, TWO]).splitlines()
+    assert lines == [
         "2 problems found, nothing was changed on any host:",
         "  FD101 group a: found no host; expected a host. Add one.",
         "  FD120 variable b: found an unknown name; expected another. Remove it.",
     ]
     assert report([ONE]).startswith("1 problem found")
+    shown = report([ONE]).splitlines()[-1]
+    assert last == f"Begin with FD101, others may follow from it. {shown}"
+    page, _, anchor = shown.removeprefix("What FD101 means: ").partition("#")
+    assert (Path(page).read_text(), anchor) == ((ROOT / "docs/codes.md").read_text(), "fd101")
 
 
 @pytest.mark.parametrize(
