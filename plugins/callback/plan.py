@@ -1,18 +1,18 @@
 # Copyright flightdeck.airflow contributors
 # GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Collects what a run of plan.yml in check mode would change."""
+"""Collects what a run of flightdeck.airflow.plan in check mode would change."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: plan
 type: aggregate
-short_description: Collect what site.yml would change, for the playbook plan.yml
+short_description: Collect what flightdeck.airflow.site would change, for flightdeck.airflow.plan
 version_added: 0.1.0
 description:
-  - Collects, in runs of C(playbooks/plan.yml) only, which tasks would change something on which host, and which units
-    would restart. The playbook prints it.
+  - Collects, in runs of C(flightdeck.airflow.plan) only, which tasks would change something on which host, and which
+    units would restart. The playbook prints it.
   - Ends such a run with exit code 10 when there is something to do and nothing failed. Failures have Ansible's own exit
     codes, and 0 means that there is nothing to do.
   - Names of tasks, units and files are collected, never contents.

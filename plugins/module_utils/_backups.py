@@ -96,7 +96,7 @@ def age_row(backups: list[Backup], problem: str, max_age_hours: int, now: float)
     if problem:
         return False, f"the repository cannot be used: {problem}"
     if not backups:
-        return False, "no backup yet; run backup.yml"
+        return False, "no backup yet; run flightdeck.airflow.backup"
     last = backups[-1]
     hours = (now - last.stop) / 3600
     line = f"{len(backups)} backups, the last {last.text}, {_size(last.size)}"

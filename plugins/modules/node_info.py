@@ -198,7 +198,7 @@ class _Node:
             return []
         revisions = _dags.Revisions(self.node["dags"]["path"], "")
         if not (current := revisions.current()):
-            return [row("dags", FAILED, f"{revisions.link} leads to no revision; run site.yml")]
+            return [row("dags", FAILED, f"{revisions.link} leads to no revision; run flightdeck.airflow.site")]
         origin = revisions.origin(current)
         data = {"revision": current, "commit": origin.get("commit", ""), "ref": origin.get("ref", "")}
         return [row("dags", OK, status.dags_text(current, origin), data)]
@@ -273,7 +273,7 @@ class _Node:
                 if code == 401:
                     problem = (
                         "the management API refuses rabbitmq_admin_password, which was changed and not deployed; "
-                        "run site.yml"
+                        "run flightdeck.airflow.site"
                     )
                 return [row("rabbitmq", FAILED, problem)]
             answers.append(answer)
@@ -375,7 +375,10 @@ def drained_rows(record: dict[str, str], units: dict[str, dict[str, str]]) -> li
     runs."""
     rows = [row("host", DEGRADED, f"drained {_drained.words(record)}")]
     running = [label for label, values in units.items() if status.unit_problem(values) is None]
-    detail = "still runs on a drained host, and does not start again; run drain.yml or undrain.yml"
+    detail = (
+        "still runs on a drained host, and does not start again; run flightdeck.airflow.drain or "
+        "flightdeck.airflow.undrain"
+    )
     return rows + [row(label, DEGRADED, detail) for label in running]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: plan_report
-short_description: Print what site.yml would change
+short_description: Print what flightdeck.airflow.site would change
 version_added: 0.1.0
 description:
   - Prints what the callback P(flightdeck.airflow.plan#callback) has collected in this run, by host, with the units that

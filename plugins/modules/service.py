@@ -224,7 +224,9 @@ class Run:
         """Start units that were deployed before, now and at boot."""
         if not units:
             kind = ", ".join(self.kind)
-            self.module.fail_json(msg=f"{kind}: found no such unit; expected a host that was deployed. Run site.yml.")
+            self.module.fail_json(
+                msg=f"{kind}: found no such unit; expected a host that was deployed. Run flightdeck.airflow.site."
+            )
         states = self.services.states(self.startable(units))
         # What shall run runs at boot, too, if the host goes down meanwhile.
         self.services.act("enable", *(unit for unit, state in states.items() if not state.enabled))

@@ -281,6 +281,20 @@ def test_a_generated_page_is_what_its_source_says(page):
     assert (ROOT / f"docs/{page}.md").read_text() == rendered, "run make docs"
 
 
+def test_messages_name_playbooks_as_users_run_them():
+    """By full names: an installed collection has no path that users could type."""
+    paths = [
+        *ROOT.glob("plugins/**/*.py"),
+        *(path for path in ROOT.glob("roles/*/*/*") if path.parent.name in ("tasks", "vars", "handlers", "files")),
+        *ROOT.glob("playbooks/**/*.yml"),
+    ]
+    names = "|".join(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+    said = re.compile(rf"^[^#]*\b(?:[Rr]un|by|then) (?:`|C\()?(?:playbooks/)?(?:{names})\.yml", re.MULTILINE)
+    assert {
+        path.name: said.findall(path.read_text()) for path in paths if path.is_file() and said.search(path.read_text())
+    } == {}
+
+
 def test_the_least_ansible_core_is_tested():
     cores = runpy.run_path(str(ROOT / ".config/cores.py"))["CORES"]
     assert yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["requires_ansible"] == f">={cores[0].version}"

@@ -80,7 +80,7 @@ def test_a_leader_of_the_metastore_stays():
         wait_until("it leads", lambda: leader() == "worker1", 60)
     text = refused("worker1", "-i", SWAP, *CONFIRMED)
     assert "FD328 host worker1: found the leader of the metastore" in text
-    assert "switchover.yml" in text
+    assert "flightdeck.airflow.switchover" in text
     play("playbooks/switchover", "-e", "airflow_switchover_to=master1")
     wait_until("another leads", lambda: leader() == "master1", 60)
 

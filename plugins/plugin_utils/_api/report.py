@@ -85,7 +85,7 @@ def revision_rows(rows: Iterable[Row]) -> list[Row]:
     if len(hosts) < 2:
         return []
     text = "; ".join(f"{revision} on {', '.join(sorted(names))}" for revision, names in sorted(hosts.items()))
-    return [row("dags", "-", "failed", f"hosts have different revisions: {text}; run deploy_dags.yml")]
+    return [row("dags", "-", "failed", f"hosts have different revisions: {text}; run flightdeck.airflow.deploy_dags")]
 
 
 def document(

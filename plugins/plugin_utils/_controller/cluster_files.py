@@ -68,7 +68,11 @@ def old_files(
         for file in each.hidden:
             if vars_files.ours(file, read):
                 found = f"variables that this run does not have, because the directory {each.folder} hid them"
-                remedy = "It is moved now: run again." if writes else "site.yml moves it and ends; run it again then."
+                remedy = (
+                    "It is moved now: run again."
+                    if writes
+                    else "flightdeck.airflow.site moves it and ends; run it again then."
+                )
                 remedy = f"An earlier version put the secrets file there. {remedy}"
                 problems.append(Problem(Code.FD192, str(file), found, f"the secrets in {path}", remedy))
         if problems and writes:

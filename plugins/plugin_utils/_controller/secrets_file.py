@@ -17,7 +17,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 
 HEADING = "# Secrets of the cluster"
-_HEADING = f"{HEADING}, created once; only rotate_secrets.yml replaces them. Store a copy with your backups.\n"
+_HEADING = (
+    f"{HEADING}, created once; only flightdeck.airflow.rotate_secrets replaces them. Store a copy with your backups.\n"
+)
 PREFIX = "airflow_"
 # State, not settings: how far a rotation is, and which cluster the secrets belong to.
 _ROTATION = "__airflow_rotation"

@@ -407,7 +407,7 @@ def _check_value(where: str, name: str, value: Any, words: list[str], known: Ref
             )
         ]
     if name == "api.auth_backends" and _BASIC_AUTH not in str(value):
-        remedy = f"Add {_BASIC_AUTH}: verify.yml and status.yml log in by it."
+        remedy = f"Add {_BASIC_AUTH}: flightdeck.airflow.verify and flightdeck.airflow.status log in by it."
         return [Problem(Code.FD147, where, "no login by password", f"{_BASIC_AUTH} among them", remedy)]
     if empty and value == "":
         return []

@@ -75,7 +75,10 @@ def check_target(time: str, label: str, now: float) -> list[Problem]:
             expected = "a time with its offset from UTC, such as 2026-11-29 11:00:00+00:00"
             problems.append(Problem(Code.FD333, "airflow_restore_time", repr(time), expected, remedy))
     if label and not _LABEL.fullmatch(label):
-        expected, remedy = "a label such as 20261129-021500F", "backup.yml and status.yml print labels."
+        expected, remedy = (
+            "a label such as 20261129-021500F",
+            "flightdeck.airflow.backup and flightdeck.airflow.status print labels.",
+        )
         problems.append(Problem(Code.FD333, "airflow_restore_set", repr(label), expected, remedy))
     return problems
 
@@ -84,7 +87,7 @@ def check_answer(text: str, label: str, time: str, own: Mapping[str, Any], airfl
     """As ``check_backup``, of the backups in ``text``, an answer of ``pgbackrest info``. Raises ValueError."""
     backups, wrong = _backups.parse(text)
     if wrong and not backups:
-        return [Problem(Code.FD334, "the repository", wrong, "backups", "Run backup.yml.")]
+        return [Problem(Code.FD334, "the repository", wrong, "backups", "Run flightdeck.airflow.backup.")]
     return check_backup(backups, label, time, own, airflow)
 
 

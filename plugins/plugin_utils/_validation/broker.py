@@ -287,7 +287,8 @@ def check_rotation(names: Iterable[str], broker: ClusterBroker) -> list[Problem]
     if broker.kind != "redis" or broker.external or "broker_password" not in names:
         return []
     remedy = (
-        "Run stop.yml, remove airflow_broker_password from the file of the secrets, then run site.yml: Redis has "
+        "Run flightdeck.airflow.stop, remove airflow_broker_password from the file of the secrets, then run "
+        "flightdeck.airflow.site: Redis has "
         "one user at a time."
     )
     return [

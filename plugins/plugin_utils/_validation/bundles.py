@@ -61,7 +61,7 @@ def check(
     if not any(_is_dags_folder(bundle, dags_folder) for bundle in bundles):
         remedy = (
             f"Add {{name: dags-folder, classpath: {_LOCAL}, kwargs: {{}}}}: without it Airflow reads neither "
-            "airflow_dags_dir nor the DAG of verify.yml."
+            "airflow_dags_dir nor the DAG of flightdeck.airflow.verify."
         )
         problems.append(
             Problem(Code.FD147, given.where, "no bundle of the DAGs that the collection ships", "one", remedy)
@@ -120,7 +120,7 @@ def check_entries(settings: Settings) -> list[Problem]:
                 remedy = "Choose another name: Airflow gives it to its own examples."
                 problems.append(Problem(Code.FD277, where, repr(name), "a name of your own", remedy))
             elif found == model.SHIPPED:
-                remedy = "Choose another name: it has the shipped DAGs, with that of verify.yml."
+                remedy = "Choose another name: it has the shipped DAGs, with that of flightdeck.airflow.verify."
                 problems.append(Problem(Code.FD277, where, repr(name), "a name of your own", remedy))
             elif found:
                 expected = "names that differ in more than capitals, '-' and '_'"

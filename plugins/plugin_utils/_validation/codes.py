@@ -320,10 +320,10 @@ class Code(StrEnum):
     FD164 = (
         auto(),
         "an inactive user of a pair is still in use",
-        "run `rotate_secrets.yml` without names: it finishes an interrupted rotation",
+        "run `flightdeck.airflow.rotate_secrets` without names: it finishes an interrupted rotation",
         Stage.RUN,
     )
-    FD165 = auto(), "`airflow_db.yml` without a command", "`airflow_db_command`", Stage.RUN
+    FD165 = auto(), "`flightdeck.airflow.airflow_db` without a command", "`airflow_db_command`", Stage.RUN
     FD166 = auto(), "a switchover of a single metastore", "several hosts in `airflow_metastore`", Stage.RUN
     FD167 = auto(), "a switchover to a host that may lack writes, or to no host", "see `patronictl list`", Stage.RUN
     FD168 = (
@@ -405,8 +405,9 @@ class Code(StrEnum):
     )
     FD182 = (
         auto(),
-        "a change of the scheduler mode with `--limit`; or a rotation or `start.yml` before the new mode is deployed",
-        "run without; `site.yml` first",
+        "a change of the scheduler mode with `--limit`; or a rotation or `flightdeck.airflow.start` before the new "
+        "mode is deployed",
+        "run without; `flightdeck.airflow.site` first",
         Stage.PREFLIGHT,
         Stage.RUN,
     )
@@ -718,14 +719,14 @@ class Code(StrEnum):
     )
     FD271 = (
         auto(),
-        "`rollback_dags.yml` finds no revision before the current one on a host",
+        "`flightdeck.airflow.rollback_dags` finds no revision before the current one on a host",
         "deploy the DAG files that you want",
         Stage.RUN,
     )
     FD272 = (
         auto(),
         "after a switch Airflow reports import errors, or other DAGs than the import before it",
-        "correct the files, or `rollback_dags.yml`",
+        "correct the files, or `flightdeck.airflow.rollback_dags`",
         Stage.RUN,
     )
     FD273 = (
@@ -935,13 +936,13 @@ class Code(StrEnum):
     FD323 = (
         auto(),
         "a warning: a host is drained",
-        "[`undrain.yml`](draining.md#drain-a-host) when it is to work again",
+        "[`flightdeck.airflow.undrain`](draining.md#drain-a-host) when it is to work again",
         Stage.PREFLIGHT,
     )
     FD324 = (
         auto(),
         "a drain failed, and the host works again",
-        "the message says what failed; run `drain.yml` again",
+        "the message says what failed; run `flightdeck.airflow.drain` again",
         Stage.RUN,
     )
     FD325 = (
@@ -973,7 +974,7 @@ class Code(StrEnum):
     FD329 = (
         auto(),
         "a removed host is still known somewhere",
-        "the message says where; run `remove_host.yml` again",
+        "the message says where; run `flightdeck.airflow.remove_host` again",
         Stage.RUN,
     )
     FD330 = (
@@ -996,7 +997,8 @@ class Code(StrEnum):
     )
     FD333 = (
         auto(),
-        "an argument of backup.yml or restore.yml is malformed, or contradicts another one",
+        "an argument of `flightdeck.airflow.backup` or `flightdeck.airflow.restore` is malformed, or contradicts "
+        "another one",
         "the message gives the form",
         Stage.PREFLIGHT,
         Stage.RUN,
@@ -1042,7 +1044,7 @@ class Code(StrEnum):
     FD340 = (
         auto(),
         "`airflow_db_clean` with an external metastore or Airflow 2",
-        "leave it off, and run `db_clean.yml`",
+        "leave it off, and run `flightdeck.airflow.db_clean`",
         Stage.INVENTORY,
     )
     FD341 = (
@@ -1065,14 +1067,14 @@ class Code(StrEnum):
     )
     FD344 = (
         auto(),
-        "`plan.yml` without `--check`, or without its callback",
+        "`flightdeck.airflow.plan` without `--check`, or without its callback",
         "both; the message says how",
         Stage.RUN,
     )
     FD350 = (
         auto(),
         "`airflow_version` is newer than what the hosts run, and the playbook is not for that",
-        "`playbooks/upgrade.yml`, or the version that runs",
+        "`flightdeck.airflow.upgrade`, or the version that runs",
         Stage.PREFLIGHT,
     )
     FD351 = (
@@ -1101,7 +1103,7 @@ class Code(StrEnum):
     )
     FD355 = (
         auto(),
-        "`rollback.yml` has no way back to `airflow_version`",
+        "`flightdeck.airflow.rollback` has no way back to `airflow_version`",
         "a version that the message names",
         Stage.RUN,
     )
@@ -1126,7 +1128,7 @@ class Code(StrEnum):
     FD361 = (
         auto(),
         "a host that the collection left still has something of it",
-        "see the message; run `uninstall.yml` again",
+        "see the message; run `flightdeck.airflow.uninstall` again",
         Stage.RUN,
     )
     FD380 = auto(), "several hosts in `airflow_monitoring`", "one", Stage.INVENTORY

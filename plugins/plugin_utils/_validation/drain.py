@@ -37,7 +37,7 @@ def check_hosts(
         return [Problem(Code.FD321, where, ", ".join(unknown) or "nothing", possible, remedy)]
     bare = [name for name in names if not deployed.get(name)]
     if bare:
-        remedy = "Nothing runs there yet: deploy them by site.yml, or take them out of the inventory."
+        remedy = "Nothing runs there yet: deploy them by flightdeck.airflow.site, or take them out of the inventory."
         return [Problem(Code.FD321, where, f"{', '.join(bare)} without a unit of Airflow", possible, remedy)]
     return []
 
@@ -179,7 +179,7 @@ def check_metastore(members: Sequence[Mapping[str, Any]], leaving: Sequence[str]
         return [Problem(Code.FD326, f"host {names}, PostgreSQL", "one server left", "3 and more", remedy)]
     leader = [str(member["name"]) for member in there if member["role"] in _LEADS]
     if leader:
-        remedy = "Run playbooks/switchover.yml first."
+        remedy = "Run flightdeck.airflow.switchover first."
         return [Problem(Code.FD328, f"host {leader[0]}", "the leader of the metastore", "a follower", remedy)]
     rest = [member for member in members if member["name"] not in leaving]
     follows = [member for member in rest if member["role"] not in _LEADS and member["state"] in _RUNS]

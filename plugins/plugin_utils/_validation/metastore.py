@@ -99,7 +99,7 @@ def _check_db_clean(settings: Settings) -> list[Problem]:
     variable = "airflow_db_clean"
     if settings.db_clean and (metastore.is_external(settings) or settings.major < 3):
         found = "true with " + ("an external metastore" if metastore.is_external(settings) else "Airflow 2")
-        remedy = "Leave it off, and run playbooks/db_clean.yml."
+        remedy = "Leave it off, and run flightdeck.airflow.db_clean."
         problems.append(Problem(Code.FD340, variable, found, "the managed metastore and Airflow 3", remedy))
     if settings.db_clean and settings.db_clean_days * 86400 <= settings.max_task_seconds:
         found = f"{settings.db_clean_days}, where a task may take {settings.max_task_seconds} s"

@@ -299,7 +299,7 @@ def _unmanaged_remedy(node: Node) -> str:
     )
     if node.metastore and node.metastore.patroni:
         remedy = (
-            "A single metastore of this cluster grows by playbooks/grow_metastore.yml. Otherwise: "
+            "A single metastore of this cluster grows by flightdeck.airflow.grow_metastore. Otherwise: "
             f"{remedy[0].lower()}{remedy[1:]}"
         )
     return remedy
@@ -353,7 +353,7 @@ def _warn_drained(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Hosts on which this run starts nothing of Airflow."""
     return [
         f"{Code.FD323} host {name}: drained {_drained.words(record)}. Nothing of Airflow starts there until "
-        f"playbooks/undrain.yml -e airflow_drain_hosts={name}."
+        f"flightdeck.airflow.undrain -e airflow_drain_hosts={name}."
         for name, facts in hosts.items()
         if (record := facts.get("flightdeck_drained"))
     ]
@@ -545,8 +545,8 @@ def _check_downgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Prob
             f"Airflow {current} in use",
             f"{version} or older",
             f"The older Airflow cannot read the newer schema. Set airflow_version: {current}, or go back by "
-            "playbooks/rollback.yml. Where you have brought the schema back yourself, set airflow_allow_downgrade: "
-            "true for one run.",
+            "flightdeck.airflow.rollback. Where you have brought the schema back yourself, set "
+            "airflow_allow_downgrade: true for one run.",
         )
     ]
 
@@ -563,7 +563,7 @@ def _check_upgrade(releases: Mapping[str, Any], cluster: Cluster) -> list[Proble
             "airflow_version",
             f"{version}, and Airflow {current} in use",
             f"{current}: a deployment changes no version",
-            f"Run playbooks/upgrade.yml, or set airflow_version: {current}.",
+            f"Run flightdeck.airflow.upgrade, or set airflow_version: {current}.",
         )
     ]
 
@@ -659,7 +659,7 @@ def check_members(
                         "the data of a member",
                         "Mount them where they are missing. When they are lost for good, the empty host takes "
                         "their place by "
-                        f"playbooks/replace_host.yml -e airflow_replaced_host={name}",
+                        f"flightdeck.airflow.replace_host -e airflow_replaced_host={name}",
                     ),
                 )
             )

@@ -40,7 +40,9 @@ def check(
                 )
             )
         elif name in external:
-            remedy = "Change the password on your server, then the URL in the inventory, and run site.yml."
+            remedy = (
+                "Change the password on your server, then the URL in the inventory, and run flightdeck.airflow.site."
+            )
             problems.append(
                 Problem(Code.FD179, "airflow_rotate", name, "a secret of a server that the collection runs", remedy)
             )

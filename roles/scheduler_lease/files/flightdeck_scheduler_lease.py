@@ -583,9 +583,11 @@ def test_connection(settings: Mapping[str, Any], database: LeaseDatabase, _given
 
 
 def init(settings: Mapping[str, Any], database: LeaseDatabase, _given: argparse.Namespace) -> Result:
-    """whether site.yml has prepared this host and the metastore; there is nothing else to do"""
+    """whether flightdeck.airflow.site has prepared this host and the metastore; there is nothing else to do"""
     if settings["host"] not in [node["host"] for node in database.call("status")["nodes"]]:
-        raise RefusedError(f"{settings['host']} may not hold the lease: deploy the whole cluster with site.yml")
+        raise RefusedError(
+            f"{settings['host']} may not hold the lease: deploy the whole cluster with flightdeck.airflow.site"
+        )
     return OK, {"host": settings["host"]}, [f"{settings['host']} is ready"]
 
 

@@ -64,7 +64,7 @@ def test_a_host_that_lost_its_data_is_refused_and_told_what_to_run():
     (problem,) = problems(facts)
     assert (problem.code, problem.where) == ("FD221", "data of host db3")
     assert "etcd and RabbitMQ" in problem.found
-    assert "replace_host.yml -e airflow_replaced_host=db3" in report([problem])
+    assert "flightdeck.airflow.replace_host -e airflow_replaced_host=db3" in report([problem])
     known = surveyed(facts, MODEL)
     assert {tier: known[tier]["lost"] for tier in known} == {
         "etcd": {"db3": "db3"},
