@@ -201,6 +201,7 @@ TRIGGERS = {
         Code.FD294: lambda _: remote_logs.check("s3://logs", {"login": "a"}, {"logging": {"remote_logging": True}}),
         Code.FD295: lambda _: values.check_values({"airflow_environment": {"TZ": "Europe/Nowhere"}}, "3.3.2"),
         Code.FD149: lambda _: [secrets.plain_warning({"hosts.yml": ["airflow_admin_password"]})],
+        Code.FD374: lambda _: secrets.check_secrets({"fernet_key": "ENC[AES256_GCM,data:a,type:str]"}, {}),
         Code.FD150: lambda _: inventory.check(
             [replace(reference()[0], address="lb1.example.org"), *reference()[1:]], defaults(airflow_firewall=True)
         ),

@@ -1131,6 +1131,12 @@ class Code(StrEnum):
         "see the message; run `flightdeck.airflow.uninstall` again",
         Stage.RUN,
     )
+    FD374 = (
+        auto(),
+        "a secret is text that sops encrypted: nothing decrypted it",
+        "the vars plugin `community.sops.sops`, and a name of the file that ends in `.sops.yml`",
+        Stage.INVENTORY,
+    )
     FD380 = auto(), "several hosts in `airflow_monitoring`", "one", Stage.INVENTORY
     FD381 = (
         auto(),

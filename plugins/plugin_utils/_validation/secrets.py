@@ -25,6 +25,8 @@ _WORDS = (
 _WEAK = re.compile(rf"(?:(?:{_WORDS})|[\W\d_])+")
 _KNOWN = re.compile(_WORDS)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
+# How sops writes a value.
+_SOPS = "ENC[AES256_GCM,"
 _FERNET = re.compile(r"[A-Za-z0-9_-]{43}=")
 # A line of YAML or INI that sets one of the secrets, with what it is set to.
 _SECRETS = {*GENERATED, *GIVEN, "kerberos_keytab"} - PUBLIC
@@ -60,6 +62,9 @@ def _problem(code: Code, name: str, found: str, expected: str, remedy: str) -> P
 
 
 def _check_secret(name: str, value: str, account: str) -> list[Problem]:
+    if value.startswith(_SOPS):
+        remedy = "Add community.sops.sops to vars_plugins_enabled in ansible.cfg, and end the file's name in .sops.yml."
+        return [_problem(Code.FD374, name, "text that sops encrypted", "what it was", remedy)]
     if _CONTROL.search(value):
         return [
             _problem(
@@ -130,8 +135,8 @@ def _check_fernet(value: str) -> list[Problem]:
 def plain_secrets(text: str) -> list[str]:
     """Names of the variables of secrets that stand in clear in the ``text`` of an inventory file.
 
-    A value under ``!vault``, a template (a lookup, another variable) and an empty one are none; neither is an
-    encrypted file.
+    A value under ``!vault`` or encrypted by sops, a template (a lookup, another variable) and an empty one are none;
+    neither is an encrypted file.
     """
     if text.startswith("$ANSIBLE_VAULT;"):
         return []
@@ -144,7 +149,7 @@ def plain_secrets(text: str) -> list[str]:
             value = re.sub(r"(^|\s)#.*", "", match["value"]).strip().strip("\"'")
             # Of a URL only the password is secret.
             value = re.sub(r"^\w+://[^:@/]*:(?=\{\{)", "", value)
-            if value and not value.startswith(("!vault", "{{")) and value not in ("null", "~"):
+            if value and not value.startswith(("!vault", "{{", _SOPS)) and value not in ("null", "~"):
                 found.add(f"airflow_{match[1]}")
     return sorted(found)
 

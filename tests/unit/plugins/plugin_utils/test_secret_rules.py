@@ -135,6 +135,7 @@ def test_no_message_holds_the_value(name, value):
         ("airflow_admin_user: me", []),
         ("my_airflow_admin_password: x", []),
         ("$ANSIBLE_VAULT;1.1;AES256\nairflow_admin_password: x", []),
+        ("airflow_admin_password: ENC[AES256_GCM,data:x,type:str]", []),
     ],
 )
 def test_secrets_in_clear_are_found_in_text(text, names):
