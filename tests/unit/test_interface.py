@@ -212,7 +212,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(archive):
     }
     assert wanted <= tops
     policies = {"CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "MAINTAINING.md", "SECURITY.md"}
-    assert tops - wanted <= {"FILES.json", "CHANGELOG.rst"} | policies
+    assert tops - wanted <= {"FILES.json", "CHANGELOG.rst", "bindep.txt", "execution-environment.yml"} | policies
     # Links of the README lead to them.
     assert policies <= tops
     assert "docs/ansible.cfg" in names
