@@ -178,6 +178,7 @@ docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the pages of code
 
 .PHONY: docs-site
 docs-site: $(SITE_VENV)/ready ## Build the documentation as a site into artefacts/site; a link that leads nowhere ends it
+	@command -v npm >/dev/null || $(LAB) apt npm
 	$(SITE_VENV)/bin/python .config/build_site.py artefacts/site
 
 lock: $(VENV)/ready ## Update the locks of the tools and of every supported Airflow, and write the reference of its options

@@ -2,17 +2,20 @@
 
     python .config/build_site.py DIRECTORY
 
-Run by ``make docs-site``. A link or an anchor that leads nowhere, a page that no menu has, or documentation that
-cannot be read ends it.
+Run by ``make docs-site``. The program that draws the diagrams becomes a part of the site, which asks no other server. A
+link or an anchor that leads nowhere, a page that no menu has, or documentation that cannot be read ends it.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -20,6 +23,11 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / ".config" / "site"
 PAGES = ("*.md", "CHANGELOG.rst", "LICENSE", "LICENSES/*", "docs/**/*", "roles/*/README.md")
 NAME = "flightdeck.airflow"
+# Mermaid, as npm has it, by its checksum.
+MERMAID = "mermaid@11.17.2"
+MERMAID_SHA512 = "V6K3C8EBdEsPFZXSKMJe6ppQOENxuHARr9GvHX4hh47lAbhMRD9qf4oEK7LoaRQxULMa80/qt5gHO73aCleBBg=="
+# Its module, and the parts that it loads when a page has such a diagram.
+MODULE = re.compile(r"package/dist/(mermaid\.esm\.min\.mjs|chunks/mermaid\.esm\.min/[\w.-]+\.mjs)")
 CONTENTS = re.compile(r"^\.\. contents::\n(?: +:.*\n)*", re.MULTILINE)
 
 
@@ -54,6 +62,24 @@ def stage(target: Path) -> None:
     )
 
 
+def mermaid(target: Path) -> None:
+    """Put Mermaid into ``target``. Raises CalledProcessError, and SystemExit for another file than the known one."""
+    cached = ROOT / ".cache" / f"{MERMAID.replace('@', '-')}.tgz"
+    if not cached.exists():
+        cached.parent.mkdir(exist_ok=True)
+        pack: list[str | Path] = ["npm", "pack", "--silent", "--pack-destination", cached.parent, MERMAID]
+        subprocess.run(pack, check=True, stdout=subprocess.DEVNULL, cwd=cached.parent)
+    found = base64.b64encode(hashlib.sha512(cached.read_bytes()).digest()).decode()
+    if found != MERMAID_SHA512:
+        raise SystemExit(f"{cached}: found sha512-{found}; expected sha512-{MERMAID_SHA512}. Remove it and run again.")
+    with tarfile.open(cached) as archive:
+        for member in archive:
+            if (name := MODULE.fullmatch(member.name)) and (stream := archive.extractfile(member)):
+                path = target / name[1]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(stream.read())
+
+
 def main() -> None:
     """Build into the directory of the command line."""
     target = Path(sys.argv[1]).resolve()
@@ -61,6 +87,7 @@ def main() -> None:
         source = Path(folder, "source")
         source.mkdir()
         stage(source)
+        mermaid(source / "_static" / "mermaid")
         reference = source / "reference"
         reference.mkdir()
         run(

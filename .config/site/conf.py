@@ -17,6 +17,7 @@ html_css_files = ["site.css"]
 # The pages are Markdown as the repository shows it, the reference of modules and roles is made by antsibull-docs.
 extensions = ["myst_parser", "sphinxcontrib.mermaid", "sphinx_antsibull_ext"]
 myst_fence_as_directive = ["mermaid"]
+mermaid_use_local = "mermaid/mermaid.esm.min.mjs"
 # Anchors of headings as in the repository, so that links are the same in both. Those that lead nowhere are warnings,
 # which end the build.
 myst_heading_anchors = 4
