@@ -18,7 +18,7 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 # Under the load of another scenario, requests may fail that it promises to serve.
 MORE_ALONE := secure
 MORE := custom debian13 single airflow2
-ALL := backup brokers metastores failover monitoring operations upgrade
+ALL := tutorial backup brokers metastores failover monitoring operations upgrade
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
