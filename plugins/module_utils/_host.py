@@ -59,6 +59,11 @@ _SWITCHED = {
     "monitoring": "prometheus",
     "backup": "pgbackrest",
 }
+# The same of units of our own.
+_SWITCHED_UNITS = {
+    "journal": "flightdeck-journal-sender",
+    "journal_receiver": "flightdeck-journal-receiver",
+}
 # Timers that a setting switches on and off.
 _TIMERS = ("flightdeck-db-clean",)
 _SECRETS_DIR = "/etc/airflow/secrets"
@@ -267,6 +272,7 @@ def switched_services(directory: str = _systemd.UNIT_DIR) -> list[str]:
     """Those services of this host that a setting switches on and off, as the roles left them."""
     return [
         *(name for name, unit in _SWITCHED.items() if os.path.exists(f"{directory}/{unit}.service.d/airflow.conf")),
+        *(name for name, unit in _SWITCHED_UNITS.items() if os.path.exists(f"{directory}/{unit}.service")),
         *(name for name in _TIMERS if os.path.exists(f"{directory}/{name}.timer")),
     ]
 

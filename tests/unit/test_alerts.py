@@ -90,6 +90,12 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
         2,
         {UNIT % ("flightdeck-backup@full.service", "inactive"): "1x9"},
     ),
+    "JournalNotSent": (
+        {'node_systemd_service_restart_total{instance="a", name="flightdeck-journal-sender.service"}': "0+4x30"},
+        18,
+        # While the monitoring host was unavailable.
+        {'node_systemd_service_restart_total{instance="a", name="flightdeck-journal-sender.service"}': "0x5 40x30"},
+    ),
     "MetastoreDown": ({'pg_up{instance="a"}': "0x9"}, 2, {'pg_up{instance="a"}': "1x9"}),
     "MetastoreWithoutLeader": (
         {

@@ -56,13 +56,15 @@ def port_table():
         for number, group in enumerate(("metastore", "etcd"))
     ]
     everything = {"airflow_firewall": True, "airflow_vip": "192.0.2.100/24", "airflow_metrics": True}
+    everything["airflow_journals"] = True
     settings = Settings.from_variables({**variables, **everything})
     rows = []
     for group in services.GROUPS:
         host = next(host for host in hosts if host.name == group)
         for port in ports.open_ports(host, settings, ports.conditions(hosts, settings)):
             if port.peers:
-                peers = ", ".join(peer if peer in ("users", "admins") else f"`airflow_{peer}`" for peer in port.peers)
+                words = {"users": "users", "admins": "admins", services.EVERY_HOST: "all hosts"}
+                peers = ", ".join(words.get(peer, f"`airflow_{peer}`") for peer in port.peers)
                 where = "all" if port.service.host_group == services.EVERY_HOST else f"`airflow_{group}`"
                 rows.append(f"| {where} | {port.number} | {port.purpose} | {peers} |")
     lines = ["| on hosts of | port | what | open for |", "|---|---|---|---|", *dict.fromkeys(rows)]

@@ -38,6 +38,8 @@ INTERRUPTIONS: Mapping[str, tuple[str, str]] = {
     "pgbouncer": ("sessions are cut; Airflow connects again", "sessions are cut; Airflow connects again"),
     "keepalived": ("the virtual IP is unavailable for seconds", "the virtual IP moves"),
     "metrics": ("none: metrics are missing for seconds", "none: metrics are missing for seconds"),
+    "journal": ("none: lines of the journal come later", "none: lines of the journal come later"),
+    "journal_receiver": ("none: lines of journals come later", "none: lines of journals come later"),
     "monitoring": ("none: metrics and alerts pause for seconds", "none: metrics and alerts pause for seconds"),
     "kerberos": ("none: the ticket stays", "none: the ticket stays"),
     "webserver": (

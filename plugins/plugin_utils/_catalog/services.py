@@ -35,6 +35,7 @@ CONDITIONS = (
     "redis",
     "remote_control",
     "metrics",
+    "journals",
 )
 MANY = "1 or more"
 # In the place of a group: what runs on it runs on all hosts.
@@ -47,10 +48,10 @@ MAJORS = (2, 3)
 class Port:
     """A port that a service listens on.
 
-    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, ``users`` or ``admins``;
-    without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a range such
-    as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold. ``log_option`` is the
-    option of ``[logging]`` that names it to Airflow, where webservers fetch the logs of tasks from it.
+    ``purpose`` stands beside the firewall's rule. ``peers`` may connect: groups of hosts, EVERY_HOST, ``users`` or
+    ``admins``; without any only the host itself. The number is that of ``variable``, or the fixed ``number``: a port, a
+    range such as ``1000-1010``, or ``vrrp``, the protocol. The port is there when all of ``when`` hold. ``log_option``
+    is the option of ``[logging]`` that names it to Airflow, where webservers fetch the logs of tasks from it.
     """
 
     purpose: str
@@ -228,6 +229,8 @@ POOL_PROCESS_MB = 160
 TASK_MB = 96
 # By which a webserver logs in to the server that knows the users; some clusters have one of them.
 LOGIN_SECRETS = ("ldap_bind_password", "openid_client_secret")
+# Of numbers of bytes.
+SIZE_UNITS = MappingProxyType({"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4})
 # Kept for the system and other services when slots are derived from the memory.
 RESERVED_MB = 1024
 
@@ -496,6 +499,28 @@ SERVICES: tuple[Service, ...] = (
         units=("prometheus.service", "prometheus-alertmanager.service"),
         processes=("prometheus", "prometheus-aler*"),
         accounts=("prometheus",),
+    ),
+    Service(
+        "journal_receiver",
+        "receiver of journals",
+        tag="monitoring",
+        host_group="monitoring",
+        ports=(Port("journals", (EVERY_HOST,), variable="airflow_journal_port", when=("journals",)),),
+        memory_mb=64,
+        packages=("systemd-journal-remote",),
+        units=("flightdeck-journal-receiver.service",),
+        processes=("flightdeck-jour*",),
+        accounts=("systemd-journal-remote",),
+    ),
+    Service(
+        "journal",
+        "sender of the journal",
+        tag="monitoring",
+        host_group=EVERY_HOST,
+        memory_mb=16,
+        packages=("systemd-journal-remote",),
+        units=("flightdeck-journal-sender.service",),
+        accounts=("systemd-journal-remote",),
     ),
     # First, so that tasks find a ticket. It needs no metastore, and nothing else of Airflow's: it runs kinit.
     _component(

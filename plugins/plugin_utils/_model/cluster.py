@@ -28,6 +28,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
     BROKER_ACCOUNTS,
     COMPONENT,
+    EVERY_HOST,
     GROUPS,
     SERVERS,
 )
@@ -39,6 +40,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     files,
     ha,
     http_proxy,
+    journals,
     kerberos,
     login,
     modes,
@@ -290,6 +292,8 @@ class Model:
             airflow=self.airflow(host) if host.components else None,
             dags=self.dags() if host.parses_dags(self.major) else None,
             monitoring=monitoring.server(self.settings) if "monitoring" in host.groups else None,
+            journal_receiver=journals.receiver(host, self.hosts, self.settings),
+            journal=journals.sender(self.members("monitoring"), self.settings),
             firewall=self.firewall(host) if self.settings.firewall else None,
         )
         return replace(node, metrics=monitoring.share(node, self.settings, monitored="monitoring" in self.holds))
@@ -329,6 +333,7 @@ class Model:
         """The firewall of ``host``."""
         given = {"users": self.settings.firewall_user_sources, "admins": self.settings.firewall_admin_sources}
         members = {group: [member.address for member in self.members(group)] for group in GROUPS}
+        members[EVERY_HOST] = [member.address for member in self.hosts]
         return Firewall(
             guard_seconds=self.settings.firewall_guard_seconds,
             ssh_ports=self.settings.firewall_ssh_ports,
@@ -720,6 +725,7 @@ class Model:
             kerberos.config(host, self.settings),
             remote_logs.config(self.settings.remote_logs),
             monitoring.config(self.settings),
+            journals.config(self.settings),
         )
         return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host))
 

@@ -850,6 +850,28 @@ class Monitoring(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JournalReceiver(Plain):
+    """What receives the journals of all hosts."""
+
+    port: int
+    """Port to which they are sent."""
+    hosts: Mapping[str, str]
+    """By the name in its certificate, the inventory name of each host that may send."""
+    retention_days: int
+    """Days for which lines stay."""
+    max_bytes: int
+    """Bytes that they may take; the oldest go."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal(Plain):
+    """Where the journal of a host is sent to."""
+
+    url: str
+    """Address and port of the receiver."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scraping(Plain):
     """What a Prometheus has to collect."""
 
@@ -905,6 +927,10 @@ class Node(Plain):
     """Metrics; with airflow_metrics."""
     monitoring: Monitoring | None = None
     """Prometheus and Alertmanager."""
+    journal_receiver: JournalReceiver | None = None
+    """The receiver of all journals; with airflow_journals."""
+    journal: Journal | None = None
+    """The sender of the host's journal; with airflow_journals."""
     firewall: Firewall | None = None
     """The firewall; when airflow_firewall is on."""
 

@@ -27,7 +27,7 @@ class OpenPort:
     """A port that a service of one host listens on.
 
     ``number`` is a port, a range such as ``1000-1010``, or the protocol ``vrrp``. ``peers`` are groups of hosts,
-    ``users`` or ``admins``; none means the host itself. ``variable`` is empty where no variable moves it.
+    EVERY_HOST, ``users`` or ``admins``; none means the host itself. ``variable`` is empty where no variable moves it.
     """
 
     number: int | str
@@ -68,6 +68,7 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
         "metrics": settings.metrics,
+        "journals": settings.journals,
         "remote_control": broker.broker_of(settings).remote_control,
     }
     return frozenset(name for name, holds in known.items() if holds)

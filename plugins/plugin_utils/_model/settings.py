@@ -83,6 +83,9 @@ class Settings(Plain):
     haproxy_web_timeout_seconds: int
     home: str
     http_proxy: str
+    journal_max_size: str
+    journal_retention_days: int
+    journals: bool
     kerberos_config_file: str
     kerberos_kdcs: tuple[str, ...]
     kerberos_realm: str
@@ -97,6 +100,7 @@ class Settings(Plain):
     ldap_user_attribute: str
     ldap_username_format: str
     log_dir: str
+    log_format: Literal["text", "json"]
     login: Literal["database", "ldap", "openid"]
     login_ca: str
     login_default_role: str

@@ -1137,6 +1137,18 @@ class Code(StrEnum):
         "the vars plugin `community.sops.sops`, and a name of the file that ends in `.sops.yml`",
         Stage.INVENTORY,
     )
+    FD376 = (
+        auto(),
+        "`airflow_journals` without TLS, or without a host that receives them",
+        "set `airflow_tls`, and a host in `airflow_monitoring`",
+        Stage.INVENTORY,
+    )
+    FD377 = (
+        auto(),
+        "`airflow_log_format: json` with a version of Airflow that writes text only",
+        "text, or Airflow 3.2 and later",
+        Stage.INVENTORY,
+    )
     FD380 = auto(), "several hosts in `airflow_monitoring`", "one", Stage.INVENTORY
     FD381 = (
         auto(),

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import ACCOUNTS
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import COMPONENTS, SIZE_UNITS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.addresses import is_address, is_host, unusable
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import slots
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -57,6 +57,7 @@ RANGES: dict[str, tuple[int, int, str]] = {
         ("airflow_alert_email_port", "airflow_failover_email_port"), (1, 65535, "It is the mail server's.")
     ),
     "airflow_metrics_seconds": (5, 60, "Alerts need several values within a minute or two."),
+    "airflow_journal_retention_days": (1, 3650, "Days: airflow_journal_max_size limits them, too."),
     "airflow_monitoring_retention_days": (1, 3650, "Days: the disk of the host limits them."),
     "airflow_kerberos_renew_seconds": (10, 86400, "Each renewal asks the KDC; tickets rarely live longer."),
     "airflow_uid": (0, 60_000_000, "0 leaves the choice to Debian."),
@@ -138,6 +139,11 @@ _FORMS: dict[str, tuple[str, str, str]] = {
         "a time as OnCalendar of systemd",
         "Write it for example as *-*-* 03:30:00 or Sun 04:00; `systemd-analyze calendar` explains one.",
     ),
+    "airflow_journal_max_size": (
+        r"[1-9]\d{0,14}[KMGT]?",
+        "bytes with K, M, G or T",
+        "Write it for example as 50G.",
+    ),
     "airflow_log_max_size": (
         r"infinity|[1-9]\d{0,14}[KMGT]?|(100|[1-9]\d?)%",
         "bytes with K, M, G or T, a whole percentage, or infinity",
@@ -158,9 +164,10 @@ _SYSTEM_ACCOUNTS = frozenset(
 )
 # Below 256 MiB no Airflow process comes up.
 _LEAST_MEMORY = 256 * 1024**2
+# A file of a host may take 128 MiB.
+_LEAST_JOURNALS = 512 * 1024**2
 # What tasks of an hour may well write.
 _LEAST_LOGS = 64 * 1024**2
-_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _URLS = {
     "airflow_url": ("http", "https"),
     "airflow_http_proxy": ("http", "https"),
@@ -405,7 +412,7 @@ def _bytes(size: str) -> float:
     if size == "infinity" or size.endswith("%"):
         return float("inf")
     digits, unit = (size[:-1], size[-1]) if size[-1].isalpha() else (size, "")
-    return int(digits) * _UNITS[unit]
+    return int(digits) * (SIZE_UNITS[unit] if unit else 1)
 
 
 def _check_form(name: str, value: str) -> list[Problem]:
@@ -423,6 +430,9 @@ def _check_form(name: str, value: str) -> list[Problem]:
                 "Airflow runs the users' code: it must not be another service.",
             )
         ]
+    if name == "airflow_journal_max_size" and _bytes(value) < _LEAST_JOURNALS:
+        remedy = "A number without a unit means bytes; systemd makes files of 8M for each host, and larger ones."
+        return [Problem(Code.FD116, where, value, "at least 512M", remedy)]
     if name == "airflow_log_max_size" and _bytes(value) < _LEAST_LOGS:
         remedy = "A number without a unit means bytes; less is filled by the logs of an hour, which stay."
         return [Problem(Code.FD116, where, value, "at least 64M", remedy)]

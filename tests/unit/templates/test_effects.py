@@ -42,6 +42,7 @@ EXTERNAL = {"airflow_metastore_url": "postgresql://a:b@db.example.org:5432/airfl
 PROXY = {"airflow_http_proxy": "http://proxy.example.org:3128"}
 MAIL = {"airflow_alert_email_to": ["a@example.org"]}
 METRICS = {"airflow_metrics": True}
+JOURNALS = {**METRICS, "airflow_journals": True}
 URL = "amqps://a:b@mq.example.org:5671/x"
 LDAP = {"airflow_login": "ldap"}
 OPENID = {"airflow_login": "openid"}
@@ -65,10 +66,15 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_http_proxy": (PROXY["airflow_http_proxy"], {}),
     "airflow_files": ([{"path": "a", "content": "b", "components": ["worker"]}], {}),
     "airflow_home": ("/srv/airflow", {}),
+    "airflow_journals": (True, METRICS),
+    "airflow_journal_max_size": ("1G", JOURNALS),
+    "airflow_journal_port": (19533, JOURNALS),
+    "airflow_journal_retention_days": (31, JOURNALS),
     "airflow_kerberos_config_file": (__file__, {}),
     "airflow_kerberos_kdcs": (["kdc.example.org"], {"airflow_kerberos_realm": "EXAMPLE.ORG"}),
     "airflow_kerberos_keytab_file": (__file__, {}),
     "airflow_log_dir": ("/srv/log", {}),
+    "airflow_log_format": ("json", {}),
     "airflow_ldap_bind_dn": ("cn=a", LDAP),
     "airflow_ldap_bind_password": ("secret", LDAP),
     "airflow_ldap_start_tls": (True, LDAP),
