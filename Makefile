@@ -169,12 +169,13 @@ release: $(VENV)/ready ## Commit, tag and build a release (VERSION=1.0.0; KEY=na
 audit: $(VENV)/ready ## Look up known vulnerabilities of all locked packages
 	python .config/audit.py
 
-docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the pages of codes and filters, the dashboards
+docs: $(VENV)/ready ## Write docs/variables.md, docs/model.md, the pages of codes and filters, dashboards, alerts
 	python .config/render_variables.py
 	python .config/render_model.py
 	python .config/render_codes.py
 	python .config/render_filters.py
 	python .config/render_dashboards.py
+	python .config/render_alerts.py
 
 .PHONY: docs-site
 docs-site: $(SITE_VENV)/ready ## Build the documentation as a site into artefacts/site; a link that leads nowhere ends it

@@ -1,10 +1,13 @@
-"""Write the dashboards of Grafana, roles/monitoring/files/dashboards, from the queries below.
+"""Write the dashboards of Grafana and the pages of Prometheus, both below roles/monitoring/files, from the queries below.
 
 `make docs` runs it, a unit test compares.
 """
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 TARGET = Path(__file__).parents[1] / "roles/monitoring/files/dashboards"
+CONSOLES = TARGET.with_name("consoles")
+# What all pages have, besides their panels.
+LIBRARY = Path(__file__).with_name("console.lib")
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Half of Grafana's width of 24, and its units of height.
 WIDTH, HEIGHT = 12, 8
@@ -274,7 +280,47 @@ def render(name: str) -> str:
     return JSONEncoder(sort_keys=True, indent=2).encode(built.build()) + "\n"
 
 
+def page_name(name: str) -> str:
+    """The file of the page ``name``: Prometheus's own pages have a link to index.html."""
+    return f"{'index' if name == 'cluster' else name}.html"
+
+
+def console(name: str) -> str:
+    """The page ``name`` of Prometheus, which a browser draws."""
+    links = "\n".join(
+        f'<a href="{page_name(each)}"{" class=here" if each == name else ""}>{each.replace("_", " ")}</a>'
+        for each in DASHBOARDS
+    )
+    panels: list[dict[str, object]] = []
+    body = ""
+    for row, graphs in DASHBOARDS[name].items():
+        body += f'<h2>{html.escape(row)}</h2>\n<div class="panels">\n'
+        for graph in graphs:
+            body += f'<figure id="panel{len(panels)}"><figcaption>{html.escape(graph.title)}</figcaption></figure>\n'
+            # Braces would be Prometheus's own templates.
+            queries = {re.sub(r"{{(\w+)}}", r"[\1]", legend): query for legend, query in graph.queries.items()}
+            panels.append({"unit": graph.unit, "queries": queries})
+        body += "</div>\n"
+    data = json.dumps(panels, indent=1).replace("<", "\\u003c")
+    alerts = '<p id="alerts"></p>\n' if name == "cluster" else ""
+    return (
+        '{{ template "airflow_head" . }}\n'
+        f'<nav id="pages">\n{links}\n</nav>\n<nav id="times"></nav>\n{alerts}{body}'
+        f'<script type="application/json" id="panels">\n{data}\n</script>\n'
+        '{{ template "airflow_tail" . }}\n'
+    )
+
+
+def consoles() -> dict[str, str]:
+    """All files of the pages of Prometheus, by their names."""
+    found = {page_name(name): console(name) for name in DASHBOARDS}
+    return {**found, "airflow.lib": LIBRARY.read_text(encoding="utf-8")}
+
+
 if __name__ == "__main__":
+    CONSOLES.mkdir(exist_ok=True)
+    for file, content in consoles().items():
+        (CONSOLES / file).write_text(content, encoding="utf-8")
     TARGET.mkdir(exist_ok=True)
     for each in DASHBOARDS:
         (TARGET / f"{each}.json").write_text(render(each), encoding="utf-8")

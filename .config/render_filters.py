@@ -102,6 +102,7 @@ ARGUMENTS = {
     "version": "A version of Airflow.",
     "wanted": "The settings that there should be.",
     "webhook": "The secret C(alert_webhook_url), or empty.",
+    "email_password": "The secret C(alert_email_password), or empty.",
     "workers": "Number of worker services on the host.",
 }
 

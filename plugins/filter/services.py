@@ -153,9 +153,9 @@ def firewall_ruleset(share: object) -> str:
     return nftables.ruleset(Firewall.from_vars(share))
 
 
-def alertmanager_config(share: object, webhook: str) -> dict[str, object]:
+def alertmanager_config(share: object, webhook: str, email_password: str) -> dict[str, object]:
     """Alertmanager's configuration on the host whose ``share`` of the model has a monitoring."""
-    return prometheus.alertmanager_config(Monitoring.from_vars(share), webhook)
+    return prometheus.alertmanager_config(Monitoring.from_vars(share), webhook, email_password)
 
 
 def exporter_modules(exporters: Iterable[object], tls_dir: str) -> dict[str, object]:

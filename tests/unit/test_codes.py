@@ -185,6 +185,7 @@ TRIGGERS = {
     Stage.INVENTORY: {
         Code.FD376: lambda _: monitoring.check([], defaults(airflow_journals=True)),
         Code.FD377: lambda _: monitoring.check([], defaults(airflow_log_format="json", airflow_version="2.11.2")),
+        Code.FD378: lambda _: monitoring.check([], defaults(airflow_alert_email_user="a")),
         Code.FD380: lambda _: monitoring.check([host(name, 150, "monitoring") for name in "ab"], defaults()),
         Code.FD381: lambda _: monitoring.check([], defaults(airflow_alert_email_to=["a@example.org"])),
         Code.FD330: lambda _: backups.check([host("db1", 131, "metastore", "backup")]),

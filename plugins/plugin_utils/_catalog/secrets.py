@@ -71,6 +71,7 @@ SECRETS = (
     Secret("ldap_bind_password", "given"),
     Secret("openid_client_secret", "given"),
     Secret("alert_webhook_url", "given"),
+    Secret("alert_email_password", "given"),
     Secret("login_ca", "given_certificate"),
     *(Secret(name, "given") for mode in MODES for name in mode.given_secrets),
 )

@@ -827,6 +827,8 @@ class AlertMail(Plain):
     """Mail server as host:port."""
     starttls: bool
     """Whether STARTTLS is required."""
+    user: str = ""
+    """Account on the mail server; empty for no login."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,7 @@ def server(settings: Settings) -> Monitoring:
         sender=settings.alert_email_from,
         server=f"{bracket(settings.alert_email_host)}:{settings.alert_email_port}",
         starttls=settings.alert_email_starttls,
+        user=settings.alert_email_user,
     )
     return Monitoring(
         port=settings.ports["airflow_monitoring_port"],

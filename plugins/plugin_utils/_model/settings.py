@@ -29,6 +29,8 @@ class Settings(Plain):
     alert_email_port: int
     alert_email_starttls: bool
     alert_email_to: tuple[str, ...]
+    alert_email_password: str = field(repr=False)
+    alert_email_user: str
     alert_webhook_url: str = field(repr=False)
     allow_downgrade: bool
     allow_simple_auth_manager: bool

@@ -123,13 +123,16 @@ def prometheus_config(
     }
 
 
-def alertmanager_config(monitoring: Monitoring, webhook: str) -> dict[str, object]:
-    """Alertmanager's configuration; ``webhook`` is the URL that gets alerts, where there is one."""
+def alertmanager_config(monitoring: Monitoring, webhook: str, email_password: str) -> dict[str, object]:
+    """Alertmanager's configuration; ``webhook`` is the URL that gets alerts, where there is one, and ``email_password``
+    that of the account on the mail server."""
     receiver: dict[str, object] = {"name": "operators"}
     if monitoring.mail:
         mail = monitoring.mail
+        account = {"auth_username": mail.user, "auth_password": email_password} if mail.user else {}
         receiver["email_configs"] = [
             {
+                **account,
                 "to": ", ".join(mail.to),
                 "from": mail.sender,
                 "smarthost": mail.server,

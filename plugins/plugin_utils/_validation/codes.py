@@ -1149,6 +1149,12 @@ class Code(StrEnum):
         "text, or Airflow 3.2 and later",
         Stage.INVENTORY,
     )
+    FD378 = (
+        auto(),
+        "a login to the mail server of alerts that lacks its name, its password or STARTTLS",
+        "set what the message names",
+        Stage.INVENTORY,
+    )
     FD380 = auto(), "several hosts in `airflow_monitoring`", "one", Stage.INVENTORY
     FD381 = (
         auto(),

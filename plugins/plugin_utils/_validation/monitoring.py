@@ -52,6 +52,16 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
         found = f"recipients without {' and '.join(missing)}"
         remedy = "No e-mail is sent without a server and a sender: set them, or leave all three out."
         problems.append(Problem(Code.FD381, "airflow_alert_email_to", found, "server and sender, too", remedy))
+    login = (bool(settings.alert_email_user), bool(settings.alert_email_password))
+    if any(login) and not (all(login) and settings.alert_email_starttls):
+        missing = [
+            *(["airflow_alert_email_user"] if not login[0] else []),
+            *(["airflow_alert_email_password"] if not login[1] else []),
+            *(["airflow_alert_email_starttls"] if not settings.alert_email_starttls else []),
+        ]
+        found = f"a login without {' and '.join(missing)}"
+        remedy = "A login has a name and a password, and does not travel readable: set what is missing, or none of it."
+        problems.append(Problem(Code.FD378, "airflow_alert_email_user", found, "all three, or none", remedy))
     if re.match(r"\w+://[^/?#]*@", settings.alert_webhook_url):
         remedy = "Put the token into the path or the query, as such services do: no login is sent."
         problems.append(Problem(Code.FD381, "airflow_alert_webhook_url", "a URL with a login", "one without", remedy))

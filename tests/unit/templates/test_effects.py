@@ -51,6 +51,7 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_alert_email_host": ("mail.example.org", MAIL),
     "airflow_alert_email_port": (26, MAIL),
     "airflow_alert_email_starttls": (False, MAIL),
+    "airflow_alert_email_user": ("a", MAIL),
     "airflow_alert_webhook_url": ("https://example.org/alerts", {}),
     "airflow_auth_manager": ("a.b.Manager", {}),
     "airflow_broker": ("redis", {}),
@@ -138,6 +139,7 @@ SECRET_FILES = {
     "airflow_sqs_secret_access_key",
     "airflow_failover_email_password",
     "airflow_failover_webhook_url",
+    "airflow_alert_email_password",
 }
 SECRET_FILES |= {name for name in OPTIONS if name.startswith("airflow_failover_email_")}
 

@@ -148,7 +148,7 @@ def test_alerts_are_sent_by_mail_and_webhook():
         **METRICS,
     )
     share = Monitoring.from_vars(plain([*hosts_of_reference(), SERVER], settings)["nodes"]["monitoring1"]["monitoring"])
-    (receiver,) = prometheus.alertmanager_config(share, "https://example.org/x")["receivers"]
+    (receiver,) = prometheus.alertmanager_config(share, "https://example.org/x", "")["receivers"]
     assert receiver["email_configs"][0]["smarthost"] == "[2001:db8::1]:25"
     assert receiver["email_configs"][0]["to"] == "a@example.org, b@example.org"
     assert receiver["webhook_configs"][0]["url"] == "https://example.org/x"
@@ -158,4 +158,71 @@ def test_without_receivers_alerts_are_shown_only():
     share = Monitoring.from_vars(
         plain([*hosts_of_reference(), SERVER], defaults(**METRICS))["nodes"]["monitoring1"]["monitoring"]
     )
-    assert prometheus.alertmanager_config(share, "")["receivers"] == [{"name": "operators"}]
+    assert prometheus.alertmanager_config(share, "", "")["receivers"] == [{"name": "operators"}]
+
+
+def test_a_login_to_the_mail_server_is_in_the_receiver_alone():
+    settings = defaults(
+        airflow_alert_email_to=["a@example.org"],
+        airflow_alert_email_from="c@example.org",
+        airflow_alert_email_host="mail.example.org",
+        airflow_alert_email_port=587,
+        airflow_alert_email_user="alerts",
+        airflow_alert_email_password="hunter2",
+        **METRICS,
+    )
+    share = plain([*hosts_of_reference(), SERVER], settings)["nodes"]["monitoring1"]["monitoring"]
+    assert "hunter2" not in str(share)
+    (receiver,) = prometheus.alertmanager_config(Monitoring.from_vars(share), "", "hunter2")["receivers"]
+    assert receiver["email_configs"][0]["auth_username"] == "alerts"
+    assert receiver["email_configs"][0]["auth_password"] == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"user": "a", "password": "b"}, None),
+        ({"user": "a"}, "airflow_alert_email_password"),
+        ({"password": "b"}, "airflow_alert_email_user"),
+        ({"user": "a", "password": "b", "starttls": False}, "airflow_alert_email_starttls"),
+    ],
+)
+def test_a_login_is_whole_and_not_readable(given, missing):
+    settings = defaults(**{f"airflow_alert_email_{name}": value for name, value in given.items()})
+    found = [str(problem) for problem in inventory.check(hosts_of_reference(), settings) if "FD378" in str(problem)]
+    assert len(found) == bool(missing)
+    assert all(missing in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("tls", "servers", "missing"),
+    [(True, [SERVER], None), (False, [SERVER], "airflow_tls"), (True, [], "a host in airflow_monitoring")],
+)
+def test_journals_need_tls_and_a_receiver(tls, servers, missing):
+    settings = defaults(**METRICS, airflow_journals=True, airflow_tls=tls)
+    problems = inventory.check([*hosts_of_reference(), *servers], settings)
+    found = [str(problem) for problem in problems if "FD376" in str(problem)]
+    assert len(found) == bool(missing)
+    assert all(missing in problem for problem in found)
+
+
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
+def test_json_is_of_versions_that_write_it(version):
+    settings = defaults(airflow_log_format="json", airflow_version=version)
+    refused = [problem for problem in inventory.check(hosts_of_reference(), settings) if "FD377" in str(problem)]
+    assert bool(refused) == version.startswith("2.")
+
+
+def test_every_host_sends_its_journal_and_one_receives_it():
+    built = plain([*hosts_of_reference(), SERVER], defaults(**METRICS, airflow_journals=True))
+    assert {node["journal"]["url"] for node in built["nodes"].values()} == {"https://192.0.2.60:19532"}
+    (receiver,) = (node["journal_receiver"] for node in built["nodes"].values() if "journal_receiver" in node)
+    assert receiver["hosts"] == {name: name for name in built["nodes"]}
+    assert receiver["max_bytes"] == 10 * 1024**3
+    (rule,) = (rule for rule in built["nodes"]["monitoring1"]["firewall"]["rules"] if rule["port"] == 19532)
+    assert set(rule["sources"]) == {node["address"] for node in built["nodes"].values()}
+
+
+def test_without_the_setting_no_journal_is_sent():
+    built = plain([*hosts_of_reference(), SERVER], defaults(**METRICS))
+    assert not [node for node in built["nodes"].values() if "journal" in node or "journal_receiver" in node]

@@ -1,0 +1,76 @@
+"""Pages of Prometheus in a browser: every panel draws what the cluster measures, and nobody sees them without a login."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from browser import TIMEOUT_MS, chromium
+from cluster_access import wait_until
+from playwright.sync_api import expect
+from test_monitoring import login, url
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted(path.stem for path in (ROOT / "roles/monitoring/files/consoles").glob("*.html"))
+# A cluster without Patroni has no metrics of these, and one that is idle makes no answer of some.
+EMPTY = {"Leader", "Behind the leader", "etcd has a leader"}
+# Where a run leaves pictures of the pages, when a directory is given.
+PICTURES = os.environ.get("FLIGHTDECK_PICTURES", "")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def window(browser, cluster):
+    user, password = login(cluster)
+    context = browser.new_context(
+        ignore_https_errors=True,
+        http_credentials={"username": user, "password": password},
+        viewport={"width": 1300, "height": 900},
+    )
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    yield page
+    context.close()
+
+
+def test_a_page_wants_a_login(cluster):
+    assert requests.get(f"{url(cluster)}/consoles/index.html", timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_panel_of_a_page_draws_data(cluster, window, name):
+    errors = []
+    window.on("pageerror", lambda error: errors.append(str(error)))
+
+    def drawn():
+        window.goto(f"{url(cluster)}/consoles/{name}.html?hours=1")
+        expect(window.locator("body")).to_have_attribute("data-drawn", "true")
+        figures = window.locator("figure").all()
+        assert figures
+        titles = {figure.locator("figcaption").text_content(): figure for figure in figures}
+        failed = [title for title, figure in titles.items() if figure.get_attribute("data-error")]
+        assert not failed
+        return {title for title, figure in titles.items() if figure.get_attribute("data-lines") == "0"} <= EMPTY
+
+    wait_until(f"all panels of {name} draw", drawn, 60, every=2.0)
+    assert not errors
+    assert window.locator("#pages a.here").count() == 1
+    if PICTURES:
+        window.screenshot(path=f"{PICTURES}/{name}.png")
+
+
+def test_the_first_page_has_the_alerts_and_links_to_the_others(cluster, window):
+    window.goto(f"{url(cluster)}/consoles/index.html")
+    expect(window.locator("#alerts .alert").first).to_be_visible()
+    links = {re.sub(r"[?].*", "", link.get_attribute("href")) for link in window.locator("#pages a").all()}
+    assert links == {f"{name}.html" for name in PAGES}
+    # Prometheus's own page leads here.
+    assert requests.get(url(cluster), auth=login(cluster), timeout=10).url
