@@ -1,5 +1,5 @@
-"""Write the addresses of the runbooks into roles/monitoring/files/airflow.rules.yml: below the documentation's address in
-galaxy.yml, the heading of the alert in docs/monitoring.md.
+"""Write the addresses of runbooks into roles/monitoring/files/airflow.rules.yml: below the documentation's address
+in galaxy.yml, the heading of the alert in docs/monitoring.md.
 
 `make docs` runs it, a unit test compares.
 """

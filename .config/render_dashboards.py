@@ -1,4 +1,4 @@
-"""Write the dashboards of Grafana and the pages of Prometheus, both below roles/monitoring/files, from the queries below.
+"""Write dashboards of Grafana and pages of Prometheus, both in roles/monitoring/files, from the queries below.
 
 `make docs` runs it, a unit test compares.
 """

@@ -34,6 +34,7 @@ FREE_GB = 8
 # What the roles install. Downloaded into the image, not installed: that is the roles' job. What these packages depend
 # on is installed, once for all hosts.
 PACKAGES = (
+    "collectd-core",
     "etcd-client",
     "etcd-server",
     "haproxy",
@@ -43,12 +44,18 @@ PACKAGES = (
     "pgbackrest",
     "pgbouncer",
     "postgresql",
+    "prometheus",
+    "prometheus-alertmanager",
+    "prometheus-exporter-exporter",
+    "prometheus-node-exporter",
+    "prometheus-postgres-exporter",
     "python3-etcd",
     "python3-mysqldb",
     "python3-psycopg2",
     "python3-venv",
     "rabbitmq-server",
     "redis-server",
+    "systemd-journal-remote",
     "zstd",
 )
 # Makes a database cluster when it is installed, with settings that the role has to write first.

@@ -225,6 +225,7 @@ MADE: dict[str, st.SearchStrategy[Any]] = {
         (name for name in settings() if name.endswith("_memory_max")),
         st.sampled_from(["infinity", "4G", "512M", "300000K", "50%", "33.3%", "1T", "100%", "268435456"]),
     ),
+    "airflow_journal_max_size": st.sampled_from(["10G", "512M", "1T", "999999999"]),
     "airflow_vip_interface": st.sampled_from(["", "eth0", "bond0.100", "enp3s0f1"]),
     "airflow_manage_hosts_file": st.booleans(),
     "airflow_worker_concurrency": st.integers(0, 64),
@@ -249,6 +250,10 @@ TOGETHER = frozenset(
         "airflow_url",
         "airflow_config",
         "airflow_version",
+        "airflow_alert_email_password",
+        "airflow_alert_email_user",
+        "airflow_journals",
+        "airflow_log_format",
         "airflow_metrics",
         "airflow_metastore_engine",
         "airflow_metastore_url",
@@ -485,6 +490,8 @@ def _related(draw: st.DrawFn, found: dict[str, Any]) -> None:
         if found.get(f"airflow_{kind}_email_to"):
             found[f"airflow_{kind}_email_host"] = "mail.example.org"
             found[f"airflow_{kind}_email_from"] = "a@example.org"
+    if found.get("airflow_alert_email_to") and found.get("airflow_alert_email_starttls", True) and draw(st.booleans()):
+        found |= {"airflow_alert_email_user": draw(WORD), "airflow_alert_email_password": draw(PASSWORDS)}
     for name, path in (("airflow_home", "/srv/home"), ("airflow_log_dir", "/srv/log"), ("airflow_root", "/srv/root")):
         if name in found:
             found[name] = path + found[name]
@@ -515,6 +522,10 @@ def inventories(draw: st.DrawFn) -> Inventory:
         found["airflow_config"] = draw(configs(found["airflow_version"]))
     _related(draw, found)
     inventory.variables = {**found, **inventory.variables}
+    if inventory.groups.get("airflow_monitoring") and inventory.variables.get("airflow_tls", True):
+        inventory.variables["airflow_journals"] = draw(st.booleans())
+    if not str(inventory.variables["airflow_version"]).startswith("2."):
+        inventory.variables["airflow_log_format"] = draw(st.sampled_from(["text", "json"]))
     # None in half of them, one or two in most of the others.
     for _mistake in range(draw(st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, 12]))):
         _spoil(draw, inventory)

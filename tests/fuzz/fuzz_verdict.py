@@ -50,7 +50,10 @@ SYSTEM = {
     "python": PLATFORM.python_minor,
 }
 # Roles of backing services, each of which has its share of a node under its name.
-SERVICES = ("etcd", "haproxy", "keepalived", "metastore", "metrics", "monitoring", "pgbouncer", "rabbitmq", "redis")
+SERVICES = (
+    *("etcd", "haproxy", "journal", "journal_receiver", "keepalived", "metastore", "metrics", "monitoring"),
+    *("pgbouncer", "rabbitmq", "redis"),
+)
 
 
 class FaultError(Exception):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import socket
 import subprocess
-import threading
 import time
 import uuid
 
@@ -24,6 +21,12 @@ UNITS = {
     WORKER: ("airflow-worker@default", "prometheus-node-exporter"),
     SERVER: ("prometheus", "prometheus-alertmanager", "flightdeck-journal-receiver"),
 }
+# Packets that leave and reach a host, as they are.
+CAPTURE = (
+    "import socket; wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3));"
+    ' wire.bind(("eth0", 0)); out = open("/run/wire.bin", "wb", buffering=0);'
+    " any(out.write(wire.recv(65536)) < 0 for _ in iter(int, 1))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,41 +111,21 @@ def test_an_unavailable_monitoring_host_loses_nothing(cluster, search, host_name
 
 
 def test_nothing_travels_readable(cluster, search, host_named):
-    """What the network of the hosts carries meanwhile does not have a line that arrives."""
-    network = subprocess.run(
-        [
-            "docker",
-            "inspect",
-            "--format",
-            "{{range .NetworkSettings.Networks}}{{.NetworkID}}{{end}}",
-            cluster.containers[WORKER],
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    seen = bytearray()
-    done = threading.Event()
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as wire:
-        wire.bind((f"br-{network[:12]}", 0))
-        wire.settimeout(0.5)
-
-        def listen():
-            while not done.is_set():
-                with contextlib.suppress(TimeoutError):
-                    seen.extend(wire.recv(65536))
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        try:
-            unit, lines = write(host_named(WORKER), 20)
-            arrive(search, WORKER, unit, lines)
-        finally:
-            done.set()
-            thread.join()
+    """What leaves a host while its lines are sent does not have them."""
+    worker = host_named(WORKER)
     port = cluster.model["nodes"][SERVER]["journal_receiver"]["port"]
-    assert port.to_bytes(2, "big") in seen, "no packet for the receiver was seen"
-    assert unit.encode() not in seen
+    worker.check_output("rm -f /run/wire.bin")
+    worker.check_output(f"systemd-run --unit=wire python3 -c '{CAPTURE}'")
+    try:
+        wait_until("packets are captured", lambda: worker.file("/run/wire.bin").exists, 30)
+        unit, lines = write(worker, 20)
+        arrive(search, WORKER, unit, lines)
+    finally:
+        worker.check_output("systemctl stop wire.service")
+    assert (
+        worker.run(f"grep --text --quiet --perl-regexp '\\x{port >> 8:02x}\\x{port & 255:02x}' /run/wire.bin").rc == 0
+    )
+    assert worker.run(f"grep --text --quiet {unit} /run/wire.bin").rc == 1
 
 
 def test_who_has_no_certificate_of_a_host_sends_nothing(cluster, host_named):

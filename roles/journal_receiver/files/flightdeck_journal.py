@@ -54,17 +54,18 @@ def files(hosts: Sequence[str], directory: Path) -> list[str]:
     for host in hosts:
         if host not in here:
             raise UnknownHostError(f"there is no journal of {host}; there are those of {', '.join(here) or 'no host'}")
-    return [f"--file={path}" for path in sorted(directory.glob("*.journal")) if host_of(path) in hosts]
+    return [f"--file={path}" for path in sorted(directory.glob("*.journal*")) if host_of(path) in hosts]
 
 
 def names(directory: Path) -> list[str]:
     """The hosts whose journals are in ``directory``."""
-    return sorted({host_of(path) for path in directory.glob("*.journal")})
+    return sorted({host_of(path) for path in directory.glob("*.journal*")})
 
 
 def host_of(path: Path) -> str:
-    """The host whose journal is in the file ``path``. Complete ones have more than its name, after "@"."""
-    return path.stem.partition("@")[0]
+    """The host whose journal is in the file ``path``. Complete ones have more than its name, after "@", and those that
+    were not closed end with "~"."""
+    return path.name.partition("@")[0].removesuffix(".journal")
 
 
 def pattern(texts: Sequence[str]) -> str:

@@ -82,7 +82,7 @@ def size(path: Path) -> int:
 
 def expired(directory: Path, now: float, days: int, max_bytes: int) -> list[Path]:
     """Complete files in ``directory`` that are too old, and the oldest of those that are too many."""
-    files = sorted(directory.glob("*.journal"), key=lambda path: path.stat().st_mtime)
+    files = sorted(directory.glob("*.journal*"), key=lambda path: path.stat().st_mtime)
     total = sum(map(size, files))
     found = []
     for path in files:

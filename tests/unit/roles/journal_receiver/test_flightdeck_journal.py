@@ -67,7 +67,7 @@ def test_a_complete_file_has_the_name_that_systemd_gives_it(tmp_path):
 def test_old_complete_files_go_and_the_oldest_of_too_many(tmp_path):
     now = 100 * DAY
     files = [
-        journal(tmp_path / f"a@{number}.journal", changed=now - age * DAY, size=1_000_000)
+        journal(tmp_path / f"a@{number}.journal{'~' * (number == 1)}", changed=now - age * DAY, size=1_000_000)
         for number, age in enumerate((9, 3, 2))
     ]
     written = journal(tmp_path / "a.journal", changed=now - 50 * DAY, size=1_000_000)
@@ -154,12 +154,14 @@ def call(directory, *arguments):
 def test_a_search_is_a_call_of_journalctl(tmp_path):
     journal(tmp_path / "w1.journal")
     journal(tmp_path / "w1@1.journal")
+    journal(tmp_path / "w1@2.journal~")
     journal(tmp_path / "w10.journal")
     assert search.names(tmp_path) == ["w1", "w10"]
     found = call(tmp_path, "--host", "w1", "-u", "airflow-*", "--since=-1h", "--", "--reverse")
     assert found[3:] == [
         f"--file={tmp_path}/w1.journal",
         f"--file={tmp_path}/w1@1.journal",
+        f"--file={tmp_path}/w1@2.journal~",
         "--unit=airflow-*",
         "--since=-1h",
         "--reverse",
