@@ -211,6 +211,16 @@ DASHBOARDS: dict[str, dict[str, list[Graph]]] = {
             Graph("Memory", {"{{instance}}": "rabbitmq_process_resident_memory_bytes"}, "bytes"),
             Graph("Free room", {"{{instance}}": "rabbitmq_disk_space_available_bytes"}, "bytes"),
         ],
+        "Redis": [
+            Graph("Messages that wait", {"{{key}}": "redis_key_size"}),
+            Graph("Clients", {"{{instance}}": "redis_connected_clients"}),
+            Graph(
+                "Memory",
+                {"{{instance}} used": "redis_memory_used_bytes", "{{instance}} at most": "redis_memory_max_bytes"},
+                "bytes",
+            ),
+            Graph("Commands per second", {"{{instance}}": "rate(redis_commands_processed_total[5m])"}),
+        ],
     },
     "load_balancer": {
         "HAProxy": [

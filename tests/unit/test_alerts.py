@@ -143,6 +143,12 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
         {'etcd_server_has_leader{instance="a"}': "1x9"},
     ),
     "BrokerDown": ({up("rabbitmq"): "0x9"}, 2, {up("rabbitmq"): "1x9"}),
+    "RedisDown": ({'redis_up{instance="a"}': "0x9"}, 2, {'redis_up{instance="a"}': "1x9"}),
+    "RedisMemoryAlmostUsed": (
+        {'redis_memory_used_bytes{instance="a"}': "91x9", 'redis_memory_max_bytes{instance="a"}': "100x9"},
+        6,
+        {'redis_memory_used_bytes{instance="a"}': "91x9", 'redis_memory_max_bytes{instance="a"}': "0x9"},
+    ),
     "BrokerWithoutQuorum": (
         {up("rabbitmq", "a"): "0x9", up("rabbitmq", "b"): "0x9", up("rabbitmq", "c"): "1x9"},
         2,

@@ -198,6 +198,7 @@ class Component(Service):
 NODE_EXPORTER_PORT = 9100
 STATSD_EXPORTER_PORT = 9103
 POSTGRESQL_EXPORTER_PORT = 9187
+REDIS_EXPORTER_PORT = 9121
 # UDP.
 STATSD_PORT = 8125
 ETCD_CLIENT_PORT = 2379
@@ -402,6 +403,7 @@ SERVICES: tuple[Service, ...] = (
         optional=True,
         certificate=True,
         ports=(Port("Redis", ("haproxy",), variable="airflow_redis_port"),),
+        passwords=(Password("redis_metrics_password", "airflow_metrics"),),
         memory_mb=128,
         disk_mb={"/var/lib/redis": 1024},
         packages=("redis-server",),
@@ -473,6 +475,7 @@ SERVICES: tuple[Service, ...] = (
             Port("metrics of the host", number=NODE_EXPORTER_PORT, when=("metrics",)),
             Port("metrics of Airflow", number=STATSD_EXPORTER_PORT, when=("metrics",)),
             Port("metrics of PostgreSQL", number=POSTGRESQL_EXPORTER_PORT, when=("metrics",)),
+            Port("metrics of Redis", number=REDIS_EXPORTER_PORT, when=("metrics", "redis")),
         ),
         memory_mb=80,
         packages=("prometheus-node-exporter", "prometheus-exporter-exporter"),

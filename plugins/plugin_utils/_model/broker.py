@@ -32,6 +32,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge im
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 
 USER = "airflow"
+# Who reads statistics of Redis.
+METRICS_USER = "airflow_metrics"
 # A new connection and a publication are retried until Airflow's operation_timeout: a single broker is unavailable while
 # it restarts.
 _RETRIES = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2}
@@ -206,6 +208,8 @@ def redis(settings: Settings) -> Redis:
         user=USER,
         secret=secret_name("broker_password"),
         memory_share=0.4,
+        metrics_user=METRICS_USER if settings.metrics else None,
+        metrics_secret=secret_name("redis_metrics_password") if settings.metrics else None,
         ca_file="/etc/redis/airflow-tls/ca.crt" if settings.tls else None,
     )
 

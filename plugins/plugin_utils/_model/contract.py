@@ -360,6 +360,10 @@ class Redis(Plain):
     """Name of the secret in airflow_secrets that is its password."""
     memory_share: float
     """Share of the host's memory, 0 to 1, that Redis takes at most."""
+    metrics_user: str | None = None
+    """Account that reads statistics and the lengths of queues for metrics; with airflow_metrics."""
+    metrics_secret: str | None = None
+    """Name of the secret in airflow_secrets that is its password."""
     ca_file: str | None = None
     """Path of the CA certificate on this host; only with TLS."""
 

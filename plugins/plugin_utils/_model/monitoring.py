@@ -15,6 +15,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.servic
     NODE_EXPORTER_PORT,
     PATRONI_PORT,
     POSTGRESQL_EXPORTER_PORT,
+    REDIS_EXPORTER_PORT,
     STATSD_EXPORTER_PORT,
     STATSD_PORT,
 )
@@ -73,6 +74,8 @@ def exporters(node: Node, settings: Settings) -> tuple[Exporter, ...]:
         found.append(("etcd", node.address, ETCD_CLIENT_PORT, "/metrics", settings.tls))
     if node.rabbitmq:
         found.append(("rabbitmq", LOOPBACK, node.rabbitmq.prometheus_port, "/metrics/per-object", False))
+    if node.redis:
+        found.append(("redis", LOOPBACK, REDIS_EXPORTER_PORT, "/metrics", False))
     if node.haproxy:
         found.append(("haproxy", LOOPBACK, node.haproxy.metrics_port, "/metrics", False))
     return tuple(

@@ -8,8 +8,9 @@ import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, monitoring
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Monitoring
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import prometheus
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import prometheus, redis
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import inventory
 from test_cluster import defaults, host, plain
 from test_cluster import reference as hosts_of_reference
@@ -226,3 +227,25 @@ def test_every_host_sends_its_journal_and_one_receives_it():
 def test_without_the_setting_no_journal_is_sent():
     built = plain([*hosts_of_reference(), SERVER], defaults(**METRICS))
     assert not [node for node in built["nodes"].values() if "journal" in node or "journal_receiver" in node]
+
+
+def test_redis_has_metrics_and_an_account_for_them():
+    hosts = [each for each in hosts_of_reference() if "rabbitmq" not in each.groups] + [host("redis1", 70, "redis")]
+    built = cluster.build(hosts, defaults(**METRICS, airflow_broker="redis"))
+    assert built.scraping.jobs["redis"] == {"redis1": "192.0.2.70:9998"}
+    values = Secrets.from_vars({"broker_password": "a", "redis_metrics_password": "b"})
+    *_, metrics_user = redis.redis_users(built.nodes["redis1"].redis, values).splitlines()
+    assert metrics_user.startswith(
+        "user airflow_metrics on #3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d "
+    )
+    # It reads no message, and no command of others.
+    assert "%R~*" in metrics_user
+    assert {"-@all", "+llen"} <= set(metrics_user.split())
+    assert not {"+lrange", "+get", "+slowlog|get", "+@read"} & set(metrics_user.split())
+
+
+def test_redis_without_metrics_has_no_account_for_them():
+    hosts = [each for each in hosts_of_reference() if "rabbitmq" not in each.groups] + [host("redis1", 70, "redis")]
+    built = cluster.build(hosts, defaults(airflow_broker="redis"))
+    values = Secrets.from_vars({"broker_password": "a"})
+    assert "airflow_metrics" not in redis.redis_users(built.nodes["redis1"].redis, values)
