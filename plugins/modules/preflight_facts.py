@@ -139,8 +139,8 @@ ansible_facts:
     - flightdeck_firewall, whether the role firewall has put rules on the host.
     - flightdeck_release, the name of the release of Airflow that is active, empty without one.
     - flightdeck_account, whether the account of Airflow and its group exist, as user and group.
-    - flightdeck_switched_services, which of keepalived, pgbouncer, metrics, monitoring, journal, journal_receiver, backup
-      and flightdeck-db-clean the roles have set up on the host.
+    - flightdeck_switched_services, which of keepalived, pgbouncer, metrics, monitoring, journal, journal_receiver,
+      backup and flightdeck-db-clean the roles have set up on the host.
     - flightdeck_disks, by directory the room on its file system.
     - flightdeck_removed, when the host was removed from a cluster; empty when it was not.
     - flightdeck_drained, since when and why the host is drained; empty when it is not.
