@@ -21,6 +21,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     firewall,
     ha,
     postgresql_state,
+    updates,
     urls,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
@@ -49,6 +50,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import 
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups as backups_validation
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import secrets as secrets_validation
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import updates as updates_validation
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +76,25 @@ def backing_services(node: Mapping[str, object], run: Iterable[str], skipped: It
     tags, without = set(run), set(skipped)
     found = {service.name: service.tag or service.name for service in BACKING_SERVICES if service.name in node}
     return [name for name, tag in found.items() if tags & {"all", tag} and tag not in without]
+
+
+def package_patterns(node: Mapping[str, object]) -> list[str]:
+    """Patterns of the names of Debian's packages of the backing services of the host whose share of the model is
+    ``node``."""
+    return updates.patterns(updates.backing(node))
+
+
+def updated_units(node: Mapping[str, object], services: Iterable[str] | None = None) -> list[str]:
+    """Patterns of the units that restart when their files were replaced.
+
+    Those of the backing services of the host whose share of the model is ``node``, or of these ``services`` alone.
+    """
+    return updates.units(updates.backing(node) if services is None else services)
+
+
+def failed_services(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """What of the ``rows`` of node_info says that a service has failed; backups, certificates and the like are none."""
+    return [f"{row['component']}: {row['detail']}" for row in updates_validation.failed_services(rows)]
 
 
 def backup_manifest(cluster: Mapping[str, Any], values: Mapping[str, object], postgresql: str) -> dict[str, object]:
@@ -223,12 +244,14 @@ class FilterModule:
             "drained_hosts": _checked(drained.drained_hosts),
             "exporter_modules": _checked(exporter_modules),
             "extra_users": _checked(extra_users),
+            "failed_services": _checked(failed_services),
             "fernet_decrypts": _checked(fernet_decrypts),
             "firewall_peers": _checked(firewall_peers),
             "firewall_ruleset": _checked(firewall_ruleset),
             "haproxy_path_regex": _checked(haproxy.haproxy_path_regex),
             "haproxy_quote": _checked(haproxy.haproxy_quote),
             "inactive_users": _checked(inactive_users),
+            "package_patterns": _checked(package_patterns),
             "platform": _checked(platform),
             "patroni_change": _checked(ha.patroni_change),
             "postgresql_arguments": _checked(postgresql.postgresql_arguments),
@@ -246,4 +269,5 @@ class FilterModule:
             "ungranted": _checked(ungranted),
             "unlike_databases": _checked(unlike_databases),
             "unlike_users": _checked(unlike_users),
+            "updated_units": _checked(updated_units),
         }

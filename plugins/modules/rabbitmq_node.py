@@ -18,6 +18,8 @@ description:
     and the default user C(guest) does not exist.
   - With O(state=restarted), a node that needs a restart waits until all members run and no queue would lose its
     quorum, hands its leaders over, restarts, and waits until it serves. Throttle this to one node at a time.
+  - With O(state=drained), it waits like that and hands its leaders over, for an update that restarts it. It takes no
+    clients until then.
 author: Flightdeck contributors (@flightdeck)
 attributes:
   check_mode:
@@ -30,8 +32,12 @@ options:
   state:
     description: V(started) does not restart a running node, it only reports RV(stale).
     type: str
-    choices: [started, restarted]
+    choices: [started, restarted, drained]
     default: started
+  always:
+    description: With O(state=restarted), restart a node that was drained before, whatever its settings are.
+    type: bool
+    default: false
   node: {description: Name of this node., type: str, required: true}
   nodes: {description: Names of all nodes of the cluster., type: list, elements: str, required: true}
   seed_node: {description: Name of the node that forms the cluster., type: str, required: true}
@@ -151,12 +157,19 @@ class Node:
     def restarted(self) -> bool:
         """Restart the node if it needs that, when no queue loses its quorum. Raises OSError and UnreachableError."""
         _state, lacking = self.services.define(UNIT, self.definition(), self.services.states([UNIT])[UNIT])
-        if _systemd.RESTART in lacking:
-            self.wait("a cluster in which this node may stop", self.stop_problem)
-            if len(self.p["nodes"]) > 1:
-                self.drain()
+        if self.p["always"]:
+            self.services.act("restart", UNIT)
+        elif _systemd.RESTART in lacking:
+            self.drained()
             self.services.act("restart", UNIT)
         self.wait_for_member()
+        return False
+
+    def drained(self) -> bool:
+        """Have the node hand over what it leads, when no queue loses its quorum without it."""
+        self.wait("a cluster in which this node may stop", self.stop_problem)
+        if len(self.p["nodes"]) > 1:
+            self.drain()
         return False
 
     def has_data(self) -> bool:
@@ -295,7 +308,8 @@ def main() -> None:
     paths = {"type": "list", "elements": "path", "default": []}
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["started", "restarted"], "default": "started"},
+            "state": {"type": "str", "choices": ["started", "restarted", "drained"], "default": "started"},
+            "always": {"type": "bool", "default": False},
             "node": text,
             "nodes": {"type": "list", "elements": "str", "required": True},
             "seed_node": text,
@@ -314,7 +328,9 @@ def main() -> None:
     services = node.services
     stale = False
     try:
-        stale = node.started() if module.params["state"] == "started" else node.restarted()
+        stale = {"started": node.started, "restarted": node.restarted, "drained": node.drained}[
+            module.params["state"]
+        ]()
     except (OSError, _rabbitmq_api.UnreachableError) as error:
         node.fail(str(error))
     acted = {"before": "", "after": "".join(f"{action}\n" for action in services.actions)}

@@ -42,6 +42,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation imp
     rotation,
     secrets,
     types,
+    updates,
     values,
     vars_files,
 )
@@ -55,6 +56,7 @@ from test_cluster import defaults, host, reference
 from test_kerberos import checked as kerberos_problems
 from test_preflight import NONE, OWN, PLENTY, cluster, looked, taken
 from test_survey import ALL, MODEL, found
+from test_updates import found as found_updates
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"\bFD\d{3}\b")
@@ -312,6 +314,12 @@ TRIGGERS = {
         Code.FD335: lambda _: backups.check_backup([], "", "", {}, "3.3.2"),
         Code.FD337: lambda _: backups.check_backup([BACKUP], "", "", {}, "3.3.2"),
         Code.FD338: lambda _: backups.check_room({"db1": 1}, 10**9),
+        Code.FD365: lambda _: updates.check_paths({"db1": found_updates("rabbitmq-server", "3.10.8-1", "4.0.5-1")}),
+        Code.FD366: lambda _: updates.check_removes({"db1": found_updates("haproxy", "1", "2", removes=["x"])}),
+        Code.FD367: lambda _: updates.check_members(
+            {"etcd": updates.Members(["db1"], ["db1", "db2"])}, {"db1": found_updates("haproxy", "1", "2")}
+        ),
+        Code.FD368: lambda _: updates.check_hosts(["db9"], MODEL),
     },
     Stage.RUN: {
         Code.FD169: lambda _: [
@@ -368,6 +376,7 @@ REFUSED = {
     "__airflow_needed": {"alembic_version": "x"},
     "__metastore_room": {"path": "/x.dump", "free_mb": 1, "needed_mb": 2},
     "ansible_limit": "node1",
+    "airflow_all_hosts_reason": "One is missing.",
     "__airflow_restart_components": ["db"],
     "__airflow_restartable": ["webserver"],
     "airflow_remove_data": "another",

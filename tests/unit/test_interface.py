@@ -145,6 +145,7 @@ def test_playbooks_are_what_an_operator_types():
         "rotate_secrets",
         "airflow_db",
         "db_clean",
+        "update_packages",
         "upgrade_check",
         "upgrade",
         "rollback",

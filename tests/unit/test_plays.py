@@ -30,7 +30,8 @@ def test_every_installation_waits_for_the_lock_of_apt():
         for task in nested(yaml.safe_load(path.read_text()))
         if "ansible.builtin.apt" in task
     ]
-    assert [path for path, _apt in tasks] == ["roles/service/tasks/packages.yml"]
+    service = "roles/service/tasks"
+    assert [path for path, _apt in tasks] == [f"{service}/{name}.yml" for name in ("packages", "update", "updates")]
     assert all(apt["lock_timeout"] >= 900 for _path, apt in tasks)
 
 

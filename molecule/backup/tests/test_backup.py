@@ -155,20 +155,68 @@ def test_a_drill_proves_the_last_backup(host_named):
     assert f"last proven restore: {label}" in play("status.yml")
 
 
+FAILING = "SELECT failed_count > 0 AND last_failed_time > last_archived_time FROM pg_stat_archiver"
+
+
+def takes_nothing(cluster, node):
+    """The repository takes no WAL: it is said, no backup begins, and the cluster goes on."""
+    wait_until("the archive fails", lambda: sql(node, FAILING) == "t", 60)
+    assert "the repository takes nothing" in refused("the repository takes nothing", play, "status.yml")
+    refused("FD334", play, "backup.yml")
+    run_canary(cluster)
+
+
 def test_a_repository_that_is_gone_is_shown_and_the_cluster_goes_on(cluster, host_named):
     repository, node = host_named("backup1"), host_named("node1")
     repository.check_output("systemctl stop pgbackrest.service")
     try:
         sql(node, "CREATE TABLE public.gone AS SELECT 1; DROP TABLE public.gone; SELECT pg_switch_wal()")
-        failing = "SELECT failed_count > 0 AND last_failed_time > last_archived_time FROM pg_stat_archiver"
-        wait_until("the archive fails", lambda: sql(node, failing) == "t", 60)
-        assert "the repository takes nothing" in refused("the repository takes nothing", play, "status.yml")
-        refused("FD334", play, "backup.yml")
-        run_canary(cluster)
+        takes_nothing(cluster, node)
     finally:
         repository.check_output("systemctl start pgbackrest.service")
-    wait_until("the archive goes on", lambda: sql(node, failing) == "f", 120)
+    wait_until("the archive goes on", lambda: sql(node, FAILING) == "f", 120)
     play("backup.yml")
+
+
+def test_a_repository_that_is_full_is_shown_and_the_cluster_goes_on(cluster, host_named):
+    repository, node = host_named("backup1"), host_named("node1")
+    # A file system with what is in it, and 2 MiB more.
+    small = f"""set -eu
+mkdir -p /root/small
+mount -t tmpfs -o mode=0750,size=$(( $(du -sk {REPOSITORY} | cut -f 1) + 2048 ))k tmpfs /root/small
+chown --reference={REPOSITORY} /root/small
+cp -a {REPOSITORY}/. /root/small/
+mount --bind /root/small {REPOSITORY}"""
+    repository.check_output(small)
+    try:
+        # What cannot be compressed to a tenth of that.
+        words = "SELECT md5(random()::text) || md5(random()::text) AS word FROM generate_series(1, 200000)"
+        sql(node, f"CREATE TABLE public.full_up AS {words}")
+        sql(node, "DROP TABLE public.full_up; SELECT pg_switch_wal()")
+        takes_nothing(cluster, node)
+    finally:
+        # What it took before it was full belongs to the archive.
+        repository.check_output(f"umount {REPOSITORY} && cp -a /root/small/. {REPOSITORY}/ && umount /root/small")
+    wait_until("the archive goes on", lambda: sql(node, FAILING) == "f", 120)
+    play("backup.yml")
+    assert re.search(r"metastore archive +\w+ +ok", play("status.yml"))
+
+
+def test_a_damaged_archive_is_refused(cluster, host_named):
+    repository = host_named("backup1")
+    # A segment that lies between a backup and now.
+    run_canary(cluster)
+    sql(host_named("node1"), "SELECT pg_switch_wal()")
+    play("backup.yml")
+    path = repository.check_output(f"ls -t $(find {REPOSITORY}/archive/airflow -type f -name '0*-*') | head -n 1")
+    repository.check_output(f"cp -p {path} /root/whole")
+    repository.check_output(f"dd if=/dev/zero of={path} bs=1k seek=1 count=4 conv=notrunc")
+    try:
+        refused("FD336", play, "restore.yml", *CONFIRMED)
+        assert "damaged" in refused("damaged", play, "status.yml")
+    finally:
+        repository.check_output(f"cp -p /root/whole {path}")
+    repository.check_output("systemctl start flightdeck-backup@verify.service")
 
 
 def test_a_damaged_repository_is_refused(cluster, host_named):

@@ -87,7 +87,8 @@ class Service:
     accounts.
     ``memory_mb`` and ``disk_mb`` are MiB that it needs at least to start and do a little; a key of ``disk_mb`` is a
     path or one of the model's directories. ``packages`` are those by which the preflight sees whether apt can install
-    it. A process that holds one of its ports is its own when its unit matches ``units``, or in no unit its name
+    it; ``updated_with`` are patterns of other ones that it runs with, and that restart it. A process that holds one of
+    its ports is its own when its unit matches ``units``, or in no unit its name
     ``processes``; a process that cannot be seen, when the socket belongs to one of ``accounts``. ``one_release`` says
     why its hosts must have the same Debian. ``status`` are the first words of its rows in the report. ``tag`` selects a
     backing service in a run of a part.
@@ -112,6 +113,7 @@ class Service:
     memory_mb: int = 0
     disk_mb: Mapping[str, int] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    updated_with: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     processes: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
@@ -318,6 +320,7 @@ SERVICES: tuple[Service, ...] = (
         ),
         memory_mb=96,
         packages=("etcd-server",),
+        updated_with=("etcd-client",),
         units=("etcd.service",),
         processes=("etcd",),
         accounts=("etcd",),
@@ -360,6 +363,7 @@ SERVICES: tuple[Service, ...] = (
         memory_mb=384,
         disk_mb={"/var/lib/postgresql": 1024},
         packages=("postgresql-common", "python3-psycopg2"),
+        updated_with=("postgresql-*", "libpq5", "patroni", "python3-etcd", "pgbackrest"),
         units=("postgresql@*.service", "postgresql.service", "patroni.service", "pgbackrest.service"),
         processes=("postgres", "patroni", "pgbackrest"),
         accounts=("postgres",),
@@ -389,6 +393,7 @@ SERVICES: tuple[Service, ...] = (
         memory_mb=256,
         disk_mb={"/var/lib/rabbitmq": DISK_FREE_LIMIT_MB + _BROKER_MARGIN_MB},
         packages=("rabbitmq-server",),
+        updated_with=("erlang-*",),
         units=("rabbitmq-server.service", "epmd.service", "epmd.socket", "epmd@*.service", "epmd@*.socket"),
         processes=("beam.smp", "epmd", "erl_child_setup"),
         accounts=("rabbitmq", "epmd"),
@@ -407,6 +412,7 @@ SERVICES: tuple[Service, ...] = (
         memory_mb=128,
         disk_mb={"/var/lib/redis": 1024},
         packages=("redis-server",),
+        updated_with=("redis-tools",),
         units=("redis-server.service",),
         processes=("redis-server", "redis-check-rdb"),
         accounts=("redis",),
@@ -450,6 +456,7 @@ SERVICES: tuple[Service, ...] = (
         host_group="haproxy",
         tag="haproxy",
         ports=(Port("PgBouncer", _METASTORE_CLIENTS, variable="airflow_pgbouncer_port", when=("pgbouncer",)),),
+        updated_with=("pgbouncer",),
         units=("pgbouncer.service",),
         processes=("pgbouncer",),
         accounts=("postgres",),
@@ -461,6 +468,7 @@ SERVICES: tuple[Service, ...] = (
         host_group="haproxy",
         tag="haproxy",
         ports=(Port("keepalived", ("haproxy",), number=VRRP, when=("vip",)),),
+        updated_with=("keepalived",),
         units=("keepalived.service",),
         processes=("keepalived",),
     ),
@@ -479,6 +487,7 @@ SERVICES: tuple[Service, ...] = (
         ),
         memory_mb=80,
         packages=("prometheus-node-exporter", "prometheus-exporter-exporter"),
+        updated_with=("prometheus-*exporter", "collectd*"),
         units=("prometheus-*-exporter.service", "collectd.service"),
         processes=("prometheus-*", "collectd"),
         accounts=("prometheus",),

@@ -1109,8 +1109,8 @@ class Code(StrEnum):
     )
     FD356 = (
         auto(),
-        "an upgrade or a rollback with `--limit`",
-        "all hosts; components of two versions do not work together",
+        "a playbook that is wrong when a host is left out, such as an upgrade or a restore, with `--limit`",
+        "all hosts; the message says why",
         Stage.RUN,
     )
     FD357 = (
@@ -1131,6 +1131,20 @@ class Code(StrEnum):
         "see the message; run `flightdeck.airflow.uninstall` again",
         Stage.RUN,
     )
+    FD365 = (
+        auto(),
+        "an update of RabbitMQ or etcd is a step that upstream does not support",
+        "the steps that the message names, or the package on hold",
+        Stage.PREFLIGHT,
+    )
+    FD366 = auto(), "apt would remove packages for an update", "see `apt-get --simulate` on the host", Stage.PREFLIGHT
+    FD367 = (
+        auto(),
+        "a member or a service does not work before packages are updated",
+        "repair it first, or `airflow_update_hosts` without its tier",
+        Stage.PREFLIGHT,
+    )
+    FD368 = auto(), "`airflow_update_hosts` has a name that is no host's", "names of the inventory", Stage.PREFLIGHT
     FD374 = (
         auto(),
         "a secret is text that sops encrypted: nothing decrypted it",

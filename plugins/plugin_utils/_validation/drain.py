@@ -16,8 +16,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.pro
 
 _REMOVED = "airflow_removed_host"
 # How Patroni calls them, by version.
-_LEADS = ("leader", "master")
-_RUNS = ("running", "streaming")
+LEADS = ("leader", "master")
+RUNS = ("running", "streaming")
 # Without them nothing else stops.
 _DISPENSABLE = frozenset(name for name, component in COMPONENT.items() if component.optional)
 
@@ -177,13 +177,13 @@ def check_metastore(members: Sequence[Mapping[str, Any]], leaving: Sequence[str]
     if not patroni_stays:
         remedy = "Several servers do not become a single one: add others to airflow_metastore first."
         return [Problem(Code.FD326, f"host {names}, PostgreSQL", "one server left", "3 and more", remedy)]
-    leader = [str(member["name"]) for member in there if member["role"] in _LEADS]
+    leader = [str(member["name"]) for member in there if member["role"] in LEADS]
     if leader:
         remedy = "Run flightdeck.airflow.switchover first."
         return [Problem(Code.FD328, f"host {leader[0]}", "the leader of the metastore", "a follower", remedy)]
     rest = [member for member in members if member["name"] not in leaving]
-    follows = [member for member in rest if member["role"] not in _LEADS and member["state"] in _RUNS]
-    if not any(member["role"] in _LEADS for member in rest) or not follows:
+    follows = [member for member in rest if member["role"] not in LEADS and member["state"] in RUNS]
+    if not any(member["role"] in LEADS for member in rest) or not follows:
         found = f"{len(follows)} other followers that run"
         remedy = "A write needs a second copy: start the others, see patronictl list, and run again."
         return [Problem(Code.FD326, f"host {names}, PostgreSQL", found, "a leader and a follower", remedy)]

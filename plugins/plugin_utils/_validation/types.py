@@ -41,6 +41,7 @@ WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 # What playbooks and roles of the collection give each other; not the user's.
 INTERNAL = frozenset(
     {
+        "airflow_all_hosts_reason",
         "airflow_certificates",
         "airflow_cluster",
         "airflow_component",
@@ -56,9 +57,11 @@ INTERNAL = frozenset(
         "airflow_rotating",
         "airflow_rotation_step",
         "airflow_secrets",
+        "airflow_services",
         "airflow_status_rows",
         "airflow_support_archive",
         "airflow_unfinished_tasks",
+        "airflow_updates",
         "airflow_verified",
         "airflow_version_back",
         "airflow_version_change",

@@ -127,6 +127,22 @@ def test_a_node_restarts_when_that_does_no_harm(node, api):
     assert not run(node, api)["changed"]
 
 
+def test_a_node_is_drained_for_an_update_and_restarts_where_that_did_not(node, api):
+    run(node, api)
+    node.commands()
+    api.says["health/checks/node-is-quorum-critical"] = (503, {"reason": "a queue would lose its quorum"})
+    assert "a queue would lose its quorum" in run(node, api, state="drained")["msg"]
+    assert node.commands() == []
+    del api.says["health/checks/node-is-quorum-critical"]
+    run(node, api, check=True, state="drained")
+    assert node.commands() == []
+    assert run(node, api, state="drained")["actions"] == [f"drain {ME}"]
+    assert node.commands() == ["drain"]
+    assert not run(node, api, state="restarted")["changed"]
+    assert run(node, api, state="restarted", always=True)["actions"] == [f"restart {UNIT}"]
+    assert node.commands() == [f"restart {UNIT}"]
+
+
 def test_a_node_of_another_cluster_is_reported(node, api):
     api.says["nodes"] = (200, [{"name": ME, "running": True}])
     assert (
