@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
                 name,
                 cluster,
                 away,
-                seen(cluster, hostvars, "rabbitmq_draining"),
+                seen(cluster, hostvars, "rabbitmq_drained"),
             )
             for name in cluster.nodes
         }
@@ -95,7 +95,7 @@ def seen(cluster: Cluster, hostvars: Mapping[str, Any], fact: str) -> Any:
 
 
 def _unfinished(
-    host: HostUpdates, name: str, cluster: Cluster, away: Mapping[str, Mapping[str, str]], draining: list[str]
+    host: HostUpdates, name: str, cluster: Cluster, away: Mapping[str, Mapping[str, str]], drained_nodes: list[str]
 ) -> HostUpdates:
     """``host`` with what an interrupted run left beside packages."""
     node = cluster.nodes[name].rabbitmq
@@ -103,7 +103,7 @@ def _unfinished(
         host,
         unfinished=(
             *host.unfinished,
-            *(["its RabbitMQ node takes no clients"] if node and node.nodename in draining else []),
+            *(["its RabbitMQ node takes no clients"] if node and node.nodename in drained_nodes else []),
             *(["it was drained for this"] if away.get(name, {}).get("reason") == updates.DRAIN_REASON else []),
         ),
     )
