@@ -55,16 +55,16 @@ class ActionModule(ActionBase):
         members = seen(cluster, hostvars, "metastore_members")
         leader = next((str(each["name"]) for each in members if each["role"] in drain.LEADS), "")
         order = updates.order(cluster, found, leader, given["hosts"])
-        turning = {name: found[name] for name in order}
+        updated = {name: found[name] for name in order}
         status = {name: hostvars[name].get(given["from_status"], {}).get("rows", []) for name in cluster.nodes}
         problems = [
             *checks.check_hosts(given["hosts"], cluster),
             *checks.check_paths(
-                {name: host if name in turning else replace(host, upgrades=()) for name, host in found.items()}
+                {name: host if name in updated else replace(host, upgrades=()) for name, host in found.items()}
             ),
-            *checks.check_removes(turning),
-            *checks.check_members(_tiers(cluster, hostvars, members), turning),
-            *checks.check_health(status, turning),
+            *checks.check_removes(updated),
+            *checks.check_members(_tiers(cluster, hostvars, members), updated),
+            *checks.check_health(status, updated),
         ]
         drains = [name for name in order if given["everything"] and cluster.nodes[name].components]
         alone = [problem for name in drains for problem in drain.check_capacity([name], away, status, cluster)]
@@ -76,14 +76,14 @@ class ActionModule(ActionBase):
             changed=False,
             order=order,
             lines=updates.lines(found, order),
-            turns={
+            work={
                 name: {
                     "packages": [f"{each.name}={each.after}" for each in host.upgrades],
                     "services": updates.affected(cluster.nodes[name], host, given["everything"]),
                     "drain": name in drains,
                     "resumes": bool(host.unfinished),
                 }
-                for name, host in turning.items()
+                for name, host in updated.items()
             },
         )
         return result

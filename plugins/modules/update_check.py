@@ -53,12 +53,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 order:
-  description: The hosts that have something to do, in the order of their turns.
+  description: The hosts that have something to do, one after the other.
   type: list
   elements: str
   returned: always
-turns:
-  description: By host, what its turn is.
+work:
+  description: By host, what is to be done.
   type: dict
   returned: always
   contains:

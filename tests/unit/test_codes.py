@@ -410,7 +410,7 @@ NEEDS_SERVICES = {
     Code.FD324: "molecule/operations/tests/test_drain.py",
     Code.FD361: "molecule/operations/tests/test_uninstall.py",
     Code.FD354: "molecule/upgrade/tests/test_upgrade.py",
-    **dict.fromkeys((Code.FD333, Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
+    **dict.fromkeys((Code.FD334, Code.FD336, Code.FD339), "molecule/backup/tests/test_backup.py"),
     Code.FD337: "the repository would have to have the backups of another server, or of another key",
     Code.FD325: "molecule/operations/tests/test_remove_host.py",
     Code.FD328: "molecule/operations/tests/test_remove_host.py",

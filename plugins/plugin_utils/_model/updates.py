@@ -15,7 +15,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.upgrad
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster, Node
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain import Plain
 
-# What stands on others comes after them. A host has its turn with the first tier that it is of.
+# What stands on others comes after them. A host is updated with the first tier that it is of.
 TIERS = (*(service.name for service in BACKING_SERVICES if not service.host_group), "airflow")
 # Why update_packages.yml drains a host: by these words the next run knows that it may undrain it.
 DRAIN_REASON = "update_packages.yml"
@@ -61,7 +61,7 @@ class HostUpdates(Plain):
 
 
 def tier(node: Node) -> str:
-    """The tier with which the host ``node`` has its turn."""
+    """The tier with which the host ``node`` is updated."""
     return next((name for name in TIERS if name in node.services), TIERS[-1])
 
 

@@ -1001,7 +1001,6 @@ class Code(StrEnum):
         "another one",
         "the message gives the form",
         Stage.PREFLIGHT,
-        Stage.RUN,
     )
     FD334 = (
         auto(),

@@ -1,4 +1,4 @@
-"""Which updates of packages are refused, in which order hosts have their turn, and what is said before."""
+"""Which updates of packages are refused, in which order hosts get them, and what is said before."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_the_order_is_tier_by_tier_with_the_leader_last():
     assert with_metastore[-1] == "db1"
 
 
-def test_a_host_without_anything_to_do_has_no_turn():
+def test_a_host_without_anything_to_do_is_left_alone():
     everywhere = {name: found() for name in CLUSTER.nodes}
     assert updates.order(CLUSTER, everywhere, leader="") == []
     assert updates.order(CLUSTER, {**everywhere, "db2": found(outdated={"etcd.service": ["etcd"]})}, leader="") == [
