@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,18 +41,23 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
         away = drained.drained_hosts(cluster.nodes, hostvars)
+
+        def seen(fact: str) -> Any:
+            """What the first host has that asked its service."""
+            return next((hostvars[name][fact] for name in cluster.nodes if fact in hostvars[name]), [])
+
         found = {
-            name: _unfinished(
+            name: updates.resumed(
                 HostUpdates.from_vars(hostvars[name][given["from_updates"]]["updates"]),
-                name,
-                cluster,
-                away,
-                seen(cluster, hostvars, "rabbitmq_drained"),
+                node,
+                away.get(name, {}),
+                seen("rabbitmq_drained"),
             )
-            for name in cluster.nodes
+            for name, node in cluster.nodes.items()
         }
-        members = seen(cluster, hostvars, "metastore_members")
-        leader = next((str(each["name"]) for each in members if each["role"] in drain.LEADS), "")
+        servers = seen("metastore_members")
+        leader = next((str(each["name"]) for each in servers if each["role"] in drain.LEADS), "")
+        members = checks.tiers(cluster, seen("etcd_running"), seen("rabbitmq_running"), servers)
         order = updates.order(cluster, found, leader, given["hosts"])
         updated = {name: found[name] for name in order}
         status = {name: hostvars[name].get(given["from_status"], {}).get("rows", []) for name in cluster.nodes}
@@ -63,7 +67,7 @@ class ActionModule(ActionBase):
                 {name: host if name in updated else replace(host, upgrades=()) for name, host in found.items()}
             ),
             *checks.check_removes(updated),
-            *checks.check_members(_tiers(cluster, hostvars, members), updated),
+            *checks.check_members(members, updated),
             *checks.check_health(status, updated),
         ]
         drains = [name for name in order if given["everything"] and cluster.nodes[name].components]
@@ -80,43 +84,10 @@ class ActionModule(ActionBase):
                 name: {
                     "packages": [f"{each.name}={each.after}" for each in host.upgrades],
                     "services": updates.affected(cluster.nodes[name], host, given["everything"]),
-                    "drain": name in drains,
-                    "resumes": bool(host.unfinished),
+                    "drain": name in drains or updates.HOST_DRAINED in host.unfinished,
+                    "resumes": updates.half_way(host),
                 }
                 for name, host in updated.items()
             },
         )
         return result
-
-
-def seen(cluster: Cluster, hostvars: Mapping[str, Any], fact: str) -> Any:
-    """What the first host that has a ``fact`` of a tier has."""
-    return next((hostvars[name][fact] for name in cluster.nodes if fact in hostvars[name]), [])
-
-
-def _unfinished(
-    host: HostUpdates, name: str, cluster: Cluster, away: Mapping[str, Mapping[str, str]], drained_nodes: list[str]
-) -> HostUpdates:
-    """``host`` with what an interrupted run left beside packages."""
-    node = cluster.nodes[name].rabbitmq
-    return replace(
-        host,
-        unfinished=(
-            *host.unfinished,
-            *(["its RabbitMQ node takes no clients"] if node and node.nodename in drained_nodes else []),
-            *(["it was drained for this"] if away.get(name, {}).get("reason") == updates.DRAIN_REASON else []),
-        ),
-    )
-
-
-def _tiers(cluster: Cluster, hostvars: Mapping[str, Any], servers: list[Any]) -> dict[str, checks.Members]:
-    """The tiers that decide by majority, with the hosts whose members run."""
-    hosts = {tier: [host.name for host in cluster.hosts_of[tier]] for tier in ("etcd", "rabbitmq", "metastore")}
-    nodes = {name: node.rabbitmq.nodename for name, node in cluster.nodes.items() if node.rabbitmq}
-    etcd = {name: node.etcd.name for name, node in cluster.nodes.items() if node.etcd}
-    running = {
-        "etcd": [name for name, own in etcd.items() if own in seen(cluster, hostvars, "etcd_running")],
-        "rabbitmq": [name for name, own in nodes.items() if own in seen(cluster, hostvars, "rabbitmq_running")],
-        "metastore": [str(each["name"]) for each in servers if each["state"] in drain.RUNS],
-    }
-    return {tier: checks.Members(running[tier], hosts[tier]) for tier in hosts if len(hosts[tier]) > 1}

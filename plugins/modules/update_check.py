@@ -65,7 +65,7 @@ work:
     packages: {description: What apt is asked to install, type: list, elements: str}
     services: {description: Backing services that restart., type: list, elements: str}
     drain: {description: Whether its part of Airflow stops for that., type: bool}
-    resumes: {description: Whether it goes on with an interrupted update., type: bool}
+    resumes: {description: Whether an interrupted update may have left services of it down., type: bool}
 lines:
   description: What each host gets, for people.
   type: list

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BACKING_SERVICES, BY_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.upgrade_paths import UPGRADES
@@ -19,6 +19,10 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.plain im
 TIERS = (*(service.name for service in BACKING_SERVICES if not service.host_group), "airflow")
 # Why update_packages.yml drains a host: by these words the next run knows that it may undrain it.
 DRAIN_REASON = "update_packages.yml"
+# What an interrupted run may have left, besides packages.
+UNPACKED = "dpkg"
+BROKER_DRAINED = "its RabbitMQ node takes no clients"
+HOST_DRAINED = "it was drained for this"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,24 @@ class HostUpdates(Plain):
                 return upgrade.before, upgrade.after
         there = self.installed.get(package, "")
         return there, there
+
+
+def resumed(host: HostUpdates, node: Node, drained: Mapping[str, str], drained_brokers: Collection[str]) -> HostUpdates:
+    """What ``host`` has to do, with what an interrupted run left beside packages.
+
+    ``drained`` is the record of a drained host, ``drained_brokers`` are nodes of RabbitMQ that take no clients.
+    """
+    left = [*host.unfinished]
+    if node.rabbitmq and node.rabbitmq.nodename in drained_brokers:
+        left.append(BROKER_DRAINED)
+    if drained.get("reason") == DRAIN_REASON:
+        left.append(HOST_DRAINED)
+    return replace(host, unfinished=tuple(left))
+
+
+def half_way(found: HostUpdates) -> bool:
+    """Whether services of a host may be down already, so that nothing has to be handed over first."""
+    return not {UNPACKED, BROKER_DRAINED}.isdisjoint(found.unfinished)
 
 
 def tier(node: Node) -> str:
@@ -105,7 +127,9 @@ def affected(node: Node, found: HostUpdates, everything: bool) -> list[str]:
     return [
         service
         for service in backing(node.services)
-        if any(_matches(upgrade.name, service_patterns(service)) for upgrade in found.upgrades)
+        # A broker that was drained waits for its restart.
+        if (service == "rabbitmq" and BROKER_DRAINED in found.unfinished)
+        or any(_matches(upgrade.name, service_patterns(service)) for upgrade in found.upgrades)
         or any(_matches(unit, BY_NAME[service].units) for unit in found.outdated)
     ]
 
@@ -124,7 +148,7 @@ def lines(found: Mapping[str, HostUpdates], order: Sequence[str]) -> list[str]:
     rows = []
     for name in order:
         host = found[name]
-        rows += [(name, "dpkg" if why == "dpkg" else "resumes", _unfinished(why)) for why in host.unfinished]
+        rows += [(name, "dpkg" if why == UNPACKED else "resumes", _unfinished(why)) for why in host.unfinished]
         rows += [(name, each.name, f"{each.before} to {each.after}") for each in host.upgrades]
         rows += [(name, package, "new") for package in host.installs]
         rows += [(name, package, "kept back by apt") for package in host.kept]
@@ -141,7 +165,7 @@ def lines(found: Mapping[str, HostUpdates], order: Sequence[str]) -> list[str]:
 
 
 def _unfinished(why: str) -> str:
-    return "was interrupted: configures what is unpacked" if why == "dpkg" else why
+    return "was interrupted: configures what is unpacked" if why == UNPACKED else why
 
 
 def series(version: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import BY_NAME
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.upgrade_paths import UPGRADES, Upgrades
@@ -19,6 +20,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.updates 
     series,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.drain import RUNS
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
 
 
@@ -28,6 +30,25 @@ class Members:
 
     running: Collection[str]
     hosts: Sequence[str]
+
+
+def tiers(
+    cluster: Cluster, etcd: Collection[str], rabbitmq: Collection[str], servers: Iterable[Mapping[str, Any]]
+) -> dict[str, Members]:
+    """The tiers with several members.
+
+    ``etcd`` and ``rabbitmq`` are names of members that run, ``servers`` those of the metastore as Patroni lists them.
+    """
+    states = {str(server["name"]): str(server["state"]) for server in servers}
+    running = {
+        "etcd": [name for name, node in cluster.nodes.items() if node.etcd and node.etcd.name in etcd],
+        "rabbitmq": [
+            name for name, node in cluster.nodes.items() if node.rabbitmq and node.rabbitmq.nodename in rabbitmq
+        ],
+        "metastore": [name for name, state in states.items() if state in RUNS],
+    }
+    hosts = {tier: [host.name for host in cluster.hosts_of[tier]] for tier in running}
+    return {tier: Members(running[tier], names) for tier, names in hosts.items() if len(names) > 1}
 
 
 def check_hosts(names: Iterable[str], cluster: Cluster) -> list[Problem]:

@@ -12,7 +12,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import c
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import updates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.updates import HostUpdates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import updates as checks
-from test_cluster import available, defaults
+from test_cluster import available, defaults, single
 
 CLUSTER = cluster_model.build(available(), defaults())
 
@@ -134,6 +134,30 @@ def test_a_member_that_an_interrupted_update_left_down_may_be_the_one_that_is_mi
     with_rest = {"db2": found(unfinished=["dpkg"]), "db1": found("haproxy", "1", "2")}
     assert checks.check_members(members(rabbitmq=("db1", "db3")), with_rest) == []
     assert checks.check_members(members(rabbitmq=("db3",)), with_rest) != []
+
+
+def test_what_an_interrupted_run_left():
+    node = CLUSTER.nodes["db1"]
+    assert updates.resumed(found(), node, {}, []) == found()
+    assert updates.resumed(found(), node, {"reason": "a new disk"}, ["rabbit@db2"]) == found()
+    left = updates.resumed(found(unfinished=["dpkg"]), node, {"reason": updates.DRAIN_REASON}, [node.rabbitmq.nodename])
+    assert left.unfinished == (updates.UNPACKED, updates.BROKER_DRAINED, updates.HOST_DRAINED)
+    assert updates.half_way(left)
+    assert not updates.half_way(found(unfinished=[updates.HOST_DRAINED]))
+    # Whatever else there is to update, the broker restarts.
+    assert updates.affected(node, left, everything=False) == ["rabbitmq"]
+    assert updates.affected(CLUSTER.nodes["lb1"], left, everything=False) == []
+
+
+def test_members_as_their_tiers_see_them():
+    servers = [{"name": "db1", "state": "running"}, {"name": "db2", "state": "stopped"}]
+    seen = checks.tiers(CLUSTER, ["db1", "db3"], ["rabbit@db2"], servers)
+    assert {tier: list(members.running) for tier, members in seen.items()} == {
+        "etcd": ["db1", "db3"],
+        "rabbitmq": ["db2"],
+        "metastore": ["db1"],
+    }
+    assert checks.tiers(cluster_model.build(single(), defaults()), [], [], []) == {}
 
 
 def test_the_order_is_tier_by_tier_with_the_leader_last():
