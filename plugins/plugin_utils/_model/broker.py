@@ -101,7 +101,8 @@ def config(settings: Settings, drain_seconds: int) -> Config:
     }
     transport: dict[str, object] = {"confirm_publish": True}
     # Below the 4 s that one connection attempt may take, a broker failover would fail every publish.
-    celery: dict[str, object] = {"operation_timeout": 20, "extra_celery_config": extra}
+    # Airflow asks for the end of a task only. That it began, a worker would write with a session and a commit more.
+    celery: dict[str, object] = {"operation_timeout": 20, "task_track_started": False, "extra_celery_config": extra}
     if broker.kind == "rabbitmq":
         # Celery sees quorum queues only in its own declarations; without both it asks for a QoS that they refuse.
         extra.update(dict.fromkeys(QUORUM, "quorum"), broker_heartbeat=30)
