@@ -30,6 +30,13 @@ COMMAND_SECONDS = 20
 # For a node that answers its clients and not rabbitmqctl: on a busy machine that program, an Erlang VM each time, takes
 # longer than this.
 SLOW_SECONDS = 600
+# A check by rabbitmqctl costs most of a processor second. While the node answers its clients and keeps the connections
+# that it had to the others, nothing can have come between them: such a check comes this often. After a change of them,
+# what follows from it may take a while to show.
+CALM_SECONDS, UNREST_SECONDS = 300, 120
+# Of Erlang, to which nodes and their tools connect.
+DISTRIBUTION_PORT = 25672
+ESTABLISHED = "01"
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 # Reasons for which there is nothing left to stop in order.
 NO_ANSWER, NO_BROKER, ONLY_CLIENTS = "it does not answer", "it runs no broker", "it answers its clients only"
@@ -77,6 +84,30 @@ def node_state(node: str, port: int) -> tuple[str, float]:
     return (ONLY_CLIENTS, SLOW_SECONDS) if answers(port) else (NO_ANSWER, MINORITY_SECONDS)
 
 
+def links(tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> list[str]:
+    """The connections between this node and others, by their addresses and ports. Tools of this host have one to its
+    own address."""
+    found = []
+    for table in tables:
+        try:
+            rows = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            local, remote, state = row.split()[1:4]
+            hosts, ports = zip(*(end.split(":") for end in (local, remote)), strict=True)
+            if state == ESTABLISHED and hosts[0] != hosts[1] and f"{DISTRIBUTION_PORT:04X}" in ports:
+                found.append(f"{local} {remote}")
+    return sorted(found)
+
+
+def calm(state: dict[str, Any], now_links: list[str], now: float) -> bool:
+    """Whether a check by rabbitmqctl may be left out: the last ones found nothing, and no connection changed since."""
+    if state.get("reason") or "checked" not in state or now_links != state.get("links"):
+        return False
+    return now - state["changed"] >= UNREST_SECONDS and now - state["checked"] < CALM_SECONDS
+
+
 def problem(status: dict[str, Any], node: str) -> tuple[str, float]:
     """``look`` for a node that has said how it sees the cluster."""
     partitions = {name: peers for name, peers in status["partitions"].items() if peers}
@@ -111,9 +142,15 @@ def decide(found: tuple[str, float], state: dict[str, Any], now: float) -> tuple
 
 def main() -> None:
     """One look."""
-    state = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {"restarted": -PAUSE_SECONDS}
+    before = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {"restarted": -PAUSE_SECONDS}
+    # Before the check: what changes meanwhile is seen by the next one.
+    now_links, now = links(), time.monotonic()
+    if calm(before, now_links, now) and answers(int(sys.argv[2])):
+        return
     found = node_state(sys.argv[1], int(sys.argv[2]))
-    restart, state = decide(found, state, time.monotonic())
+    restart, state = decide(found, before, time.monotonic())
+    changed = now if now_links != before.get("links") or found[0] else before.get("changed", now)
+    state |= {"links": now_links, "changed": changed, "checked": now}
     STATE.write_text(json.dumps(state), encoding="utf-8")
     if found[0]:
         print(f"{found[0]}, {'restarting it' if restart else 'waiting'}", flush=True)

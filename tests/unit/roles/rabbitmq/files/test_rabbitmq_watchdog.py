@@ -108,3 +108,83 @@ def test_a_node_without_a_listener_does_not_answer():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert not watchdog.answers(port)
+
+
+TABLE = """  sl  local_address rem_address   st tx_queue
+   0: 00000000:6448 00000000:0000 0A 00000000:00000000
+   1: 29461FAC:6448 2B461FAC:9CB4 01 00000000:00000000
+   2: 29461FAC:9CB6 2A461FAC:6448 01 00000000:00000000
+   3: 29461FAC:9CB8 2A461FAC:6448 06 00000000:00000000
+   4: 29461FAC:6448 29461FAC:9CBA 01 00000000:00000000
+   5: 29461FAC:1627 0A461FAC:93FA 01 00000000:00000000
+"""
+
+
+def test_links_are_those_to_other_nodes(tmp_path):
+    table = tmp_path / "tcp"
+    table.write_text(TABLE)
+    assert watchdog.links((str(table), str(tmp_path / "none"))) == [
+        "29461FAC:6448 2B461FAC:9CB4",
+        "29461FAC:9CB6 2A461FAC:6448",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "links", "now", "calm"),
+    [
+        ({}, ["x"], 1000, False),
+        ({"checked": 900, "changed": 100, "links": ["x"]}, ["x"], 1000, True),
+        ({"checked": 900, "changed": 100, "links": ["x"]}, ["y"], 1000, False),
+        ({"checked": 900, "changed": 100, "links": ["x"]}, [], 1000, False),
+        ({"checked": 900, "changed": 900, "links": ["x"]}, ["x"], 1000, False),
+        ({"checked": 690, "changed": 100, "links": ["x"]}, ["x"], 1000, False),
+        ({"checked": 900, "changed": 100, "links": ["x"], "reason": "cut off"}, ["x"], 1000, False),
+    ],
+)
+def test_a_check_is_left_out_only_while_nothing_changed(state, links, now, calm):
+    assert watchdog.calm(state, links, now) is calm
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """What main does, check by check, with what the node would say."""
+    done, world = [], {"links": ["x"], "found": ("", 0), "answers": True, "now": 0.0}
+    monkeypatch.setattr(watchdog, "STATE", tmp_path / "state.json")
+    monkeypatch.setattr(watchdog, "links", lambda: world["links"])
+    monkeypatch.setattr(watchdog, "answers", lambda _port: world["answers"])
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: world["now"])
+    monkeypatch.setattr(watchdog.sys, "argv", ["watchdog", "a", "5671"])
+    monkeypatch.setattr(watchdog, "node_state", lambda _node, _port: done.append("check") or world["found"])
+    monkeypatch.setattr(watchdog.subprocess, "run", lambda call, **_options: done.append(call[1]))
+
+    def after(seconds, **changes):
+        world.update(changes, now=world["now"] + seconds)
+        done.clear()
+        watchdog.main()
+        return list(done)
+
+    return after
+
+
+def test_a_calm_node_is_checked_rarely(run):
+    said = [run(35) for _ in range(40)]
+    assert said[:4] == [["check"]] * 4
+    # In the 36 that follow, every 300 s.
+    assert sum(map(len, said[4:])) == 4
+
+
+def test_a_change_is_checked_at_once_and_for_a_while(run):
+    for _ in range(10):
+        run(35)
+    assert run(35, links=["y"]) == ["check"]
+    # Each node finds out at its own pace: not the first check, but the second one sees it.
+    assert run(35, found=("it is cut off from most others", 20)) == ["check"]
+    assert run(35) == ["check", "try-restart"]
+
+
+def test_a_calm_node_that_does_not_answer_is_checked(run):
+    for _ in range(10):
+        run(35)
+    frozen = {"answers": False, "found": (watchdog.NO_ANSWER, 20)}
+    assert run(35, **frozen) == ["check"]
+    assert run(35) == ["check", "kill"]
