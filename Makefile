@@ -27,7 +27,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
 .PHONY: help up down test test-more test-all checks lint unit sanity cores fuzz programs ssh molecule lock build release audit
-.PHONY: docs tools image browser bench faults faults-lease soak inject-faults
+.PHONY: docs tools image browser bench bench-tasks faults faults-lease soak inject-faults
 
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -159,6 +159,12 @@ inject-faults: $(VENV)/ready ## Inject faults into a cluster that runs (INVENTOR
 bench: $(VENV)/ready ## Measure and write docs/performance.md (about an hour)
 	@$(LAB) engine
 	python benchmarks/run.py
+
+bench-tasks: $(VENV)/ready ## Measure tasks beside the hand-written cluster, write them into docs/performance.md (an hour)
+	@$(LAB) engine
+	python benchmarks/throughput.py deploy
+	python benchmarks/throughput.py run
+	python benchmarks/throughput.py remove
 
 build: $(VENV)/ready ## Build the collection, its SBOMs and checksums into artefacts/, from what is committed
 	python .config/build.py artefacts

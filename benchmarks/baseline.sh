@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# The floor: what a hand-written parallel script needs from the bare containers of the lab "bench" to the first successful DAG run, with
-# the same packages. No idempotence, no error handling, no secrets worth the name: only speed. Usage: baseline.sh REPOSITORY
+# The floor: what a hand-written parallel script needs from the bare containers of a lab to the first successful DAG run, with
+# the same packages. No idempotence, no error handling, no secrets worth the name: only speed.
+# Usage: baseline.sh REPOSITORY [LAB SUBNET]; SETTINGS has more lines of postgresql.conf.
 set -euo pipefail
 root=$1
-net=172.31.85
-on() { local host=$1; shift; docker exec -i "fd-bench-$host" bash -euo pipefail -c "$*"; }
+lab=${2:-bench}
+net=${3:-172.31.85}
+on() { local host=$1; shift; docker exec -i "fd-$lab-$host" bash -euo pipefail -c "$*"; }
 apt() { on "$1" "printf 'exit 101' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends ${*:2} >/dev/null 2>&1; rm /usr/sbin/policy-rc.d"; }
 
 database() {
   apt db1 postgresql
-  on db1 "printf \"listen_addresses='*'\nmax_connections=200\n\" > /etc/postgresql/15/main/conf.d/x.conf
+  on db1 "printf \"listen_addresses='*'\nmax_connections=200\n${SETTINGS:-}\n\" > /etc/postgresql/15/main/conf.d/x.conf
     echo 'host all all $net.0/24 scram-sha-256' >> /etc/postgresql/15/main/pg_hba.conf
     systemctl restart postgresql@15-main
     su postgres -c \"psql -qc \\\"CREATE ROLE airflow LOGIN PASSWORD 'bench'\\\" -c 'CREATE DATABASE airflow OWNER airflow'\""
@@ -56,16 +58,16 @@ END
 
 release() {
   apt master1 python3-venv zstd
-  docker cp -q "$root/roles/airflow/files/locks/airflow-3.3.2-py3.11.txt" fd-bench-master1:/root/lock.txt
-  docker cp -q "$root/roles/airflow/files/locks/uv.txt" fd-bench-master1:/root/uv.txt
+  docker cp -q "$root/roles/airflow/files/locks/airflow-3.3.2-py3.11.txt" fd-$lab-master1:/root/lock.txt
+  docker cp -q "$root/roles/airflow/files/locks/uv.txt" fd-$lab-master1:/root/uv.txt
   on master1 "python3 -m venv /root/tools; /root/tools/bin/pip -q install --disable-pip-version-check --require-hashes -r /root/uv.txt
     export UV_CACHE_DIR=/var/cache/airflow/uv SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
     /root/tools/bin/uv -q venv --python /usr/bin/python3 /opt/airflow
     /root/tools/bin/uv -q pip install --python /opt/airflow/bin/python --require-hashes --compile-bytecode --link-mode copy -r /root/lock.txt
     tar -C /opt -cI 'zstd -T0 -3' -f /root/airflow.tar.zst airflow"
-  docker cp -q fd-bench-master1:/root/airflow.tar.zst /tmp/bench-airflow.tar.zst
+  docker cp -q fd-$lab-master1:/root/airflow.tar.zst /tmp/bench-airflow.tar.zst
   for host in master2 worker1 worker2; do
-    (apt $host zstd; docker cp -q /tmp/bench-airflow.tar.zst fd-bench-$host:/root/a.tar.zst; on $host "tar -C /opt -xI 'zstd -d' -f /root/a.tar.zst; rm /root/a.tar.zst") &
+    (apt $host zstd; docker cp -q /tmp/bench-airflow.tar.zst fd-$lab-$host:/root/a.tar.zst; on $host "tar -C /opt -xI 'zstd -d' -f /root/a.tar.zst; rm /root/a.tar.zst") &
   done
   wait
   rm -f /tmp/bench-airflow.tar.zst

@@ -25,6 +25,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from figures import section, with_section
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 INVENTORY = HERE / "inventory"
@@ -275,7 +277,9 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     print(result)
     (ROOT / "docs/performance.svg").write_text(plot(result), encoding="utf-8")
-    (ROOT / "docs/performance.md").write_text(page(result), encoding="utf-8")
+    target = ROOT / "docs/performance.md"
+    tasks = section(target.read_text(encoding="utf-8"), "tasks")
+    target.write_text(with_section(page(result), "tasks", tasks) if tasks else page(result), encoding="utf-8")
 
 
 if __name__ == "__main__":
