@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from figures import Sample, grown, of, quantile, section, summary, table, with_section
+from throughput import SERVICE, cpu_by_service, seconds_of, service_of
 
 
 def sample(cluster="a", workload="w", tasks=10, seconds=5.0, waits=(1.0,), **more):
@@ -77,3 +78,50 @@ def test_a_section_is_replaced_where_it_stands_and_added_where_there_is_none():
     assert again == more.replace("first", "second")
     assert section(again, "tasks") == "second"
     assert section(again, "other") == ""
+
+
+def test_processor_time_is_that_of_services_checks_and_the_rest():
+    before = {
+        "master1/.": 100.0,
+        "master1/airflow.slice": 50.0,
+        "master1/airflow.slice/airflow-scheduler.service": 30.0,
+        "worker1/.": 10.0,
+        "worker1/airflow.slice": 5.0,
+        "worker1/airflow.slice/airflow-worker@default.service": 5.0,
+        "db1/.": 10.0,
+        "db1/system.slice/system-postgresql.slice/postgresql@15-main.service": 9.0,
+    }
+    after = {name: seconds + {"master1/.": 4.0, "worker1/.": 8.0}.get(name, 3.0) for name, seconds in before.items()}
+    after["master1/airflow.slice/airflow-scheduler.service"] -= 1.0
+    # Its count was made a moment later than that of its slice.
+    after["worker1/airflow.slice/airflow-worker@default.service"] += 0.001
+    assert cpu_by_service(before, after) == pytest.approx(
+        {"scheduler": 2.0, "worker": 3.001, "postgresql": 3.0, "checks": 0.999, "other": 6.0}
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "service"),
+    [
+        ("airflow-worker@default.service", "worker"),
+        ("worker.service", "worker"),
+        ("airflow-api-server.service", "api-server"),
+        ("rabbitmq-server.service", "rabbitmq"),
+        ("postgresql@15-main.service", "postgresql"),
+        ("haproxy.service", "haproxy"),
+    ],
+)
+def test_a_unit_has_the_same_name_on_both_clusters(unit, service):
+    assert SERVICE.match(unit)
+    assert service_of(unit) == service
+
+
+@pytest.mark.parametrize("unit", ["airflow-watchdog@airflow-worker@default.service", "dbus.service"])
+def test_what_is_no_service_of_the_cluster_is_no_row(unit):
+    assert not SERVICE.match(unit)
+
+
+def test_runs_that_follow_each_other_leave_out_the_time_between_them():
+    begins, ends = {"a": 10.0, "b": 20.0}, [("a", 11.0), ("a", 12.0), ("b", 21.0)]
+    assert seconds_of(begins, ends, one_by_one=True) == 3.0
+    assert seconds_of(begins, ends, one_by_one=False) == 11.0
