@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.environment import environment_file
@@ -537,3 +537,80 @@ def test_a_renewer_that_does_nothing(renewer, state, said):
 def test_a_kdc_without_an_answer_is_no_reason_for_a_restart(renewer, lives, said):
     with pytest.raises(health.UnknownError, match=f"Cannot contact any KDC; .*{said}"):
         renewer(lives=lives, failure="kinit: Cannot contact\nany KDC\n")
+
+
+@pytest.fixture
+def psycopg2(monkeypatch):
+    """As much of the driver as is used: what it was asked, and what it answers or raises."""
+    seen = SimpleNamespace(asked=[], answer=("began", "beat"), error=None)
+
+    class Error(Exception):
+        pass
+
+    class ProgrammingError(Error):
+        pass
+
+    class Session:
+        def close(self):
+            seen.asked.append("closed")
+
+        def cursor(self):
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_reason):
+            return None
+
+        def execute(self, query, values):
+            seen.asked.append((query, values))
+
+        def fetchone(self):
+            return seen.answer
+
+    def connect(url):
+        seen.asked.append(url)
+        if seen.error:
+            raise getattr(module, seen.error)("what it says")
+        return Session()
+
+    module = ModuleType("psycopg2")
+    module.Error, module.ProgrammingError, module.connect = Error, ProgrammingError, connect
+    monkeypatch.setitem(sys.modules, "psycopg2", module)
+    # Where it is needed all the same, its import says so.
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    return seen
+
+
+URL = "postgresql+psycopg2://airflow:a%2Fb@10.0.0.1:5000/airflow?sslmode=verify-full"
+
+
+def test_postgresql_is_asked_without_sqlalchemy(psycopg2):
+    assert health.job_row(URL, "SchedulerJob", "10.0.0.2") == ("began", "beat")
+    url, (query, values), closed = psycopg2.asked
+    assert url == "postgresql://airflow:a%2Fb@10.0.0.1:5000/airflow?sslmode=verify-full"
+    assert query.count("%(type)s") == query.count("%(host)s") == 1
+    assert " :" not in query
+    assert values == {"type": "SchedulerJob", "host": "10.0.0.2"}
+    assert closed == "closed"
+
+
+def test_there_may_be_no_job(psycopg2):
+    psycopg2.answer = None
+    assert health.job_row(URL, "SchedulerJob", "10.0.0.2") is None
+
+
+def test_a_metastore_without_an_answer_is_no_reason_to_restart(psycopg2):
+    psycopg2.error = "Error"
+    with pytest.raises(health.UnknownError, match="does not answer"):
+        health.job_row(URL, "SchedulerJob", "10.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("url", "error"), [(URL, "ProgrammingError"), ("mysql+mysqldb://airflow:x@10.0.0.1/airflow", None)]
+)
+def test_what_the_driver_does_not_know_sqlalchemy_is_asked_for(psycopg2, url, error):
+    psycopg2.error = error
+    with pytest.raises(ImportError, match="sqlalchemy"):
+        health.job_row(url, "SchedulerJob", "10.0.0.2")
