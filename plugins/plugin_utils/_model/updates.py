@@ -65,7 +65,7 @@ class HostUpdates(Plain):
 
 
 def resumed(host: HostUpdates, node: Node, drained: Mapping[str, str], drained_brokers: Collection[str]) -> HostUpdates:
-    """What ``host`` has to do, with what an interrupted run left beside packages.
+    """What ``host``, which is ``node`` in the model, has to do, with what an interrupted run left beside packages.
 
     ``drained`` is the record of a drained host, ``drained_brokers`` are nodes of RabbitMQ that take no clients.
     """
@@ -78,7 +78,8 @@ def resumed(host: HostUpdates, node: Node, drained: Mapping[str, str], drained_b
 
 
 def half_way(found: HostUpdates) -> bool:
-    """Whether services of a host may be down already, so that nothing has to be handed over first."""
+    """Whether services of a host may be down already, by what was ``found`` on it, so that nothing has to be handed
+    over first."""
     return not {UNPACKED, BROKER_DRAINED}.isdisjoint(found.unfinished)
 
 
@@ -88,8 +89,8 @@ def tier(node: Node) -> str:
 
 
 def order(cluster: Cluster, found: Mapping[str, HostUpdates], leader: str, only: Collection[str] = ()) -> list[str]:
-    """The hosts that have something to do, one after the other: tier by tier, in a tier the ``leader`` of the metastore
-    last.
+    """The hosts on which something to do was ``found``, one after the other: tier by tier, in a tier the ``leader`` of
+    the metastore last.
 
     What an interrupted run left half done comes first of all. With ``only``, none but these.
     """
@@ -121,7 +122,8 @@ def units(services: Iterable[str]) -> list[str]:
 
 
 def affected(node: Node, found: HostUpdates, everything: bool) -> list[str]:
-    """The services of a host that its updates restart; all of them when it gets ``everything``, or boots."""
+    """The services of a host that the updates ``found`` for it restart; all of them when it gets ``everything``, or
+    boots."""
     if everything and found.something:
         return backing(node.services)
     return [
@@ -144,7 +146,7 @@ def _matches(name: str, wanted: Collection[str]) -> bool:
 
 
 def lines(found: Mapping[str, HostUpdates], order: Sequence[str]) -> list[str]:
-    """What each host gets, in their ``order``, for people."""
+    """What each host gets by what was ``found``, in their ``order``, for people."""
     rows = []
     for name in order:
         host = found[name]
@@ -169,19 +171,20 @@ def _unfinished(why: str) -> str:
 
 
 def series(version: str) -> str:
-    """Major and minor of a Debian version, such as 3.10 of 3.10.8-1.1+deb12u1."""
+    """Major and minor of a Debian ``version``, such as 3.10 of 3.10.8-1.1+deb12u1."""
     return ".".join(str(part) for part in numbers(version)[:2])
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """The numbers of upstream's part of a Debian version."""
+    """The numbers of upstream's part of a Debian ``version``."""
     upstream = version.rpartition(":")[2]
     found = re.match(r"\d+(\.\d+)*", upstream)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def next_series(service: str, before: str, after: str) -> tuple[str, ...]:
-    """The series on the shortest way from the series ``before`` to ``after``, without the first; none without a way."""
+    """The series of ``service`` on the shortest way from ``before`` to ``after``, without the first; none without a
+    way."""
     targets = {path.series: path.targets for path in UPGRADES[service].paths}
     ways: list[tuple[str, ...]] = [(before,)]
     seen = {before}
