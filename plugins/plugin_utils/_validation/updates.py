@@ -88,7 +88,7 @@ def check_paths(found: Mapping[str, HostUpdates]) -> list[Problem]:
                 "members that work together while one after the other is updated",
                 "The hosts have other sources of apt: give them the same ones.",
             )
-            for (one, (older, _)), (other, (_, newer)) in permutations(versions.items(), 2)
+            for (one, (older, _after)), (other, (_before, newer)) in permutations(versions.items(), 2)
             if _refusal(upgrades, *sorted((older, newer), key=numbers))
         ]
     return problems
