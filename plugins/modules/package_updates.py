@@ -53,7 +53,7 @@ updates:
     kept: {description: Packages that apt keeps back., type: list, elements: str}
     installed: {description: Version of each package that counts., type: dict}
     unfinished: {description: "C(dpkg), when packages are unpacked and not configured.", type: list, elements: str}
-    outdated: {description: Replaced files that processes run, by unit., type: dict}
+    outdated: {description: "Replaced files that processes run, by unit.", type: dict}
     reboot: {description: Why the host has to boot; empty when it has not., type: str}
 starts:
   description: What tells one start of a running unit from another one, by unit.
