@@ -21,22 +21,21 @@ import datetime
 import json
 import os
 import re
-import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from figures import Sample, grown, of, quantile, summary, table, with_section
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT / ".collections"))
+from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline
+
 INVENTORY = HERE / "inventory_tasks"
 PAGE = ROOT / "docs/performance.md"
 RESULTS = ROOT / "artefacts/throughput.json"
@@ -132,52 +131,28 @@ class FailedError(Exception):
     """A run that should have succeeded failed."""
 
 
-class Api:
-    """Airflow's REST API of a cluster."""
+def client(cluster: Cluster) -> Api:
+    """Requests to the REST API of a cluster. Raises ApiError."""
+    ca = Path(cluster.ca_file).read_text(encoding="ascii") if cluster.ca_file else ""
+    api = Api(cluster.url, 3, cluster.user, cluster.password, Deadline(LONGEST), ca)
+    api.login()
+    return api
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        context = ssl.create_default_context(cafile=cluster.ca_file) if cluster.ca_file else None
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-        if context:
-            handlers.append(urllib.request.HTTPSHandler(context=context))
-        self.opener = urllib.request.build_opener(*handlers)
-        self.token = ""
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Answer of a request, with a new token where the old one is refused. Raises OSError."""
-        for attempt in range(2):
-            if not self.token and path != "/auth/token":
-                login = {"username": self.cluster.user, "password": self.cluster.password}
-                self.token = self.call("POST", "/auth/token", login)["access_token"]
-            data = None if body is None else json.dumps(body).encode()
-            request = urllib.request.Request(self.cluster.url + path, method=method, data=data)  # noqa: S310
-            request.add_header("Content-Type", "application/json")
-            if path != "/auth/token":
-                request.add_header("Authorization", f"Bearer {self.token}")
-            try:
-                with self.opener.open(request, timeout=30) as answer:
-                    return json.load(answer)
-            except urllib.error.HTTPError as error:
-                if error.code != 401 or attempt:
-                    raise
-                self.token = ""
-        raise AssertionError("unreachable")
-
-    def until(self, what: Callable[[], bool], seconds: float, pause: float = 0.5) -> None:
-        """Wait until ``what`` holds, through errors of a cluster that just starts. Ends the program when it takes too
-        long."""
-        end = time.monotonic() + seconds
-        while True:
-            last = ""
-            try:
-                if what():
-                    return
-            except OSError as error:
-                last = str(error)
-            if time.monotonic() > end:
-                sys.exit(f"{self.cluster.name}: nothing within {seconds:.0f} s {last}")
-            time.sleep(pause)
+def until(api: Api, what: Callable[[], bool], seconds: float, pause: float = 0.5) -> None:
+    """Wait until ``what`` holds, through errors of a cluster that just starts. Ends the program when it takes too
+    long."""
+    api.deadline = Deadline(seconds)
+    while True:
+        last = ""
+        try:
+            if what():
+                return
+        except ApiError as error:
+            last = str(error)
+        if not api.deadline.left():
+            sys.exit(f"{api.url}: nothing within {seconds:.0f} s {last}")
+        time.sleep(pause)
 
 
 def sql(cluster: Cluster, query: str) -> list[list[str]]:
@@ -255,7 +230,7 @@ def alone(cluster: Cluster, others: Sequence[Cluster]) -> Iterator[Api]:
     for other in others:
         pause(other, "pause")
     pause(cluster, "unpause")
-    api = Api(cluster)
+    api = client(cluster)
     settled = time.monotonic() + SETTLE
     # A task proves that schedulers, workers and api-servers found each other again. The first may come too early.
     for attempt in range(5):
@@ -280,15 +255,15 @@ def pause(cluster: Cluster, what: str) -> None:
 
 def start(api: Api, dag: str, runs: int, seconds: float) -> list[str]:
     """Start runs of a DAG and wait for all of them; their names. Raises FailedError when one fails."""
-    api.until(lambda: bool(api.call("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})), 120)
+    until(api, lambda: bool(api.patch(f"/dags/{dag}", {"is_paused": False})), 120)
     names: list[str] = []
 
     def one_more() -> bool:
-        names.append(api.call("POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None})["dag_run_id"])
+        names.append(api.post(f"/dags/{dag}/dagRuns", {"logical_date": None})["dag_run_id"])
         return True
 
     for _ in range(runs):
-        api.until(one_more, 60)
+        until(api, one_more, 60)
     first, last = names[0], names[-1]
     left = set(names)
 
@@ -296,21 +271,20 @@ def start(api: Api, dag: str, runs: int, seconds: float) -> list[str]:
         # The first and the last one tell most of the time that there is no need to ask for all.
         for name in (first, last, *sorted(left)):
             if name in left:
-                state = api.call("GET", f"/api/v2/dags/{dag}/dagRuns/{name}")["state"]
+                state = api.get(f"/dags/{dag}/dagRuns/{name}")["state"]
                 if state == "failed":
-                    raise FailedError(f"{api.cluster.name}: run {name} of {dag} failed")
+                    raise FailedError(f"{api.url}: run {name} of {dag} failed")
                 if state != "success":
                     return False
                 left.discard(name)
         return not left
 
-    api.until(done, seconds, 1.0)
+    until(api, done, seconds, 1.0)
     return names
 
 
-def measure(api: Api, workload: Workload) -> Sample:
+def measure(cluster: Cluster, api: Api, workload: Workload) -> Sample:
     """One run of a workload."""
-    cluster = api.cluster
     start(api, workload.dag, 1, LONGEST) if workload.tasks == 1 else None
     before, asked = cpu(cluster), metastore(cluster)
     names: list[str] = []
@@ -529,7 +503,7 @@ def attempt(options: Sequence[str], workloads: Sequence[Workload], idle_seconds:
     with with_options(cluster, [option.split("=", 1) for option in options]):
         with alone(cluster, [FLOOR]) as api:
             for workload in workloads:
-                show(measure(api, workload))
+                show(measure(cluster, api, workload))
             if idle_seconds:
                 show(idle(cluster, idle_seconds))
 
@@ -547,7 +521,7 @@ def run(
         for cluster in clusters[:: 1 if number % 2 == 0 else -1]:
             with alone(cluster, [other for other in clusters if other != cluster]) as api:
                 for workload in workloads:
-                    keep(measure(api, workload))
+                    keep(measure(cluster, api, workload))
                 if idle_seconds:
                     keep(idle(cluster, idle_seconds))
     for cluster in clusters:

@@ -12,8 +12,10 @@ from airflow.sdk import BaseOperator, Context, dag, task
 class Deferred(BaseOperator):
     """Waits for a second in a triggerer."""
 
-    def execute(self, context: Context) -> None:  # noqa: ARG002
+    def execute(self, context: Context) -> None:
         """Hand over to the triggerer."""
+        # Airflow passes it by this name.
+        del context
         self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=1)), method_name="resume")
 
     def resume(self, context: Context, event: Any) -> None:

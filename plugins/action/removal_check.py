@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.removal_check import DOCUMENTATION
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.answers import first_answer
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
@@ -33,10 +35,7 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         rest = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
         whole = Cluster.from_vars(variables["airflow_whole_cluster"], "airflow_whole_cluster")
-
-        def seen(fact: str) -> Any:
-            return next((hostvars[name][fact] for name in rest.nodes if fact in hostvars[name]), [])
-
+        seen = partial(first_answer, hostvars, rest.nodes)
         etcd = drain.Members("etcd", seen("etcd_members"), seen("etcd_running"))
         rabbitmq = drain.Members("RabbitMQ", seen("rabbitmq_members"), seen("rabbitmq_running"))
         nodes = [node.nodename for name in leaving if (node := whole.nodes[name].rabbitmq)]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible import constants as C
@@ -13,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.update_check import DOCUMENTATION
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.answers import first_answer
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import drained, updates
@@ -41,11 +43,7 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         cluster = Cluster.from_vars(variables["airflow_cluster"], "airflow_cluster")
         away = drained.drained_hosts(cluster.nodes, hostvars)
-
-        def seen(fact: str) -> Any:
-            """What the first host has that asked its service."""
-            return next((hostvars[name][fact] for name in cluster.nodes if fact in hostvars[name]), [])
-
+        seen = partial(first_answer, hostvars, cluster.nodes)
         found = {
             name: updates.resumed(
                 HostUpdates.from_vars(hostvars[name][given["from_updates"]]["updates"]),

@@ -49,32 +49,26 @@ class CallbackModule(CallbackBase):
         self._said: dict[str, int] = {}
         self._watch: threading.Thread | None = None
 
-    def v2_playbook_on_start(self, playbook: Any) -> None:
+    def v2_playbook_on_start(self, *_playbook: Any) -> None:
         """A thread, because Ansible has no event while all hosts are busy."""
         if not self._watch:
             self._watch = threading.Thread(target=self._look, daemon=True)
             self._watch.start()
 
-    def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Forget what ended without an event."""
+    def _forget(self, *_play: Any) -> None:
+        """What ended without an event, as at the end of a playbook, after which another one may follow."""
         self._running = {}
+
+    v2_playbook_on_play_start = v2_playbook_on_stats = _forget
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """A host begins with a task, and is done with the one before."""
         self._running = {**self._running, str(host.get_name()): (task.get_name(), time.monotonic())}
 
-    def _ended(self, result: Any) -> None:
+    def _ended(self, result: Any, **_options: Any) -> None:
         self._running = {host: task for host, task in self._running.items() if host != str(result.host.get_name())}
 
-    v2_runner_on_ok = v2_runner_on_skipped = v2_runner_on_unreachable = _ended
-
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """A host is done with a task."""
-        self._ended(result)
-
-    def v2_playbook_on_stats(self, stats: Any) -> None:
-        """The end of a playbook; another one may follow."""
-        self._running = {}
+    v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_skipped = v2_runner_on_unreachable = _ended
 
     def _look(self) -> None:
         while True:
