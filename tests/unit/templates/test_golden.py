@@ -5,6 +5,7 @@ After an intended change: UPDATE_GOLDEN=1 pytest tests/unit/templates, and read 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -42,7 +43,9 @@ def host_of(component):
     return "master1" if component in MASTER else f"{component}1"
 
 
+@functools.cache
 def load(path):
+    """Content of a file of YAML. It is shared: do not change it."""
     return DataLoader().load_from_file(str(path), trusted_as_template=True) or {}
 
 
