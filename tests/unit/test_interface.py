@@ -137,6 +137,7 @@ def test_playbooks_are_what_an_operator_types():
         "switchover",
         "drain",
         "undrain",
+        "recover_majority",
         "remove_host",
         "uninstall",
         "rolling_restart",
@@ -147,6 +148,7 @@ def test_playbooks_are_what_an_operator_types():
         "db_clean",
         "update_packages",
         "upgrade_check",
+        "upgrade_rehearse",
         "upgrade",
         "rollback",
     }

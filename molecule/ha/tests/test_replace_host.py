@@ -1,4 +1,4 @@
-"""A machine with stateful services is lost with its data, and an empty one takes its name."""
+"""Machines with stateful services are lost with their data, and empty ones take their names."""
 
 from __future__ import annotations
 
@@ -97,3 +97,45 @@ def test_an_empty_machine_takes_the_place_of_a_lost_one():
     assert re.search(r"3 of 3 nodes running", play("playbooks/verify.yml"))
     with pytest.raises(RuntimeError, match="FD185"):
         play(*REPLACE)
+
+
+RECOVER = ["playbooks/recover_majority.yml", "-e", "airflow_recovered_tiers=etcd,rabbitmq"]
+CONFIRMED = ["-e", "airflow_confirm=airflow"]
+
+
+def refused(code, *arguments):
+    """A run that ends with ``code`` and changes nothing."""
+    with pytest.raises(RuntimeError, match=code) as error:
+        play(*arguments)
+    assert [host for host, (_ok, changed) in recap(str(error.value)).items() if changed] == []
+
+
+@pytest.mark.thorough
+def test_a_majority_that_is_lost_for_good_is_recovered():
+    """Two of the three machines with etcd, RabbitMQ and PostgreSQL; the third one leads."""
+    cluster = Cluster()
+    wait("all is well", cluster.problem, 120)
+    if cluster.leader() != "store3":
+        play("playbooks/switchover.yml", "-e", "airflow_switchover_to=store3")
+    refused("FD363 etcd: found a majority", *RECOVER, *CONFIRMED)
+    refused("FD363 RabbitMQ: found 3 of 3", RECOVER[0], "-e", "airflow_recovered_tiers=rabbitmq", *CONFIRMED)
+    refused("FD362", RECOVER[0], "-e", "airflow_recovered_tiers=haproxy", *CONFIRMED)
+    runs = "SELECT count(*) FROM dag_run WHERE state = 'success'"
+    before = cluster.run("store3", "psql", "--username=postgres", "--dbname=airflow", "-Atc", runs)
+    for host in ("store1", "store2"):
+        cluster.docker("rm", "--force", "--volumes", cluster.access.containers[host])
+    play("molecule/shared/create.yml")
+
+    refused("FD320", *RECOVER)
+    said = play(*RECOVER, "--check")
+    assert "etcd goes on from the data of store3" in " ".join(said.split())
+    play(*RECOVER, *CONFIRMED)
+
+    wait("all is well", cluster.problem, 180)
+    assert cluster.leader() == "store3"
+    assert cluster.run("store3", "psql", "--username=postgres", "--dbname=airflow", "-Atc", runs) >= before
+    assert re.search(r"3 of 3 nodes running", play("playbooks/verify.yml"))
+    kept = cluster.run("store3", "sh", "-c", "ls -d /var/lib/etcd/*.before-* /var/lib/rabbitmq/*.before-*")
+    assert len(kept.split()) == 2
+    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+    refused("FD363 etcd: found a majority", *RECOVER, *CONFIRMED)

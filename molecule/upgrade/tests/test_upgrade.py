@@ -86,8 +86,27 @@ def test_dags_that_the_next_version_cannot_import_are_found(tmp_path):
     assert running() == {OLD}
 
 
-def test_a_migration_that_fails_leaves_the_old_cluster_running():
+def test_a_rehearsal_migrates_a_backup_and_nothing_else():
+    play("backup", "-e", "airflow_backup_type=full", version=OLD)
+    before = processes()
+    said = play("upgrade_rehearse", version=NEW)
+    took = re.search(r"^ *migration +5f2621c13b39 to (\w+) \(Airflow 3\.3\.2\) in ([\d.]+) s", said, re.MULTILINE)
+    assert took, said[-3000:]
+    print(*re.findall(r"(?m)^ *(?:rehearsal|migration|live|rows) +.*$", said), sep="\n")
+    assert took[1] != "5f2621c13b39"
+    assert float(took[2]) > 0
+    # What 2.11 knows of DAGs, runs and connections is there afterwards.
+    assert ", then " not in re.search(r"(?m)^ *rows +.*$", said)[0]
+    assert (processes(), running(), history()) == (before, {OLD}, KEPT["history"])
+    assert query("SELECT version_num FROM alembic_version") == ["5f2621c13b39"]
+    assert in_host("backup1", "sh", "-c", "ls -d /opt/airflow/releases/* /var/lib/postgresql/flightdeck-*; true") == ""
+
+
+def test_a_migration_that_fails_in_the_rehearsal_leaves_the_old_cluster_running():
     query("CREATE TABLE backfill (in_the_way int)")
+    play("backup", version=OLD)
+    with pytest.raises(RuntimeError, match=r'(?s)FD358 .*"backfill" already exists.*The cluster is untouched'):
+        play("upgrade_rehearse", version=NEW)
     said = rf"(?s)FD354 metastore: .*The dump was restored, and Airflow {OLD} runs again"
     with pytest.raises(RuntimeError, match=said):
         play("upgrade", version=NEW)

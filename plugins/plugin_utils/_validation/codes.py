@@ -1118,6 +1118,12 @@ class Code(StrEnum):
         "an upgrade by way of a version between them",
         Stage.RUN,
     )
+    FD358 = (
+        auto(),
+        "the next release cannot migrate a restored backup",
+        "see the message; the cluster is untouched",
+        Stage.RUN,
+    )
     FD360 = (
         auto(),
         "`airflow_remove_data` is not the name of the cluster",
@@ -1128,6 +1134,18 @@ class Code(StrEnum):
         auto(),
         "a host that the collection left still has something of it",
         "see the message; run `flightdeck.airflow.uninstall` again",
+        Stage.RUN,
+    )
+    FD362 = (
+        auto(),
+        "`airflow_recovered_tiers` names no tier of several members, or the run has `--limit`",
+        "the tiers that the message names",
+        Stage.RUN,
+    )
+    FD363 = (
+        auto(),
+        "a tier that is to be recovered has its majority, or etcd has no data at all",
+        "`flightdeck.airflow.replace_host`, or what the message says",
         Stage.RUN,
     )
     FD365 = (

@@ -52,6 +52,8 @@ INTERNAL = frozenset(
         "airflow_migration_error",
         "airflow_new_drains",
         "airflow_node_status",
+        "airflow_recovering_tiers",
+        "airflow_recovery",
         "airflow_release_findings",
         "airflow_restarting_host",
         "airflow_rotating",

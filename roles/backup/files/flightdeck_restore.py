@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Restores a backup of the metastore beside the present data, and puts it in their place when it is whole.
 
-Runs as postgres on a metastore host, or for a drill on the repository host. A server of its own, which only this
-account reaches, replays the archived write-ahead log up to the target. Standard library only.
+Runs as postgres on a metastore host, or for a drill or the rehearsal of an upgrade on the repository host. A server of
+its own, which only this account reaches, replays the archived write-ahead log up to the target. Standard library only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,9 @@ def last_lines(text: str, count: int = 6) -> str:
     return "; ".join(lines[-count:])
 
 
-def run(*command: str) -> str:
+def run(*command: str, env: Mapping[str, str] | None = None) -> str:
     """Output of a command. Raises RestoreError."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=env)
     if done.returncode:
         raise RestoreError(f"{Path(command[0]).name}: {last_lines(done.stdout + done.stderr)}")
     return done.stdout
@@ -262,6 +262,12 @@ def activate(data: Path, run_id: str) -> dict[str, Any]:
 COUNTS = ("dag", "dag_run", "task_instance", "connection", "variable")
 
 
+def counted(own: Server) -> dict[str, int]:
+    """Rows of what users would miss. Raises RestoreError."""
+    tables = ", ".join(f"'{name}', (SELECT count(*) FROM {name})" for name in COUNTS)
+    return dict(json.loads(own.query("airflow", f"SELECT json_build_object({tables})")[0]))
+
+
 def drill(target: Target, directory: Path, sealed: str) -> dict[str, Any]:
     """Restore into ``directory``, inspect Airflow's database, and remove the data. ``sealed`` is a query for an
     encrypted text."""
@@ -269,8 +275,7 @@ def drill(target: Target, directory: Path, sealed: str) -> dict[str, Any]:
     fetch(target, directory)
     try:
         with server(target, directory) as own:
-            tables = ", ".join(f"'{name}', (SELECT count(*) FROM {name})" for name in COUNTS)
-            counts = json.loads(own.query("airflow", f"SELECT json_build_object({tables})")[0])
+            counts = counted(own)
             schema = own.query("airflow", "SELECT version_num FROM alembic_version")
             token = own.query("airflow", sealed)
             last = own.query("airflow", "SELECT COALESCE(max(updated_at)::text, '') FROM dag_run")
@@ -286,10 +291,68 @@ def drill(target: Target, directory: Path, sealed: str) -> dict[str, Any]:
     }
 
 
+def migrate(own: Server, release: Path, auth_manager: str) -> float:
+    """Seconds that Airflow's ``release`` takes to migrate the database of the private server, as its superuser.
+
+    ``auth_manager`` is the class whose tables are migrated, too; empty for none. Raises RestoreError.
+    """
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        # Airflow writes a configuration there.
+        "HOME": own.folder,
+        "AIRFLOW_HOME": own.folder,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://postgres@/airflow?host={own.folder}",
+        **({"AIRFLOW__CORE__AUTH_MANAGER": auth_manager} if auth_manager else {}),
+    }
+    begin = time.monotonic()
+    run(str(release / "bin/airflow"), "db", "migrate", env=environment)
+    return time.monotonic() - begin
+
+
+def rehearse(target: Target, directory: Path, release: Path, auth_manager: str) -> dict[str, Any]:
+    """Restore into ``directory``, migrate that with Airflow's ``release``, and remove the data.
+
+    The result has the seconds of both, the size in bytes before, the schema before and after, and ``rows``: what was
+    counted by table, with the count after the migration where that differs. Raises RestoreError.
+    """
+    heads = json.loads((release / "release.json").read_text(encoding="utf-8"))["heads"]
+    begin = time.monotonic()
+    fetch(target, directory)
+    try:
+        with server(target, directory) as own:
+            restored = time.monotonic() - begin
+            size = int(own.query("airflow", "SELECT pg_database_size('airflow')")[0])
+            schema = own.query("airflow", "SELECT version_num FROM alembic_version")
+            before = counted(own)
+            seconds = migrate(own, release, auth_manager)
+            found = {table: own.query("airflow", f"SELECT version_num FROM {table}") for table in heads}
+            after = counted(own)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    wrong = {table: versions for table, versions in found.items() if versions != [heads[table]]}
+    if wrong:
+        raise RestoreError(f"after the migration the schema is {wrong}, that of the release is {heads}")
+    return {
+        "label": target.label,
+        "seconds": round(restored),
+        "migration_seconds": round(seconds, 1),
+        "size": size,
+        "schema": schema[0] if schema else "",
+        "migrated": heads["alembic_version"],
+        "rows": [
+            f"{name} {count}" if after[name] == count else f"{name} {count}, then {after[name]}"
+            for name, count in before.items()
+        ],
+    }
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(description=__doc__)
-    found.add_argument("action", choices=["restore", "activate", "set-aside", "drill", "aside", "remove-aside"])
+    actions = ["restore", "activate", "set-aside", "drill", "rehearse", "aside", "remove-aside"]
+    found.add_argument("action", choices=actions)
     found.add_argument("--data", type=Path, required=True, help="directory of the data, or the scratch one of a drill")
     found.add_argument("--run", default="", help="name of this run of the playbook")
     found.add_argument("--stanza", default="")
@@ -300,6 +363,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--timeline", default="latest")
     found.add_argument("--option", action="append", default=[], help="an option for pgBackRest")
     found.add_argument("--sealed", default="", help="query for a text that the Fernet key encrypted")
+    found.add_argument("--release", type=Path, help="directory of the release of Airflow that migrates")
+    found.add_argument("--auth-manager", default="", help="class whose tables are migrated, too")
     return found
 
 
@@ -330,6 +395,8 @@ def main() -> int:
             found = {"aside": moved, "changed": bool(moved)}
         elif given.action == "drill":
             found = drill(target, given.data, given.sealed)
+        elif given.action == "rehearse":
+            found = rehearse(target, given.data, given.release, given.auth_manager)
         else:
             paths = aside(given.data)
             for path in paths if given.action == "remove-aside" else ():
