@@ -10,7 +10,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_certificates import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import (
@@ -20,9 +19,9 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller imp
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.refusal import refuse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 
 class ActionModule(ActionBase):
@@ -44,8 +43,7 @@ class ActionModule(ActionBase):
             nonlocal made
             present, whose = certificates_file.read(self._loader, path)
             # The validation found the same, unless another run has written the file since.
-            if problems := identity.check("airflow_certificates_file", path, certificates_file.CLUSTER, whose, cluster):
-                raise AnsibleActionFail(report(problems))
+            refuse(identity.check("airflow_certificates_file", path, certificates_file.CLUSTER, whose, cluster))
             names = certificates_file.plain(wanted["names"])
             now = datetime.datetime.now(datetime.UTC)
             keystore, made = certificates.renew(

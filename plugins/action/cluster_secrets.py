@@ -10,18 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.cluster_secrets import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.secrets import GENERATED, GIVEN
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller import secrets, secrets_file, vault_file
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.refusal import refuse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.variables import Variables
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import accounts, bundles, files, remote_logs
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.identity import Identity
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import identity
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 # Variables of the user's that are, or become, secret files and variables of the environment.
 _OWN = ("dag_bundles", "remote_logs", "remote_logs_connection", "secret_environment", "secret_files")
@@ -73,8 +72,7 @@ class ActionModule(ActionBase):
         """What the file is to hold, with new values for secrets that it and ``given`` lack; whether it holds less."""
         present = secrets_file.read(self._loader, path)
         # The validation found the same, unless another run has written the file since.
-        if problems := identity.check("airflow_secrets_file", path, secrets_file.CLUSTER, present.cluster, cluster):
-            raise AnsibleActionFail(report(problems))
+        refuse(identity.check("airflow_secrets_file", path, secrets_file.CLUSTER, present.cluster, cluster))
         values = {**secrets.missing({**present.values, **given}), **present.values}
         # A file is not made for its cluster's name alone.
         content = replace(present, values=values, cluster=cluster.seen_from(path) if values else None)

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible import constants as C
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.drain_check import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.refusal import refuse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import drained
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import drain
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 display = Display()
 
@@ -47,10 +45,7 @@ class ActionModule(ActionBase):
             status = {name: hostvars[name].get(given["from_hosts"], {}).get("rows", []) for name in known}
             away = drained.drained_hosts(cluster.nodes, hostvars)
             problems = drain.check_capacity(given["hosts"], away, status, cluster)
-        if problems and not given["confirmed"]:
-            raise AnsibleActionFail(report(problems))
-        for problem in problems:
-            display.display(f"[WARNING]: {problem}", color=C.COLOR_WARN, stderr=True)
+        refuse((), problems, given["confirmed"])
         for line in drained.running_lines(given["hosts"], cluster, given["running"]) if given["from_hosts"] else ():
             display.display(line)
         result["changed"] = False

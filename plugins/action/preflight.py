@@ -8,17 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.preflight import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.refusal import refuse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import survey
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import digests
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import preflight as preflight_validation
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 display = Display()
 
@@ -47,8 +46,7 @@ class ActionModule(ActionBase):
         problems, warnings = preflight_validation.check(
             hosts, cluster, mark, limit, deploy=given["deploy"], version_change=given["version_change"]
         )
-        if problems:
-            raise AnsibleActionFail(report(problems))
+        refuse(problems)
         for warning in warnings:
             # Not in the result: Ansible may be configured to hide tasks without a change.
             display.display(f"[WARNING]: {warning}", color=C.COLOR_WARN, stderr=True)

@@ -8,15 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.flightdeck.airflow.plugins.modules.removal_check import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.answers import first_answer
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.refusal import refuse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import drain
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
 
 
 class ActionModule(ActionBase):
@@ -47,7 +46,6 @@ class ActionModule(ActionBase):
             *drain.check_queues(seen("rabbitmq_queues"), nodes, names),
             *drain.check_metastore(seen("metastore_members"), leaving, stays),
         ]
-        if problems:
-            raise AnsibleActionFail(report(problems))
+        refuse(problems)
         result["changed"] = False
         return result

@@ -9,22 +9,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ansible import constants as C
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.flightdeck.airflow.plugins.modules.update_check import DOCUMENTATION
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.answers import first_answer
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.arguments import arguments
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.guard import guarded
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.refusal import refuse
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import drained, updates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Cluster
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.updates import HostUpdates
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import drain
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import updates as checks
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import report
-
-display = Display()
 
 
 class ActionModule(ActionBase):
@@ -70,10 +65,7 @@ class ActionModule(ActionBase):
         ]
         drains = [name for name in order if given["everything"] and cluster.nodes[name].components]
         alone = [problem for name in drains for problem in drain.check_capacity([name], away, status, cluster)]
-        if problems or (alone and not given["confirmed"]):
-            raise AnsibleActionFail(report([*problems, *(() if given["confirmed"] else alone)]))
-        for problem in alone:
-            display.display(f"[WARNING]: {problem}", color=C.COLOR_WARN, stderr=True)
+        refuse(problems, alone, given["confirmed"])
         result.update(
             changed=False,
             order=order,
