@@ -190,6 +190,7 @@ TRIGGERS = {
         Code.FD378: lambda _: monitoring.check([], defaults(airflow_alert_email_user="a")),
         Code.FD380: lambda _: monitoring.check([host(name, 150, "monitoring") for name in "ab"], defaults()),
         Code.FD381: lambda _: monitoring.check([], defaults(airflow_alert_email_to=["a@example.org"])),
+        Code.FD359: lambda _: backups.check_bucket(defaults(airflow_backup_s3_bucket="logs")),
         Code.FD330: lambda _: backups.check([host("db1", 131, "metastore", "backup")]),
         Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),

@@ -29,7 +29,7 @@ DEFAULTS: dict[str, object] = {}
 for path in sorted((ROOT / "roles/airflow/defaults/main").glob("*.yml")):
     DEFAULTS.update(yaml.safe_load(path.read_text()) or {})
 SECRETS = {f"airflow_{name}" for name in GENERATED}
-GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key"}
+GIVEN = {"airflow_broker_url", "airflow_sqs_secret_access_key", "airflow_backup_s3_secret_access_key"}
 GIVEN |= {"airflow_ldap_bind_password", "airflow_openid_client_secret"}
 # They may hold a login.
 GIVEN |= {"airflow_dags_git_key", "airflow_dags_git_token"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -269,3 +271,41 @@ def test_a_restore_under_patroni(cluster):
     wait_until("both follow", lambda: sql(server("node1"), streaming) == "2", 60)
     patroni("backup.yml")
     run_canary(cluster)
+
+
+S3 = r"""set -eu
+apt-get install --quiet=2 --yes --no-install-recommends python3-venv openssl
+python3 -m venv /opt/moto
+/opt/moto/bin/pip install --quiet 'moto[server]==5.2.5'
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+  -keyout /root/s3.key -out /root/s3.crt 2>/dev/null
+systemd-run --unit=s3 --setenv=S3_IGNORE_SUBDOMAIN_BUCKETNAME=true \
+  /opt/moto/bin/moto_server -H 127.0.0.1 -p 9443 --ssl --ssl-cert /root/s3.crt --ssl-key /root/s3.key
+"""
+ASK = "curl --silent --show-error --fail --cacert /root/s3.crt 'https://localhost:9443/%s'"
+
+
+def test_the_repository_may_be_in_a_bucket(monkeypatch, host_named):
+    """Of a service with a CA of its own, on the repository host itself."""
+    host = host_named("backup1")
+    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL", "")
+    given = {"PIP_INDEX_URL": index, "HTTPS_PROXY": os.environ.get("HTTPS_PROXY", "")}
+    environment = " ".join(f"{name}={value}" for name, value in given.items() if value)
+    host.check_output(f"env {environment} sh -c {shlex.quote(S3)}")
+    wait_until("the service answers", lambda: host.run(ASK % "").rc == 0, 60)
+    monkeypatch.setenv("FLIGHTDECK_BUCKET", "backups")
+    monkeypatch.setenv("FLIGHTDECK_BUCKET_CA", host.check_output("cat /root/s3.crt"))
+    # A bucket that is not there.
+    with pytest.raises(RuntimeError, match=r"FD334 the repository on backup1: found .*NoSuchBucket"):
+        patroni("site.yml")
+    host.check_output(f"{ASK} --request PUT" % "backups")
+    patroni("site.yml")
+    output = patroni("backup.yml", "-e", "airflow_backup_type=full")
+    (label,) = (backup["label"] for backup in info(host)["backup"])
+    assert label in output
+    assert f"backup/airflow/{label}/backup.manifest" in host.check_output(ASK % "backups?list-type=2")
+    drill = patroni("restore_drill.yml")
+    assert re.search(rf"Backup {label} was restored in \d+ s.*the Fernet key decrypts", drill, re.DOTALL)
+    assert re.search(r"^backup +backup1 +ok +1 backups", patroni("status.yml"), re.MULTILINE)
+    assert host.file("/etc/pgbackrest/conf.d/secrets.conf").mode == 0o640
+    assert [name for name, (_ok, changed) in recap(patroni("site.yml")).items() if changed] == []

@@ -64,6 +64,8 @@ SECRETS = (
     Secret("dags_git_token", "given"),
     Secret("dags_git_key", "given"),
     Secret("sqs_secret_access_key", "given"),
+    Secret("backup_s3_secret_access_key", "given"),
+    Secret("backup_s3_ca", "given_certificate"),
     Secret("metastore_url", "given"),
     Secret("metastore_owner_url", "given"),
     Secret("result_backend_url", "given"),

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import Archive, Backup, HostAddress
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
+    Archive,
+    Backup,
+    Bucket,
+    HostAddress,
+    secret_name,
+)
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.ha import scope
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
@@ -15,6 +21,21 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 
 def _address(host: Host) -> HostAddress:
     return HostAddress(name=host.name, address=host.address)
+
+
+def _bucket(settings: Settings) -> Bucket | None:
+    """The bucket of the repository; None for a directory."""
+    if not settings.backup_s3_bucket:
+        return None
+    return Bucket(
+        name=settings.backup_s3_bucket,
+        endpoint=settings.backup_s3_endpoint,
+        region=settings.backup_s3_region,
+        uri_style="path" if settings.backup_s3_uri_style == "path" else "host",
+        ca=secret_name("backup_s3_ca") if settings.backup_s3_ca else "",
+        key_id=settings.backup_s3_access_key_id,
+        secret=secret_name("backup_s3_secret_access_key") if settings.backup_s3_secret_access_key else "",
+    )
 
 
 def repository(servers: Iterable[Host], settings: Settings) -> Backup:
@@ -28,6 +49,7 @@ def repository(servers: Iterable[Host], settings: Settings) -> Backup:
         stanza=scope(settings.cluster_name),
         port=settings.ports["airflow_backup_port"],
         directory=settings.backup_directory,
+        bucket=_bucket(settings),
         servers=tuple(_address(server) for server in servers),
         metastore_port=settings.ports["airflow_metastore_port"],
         keep_full=settings.backup_keep_full,

@@ -217,6 +217,26 @@ class Archive(Plain):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bucket(Plain):
+    """A bucket of an S3 service for the repository of backups."""
+
+    name: str
+    """The bucket."""
+    endpoint: str
+    """Host of the service, with its port where that is not 443."""
+    region: str
+    """Region for which requests are signed."""
+    uri_style: Literal["host", "path"]
+    """Where requests name the bucket."""
+    ca: str
+    """Name of the secret in airflow_secrets that is the PEM text of its CA; empty for one that Debian trusts."""
+    key_id: str
+    """Name of the key; empty for the role of the host."""
+    secret: str
+    """Name of the secret in airflow_secrets that is the key; empty without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Backup(Plain):
     """The repository of backups."""
 
@@ -225,7 +245,9 @@ class Backup(Plain):
     port: int
     """Port of pgBackRest."""
     directory: str
-    """Directory of the repository."""
+    """Directory of the repository; with ``bucket``, the path in it."""
+    bucket: Bucket | None = None
+    """Where the repository is in the place of the host's disk; with airflow_backup_s3_bucket."""
     servers: tuple[HostAddress, ...]
     """Metastore hosts, in the order of the inventory."""
     metastore_port: int

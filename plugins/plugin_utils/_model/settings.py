@@ -45,6 +45,13 @@ class Settings(Plain):
     backup_keep_diff: int
     backup_keep_full: int
     backup_max_age_hours: int
+    backup_s3_access_key_id: str
+    backup_s3_bucket: str
+    backup_s3_ca: str
+    backup_s3_endpoint: str
+    backup_s3_region: str
+    backup_s3_secret_access_key: str = field(repr=False)
+    backup_s3_uri_style: str
     ca_file: str
     broker: Literal["rabbitmq", "redis", "sqs"]
     broker_ca: str

@@ -12,9 +12,13 @@ from typing import Any
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import numbers
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.problem import Problem
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.values import is_certificate
 
+# Of a bucket, a region, or a host with a port.
+_WORD = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?")
 _TYPES = ("full", "diff", "incr")
 _LABEL = re.compile(r"\d{8}-\d{6}F(_\d{8}-\d{6}[DI])?")
 # Room for WAL and the server's own files beside the restored data. MiB.
@@ -35,6 +39,46 @@ def check(hosts: Sequence[Host]) -> list[Problem]:
         for host in hosts
         if {"backup", "metastore"} <= host.groups
     ] + _check_number([host.name for host in hosts if "backup" in host.groups])
+
+
+def check_bucket(settings: Settings) -> list[Problem]:
+    """What is wrong with the bucket of the repository."""
+    name = "airflow_backup_s3_"
+    given = {
+        "endpoint": settings.backup_s3_endpoint,
+        "region": settings.backup_s3_region,
+        "ca": settings.backup_s3_ca,
+        "access_key_id": settings.backup_s3_access_key_id,
+        "secret_access_key": settings.backup_s3_secret_access_key,
+    }
+    if not settings.backup_s3_bucket:
+        remedy = f"Set {name}bucket, or leave it out: then backups are on the disk of the host."
+        return [
+            Problem(Code.FD359, name + key, "a value, and no bucket", "nothing", remedy)
+            for key, value in given.items()
+            if value
+        ]
+    problems = []
+    words = {"bucket": settings.backup_s3_bucket, **given}
+    for key in ("bucket", "endpoint", "region"):
+        if not _WORD.fullmatch(words[key]):
+            found = repr(words[key]) if words[key] else "nothing"
+            expected = "a host, with a port where that is not 443" if key == "endpoint" else f"the name of the {key}"
+            problems.append(Problem(Code.FD359, name + key, found, expected, "Take it from the service, without https://."))
+    if bool(given["access_key_id"]) != bool(given["secret_access_key"]):
+        remedy = "Give both, or neither: then the role of the host counts."
+        problems.append(
+            Problem(Code.FD359, f"{name}access_key_id", "one half of a key", "both halves or none", remedy)
+        )
+    problems += [
+        Problem(Code.FD359, name + key, "blanks in it", "a key of one word", "Copy it again.")
+        for key in ("access_key_id", "secret_access_key")
+        if re.search(r"\s", given[key])
+    ]
+    if given["ca"] and not is_certificate(given["ca"]):
+        remedy = "Give the text of the CA's certificate, not a path: \"{{ lookup('ansible.builtin.file', ...) }}\"."
+        problems.append(Problem(Code.FD359, f"{name}ca", "no certificate", "certificates as PEM text", remedy))
+    return problems
 
 
 def _check_number(names: Sequence[str]) -> list[Problem]:

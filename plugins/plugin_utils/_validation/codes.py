@@ -1124,6 +1124,12 @@ class Code(StrEnum):
         "see the message; the cluster is untouched",
         Stage.RUN,
     )
+    FD359 = (
+        auto(),
+        "the bucket for backups (`airflow_backup_s3_...`) is described by half, or by a value that cannot be",
+        "endpoint and region with a bucket, both halves of a key or none",
+        Stage.INVENTORY,
+    )
     FD360 = (
         auto(),
         "`airflow_remove_data` is not the name of the cluster",

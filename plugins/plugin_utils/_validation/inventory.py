@@ -316,6 +316,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     problems += broker_validation.check(members, settings, served_queues(hosts))
     problems += ha.check(hosts, settings)
     problems += backups.check(hosts)
+    problems += backups.check_bucket(settings)
     problems += modes.check(hosts, settings)
     problems += login.check(settings)
     problems += monitoring.check(hosts, settings)

@@ -45,6 +45,7 @@ PROXY = {"airflow_http_proxy": "http://proxy.example.org:3128"}
 MAIL = {"airflow_alert_email_to": ["a@example.org"]}
 METRICS = {"airflow_metrics": True}
 JOURNALS = {**METRICS, "airflow_journals": True}
+BUCKET = {f"airflow_backup_s3_{name}": "a" for name in ("bucket", "endpoint", "region")}
 URL = "amqps://a:b@mq.example.org:5671/x"
 LDAP = {"airflow_login": "ldap"}
 OPENID = {"airflow_login": "openid"}
@@ -56,6 +57,10 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_alert_email_user": ("a", MAIL),
     "airflow_alert_webhook_url": ("https://example.org/alerts", {}),
     "airflow_auth_manager": ("a.b.Manager", {}),
+    **dict.fromkeys(
+        (f"airflow_backup_s3_{name}" for name in ("access_key_id", "ca", "endpoint", "region")), ("b", BUCKET)
+    ),
+    "airflow_backup_s3_uri_style": ("path", BUCKET),
     "airflow_broker": ("redis", {}),
     "airflow_broker_ca": ("PEM", {"airflow_broker_url": URL}),
     "airflow_broker_url": (URL, {}),
