@@ -6,9 +6,11 @@ import json
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import backup as backup_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.backups import definitions, manifest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups
+from test_cluster import defaults, host
 
 BACKUP = _backups.Backup("20261129-021500F", "full", 1_000, 1_100, 5 * 1024**2, 1024**2, 7)
 DIFF = _backups.Backup("20261129-021500F_20261130-021500D", "diff", 2_000, 2_100, 5 * 1024**2, 1024, 7)
@@ -160,3 +162,42 @@ def test_definitions_of_the_broker_have_no_passwords():
     }
     kept = {"vhosts": [{"name": "airflow"}], "users": [{"name": "airflow", "tags": ["a"]}]}
     assert definitions(exported) == kept
+
+
+BUCKET = {
+    "airflow_backup_s3_bucket": "backups",
+    "airflow_backup_s3_endpoint": "s3.example.org:9000",
+    "airflow_backup_s3_region": "eu-central-1",
+}
+KEY = {"airflow_backup_s3_access_key_id": "AKIA", "airflow_backup_s3_secret_access_key": "k/e+y"}
+
+
+@pytest.mark.parametrize(
+    ("given", "faulty"),
+    [
+        ({}, []),
+        (BUCKET, []),
+        (BUCKET | KEY, []),
+        (KEY, ["access_key_id", "secret_access_key"]),
+        ({"airflow_backup_s3_region": "eu"}, ["region"]),
+        ({"airflow_backup_s3_bucket": "backups"}, ["endpoint", "region"]),
+        (BUCKET | {"airflow_backup_s3_endpoint": "https://s3.example.org"}, ["endpoint"]),
+        (BUCKET | {"airflow_backup_s3_access_key_id": "AKIA"}, ["access_key_id"]),
+        (BUCKET | KEY | {"airflow_backup_s3_secret_access_key": "key\n"}, ["secret_access_key"]),
+        (BUCKET | {"airflow_backup_s3_ca": "/etc/ca.crt"}, ["ca"]),
+    ],
+)
+def test_a_bucket_is_described_as_a_whole(given, faulty):
+    problems = backups.check_bucket(defaults(**given))
+    assert [problem.where.removeprefix("airflow_backup_s3_") for problem in problems] == faulty
+    assert {problem.code.name for problem in problems} <= {"FD359"}
+    assert "k/e+y" not in "".join(map(str, problems))
+
+
+def test_the_key_of_a_bucket_is_named_in_the_model_and_not_shown():
+    server = host("db1", 131, "metastore")
+    share = backup_model.repository([server], defaults(**BUCKET, **KEY, airflow_backup_s3_ca="PEM"))
+    assert share.bucket is not None
+    assert (share.bucket.secret, share.bucket.ca) == ("backup_s3_secret_access_key", "backup_s3_ca")
+    assert "k/e+y" not in repr(share)
+    assert backup_model.repository([server], defaults()).bucket is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -121,3 +122,57 @@ def test_what_was_wrong_is_in_the_last_lines():
     assert backup.reason(output) == "ERROR: [082]: WAL segment x; HINT: check"
     assert backup.is_damage("P01   INFO: invalid checksum 'airflow/x/pg_data/base/1.zst'")
     assert not backup.is_damage("P00   INFO: stanza: airflow")
+
+
+class Restored:
+    """A private server whose database a release migrates, or does not."""
+
+    def __init__(self, folder, after):
+        self.folder = str(folder)
+        self.schema = {"alembic_version": "old", "alembic_version_fab": "fab"}
+        self.after = after
+        self.counts = dict.fromkeys(restore.COUNTS, 2)
+
+    def query(self, _database, statement):
+        if "json_build_object" in statement:
+            return [json.dumps(self.counts)]
+        if "pg_database_size" in statement:
+            return ["1000"]
+        return [self.schema[statement.split()[-1]]]
+
+    def migrate(self, _own, _release, _auth_manager):
+        self.schema |= self.after
+        self.counts["dag_run"] = 1
+        return 1.25
+
+
+@pytest.fixture
+def rehearse(tmp_path, monkeypatch):
+    """Rehearses with a release whose schema is new."""
+    (tmp_path / "release").mkdir()
+    heads = {"alembic_version": "new", "alembic_version_fab": "fab"}
+    (tmp_path / "release/release.json").write_text(json.dumps({"heads": heads}))
+    scratch = tmp_path / "scratch"
+
+    def run(after):
+        own = Restored(tmp_path, after)
+        monkeypatch.setattr(restore, "fetch", lambda _target, directory: directory.mkdir())
+        monkeypatch.setattr(restore, "server", lambda _target, _directory: contextlib.nullcontext(own))
+        monkeypatch.setattr(restore, "migrate", own.migrate)
+        try:
+            return restore.rehearse(TARGET, scratch, tmp_path / "release", "")
+        finally:
+            assert not scratch.exists()
+
+    return run
+
+
+def test_a_rehearsal_says_how_long_the_migration_took_and_what_it_did_to_rows(rehearse):
+    found = rehearse({"alembic_version": "new"})
+    assert (found["schema"], found["migrated"], found["migration_seconds"]) == ("old", "new", 1.2)
+    assert found["rows"] == ["dag 2", "dag_run 2, then 1", "task_instance 2", "connection 2", "variable 2"]
+
+
+def test_a_migration_to_another_schema_than_that_of_the_release_is_an_error(rehearse):
+    with pytest.raises(restore.RestoreError, match=r"after the migration the schema is .*'old'"):
+        rehearse({})
