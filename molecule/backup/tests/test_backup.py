@@ -296,7 +296,7 @@ def test_the_repository_may_be_in_a_bucket(monkeypatch, host_named):
     monkeypatch.setenv("FLIGHTDECK_BUCKET", "backups")
     monkeypatch.setenv("FLIGHTDECK_BUCKET_CA", host.check_output("cat /root/s3.crt"))
     # A bucket that is not there.
-    with pytest.raises(RuntimeError, match=r"FD334 the repository on backup1: found .*NoSuchBucket"):
+    with pytest.raises(RuntimeError, match=r"FD334 the repository on backup1: found ERROR: .*404"):
         patroni("site.yml")
     host.check_output(f"{ASK} --request PUT" % "backups")
     patroni("site.yml")
