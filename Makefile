@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PORT ?= 8080
+NETWORK ?= 172.31.80
 REPEAT ?= 3
 MINUTES ?= 60
 JOBS ?= 2
@@ -23,6 +24,7 @@ ALL := tutorial backup brokers metastores failover monitoring operations upgrade
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export FLIGHTDECK_PORT := $(PORT)
+export FLIGHTDECK_NETWORK := $(NETWORK)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := false
 
@@ -32,9 +34,10 @@ export MOLECULE_COMMAND_BORDERS := false
 help: ## Show the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-up: ## Start the reference cluster in containers, deploy it and run a DAG (PORT=8080)
+up: ## Start the reference cluster in containers, deploy it and run a DAG (PORT=8080 NETWORK=172.31.80)
 	@$(STAGES) begin
 	@$(LAB) check $(PORT)
+	@$(LAB) network lab $(NETWORK).0/24
 	@$(MAKE) --jobs=2 timed-up-tools timed-image
 	@$(STAGES) run hosts ansible-playbook -i inventories/lab molecule/shared/create.yml
 	@$(STAGES) run deployment ansible-playbook -i inventories/lab site.yml

@@ -6,6 +6,7 @@
     lab.py apt PACKAGE...     install Debian packages (root)
     lab.py program PACKAGE PATH FOLDER   put one program of a Debian package into a folder
     lab.py check PORT         can a cluster be started here, with this port for its UI?
+    lab.py network LAB SUBNET is the subnet of a lab free on this machine?
     lab.py remove LAB         remove the containers and the network of a lab
 
 Standard library only: it runs before the virtual environment exists. Mirrors, proxies and certificates are those of the
@@ -15,6 +16,8 @@ machine.
 from __future__ import annotations
 
 import fcntl
+import ipaddress
+import json
 import os
 import re
 import runpy
@@ -26,6 +29,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 UV_LOCK = ROOT / "roles/airflow/files/locks/uv.txt"
@@ -467,6 +471,26 @@ def check_disk() -> None:
         raise LabError(f"{where} has {free:.1f} GB free, {FREE_GB} are needed: make room, or move Docker's data-root")
 
 
+def overlap(routes: list[dict[str, Any]], subnet: str) -> str:
+    """The network among the machine's ``routes``, as ``ip -json route`` tells them, that has addresses of ``subnet``,
+    with its device; empty for none. A bridge of Docker's with this very subnet is that of the lab."""
+    wanted = ipaddress.ip_network(subnet)
+    for route in routes:
+        device = str(route.get("dev", ""))
+        if route["dst"] == "default" or (route["dst"] == subnet and device.startswith("br-")):
+            continue
+        if wanted.overlaps(ipaddress.ip_network(route["dst"])):
+            return f"{route['dst']} ({device})"
+    return ""
+
+
+def network(lab: str, subnet: str) -> None:
+    """Raises LabError when the machine reaches others by addresses of ``subnet``, which the hosts of ``lab`` need."""
+    if shutil.which("ip") and (taken := overlap(json.loads(run("ip", "-4", "-json", "route")), subnet)):
+        remedy = "choose another: make up NETWORK=10.213.80" if lab == "lab" else f"set lab_subnet of the lab {lab}"
+        raise LabError(f"the network {subnet} of the lab overlaps {taken} of this machine: {remedy}")
+
+
 def check(port: int) -> None:
     """Raises LabError when the disk is too small or ``port`` is taken. A machine without an engine is no fault."""
     check_disk()
@@ -494,6 +518,8 @@ def main() -> int:
                     image(codename)
             case ["check", port]:
                 check(int(port))
+            case ["network", lab, subnet]:
+                network(lab, subnet)
             case ["tools", folder, lock]:
                 tools(Path(folder), Path(lock))
             case ["remove", lab]:

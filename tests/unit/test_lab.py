@@ -48,6 +48,21 @@ def test_a_taken_port():
             lab.check(other.getsockname()[1])
 
 
+@pytest.mark.parametrize(
+    ("routes", "found"),
+    [
+        ([], ""),
+        ([("default", "eth0"), ("172.17.0.0/16", "docker0"), ("172.31.80.0/24", "br-5f1c038f1069")], ""),
+        ([("default", "eth0"), ("172.31.80.0/20", "eth0")], "172.31.80.0/20 (eth0)"),
+        # Of the engine, but not of this lab.
+        ([("172.31.0.0/16", "br-5f1c038f1069")], "172.31.0.0/16 (br-5f1c038f1069)"),
+        ([("172.31.80.7", "tun0")], "172.31.80.7 (tun0)"),
+    ],
+)
+def test_a_network_that_the_machine_uses(routes, found):
+    assert lab.overlap([{"dst": network, "dev": device} for network, device in routes], "172.31.80.0/24") == found
+
+
 def test_a_machine_without_an_engine_passes_and_has_nothing_to_remove():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
