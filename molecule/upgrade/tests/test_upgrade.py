@@ -59,7 +59,8 @@ def users_things():
 
 def test_a_deployment_changes_no_version():
     before = processes()
-    with pytest.raises(RuntimeError, match=rf"FD350 .*{NEW}, and Airflow {OLD} in use.*upgrade\.yml") as refused:
+    said = rf"FD350 .*{NEW}, and Airflow {OLD} in use.*Run flightdeck\.airflow\.upgrade,"
+    with pytest.raises(RuntimeError, match=said) as refused:
         play("site", version=NEW)
     assert changed(str(refused.value)) == {}
     assert processes() == before
