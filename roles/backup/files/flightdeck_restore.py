@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,11 +72,17 @@ def last_lines(text: str, count: int = 6) -> str:
     return "; ".join(lines[-count:])
 
 
+def reason(text: str) -> str:
+    """Why a command failed, in a line of what it said: a program's last exception, which SQL may follow, or the end."""
+    exceptions = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", text, re.MULTILINE)
+    return exceptions[-1] if exceptions else last_lines(text)
+
+
 def run(*command: str, env: Mapping[str, str] | None = None) -> str:
     """Output of a command. Raises RestoreError."""
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=env)
     if done.returncode:
-        raise RestoreError(f"{Path(command[0]).name}: {last_lines(done.stdout + done.stderr)}")
+        raise RestoreError(f"{Path(command[0]).name}: {reason(done.stdout + done.stderr)}")
     return done.stdout
 
 

@@ -176,3 +176,21 @@ def test_a_rehearsal_says_how_long_the_migration_took_and_what_it_did_to_rows(re
 def test_a_migration_to_another_schema_than_that_of_the_release_is_an_error(rehearse):
     with pytest.raises(restore.RestoreError, match=r"after the migration the schema is .*'old'"):
         rehearse({})
+
+
+def test_why_a_migration_failed_is_its_exception_and_not_the_sql_after_it():
+    said = """Traceback (most recent call last):
+  File "base.py", line 1
+sqlalchemy.exc.ProgrammingError: (psycopg2.errors.DuplicateTable) relation "backfill" already exists
+
+[SQL:
+CREATE TABLE backfill (
+    id INTEGER NOT NULL,
+    PRIMARY KEY (id)
+)
+
+]
+(Background on this error at: https://sqlalche.me/e/20/f405)
+"""
+    assert restore.reason(said).endswith('(psycopg2.errors.DuplicateTable) relation "backfill" already exists')
+    assert restore.reason("one\n two\n") == "one; two"
