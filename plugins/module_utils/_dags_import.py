@@ -73,7 +73,8 @@ def command(settings: Sequence[str], python: str, root: str, current: str, revis
     directory ``current``. The program sees ``revision`` in the place of that."""
     mount = [f"BindReadOnlyPaths={revision}:{current}"] if revision != current else []
     options = [f"--property={setting}" for setting in (*settings, *mount, "Nice=10")]
-    return ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *options, python, "-", root]
+    # Not --quiet: at its end systemd-run says what became of a process that could not say so itself.
+    return ["systemd-run", "--wait", "--pipe", "--collect", *options, python, "-", root]
 
 
 def start(argv: Sequence[str], program: str) -> subprocess.Popen[str]:
@@ -98,8 +99,15 @@ def result(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
     try:
         return dict(json.loads(output))
     except ValueError as error:
-        last = [line for line in errors.splitlines() if line.strip()][-3:]
-        raise ImportFailedError(f"exit code {process.returncode}: {' / '.join(last)}") from error
+        raise ImportFailedError(f"exit code {process.returncode}: {failure(errors)}") from error
+
+
+def failure(said: str) -> str:
+    """Why an import ended early: the end of what the process ``said``, and what systemd-run says of it after that."""
+    own, _finished, outcome = said.partition("Finished with result: ")
+    lines = [line.strip() for line in own.splitlines() if line.strip() and not line.startswith("Running as unit: ")]
+    ended = [line.strip() for line in outcome.splitlines()[:2] if line.strip()]
+    return " / ".join([*lines[-3:], *ended])
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

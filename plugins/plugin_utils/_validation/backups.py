@@ -64,12 +64,12 @@ def check_bucket(settings: Settings) -> list[Problem]:
         if not _WORD.fullmatch(words[key]):
             found = repr(words[key]) if words[key] else "nothing"
             expected = "a host, with a port where that is not 443" if key == "endpoint" else f"the name of the {key}"
-            problems.append(Problem(Code.FD359, name + key, found, expected, "Take it from the service, without https://."))
+            problems.append(
+                Problem(Code.FD359, name + key, found, expected, "Take it from the service, without https://.")
+            )
     if bool(given["access_key_id"]) != bool(given["secret_access_key"]):
         remedy = "Give both, or neither: then the role of the host counts."
-        problems.append(
-            Problem(Code.FD359, f"{name}access_key_id", "one half of a key", "both halves or none", remedy)
-        )
+        problems.append(Problem(Code.FD359, f"{name}access_key_id", "one half of a key", "both halves or none", remedy))
     problems += [
         Problem(Code.FD359, name + key, "blanks in it", "a key of one word", "Copy it again.")
         for key in ("access_key_id", "secret_access_key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags_import
 
 UNIT = """\
@@ -68,3 +69,21 @@ def test_two_imports_are_compared() -> None:
         "  import error, as before: old.py, boom",
         "  import error: new.py, line 3: ModuleNotFoundError: No module x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("Traceback:\n  a\nb\nc\n", "a / b / c"),
+        ("", ""),
+        (
+            "Running as unit: run-u7.service; Press ^] three times within 1s to disconnect TTY.\n"
+            "Finished with result: oom-kill\n"
+            "Main processes terminated with: code=killed/status=KILL\n"
+            "Service runtime: 1.1s\n",
+            "oom-kill / Main processes terminated with: code=killed/status=KILL",
+        ),
+    ],
+)
+def test_why_an_import_ended_early_is_said_by_it_or_by_systemd(said, why):
+    assert _dags_import.failure(said) == why
