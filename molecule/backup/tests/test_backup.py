@@ -274,7 +274,7 @@ def test_a_restore_under_patroni(cluster):
 
 
 S3 = r"""set -eu
-apt-get install --quiet=2 --yes --no-install-recommends python3-venv openssl
+apt-get install --quiet=2 --yes --no-install-recommends curl python3-venv openssl
 python3 -m venv /opt/moto
 /opt/moto/bin/pip install --quiet 'moto[server]==5.2.5'
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
