@@ -17,6 +17,8 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 
 # Debian's mark that a package wants the host to boot.
 REBOOT_REQUIRED = "/run/reboot-required"
+# Units whose main process executes its new program in a reload.
+RELOADED = frozenset({"haproxy.service"})
 _APT_GET = ["apt-get", "--simulate", "--option", "Debug::NoLocking=true"]
 _INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+)")
 _REMOVE = re.compile(r"^(?:Remv|Purg) (\S+)")
@@ -83,6 +85,12 @@ def replaced(maps: str) -> list[str]:
     return sorted({os.path.basename(path) for path in _MAPPED.findall(maps)})
 
 
+def _is_old_worker(unit: str, directory: str) -> bool:
+    """Whether the process of a ``unit`` in ``directory`` of /proc is one that a reload left until its connections
+    end."""
+    return unit in RELOADED and not re.search(r"^PPid:\s*1$", _host.read(f"{directory}/status"), re.MULTILINE)
+
+
 def outdated(patterns: Iterable[str], proc: str = "/proc") -> dict[str, list[str]]:
     """Units that match ``patterns``, with the replaced files that their processes run."""
     wanted = list(patterns)
@@ -90,6 +98,8 @@ def outdated(patterns: Iterable[str], proc: str = "/proc") -> dict[str, list[str
     for path in glob.glob(f"{proc}/[0-9]*/maps"):
         # A process that has ended meanwhile has neither.
         unit = _host.parse_unit(_host.read(os.path.join(os.path.dirname(path), "cgroup")))
+        if _is_old_worker(unit, os.path.dirname(path)):
+            continue
         if any(fnmatch.fnmatchcase(unit, pattern) for pattern in wanted) and (files := replaced(_host.read(path))):
             found.setdefault(unit, set()).update(files)
     return {unit: sorted(files) for unit, files in sorted(found.items())}

@@ -24,7 +24,8 @@ WORKER, MASTER = "worker2", "master2"
 
 
 def play(name, *arguments, timeout=600):
-    return ansible(str(ROOT / f"{name}.yml"), *arguments, program="ansible-playbook", timeout=timeout)
+    path = str(ROOT / f"{name}.yml")
+    return ansible(path, *arguments, program="ansible-playbook", timeout=timeout, warnings=True)
 
 
 def drain(*hosts, more=()):

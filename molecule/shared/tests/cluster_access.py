@@ -72,9 +72,9 @@ def inventory() -> str:
     return path
 
 
-def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> str:
-    """Output of an Ansible command against the cluster; raises with all of it when the command fails, or takes too
-    long."""
+def ansible(*arguments: str, program: str = "ansible", timeout: float = 300, warnings: bool = False) -> str:
+    """Output of an Ansible command against the cluster, with ``warnings`` those, too; raises with all of it when the
+    command fails, or takes too long."""
     command = [program, "-i", inventory(), *arguments]
     # Molecule forces colours, which would hide in what tests search, and has the details elsewhere.
     plain = {
@@ -89,7 +89,7 @@ def ansible(*arguments: str, program: str = "ansible", timeout: float = 300) -> 
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUSY * timeout, check=False, env=plain)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr if warnings else done.stdout
 
 
 def through_docker(container: str) -> tuple[str, str]:

@@ -91,13 +91,26 @@ def test_replaced_files_are_those_that_are_executable_and_gone():
     assert _apt.replaced(maps) == ["haproxy"]
 
 
+def process(proc, pid, unit, path, parent=1):
+    """A process whose file at ``path`` was replaced."""
+    folder = proc / str(pid)
+    folder.mkdir()
+    (folder / "cgroup").write_text(f"0::/system.slice/{unit}\n")
+    (folder / "maps").write_text(f"55d0-55d1 r-xp 00000000 00:2f 123 {path} (deleted)\n")
+    (folder / "status").write_text(f"Name:\tx\nPid:\t{pid}\nPPid:\t{parent}\n")
+
+
 def test_units_with_processes_that_run_replaced_files(tmp_path):
-    for pid, unit, path in ((10, "haproxy.service", "/usr/sbin/haproxy"), (11, "ssh.service", "/usr/sbin/sshd")):
-        folder = tmp_path / str(pid)
-        folder.mkdir()
-        (folder / "cgroup").write_text(f"0::/system.slice/{unit}\n")
-        (folder / "maps").write_text(f"55d0-55d1 r-xp 00000000 00:2f 123 {path} (deleted)\n")
+    process(tmp_path, 10, "haproxy.service", "/usr/sbin/haproxy")
+    process(tmp_path, 11, "ssh.service", "/usr/sbin/sshd")
     assert _apt.outdated(["haproxy.service", "etcd.service"], str(tmp_path)) == {"haproxy.service": ["haproxy"]}
+
+
+def test_a_process_that_a_reload_left_does_not_count(tmp_path):
+    """One of HAProxy, which finishes its connections; a child of another unit does."""
+    process(tmp_path, 10, "haproxy.service", "/usr/sbin/haproxy", parent=9)
+    process(tmp_path, 11, "patroni.service", "/usr/lib/postgresql/15/bin/postgres", parent=9)
+    assert _apt.outdated(["haproxy.service", "patroni.service"], str(tmp_path)) == {"patroni.service": ["postgres"]}
 
 
 def test_the_kernel_marks_a_file_that_was_replaced(tmp_path):
