@@ -54,7 +54,7 @@ def execute(monkeypatch):
     def end(**result):
         raise EndError(result)
 
-    def run(etcd, state="present", check=False):
+    def run(etcd, state="present", check=False, program="/usr/bin/etcdctl"):
         params = {
             "url": "https://192.0.2.1:2379",
             "name": "db3",
@@ -62,7 +62,8 @@ def execute(monkeypatch):
             "state": state,
             "timeout_seconds": 60,
         }
-        module = SimpleNamespace(params=params, check_mode=check, run_command=etcd.run, exit_json=end, fail_json=end)
+        said = {"run_command": etcd.run, "exit_json": end, "fail_json": end, "get_bin_path": lambda _name: program}
+        module = SimpleNamespace(params=params, check_mode=check, **said)
         monkeypatch.setattr(etcd_member, "AnsibleModule", lambda **_spec: module)
         with pytest.raises(EndError) as ended:
             etcd_member.main()
@@ -95,6 +96,10 @@ def test_in_check_mode_it_only_looks(execute, members, state):
     assert (result["changed"], members.told) == (True, [])
     shown = [f"db3={URLS['db3']}" in result["diff"][side] for side in ("before", "after")]
     assert shown == [state == "absent", state == "present"]
+
+
+def test_in_check_mode_a_host_that_lacks_the_package_would_join(execute):
+    assert execute(three(), check=True, program=None) == {"changed": True, "initial_cluster": ""}
 
 
 def test_it_waits_until_the_others_are_ready(execute):
