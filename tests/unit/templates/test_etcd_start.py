@@ -61,3 +61,17 @@ def test_a_member_without_data_begins_a_cluster_or_joins_one(tier, state, member
     found = rendered("airflow-initial.conf.j2", THREE, "db3", tier)
     assert [entry.split("=")[0] for entry in found["ETCD_INITIAL_CLUSTER"].split(",")] == members
     assert (found["ETCD_INITIAL_CLUSTER_STATE"], found["ETCD_INITIAL_CLUSTER_TOKEN"]) == (state, "airflow")
+
+
+def test_a_host_that_joins_has_its_certificates_before_it_asks_and_its_configuration_after():
+    """Without the first etcdctl cannot ask; with the second the unit would begin a cluster of its own."""
+    names = [task["name"] for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())]
+    order = (
+        "Install etcd",
+        "Write the certificates with which the host asks the others",
+        "Add the host to the cluster that is there",
+        "Write initial-cluster settings",
+        "Configure the member",
+        "Run the member",
+    )
+    assert [name for name in names if name in order] == list(order)
