@@ -31,7 +31,7 @@ def _bucket(settings: Settings) -> Bucket | None:
         name=settings.backup_s3_bucket,
         endpoint=settings.backup_s3_endpoint,
         region=settings.backup_s3_region,
-        uri_style="path" if settings.backup_s3_uri_style == "path" else "host",
+        uri_style=settings.backup_s3_uri_style,
         ca=secret_name("backup_s3_ca") if settings.backup_s3_ca else "",
         key_id=settings.backup_s3_access_key_id,
         secret=secret_name("backup_s3_secret_access_key") if settings.backup_s3_secret_access_key else "",

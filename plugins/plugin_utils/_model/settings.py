@@ -51,7 +51,7 @@ class Settings(Plain):
     backup_s3_endpoint: str
     backup_s3_region: str
     backup_s3_secret_access_key: str = field(repr=False)
-    backup_s3_uri_style: str
+    backup_s3_uri_style: Literal["host", "path"]
     ca_file: str
     broker: Literal["rabbitmq", "redis", "sqs"]
     broker_ca: str
