@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 import testinfra
-from cluster_access import CANARY, ansible, recap, wait_until
+from cluster_access import CANARY, ansible, changes, wait_until
 
 ROOT = Path(__file__).parents[3]
 MORE = str(ROOT / "molecule/backup/inventory_patroni")
@@ -139,7 +139,7 @@ def test_a_restore_brings_back_what_was_deleted(cluster, host_named):
     run_canary(cluster)
     (aside,) = node.check_output("ls -d /var/lib/postgresql/15/main.before-*").split()
     assert node.file(f"{aside}/PG_VERSION").exists
-    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+    assert changes(play("site.yml")) == {}
 
 
 def test_backups_go_on_after_a_restore(host_named):
@@ -308,4 +308,4 @@ def test_the_repository_may_be_in_a_bucket(monkeypatch, host_named):
     assert re.search(rf"Backup {label} was restored in \d+ s.*the Fernet key decrypts", drill, re.DOTALL)
     assert re.search(r"^backup +backup1 +ok +1 backups", patroni("status.yml"), re.MULTILINE)
     assert host.file("/etc/pgbackrest/conf.d/secrets.conf").mode == 0o640
-    assert [name for name, (_ok, changed) in recap(patroni("site.yml")).items() if changed] == []
+    assert changes(patroni("site.yml")) == {}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 import requests
-from cluster_access import recap, release_python, service, wait_until
+from cluster_access import changes, release_python, service, wait_until
 from outside import make_ca, make_server, play, run_in, using
 
 INVENTORIES = Path(__file__).parents[1]
@@ -253,7 +253,7 @@ def deployed(*arguments):
     said = play("site.yml", "-vvv", "--diff", *arguments)
     said += play("playbooks/verify.yml")
     again = play("site.yml")
-    assert [host for host, (_ok, changed) in recap(again).items() if changed] == []
+    assert changes(again) == {}
     return said
 
 

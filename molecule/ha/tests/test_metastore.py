@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster
-from cluster_access import ansible, recap, wait_until
+from cluster_access import ansible, changes, wait_until
 
 ROOT = Path(__file__).parents[3]
 LOCKS = "max_locks_per_transaction"
@@ -33,7 +33,7 @@ def test_a_setting_that_needs_a_restart_gets_one_on_every_server(more, expected)
     cluster = Cluster()
     play("site.yml", *more)
     assert set(setting(cluster).values()) == {expected}
-    assert [host for host, (_ok, changed) in recap(play("site.yml", *more)).items() if changed] == []
+    assert changes(play("site.yml", *more)) == {}
 
 
 def test_the_named_follower_leads():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, wait
-from cluster_access import ansible, recap, wait_until
+from cluster_access import ansible, changes, wait_until
 
 ROOT = Path(__file__).parents[3]
 # The first of the inventory, which the other brokers once joined.
@@ -72,7 +72,7 @@ def test_an_empty_machine_takes_the_place_of_a_lost_one():
 
     with pytest.raises(RuntimeError, match=r"FD221[^┃]*replace_host") as refused:
         play("site.yml")
-    assert [host for host, (_ok, changed) in recap(str(refused.value)).items() if changed] == []
+    assert changes(str(refused.value)) == {}
     with pytest.raises(RuntimeError, match="FD222"):
         play("site.yml", "--limit", LOST)
 
@@ -91,7 +91,7 @@ def test_an_empty_machine_takes_the_place_of_a_lost_one():
     nodes = [f"rabbit@{host}" for host in ("store1", "store2", "store3")]
     wait_until("every queue has a copy on it", lambda: set(map(tuple, queues(cluster).values())) == {tuple(nodes)}, 60)
 
-    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+    assert changes(play("site.yml")) == {}
     wait("all is well", cluster.problem, 120)
     # The canary's tasks run on both workers, and the table says that three of three brokers run.
     assert re.search(r"3 of 3 nodes running", play("playbooks/verify.yml"))
@@ -107,7 +107,7 @@ def refused(code, *arguments):
     """A run that ends with ``code`` and changes nothing."""
     with pytest.raises(RuntimeError, match=code) as error:
         play(*arguments)
-    assert [host for host, (_ok, changed) in recap(str(error.value)).items() if changed] == []
+    assert changes(str(error.value)) == {}
 
 
 @pytest.mark.thorough
@@ -137,5 +137,5 @@ def test_a_majority_that_is_lost_for_good_is_recovered():
     assert re.search(r"3 of 3 nodes running", play("playbooks/verify.yml"))
     kept = cluster.run("store3", "sh", "-c", "ls -d /var/lib/etcd/*.before-* /var/lib/rabbitmq/*.before-*")
     assert len(kept.split()) == 2
-    assert [host for host, (_ok, changed) in recap(play("site.yml")).items() if changed] == []
+    assert changes(play("site.yml")) == {}
     refused("FD363 etcd: found a majority, or no answer, on store1", *RECOVER, *CONFIRMED)

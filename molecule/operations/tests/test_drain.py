@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_access import CANARY, ansible, inventory, recap, wait_until
+from cluster_access import CANARY, ansible, changes, inventory, wait_until
 from interrupt import kill_after
 from load import Load
 
@@ -34,10 +34,6 @@ def drain(*hosts, more=()):
 
 def undrain(*hosts):
     return play("playbooks/undrain", "-e", f"airflow_drain_hosts={','.join(hosts)}")
-
-
-def changes(output):
-    return {host: changed for host, (_ok, changed) in recap(output).items() if changed}
 
 
 def units(host):

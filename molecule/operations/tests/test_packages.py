@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_access import ansible, inventory, recap, wait_until
+from cluster_access import ansible, changes, inventory, wait_until
 from interrupt import kill_after
 from load import Load
 
@@ -80,10 +80,6 @@ def withdraw(host_named):
 
 def version(host, package):
     return host.check_output("dpkg-query --show --showformat '${Version}' %s", package)
-
-
-def changes(output):
-    return {host: changed for host, (_ok, changed) in recap(output).items() if changed}
 
 
 def refused(*arguments):

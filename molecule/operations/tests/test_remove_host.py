@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from cluster_access import access, ansible, inventory, recap, wait_until
+from cluster_access import access, ansible, changes, inventory, wait_until
 from interrupt import kill_after
 from load import Load
 
@@ -29,10 +29,6 @@ def play(name, *arguments, timeout=900):
 
 def remove(host, *arguments):
     return play("playbooks/remove_host", "-e", f"airflow_removed_host={host}", *arguments)
-
-
-def changes(output):
-    return {host: changed for host, (_ok, changed) in recap(output).items() if changed}
 
 
 def members(host="master1"):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_access import ansible, recap
+from cluster_access import ansible, changes
 from interrupt import kill_after
 
 ROOT = Path(__file__).parents[3]
@@ -40,10 +40,6 @@ def play(name, *arguments, timeout=600):
 
 def uninstall(*arguments):
     return play("playbooks/uninstall", *arguments)
-
-
-def changes(output):
-    return {host: changed for host, (_ok, changed) in recap(output).items() if changed}
 
 
 def refused(*arguments):

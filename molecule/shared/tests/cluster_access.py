@@ -92,6 +92,13 @@ def ansible(*arguments: str, program: str = "ansible", timeout: float = 300, war
     return done.stdout + done.stderr if warnings else done.stdout
 
 
+def changes(output: str) -> dict[str, int]:
+    """Changed tasks by host, of hosts that have some, in the ``output`` of a playbook."""
+    found = recap(output)
+    assert found, output
+    return {host: changed for host, (_ok, changed) in found.items() if changed}
+
+
 def through_docker(container: str) -> tuple[str, str]:
     """Arguments for ``ansible`` that reach a container from inside, whatever its firewall does to SSH."""
     way = {"connection": "community.docker.docker", "host": container, "user": "root", "become": False}

@@ -6,14 +6,13 @@ import random
 import re
 
 import pytest
-from cluster_access import inventory, wait_until
+from cluster_access import changes, inventory, wait_until
 from interrupt import kill_after
 from upgrades import (
     PASSWORD,
     PLAYBOOKS,
     USER,
     VERSION,
-    changed,
     contents,
     history,
     in_host,
@@ -62,7 +61,7 @@ def test_a_deployment_changes_no_version():
     said = rf"FD350 .*{NEW}, and Airflow {OLD} in use.*Run flightdeck\.airflow\.upgrade,"
     with pytest.raises(RuntimeError, match=said) as refused:
         play("site", version=NEW)
-    assert changed(str(refused.value)) == {}
+    assert changes(str(refused.value)) == {}
     assert processes() == before
 
 
@@ -129,8 +128,8 @@ def test_an_upgrade_of_the_major_version_keeps_everything():
 
 
 def test_nothing_is_left_to_do():
-    assert changed(play("upgrade", version=NEW)) == {}
-    assert changed(play("site", version=NEW)) == {}
+    assert changes(play("upgrade", version=NEW)) == {}
+    assert changes(play("site", version=NEW)) == {}
 
 
 def test_the_way_back_restores_what_was_and_says_what_is_lost():
@@ -144,7 +143,7 @@ def test_the_way_back_restores_what_was_and_says_what_is_lost():
     assert contents() == KEPT["contents"]
     assert history() == KEPT["history"]
     assert log_in() == 200
-    assert changed(play("site", version=OLD)) == {}
+    assert changes(play("site", version=OLD)) == {}
     play("verify", version=OLD)
 
 
@@ -156,7 +155,7 @@ def test_an_upgrade_that_was_killed_anywhere_is_run_again(monkeypatch):
     play("upgrade", version=MIDDLE)
     assert running() == {MIDDLE}
     assert contents() == KEPT["contents"]
-    assert changed(play("site", version=MIDDLE)) == {}
+    assert changes(play("site", version=MIDDLE)) == {}
 
 
 @pytest.mark.thorough
@@ -182,4 +181,4 @@ def test_a_patch_release_with_the_same_schema_comes_host_after_host():
     assert running() == {NEW}
     assert asking.failed == []
     assert asking.asked > 100
-    assert changed(play("site", version=NEW)) == {}
+    assert changes(play("site", version=NEW)) == {}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cluster_access import access, ansible, recap
+from cluster_access import access, ansible
 from outside import run_in
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
@@ -40,13 +40,6 @@ def play(name: str, *arguments: str, version: str, timeout: float = 900) -> str:
     os.environ[VERSION] = version
     access.cache_clear()
     return ansible(str(PLAYBOOKS / f"{name}.yml"), *arguments, program="ansible-playbook", timeout=timeout)
-
-
-def changed(output: str) -> dict[str, int]:
-    """Changed tasks by host, of hosts that have some."""
-    found = recap(output)
-    assert found, output
-    return {host: count for host, (_ok, count) in found.items() if count}
 
 
 def running() -> set[str]:
