@@ -55,6 +55,11 @@ updates:
     unfinished: {description: "C(dpkg), when packages are unpacked and not configured.", type: list, elements: str}
     outdated: {description: "Replaced files that processes run, by unit.", type: dict}
     reboot: {description: Why the host has to boot; empty when it has not., type: str}
+reloaded:
+  description: Units whose main process executes its new program in a reload.
+  type: list
+  elements: str
+  returned: always
 starts:
   description: What tells one start of a running unit from another one, by unit.
   type: dict
@@ -91,7 +96,8 @@ def main() -> None:
             "outdated": _apt.outdated(units),
             "reboot": _apt.reboot_reason(platform.release(), _apt.kernels(), _host.container()) if everything else "",
         }
-        module.exit_json(changed=False, updates=updates, starts=_apt.starts(module.run_command, units))
+        starts = _apt.starts(module.run_command, units)
+        module.exit_json(changed=False, updates=updates, starts=starts, reloaded=sorted(_apt.RELOADED))
     except OSError as error:
         module.fail_json(msg=str(error))
 

@@ -464,3 +464,20 @@ def test_no_task_is_delegated_to_another_host_of_the_cluster():
         if line.strip().startswith("delegate_to:") and line.split()[-1] != "localhost"
     }
     assert delegated == {"roles/firewall/tasks/update.yml"}
+
+
+@pytest.mark.parametrize(
+    ("members", "origins", "refused"),
+    [(3, 3, True), (3, 2, True), (3, 1, False), (3, 0, False), (5, 3, True), (5, 2, False)],
+)
+def test_a_tier_of_which_most_hosts_have_data_is_not_recovered(members, origins, refused):
+    """Whether they run or not: those that only stopped come back by a start."""
+    tasks = yaml.safe_load((ROOT / "roles/airflow/tasks/check_recovery.yml").read_text())
+    (task,) = (task for task in tasks if task.get("loop_control"))
+    known = {
+        "__airflow_tier": "etcd",
+        "__airflow_origins": [f"db{number}" for number in range(origins)],
+        "airflow_cluster": {"hosts_of": {"etcd": [{"name": f"db{number}"} for number in range(members)]}},
+    }
+    condition = trust_as_template(task["ansible.builtin.assert"]["that"])
+    assert Templar(DataLoader(), known).evaluate_conditional(condition) is not refused
