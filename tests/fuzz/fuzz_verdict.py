@@ -266,6 +266,8 @@ class _Renderer:
                 yield File(self.host, self.role, each["path"], str(each["content"]))
             elif not each.get("src") or str(each["src"]).endswith(".j2"):
                 yield self.template(each.get("src") or each["path"].lstrip("/") + ".j2", each["path"])
+            else:
+                yield File(self.host, self.role, each["path"], (ROLES / self.role / "files" / each["src"]).read_text())
 
 
 def _complete(known: Verdict) -> None:

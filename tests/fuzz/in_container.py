@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,8 @@ FOLDERS = (
 LINES = 12
 # Seconds until a server has started or ended, on a busy machine, too.
 START = 300
+# A port that is free in the container.
+GATE = 9997
 
 
 def run(command: list[str]) -> tuple[int, str]:
@@ -46,20 +49,30 @@ def run(command: list[str]) -> tuple[int, str]:
     return done.returncode, done.stdout.decode("utf-8", "replace").strip()
 
 
-def start(command: list[str], ready: str, environment: dict[str, str] | None = None) -> str:
-    """The complaint of a server that ends before its output matches ``ready``; nothing for one that starts."""
+def start(command: list[str], ready: str | int, environment: dict[str, str] | None = None) -> str:
+    """The complaint of a server that ends before it is ready; nothing for one that starts.
+
+    It is ready when its output matches ``ready``, or when it listens on that port of 127.0.0.1.
+    """
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
     ) as process:
         assert process.stdout
         os.set_blocking(process.stdout.fileno(), False)
-        text, deadline = "", time.monotonic() + START
-        while not re.search(ready, text) and process.poll() is None and time.monotonic() < deadline:
+        text, deadline, is_ready = "", time.monotonic() + START, False
+        while not is_ready and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
             text += (process.stdout.read() or b"").decode("utf-8", "replace")
+            is_ready = listens(ready) if isinstance(ready, int) else bool(re.search(ready, text))
         text += (process.stdout.read() or b"").decode("utf-8", "replace")
         process.kill()
-    return "" if re.search(ready, text) else tail(text) or "no output"
+    return "" if is_ready or (isinstance(ready, str) and re.search(ready, text)) else tail(text) or "no output"
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on ``port`` of 127.0.0.1."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def tail(text: str) -> str:
@@ -192,8 +205,8 @@ def collectd(_host: dict, _files: dict[str, str]) -> str:
 
 def exporter_exporter(_host: dict, _files: dict[str, str]) -> str:
     """The gate of the exporters starts with its modules. It has no check of its own."""
-    program = ["prometheus-exporter-exporter", "-web.listen-address=127.0.0.1:0"]
-    return start([*program, "-config.file=/etc/flightdeck-metrics/exporters.yml"], r"[Ll]istening|serving")
+    program = ["prometheus-exporter-exporter", f"-web.listen-address=127.0.0.1:{GATE}"]
+    return start([*program, "-config.file=/etc/flightdeck-metrics/exporters.yml"], GATE)
 
 
 def prometheus(_host: dict, _files: dict[str, str]) -> str:
