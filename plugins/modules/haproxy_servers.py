@@ -30,6 +30,8 @@ options:
     description:
       - With V(drain) the servers get no new requests. Waits until they have answered those that they have, for
         O(timeout) seconds at most. A server that an operator has set to maintenance is left alone.
+      - Before, V(drain) takes back what a run that was killed did to the other servers of a listener, and waits up to
+        15 seconds until one of them gets requests.
       - With V(stopped) waits until the health check finds them down, and fails after O(timeout) seconds. Then takes
         back what V(drain) did.
       - V(ready) takes back what V(drain) did. Warns where HAProxy does not answer, because the servers work without it.
@@ -66,20 +68,23 @@ from ansible_collections.flightdeck.airflow.plugins.module_utils import _node_st
 
 SOCKET = "/run/haproxy/admin.sock"
 POLL_SECONDS = 0.5
+# A health check each second, to which a server has 3 s to answer, and some more on a busy host.
+FOUND_UP_SECONDS = 15
 
 
-def lines(module: AnsibleModule) -> list[dict[str, str]]:
-    """HAProxy's statistics of the servers; none when it does not run. Raises OSError."""
+def lines(module: AnsibleModule, *, others: bool = False) -> list[dict[str, str]]:
+    """HAProxy's statistics of the servers, or of the ``others`` of their listeners; none when it does not run. Raises
+    OSError."""
     try:
         text = _node_status.haproxy_statistics(SOCKET)
     except (FileNotFoundError, ConnectionRefusedError):
         return []
-    found = csv.DictReader(io.StringIO(text.lstrip("# ")))
-    return [
+    found = [
         line
-        for line in found
-        if line["pxname"] in module.params["listeners"] and line["svname"] in module.params["servers"]
+        for line in csv.DictReader(io.StringIO(text.lstrip("# ")))
+        if line["pxname"] in module.params["listeners"] and line["svname"] not in ("FRONTEND", "BACKEND")
     ]
+    return [line for line in found if (line["svname"] in module.params["servers"]) != others]
 
 
 def order(module: AnsibleModule, found: list[dict[str, str]], state: str) -> None:
@@ -102,6 +107,24 @@ def answering(line: dict[str, str]) -> bool:
     return serving(line) or line["status"].startswith(("DRAIN", "NOLB"))
 
 
+def bring_back(module: AnsibleModule) -> list[dict[str, str]]:
+    """Let the other servers have requests again; those that a run that was killed had drained. Raises OSError.
+
+    Where a listener has none that gets requests, health checks may be about to find one up.
+    """
+    found = lines(module, others=True)
+    drained = [line for line in found if line["status"].startswith("DRAIN")]
+    # One that is down may be drained, too, which its status does not say.
+    order(module, [line for line in found if not serving(line)], "ready")
+    deadline = time.monotonic() + FOUND_UP_SECONDS
+    while not module.check_mode and time.monotonic() < deadline:
+        found = [line for line in lines(module, others=True) if not line["status"].startswith("MAINT")]
+        if {line["pxname"] for line in found} <= {line["pxname"] for line in found if serving(line)}:
+            break
+        time.sleep(POLL_SECONDS)
+    return drained
+
+
 def sessions(found: list[dict[str, str]]) -> int:
     """Requests that the servers have not answered yet."""
     return sum(int(line["scur"] or 0) for line in found)
@@ -111,14 +134,14 @@ def run(module: AnsibleModule) -> None:
     """Bring the servers into the state. Raises OSError."""
     state, deadline = module.params["state"], time.monotonic() + module.params["timeout"]
     found = lines(module)
-    drained = [line for line in found if line["status"].startswith("DRAIN")]
     if state == "drain":
-        changed = [line for line in found if serving(line)]
+        changes = [(line, "ready") for line in bring_back(module)]
+        changes += [(line, "drain") for line in found if serving(line)]
         order(module, found, "drain")
         while sessions(found := lines(module)) and time.monotonic() < deadline and not module.check_mode:
             time.sleep(POLL_SECONDS)
     else:
-        changed = drained
+        changes = [(line, "ready") for line in found if line["status"].startswith("DRAIN")]
         while state == "stopped" and not module.check_mode and any(map(answering, found)):
             if time.monotonic() > deadline:
                 names = ", ".join(f"{line['pxname']}/{line['svname']}" for line in found if answering(line))
@@ -126,12 +149,11 @@ def run(module: AnsibleModule) -> None:
             time.sleep(POLL_SECONDS)
             found = lines(module)
         order(module, found, "ready")
-    after = "drain" if state == "drain" else "ready"
     diff = {
-        "before": "".join(f"{line['pxname']}/{line['svname']} {line['status']}\n" for line in changed),
-        "after": "".join(f"{line['pxname']}/{line['svname']} {after}\n" for line in changed),
+        "before": "".join(f"{line['pxname']}/{line['svname']} {line['status']}\n" for line, _after in changes),
+        "after": "".join(f"{line['pxname']}/{line['svname']} {after}\n" for line, after in changes),
     }
-    module.exit_json(changed=bool(changed), diff=diff, sessions=sessions(found))
+    module.exit_json(changed=bool(changes), diff=diff, sessions=sessions(found))
 
 
 def main() -> None:
