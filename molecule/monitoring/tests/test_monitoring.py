@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from cluster_access import CANARY, wait_until
+from prometheus import Prometheus, panels
 
 ROOT = Path(__file__).parents[3]
 SERVER, MASTER, WORKER = "monitoring1", "node1", "worker1"
@@ -31,37 +32,9 @@ http.server.HTTPServer(("127.0.0.1", 9099), Handler).serve_forever()
 """
 
 
-def url(cluster, port="port"):
-    node = cluster.model["nodes"][SERVER]
-    return f"https://{node['address']}:{node['monitoring'][port]}"
-
-
-def login(cluster):
-    return cluster.model["nodes"][SERVER]["monitoring"]["user"], cluster.secrets["monitoring_password"]
-
-
-@pytest.fixture
-def query(cluster):
-    """What Prometheus answers to a query."""
-
-    def ask(text):
-        where = f"{url(cluster)}/api/v1/query"
-        answer = requests.get(where, params={"query": text}, auth=login(cluster), timeout=30).json()
-        assert answer["status"] == "success", answer
-        return [(each["metric"], float(each["value"][1])) for each in answer["data"]["result"]]
-
-    return ask
-
-
-@pytest.fixture
-def firing(query):
-    """Names of the alerts that fire, each with the values of its labels."""
-
-    def ask():
-        found = [metric for metric, _value in query('ALERTS{alertstate="firing"}')]
-        return {(metric["alertname"], metric.get("instance", "")) for metric in found}
-
-    return ask
+@pytest.fixture(scope="module")
+def server(cluster):
+    return Prometheus(cluster, SERVER)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,12 +79,12 @@ def task(cluster):
     wait_until("a task runs", lambda: state(cluster, run) == "success", 120, every=1.0)
 
 
-def test_every_target_answers(cluster, query):
+def test_every_target_answers(cluster, server):
     wanted = {(job, host) for job, hosts in cluster.model["scraping"]["jobs"].items() for host in hosts}
     wanted |= {("prometheus", SERVER), ("alertmanager", SERVER)}
 
     def answer():
-        found = {(metric["job"], metric["instance"]): value for metric, value in query("up")}
+        found = server.targets()
         assert found.keys() == wanted
         return all(found.values())
 
@@ -142,8 +115,8 @@ def test_every_target_answers(cluster, query):
         'airflow_seconds{metric="task.duration", statistic="average", task_id!=""}',
     ],
 )
-def test_a_metric_of_every_tier_arrives(query, name):
-    wait_until(f"{name} arrives", lambda: query(name), 90)
+def test_a_metric_of_every_tier_arrives(server, name):
+    wait_until(f"{name} arrives", lambda: server.query(name), 90)
 
 
 def test_only_who_has_a_certificate_reads_metrics(cluster):
@@ -158,12 +131,12 @@ def test_only_who_has_a_certificate_reads_metrics(cluster):
         assert not client.recv(1)
 
 
-@pytest.mark.parametrize("port", ["port", "alertmanager_port"])
-def test_who_does_not_log_in_sees_nothing(cluster, port):
-    where = url(cluster, port)
+@pytest.mark.parametrize("program", ["url", "alertmanager_url"])
+def test_who_does_not_log_in_sees_nothing(server, program):
+    where = getattr(server, program)
     assert requests.get(where, timeout=10).status_code == 401
-    assert requests.get(where, auth=(login(cluster)[0], "wrong"), timeout=10).status_code == 401
-    assert requests.get(where, auth=login(cluster), timeout=10).status_code == 200
+    assert requests.get(where, auth=(server.login[0], "wrong"), timeout=10).status_code == 401
+    assert requests.get(where, auth=server.login, timeout=10).status_code == 200
 
 
 def test_exporters_listen_on_the_host_itself_alone(host_named):
@@ -173,27 +146,20 @@ def test_exporters_listen_on_the_host_itself_alone(host_named):
         assert {address for address, _port in ports} == {"127.0.0.1"}
 
 
-def test_no_secret_is_in_the_metrics_or_the_configuration(cluster, query, host_named):
+def test_no_secret_is_in_the_metrics_or_the_configuration(cluster, server, host_named):
     secrets = {name: value for name, value in cluster.secrets.items() if isinstance(value, str) and len(value) >= 12}
     # A URL that the inventory gives, without a token.
     del secrets["alert_webhook_url"]
-    text = json.dumps(query('{__name__=~".+"}'))
+    text = json.dumps(server.query('{__name__=~".+"}'))
     text += host_named(SERVER).check_output("cat /etc/prometheus/airflow.yml /etc/prometheus/airflow.rules.yml")
     assert not [name for name, value in secrets.items() if value in text]
 
 
-def panels():
-    for path in sorted((ROOT / "roles/monitoring/files/dashboards").glob("*.json")):
-        for panel in json.loads(path.read_text())["panels"]:
-            for target in panel.get("targets", ()):
-                yield pytest.param(target["expr"], id=f"{path.stem}-{panel['title']}-{target['refId']}")
-
-
-@pytest.mark.parametrize("text", list(panels()))
-def test_every_panel_has_data(query, text):
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in panels()])
+def test_every_panel_has_data(server, text):
     if re.search(r"\b(patroni|etcd|redis)_", text):
-        pytest.skip("this cluster has neither Patroni nor Redis")
-    wait_until(f"{text} has data", lambda: query(text), 60)
+        pytest.skip("this cluster has neither Patroni nor Redis; debian13 has Patroni")
+    wait_until(f"{text} has data", lambda: server.query(text), 60)
 
 
 def test_files_for_a_prometheus_of_the_users_are_complete(cluster):
@@ -206,8 +172,8 @@ def test_files_for_a_prometheus_of_the_users_are_complete(cluster):
     )
 
 
-def test_no_alert_fires_in_a_healthy_cluster(firing):
-    assert firing() == set()
+def test_no_alert_fires_in_a_healthy_cluster(server):
+    assert server.firing() == set()
 
 
 def received(host):
@@ -221,17 +187,19 @@ def received(host):
     }
 
 
-def test_alerts_of_airflow_fire_and_end(cluster, query, firing, host_named):
-    master, worker, server = map(host_named, (MASTER, WORKER, SERVER))
+def test_alerts_of_airflow_fire_and_end(cluster, server, host_named):
+    master, worker, watching = map(host_named, (MASTER, WORKER, SERVER))
     # A drained host, on which nothing runs, and one that was forgotten.
     worker.check_output(f"touch {DRAINED}")
     worker.check_output("systemctl stop airflow-worker@default.service")
-    server.check_output(f"touch --date='2 days ago' {DRAINED}")
-    server.check_output(f"openssl req -x509 -newkey ed25519 -nodes -days 1 -subj /CN=x -keyout /run/x.key -out {ENDED}")
+    watching.check_output(f"touch --date='2 days ago' {DRAINED}")
+    watching.check_output(
+        f"openssl req -x509 -newkey ed25519 -nodes -days 1 -subj /CN=x -keyout /run/x.key -out {ENDED}"
+    )
     # Without these words it is no DAG file.
     master.check_output(f"echo 'raise RuntimeError  # airflow dag' > {BROKEN}")
     run = trigger(cluster)
-    wait_until("a task waits", lambda: query('rabbitmq_queue_messages_ready{queue="default"} > 0'), 60)
+    wait_until("a task waits", lambda: server.query('rabbitmq_queue_messages_ready{queue="default"} > 0'), 60)
     master.check_output("systemctl stop airflow-scheduler.service")
     expected = {
         ("QueueWithoutConsumers", ""),
@@ -240,19 +208,19 @@ def test_alerts_of_airflow_fire_and_end(cluster, query, firing, host_named):
         ("CertificateEnds", SERVER),
         ("DagImportErrors", ""),
     }
-    wait_until(f"{sorted(expected)} fire", lambda: firing() >= expected, 120)
-    assert firing() == expected
-    wait_until("the receiver has them", lambda: {(name, "firing") for name, _ in expected} <= received(server), 60)
+    wait_until(f"{sorted(expected)} fire", lambda: server.firing() >= expected, 120)
+    assert server.firing() == expected
+    wait_until("the receiver has them", lambda: {(name, "firing") for name, _ in expected} <= received(watching), 60)
     master.check_output(f"rm {BROKEN}")
     master.check_output("systemctl start airflow-scheduler.service")
-    server.check_output(f"rm {DRAINED} {ENDED}")
+    watching.check_output(f"rm {DRAINED} {ENDED}")
     worker.check_output(f"rm {DRAINED}")
     worker.check_output("systemctl start airflow-worker@default.service")
-    wait_until("the alerts end", lambda: not firing(), 120)
+    wait_until("the alerts end", lambda: not server.firing(), 120)
     wait_until("the task ends", lambda: state(cluster, run) == "success", 120, every=1.0)
 
 
-def test_alerts_of_services_and_hosts_fire_and_end(cluster, firing, host_named):
+def test_alerts_of_services_and_hosts_fire_and_end(cluster, server, host_named):
     master = host_named(MASTER)
     master.check_output("systemctl stop rabbitmq-server.service postgresql@*-main.service")
     subprocess.run(["docker", "pause", cluster.containers[WORKER]], check=True, capture_output=True)
@@ -264,10 +232,10 @@ def test_alerts_of_services_and_hosts_fire_and_end(cluster, firing, host_named):
         ("HostDown", WORKER),
     }
     try:
-        wait_until(f"{sorted(expected)} fire", lambda: firing() >= expected, 120)
+        wait_until(f"{sorted(expected)} fire", lambda: server.firing() >= expected, 120)
     finally:
         subprocess.run(["docker", "unpause", cluster.containers[WORKER]], check=True, capture_output=True)
         master.check_output("systemctl start rabbitmq-server.service postgresql.service")
         master.check_output("systemctl start 'postgresql@15-main.service'")
-    wait_until("the alerts end", lambda: not {name for name, _ in firing()} - {"ServiceRestarts"}, 180)
+    wait_until("the alerts end", lambda: not {name for name, _ in server.firing()} - {"ServiceRestarts"}, 180)
     wait_until("the receiver has that", lambda: ("BrokerDown", "resolved") in received(host_named(SERVER)), 120)

@@ -12,7 +12,8 @@ import requests
 from browser import TIMEOUT_MS, chromium
 from cluster_access import wait_until
 from playwright.sync_api import expect
-from test_monitoring import login, url
+from prometheus import Prometheus
+from test_monitoring import SERVER
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(path.stem for path in (ROOT / "roles/monitoring/files/consoles").glob("*.html"))
@@ -29,8 +30,13 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def window(browser, cluster):
-    user, password = login(cluster)
+def server(cluster):
+    return Prometheus(cluster, SERVER)
+
+
+@pytest.fixture(scope="module")
+def window(browser, server):
+    user, password = server.login
     context = browser.new_context(
         ignore_https_errors=True,
         http_credentials={"username": user, "password": password},
@@ -42,17 +48,17 @@ def window(browser, cluster):
     context.close()
 
 
-def test_a_page_wants_a_login(cluster):
-    assert requests.get(f"{url(cluster)}/consoles/index.html", timeout=10).status_code == 401
+def test_a_page_wants_a_login(server):
+    assert requests.get(f"{server.url}/consoles/index.html", timeout=10).status_code == 401
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_panel_of_a_page_draws_data(cluster, window, name):
+def test_every_panel_of_a_page_draws_data(server, window, name):
     errors = []
     window.on("pageerror", lambda error: errors.append(str(error)))
 
     def drawn():
-        window.goto(f"{url(cluster)}/consoles/{name}.html?hours=0.25")
+        window.goto(f"{server.url}/consoles/{name}.html?hours=0.25")
         expect(window.locator("body")).to_have_attribute("data-drawn", "true")
         panels = json.loads(window.locator("#panels").text_content())
         figures = window.locator("figure").all()
@@ -68,10 +74,10 @@ def test_every_panel_of_a_page_draws_data(cluster, window, name):
         window.screenshot(path=f"{PICTURES}/{name}.png")
 
 
-def test_the_first_page_has_the_alerts_and_links_to_the_others(cluster, window):
-    window.goto(f"{url(cluster)}/consoles/index.html")
+def test_the_first_page_has_the_alerts_and_links_to_the_others(server, window):
+    window.goto(f"{server.url}/consoles/index.html")
     expect(window.locator("#alerts .alert").first).to_be_visible()
     links = {re.sub(r"[?].*", "", link.get_attribute("href")) for link in window.locator("#pages a").all()}
     assert links == {f"{name}.html" for name in PAGES}
     # Prometheus's own page leads here.
-    assert requests.get(url(cluster), auth=login(cluster), timeout=10).url
+    assert requests.get(server.url, auth=server.login, timeout=10).url
