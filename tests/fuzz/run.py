@@ -55,6 +55,7 @@ PACKAGES = (
     "prometheus-exporter-exporter",
     "prometheus-node-exporter",
     "prometheus-postgres-exporter",
+    "prometheus-redis-exporter",
     "python3-etcd",
     "rabbitmq-server",
     "redis-server",
