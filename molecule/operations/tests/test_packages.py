@@ -100,14 +100,14 @@ def starts(host_named):
 
 
 def old_files(host):
-    """Units of the services whose processes run files that are not there any more."""
+    """Units of the services whose processes run files that are not there any more. Old processes of HAProxy do until
+    their connections end."""
     found = set()
+    every = "cat $(find /sys/fs/cgroup -path '*system.slice/%s/cgroup.procs' | head -n 1)"
+    main = "systemctl show --property=MainPID --value %s"
     for unit in PACKAGES:
-        maps = host.run(
-            "for pid in $(cat $(find /sys/fs/cgroup -path '*system.slice/%s/cgroup.procs' | head -n 1)); "
-            "do cat /proc/$pid/maps; done",
-            unit,
-        ).stdout
+        pids = main if unit == "haproxy.service" else every
+        maps = host.run(f"for pid in $({pids}); do cat /proc/$pid/maps; done", unit).stdout
         if re.search(r"^\S+ r-xp .* /usr/.* \(deleted\)$", maps, re.MULTILINE):
             found.add(unit)
     return found
