@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class ActionModule(ActionBase):
         """Return the CA and the certificates. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
-        path = Path(wanted["path"]).expanduser()
+        path = Path(os.path.expanduser(wanted["path"]))
         cluster = Identity.from_vars(wanted["identity"], "identity")
         made: dict[str, str] = {}
 
@@ -64,7 +65,7 @@ class ActionModule(ActionBase):
         web = self._web(wanted["web_certificate_file"], wanted["web_key_file"])
         result["certificates"] = {"ca": keystore["ca"]["certificate"], "hosts": keystore["hosts"], "web": web}
         if wanted["ca_file"] and not self._task.check_mode:
-            self._publish(Path(wanted["ca_file"]).expanduser(), keystore["ca"]["certificate"])
+            self._publish(Path(os.path.expanduser(wanted["ca_file"])), keystore["ca"]["certificate"])
         return result
 
     @staticmethod
@@ -73,7 +74,8 @@ class ActionModule(ActionBase):
         if not certificate_file:
             return {}
         certificate, key = (
-            Path(name).expanduser().read_text(encoding="utf-8").rstrip() + "\n" for name in (certificate_file, key_file)
+            Path(os.path.expanduser(name)).read_text(encoding="utf-8").rstrip() + "\n"
+            for name in (certificate_file, key_file)
         )
         return {"certificate": certificate, "key": key}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -320,7 +321,7 @@ class ActionModule(ActionBase):
             value = known.common(name)
         except (AnsibleError, KeyError):
             return None
-        return Path(value).expanduser() if isinstance(value, str) and value else None
+        return Path(os.path.expanduser(value)) if isinstance(value, str) and value else None
 
     @staticmethod
     def _check_one_cluster(known: controller_variables.Variables, clusters: dict[str, str]) -> list[Problem]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,7 @@ class ActionModule(ActionBase):
         """Return all secrets by name. Raises AnsibleActionFail when the file cannot be used."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
-        path = Path(wanted["path"]).expanduser()
+        path = Path(os.path.expanduser(wanted["path"]))
         cluster = Identity.from_vars(wanted["identity"], "identity")
         known = Variables(self, task_vars or {})
         given = {name: str(value) for name, value in self._named(known, GENERATED)}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
         result.update(changed=False, part="", found="")
         try:
             directory, commit = dag_repository.checkout(
-                repository, given["ref"], given["path"], Path(given["cache"]).expanduser()
+                repository, given["ref"], given["path"], Path(os.path.expanduser(given["cache"]))
             )
         except dag_repository.RepositoryError as error:
             result.update(part=error.part, found=str(error))

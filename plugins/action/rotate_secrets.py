@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         wanted = arguments(self, DOCUMENTATION)
-        path, step, names = Path(wanted["path"]).expanduser(), wanted["step"], wanted["names"]
+        path, step, names = Path(os.path.expanduser(wanted["path"])), wanted["step"], wanted["names"]
         with vault_file.locked(path):
             content = secrets_file.read(self._loader, path)
             stored, rotation = content.values, content.rotation

@@ -411,6 +411,15 @@ def test_a_path_that_ansible_reads_as_an_inventory_is_named(inventory, place, wa
     assert ("FD148 airflow_files: found" in output) == warned
 
 
+def test_a_path_below_the_home_of_nobody_is_refused(inventory):
+    source = "~no-such-account/files"
+    names = ("airflow_dags_dir", "airflow_lock_file", "airflow_secrets_file", "airflow_release_cache")
+    change(inventory, **dict.fromkeys(names, source), airflow_admin_password=source)
+    output = refused(inventory, f"FD126 variable airflow_secrets_file: found '{source}'")
+    assert "Traceback" not in output
+    assert all(f"FD126 variable {name}" in output for name in names)
+
+
 def test_validate_needs_no_host_and_changes_nothing(inventory):
     change(
         inventory, airflow_config={"core": {"parallelism": 64}}, airflow_admin_password="{{ 'from a' + ' lookup 1' }}"

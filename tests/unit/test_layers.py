@@ -41,3 +41,8 @@ def test_the_catalogue_imports_nothing_of_ours_but_itself():
     assert {name for path in FILES if path.parts[1] == "_catalog" for name in imported(path)} <= {
         "plugin_utils._catalog"
     }
+
+
+def test_a_home_that_is_not_there_is_no_exception():
+    """pathlib raises RuntimeError for the home of an account that is not there, os.path leaves it as it is."""
+    assert [path for path in PLUGINS.rglob("*.py") if ").expanduser()" in path.read_text(encoding="utf-8")] == []

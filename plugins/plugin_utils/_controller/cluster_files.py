@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def check(loader: Any, settings: Settings, cluster: Identity, given: Iterable[st
     Raises RefusalError when the secrets file cannot be read.
 
     """
-    variable, path = "airflow_secrets_file", Path(settings.secrets_file).expanduser()
+    variable, path = "airflow_secrets_file", Path(os.path.expanduser(settings.secrets_file))
     stored = read_secrets(loader, path)
     due = (
         moves
@@ -110,8 +111,8 @@ def check_certificates(
     loader: Any, settings: Settings, cluster: Identity, names: Mapping[str, Iterable[str]]
 ) -> list[Problem]:
     """The same for the certificates of a cluster with TLS; ``names`` are those that each certificate has to prove."""
-    variable, path = "airflow_certificates_file", Path(settings.certificates_file).expanduser()
-    ca = Path(settings.ca_file).expanduser()
+    variable, path = "airflow_certificates_file", Path(os.path.expanduser(settings.certificates_file))
+    ca = Path(os.path.expanduser(settings.ca_file))
     if problems := controller.check_variables_directory(variable, path):
         return problems
     try:

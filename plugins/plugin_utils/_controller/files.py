@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 
 def content(loader: DataLoader, path: str) -> bytes:
     """The content of the file ``path``, decrypted. Raises OSError, whose text says why in words."""
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     try:
         real = loader.get_real_file(str(file))
     except AnsibleError as error:

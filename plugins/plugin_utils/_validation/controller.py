@@ -79,7 +79,7 @@ def check_files(host: str, lock_file: str, version: str) -> list[Problem]:
         return []
     where = f"airflow_lock_file of host {host}"
     try:
-        text = Path(lock_file).expanduser().read_text(encoding="utf-8")
+        text = Path(os.path.expanduser(lock_file)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         found = f"{lock_file!r}: {getattr(error, 'strerror', None) or 'no text'}"
         return [Problem(Code.FD127, where, found, "a readable file on the controller", "Correct the path.")]
@@ -113,7 +113,7 @@ def locks(lock_file: str, directory: Path, version: str) -> list[str]:
 
     The user's ``lock_file`` is the only one; without it they are those in ``directory``, one for each Python.
     """
-    paths = [Path(lock_file).expanduser()] if lock_file else sorted(directory.glob(f"airflow-{version}-py*.txt"))
+    paths = [Path(os.path.expanduser(lock_file))] if lock_file else sorted(directory.glob(f"airflow-{version}-py*.txt"))
     return [path.read_text(encoding="utf-8") for path in paths]
 
 
@@ -132,7 +132,7 @@ def check_web_certificate(certificate_file: str, key_file: str, host: str, now: 
                 Problem(Code.FD140, name, f"nothing, and {other} is set", "both or none", f"Set it, or remove {other}.")
             ]
     try:
-        certificate, key = (Path(path).expanduser().read_text(encoding="utf-8") for path in files.values())
+        certificate, key = (Path(os.path.expanduser(path)).read_text(encoding="utf-8") for path in files.values())
         problem = certificates.pair_problem(certificate, key, now)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}"
@@ -165,7 +165,7 @@ def check_places(dags_dir: str, release_cache: str) -> list[Problem]:
     """Problems of the directories that the controller needs, for what exists there already."""
     problems = []
     # A relative path is another problem.
-    if dags_dir.startswith(("/", "~")) and not Path(dags_dir).expanduser().is_dir():
+    if dags_dir.startswith(("/", "~")) and not Path(os.path.expanduser(dags_dir)).is_dir():
         problems.append(
             Problem(
                 Code.FD111,
@@ -175,7 +175,7 @@ def check_places(dags_dir: str, release_cache: str) -> list[Problem]:
                 "Make it, or correct the path.",
             )
         )
-    cache = Path(release_cache).expanduser()
+    cache = Path(os.path.expanduser(release_cache))
     if release_cache and cache.exists() and not cache.is_dir():
         problems.append(
             Problem(

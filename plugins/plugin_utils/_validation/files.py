@@ -154,7 +154,7 @@ def _check_file(where: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
 @functools.lru_cache(maxsize=1024)
 def source_fault(source: str, template: bool) -> str:
     """What is wrong with ``source``, a file or ``template`` on the controller; empty for nothing."""
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     if not path.is_absolute():
         return f"{source!r}, which is not absolute"
     if not path.is_file():

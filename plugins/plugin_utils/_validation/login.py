@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -202,7 +203,7 @@ def check_file(path: str, rendered: Callable[[str], str]) -> list[Problem]:
         return [Problem(Code.FD314, "airflow_webserver_config_file", found, expected, remedy)]
 
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
+        text = Path(os.path.expanduser(path)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return fault(f"{path}: {getattr(error, 'strerror', None) or 'no text'}", "a file on the controller")
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def read_requirements(path: str, version: str) -> tuple[list[str], list[Problem]
     if not path:
         return [], []
     try:
-        found = requirements(Path(path).expanduser().read_text(encoding="utf-8"))
+        found = requirements(Path(os.path.expanduser(path)).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         return [], [_unreadable(where, path, error, "a readable file")]
     # Their sums are for uv.
@@ -61,7 +62,7 @@ def read_wheels(directory: str, version: str) -> tuple[list[Wheel], list[Problem
     if not directory:
         return [], []
     try:
-        files = sorted(path for path in Path(directory).expanduser().iterdir() if path.suffix == ".whl")
+        files = sorted(path for path in Path(os.path.expanduser(directory)).iterdir() if path.suffix == ".whl")
         found = [Wheel(path=str(path), requirement="", sha256=_digest(path, path.stat().st_mtime_ns)) for path in files]
     except OSError as error:
         return [], [_unreadable(where, directory, error, "a readable directory")]
@@ -113,7 +114,7 @@ def check(sources: Sources, version: str) -> list[Problem]:
         )
     if sources.constraints and not re.match("https?://", sources.constraints):
         try:
-            Path(sources.constraints).expanduser().read_text(encoding="utf-8")
+            Path(os.path.expanduser(sources.constraints)).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             problems.append(_unreadable("airflow_constraints", sources.constraints, error, "a URL, or a readable file"))
     minors = [each.minor for each in VERSIONS.values()]

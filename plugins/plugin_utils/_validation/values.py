@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
@@ -454,7 +455,8 @@ def _check_path(name: str, value: str) -> list[Problem]:
             else []
         )
     if name in _PATHS_ON_CONTROLLER:
-        if re.search(r"[\0\n\r]", value) or not value.startswith(("/", "~")):
+        # The home of an account that is not there stays as it is.
+        if re.search(r"[\0\n\r]", value) or not os.path.isabs(os.path.expanduser(value)):
             return [
                 Problem(
                     Code.FD126,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def check_in_inventory(
     # Hundreds of hosts have the same ones.
     paths = {(name, text) for values in settings for name, value in values.items() for text in _paths(value)}
     for name, text in sorted(paths):
-        path = Path(text).expanduser().resolve()
+        path = Path(os.path.expanduser(text)).resolve()
         for directory in directories:
             if path.is_relative_to(directory) and not any(map(skipped, path.relative_to(directory).parts)):
                 remedy = (
@@ -169,7 +170,7 @@ def check_numbers(
     for folder, name in _places(roots, groups, hosts):
         found += candidates(folder, name)[:1]
     given = [text.strip() for text in extra]
-    found += [path for text in given if text.startswith("@") and (path := Path(text[1:]).expanduser()).is_file()]
+    found += [path for text in given if text.startswith("@") and (path := Path(os.path.expanduser(text[1:]))).is_file()]
     texts = {str(file): read(file) for file in dict.fromkeys(file for path in found for file in _files(path))}
     texts |= {f"-e {position}": text for position, text in enumerate(given, start=1) if text.startswith(("{", "["))}
     return [problem for place, text in texts.items() for problem in _numbers(place, text)]
