@@ -139,14 +139,14 @@ def test_a_second_removal_does_nothing():
 
 
 def test_the_host_is_refused_as_long_as_it_is_in_the_inventory():
-    with pytest.raises(RuntimeError, match="FD328") as error:
+    with pytest.raises(RuntimeError, match=r"1 problem found[^┃]*FD328") as error:
         play("site")
-    assert changes(str(error.value)) == {}
+    # The files on the controller note the inventory.
+    assert set(changes(str(error.value))) <= {"master1"}
 
 
 def test_nothing_is_left_to_do_without_its_lines(monkeypatch):
     """What an operator deletes."""
     monkeypatch.setenv("FLIGHTDECK_INVENTORY", AFTER)
-    # The files on the controller note the inventory.
     assert set(changes(play("site"))) <= {"master1"}
     play("playbooks/verify")

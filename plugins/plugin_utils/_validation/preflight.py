@@ -72,13 +72,13 @@ def check(
         state = facts["preflight"]
         if "error" in state:
             continue
-        system = _check_system(facts)
-        found += [(name, problem) for problem in system]
-        if system:
-            # Nothing else would mean anything on another system.
+        foreign = _check_system(facts) or _check_removed(facts["flightdeck_removed"])
+        found += [(name, problem) for problem in foreign]
+        if foreign:
+            # Nothing else would mean anything on another system, or on a host that left with its data.
             continue
         seen[name] = facts
-        problems = [*_check_manager(state), *_check_cluster(facts["flightdeck_removed"], state, own_mark)]
+        problems = [*_check_manager(state), *_check_cluster(state, own_mark)]
         if deploy:
             problems += _check_host(name, facts, cluster)
             back = version_change == "rollback"
@@ -166,13 +166,17 @@ def _check_manager(state: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_cluster(removed: str, state: Mapping[str, Any], own_mark: str) -> list[Problem]:
-    if removed:
-        remedy = (
-            "Delete its lines in the inventory. To take it in again, reinstall it, or remove its data and "
-            "/var/lib/flightdeck/removed."
-        )
-        return [Problem(Code.FD328, "cluster", f"a host that was removed ({removed})", "a host of the cluster", remedy)]
+def _check_removed(removed: str) -> list[Problem]:
+    if not removed:
+        return []
+    remedy = (
+        "Delete its lines in the inventory. To take it in again, reinstall it, or remove its data and "
+        "/var/lib/flightdeck/removed."
+    )
+    return [Problem(Code.FD328, "cluster", f"a host that was removed ({removed})", "a host of the cluster", remedy)]
+
+
+def _check_cluster(state: Mapping[str, Any], own_mark: str) -> list[Problem]:
     there = str(state["cluster"]).split()
     if not there or there[-1] == own_mark.split()[-1]:
         return []

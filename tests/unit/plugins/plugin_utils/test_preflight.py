@@ -116,6 +116,13 @@ def test_the_mode_of_a_component_changes_on_all_hosts_or_none(mode, there, limit
     assert [problem.code for problem in problems] == codes
 
 
+def test_of_a_removed_host_nothing_else_is_said():
+    left = {"unmanaged": ["/var/lib/etcd/airflow/member"], "facts": {"flightdeck_removed": "2026-01-01T00:00:00Z"}}
+    (problem,) = check(cluster(reference()), db1=left)
+    assert problem.code == "FD328"
+    assert problem.where == "cluster of host db1"
+
+
 def test_a_deployment_says_which_hosts_are_drained():
     model = cluster(reference())
     record = {"since": "2026-01-01T00:00:00Z", "reason": "a new disk"}
