@@ -62,6 +62,7 @@ ARGUMENTS = {
     "major": "Major version of Airflow.",
     "max_connections": "PostgreSQL's C(max_connections).",
     "memory_mb": "Memory of the host in MiB.",
+    "method": "What makes the backups, C(pgbackrest) or C(dump).",
     "name": "The cluster's name.",
     "names": "Names of hosts.",
     "node": "A host's share of the model.",

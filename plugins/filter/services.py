@@ -31,6 +31,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract
     Exporter,
     ExtraUser,
     Firewall,
+    GivenUrl,
     Monitoring,
     RabbitMq,
     Redis,
@@ -102,6 +103,13 @@ def backup_manifest(cluster: Mapping[str, Any], values: Mapping[str, object], po
     return backups.manifest(cluster["name"], cluster["version"]["full"], postgresql, Secrets.from_vars(values))
 
 
+def connection_files(
+    database: Mapping[str, Any], values: Mapping[str, object], directory: str, user: str
+) -> list[dict[str, str]]:
+    """What libpq needs to connect to an external database, as the module ``config_files`` takes it."""
+    return secrets.connection_files(GivenUrl.from_vars(database), Secrets.from_vars(values), directory, user)
+
+
 def chosen_backup(text: str, label: str, time: str) -> dict[str, object]:
     """The backup that ``label`` and ``time`` choose from ``text``, an answer of ``pgbackrest info``; empty for none."""
     found, _problem = _backups.parse(text)
@@ -115,10 +123,11 @@ def backup_problems(text: str, label: str, time: str, cluster: Mapping[str, Any]
     return list(map(str, backups_validation.check_answer(text, label, time, own, cluster["version"]["full"])))
 
 
-def backup_argument_problems(kind: str, time: str, label: str) -> list[str]:
-    """Problems with the arguments of backup.yml, restore.yml and restore_drill.yml."""
+def backup_argument_problems(kind: str, time: str, label: str, method: str) -> list[str]:
+    """Problems with the arguments of backup.yml, restore.yml and restore_drill.yml, for backups by ``method``."""
     now = datetime.datetime.now(datetime.UTC).timestamp()
-    return list(map(str, [*backups_validation.check_type(kind), *backups_validation.check_target(time, label, now)]))
+    target = backups_validation.check_target(time, label, now, dumps=method == "dump")
+    return list(map(str, [*backups_validation.check_type(kind), *target]))
 
 
 def definitions_without_passwords(exported: Mapping[str, Any]) -> dict[str, object]:
@@ -238,6 +247,7 @@ class FilterModule:
             "broker_memory": _checked(sizes.broker_memory),
             "certificate_files": _checked(secrets.certificate_files),
             "chosen_backup": _checked(chosen_backup),
+            "connection_files": _checked(connection_files),
             "cluster_mark": _checked(digests.cluster_mark),
             "database_users": _checked(database_users),
             "definitions_without_passwords": _checked(definitions_without_passwords),

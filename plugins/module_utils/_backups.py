@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What pgBackRest says about the backups of a cluster: for status, and to choose what to restore.
 
-Without Ansible.
+flightdeck-dump answers in the same form. Without Ansible.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 MANIFEST = "flightdeck"
 # The stanza exists, and its backups can be read; there are none yet.
 _KNOWN = (0, 2)
+# The type of a dump of what a restore was about to replace: a restore takes it by its label only.
+REPLACED = "replaced"
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,20 @@ def chosen(backups: list[Backup], label: str = "", until: float | None = None) -
     """The backup to restore: that of the ``label``, or the last one that ended before ``until``; None for none."""
     if label:
         return next((backup for backup in backups if backup.label == label), None)
-    fitting = [backup for backup in backups if until is None or backup.stop <= until]
+    fitting = [backup for backup in regular(backups) if until is None or backup.stop <= until]
     return fitting[-1] if fitting else None
+
+
+def regular(backups: list[Backup]) -> list[Backup]:
+    """Those of the ``backups`` that no restore made of what it was about to replace."""
+    return [backup for backup in backups if backup.kind != REPLACED]
 
 
 def age_row(backups: list[Backup], problem: str, max_age_hours: int, now: float) -> tuple[bool, str]:
     """Whether the last of the ``backups`` is young enough, and a line about it."""
     if problem:
         return False, f"the repository cannot be used: {problem}"
+    backups = regular(backups)
     if not backups:
         return False, "no backup yet; run flightdeck.airflow.backup"
     last = backups[-1]

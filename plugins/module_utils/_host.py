@@ -61,6 +61,8 @@ _SWITCHED = {
 }
 # The same of units of our own.
 _SWITCHED_UNITS = {
+    # Where dumps are made, there is no pgBackRest.
+    "backup": "flightdeck-backup@",
     "journal": "flightdeck-journal-sender",
     "journal_receiver": "flightdeck-journal-receiver",
 }
@@ -270,11 +272,12 @@ def hidden_processes(name: str, mounts: str) -> str:
 
 def switched_services(directory: str = _systemd.UNIT_DIR) -> list[str]:
     """Those services of this host that a setting switches on and off, as the roles left them."""
-    return [
+    found = [
         *(name for name, unit in _SWITCHED.items() if os.path.exists(f"{directory}/{unit}.service.d/airflow.conf")),
         *(name for name, unit in _SWITCHED_UNITS.items() if os.path.exists(f"{directory}/{unit}.service")),
         *(name for name in _TIMERS if os.path.exists(f"{directory}/{name}.timer")),
     ]
+    return list(dict.fromkeys(found))
 
 
 def hosts_files(paths: Iterable[str] = HOSTS_FILES) -> dict[str, bool]:

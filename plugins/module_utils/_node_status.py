@@ -347,7 +347,7 @@ def backup_row(text: str, max_age_hours: int, now: float) -> Row:
     good, line = _backups.age_row(backups, problem, max_age_hours, now)
     if good:
         return row("backup", OK, line)
-    return row("backup", DEGRADED if not backups and not problem else FAILED, line)
+    return row("backup", DEGRADED if not _backups.regular(backups) and not problem else FAILED, line)
 
 
 def backup_records(record: Callable[[str], Mapping[str, Any]]) -> list[Row]:

@@ -204,9 +204,9 @@ class _Node:
         return [row("dags", OK, status.dags_text(current, origin), data)]
 
     def backup(self, part: dict[str, Any]) -> list[Row]:
-        command = ["pgbackrest", f"--stanza={part['stanza']}", "--output=json", "--log-level-console=off", "info"]
+        command = [*part["command"], "--output=json", "--log-level-console=off", "info"]
         code, out, err = self.command("runuser", "--user", "postgres", "--", *command)
-        if problem := self.stopped("pgbackrest.service"):
+        if part["method"] == "pgbackrest" and (problem := self.stopped("pgbackrest.service")):
             rows = [row("backup", FAILED, problem)]
         elif code:
             rows = [row("backup", FAILED, _last_line(err) or _last_line(out))]

@@ -191,6 +191,10 @@ TRIGGERS = {
         Code.FD380: lambda _: monitoring.check([host(name, 150, "monitoring") for name in "ab"], defaults()),
         Code.FD381: lambda _: monitoring.check([], defaults(airflow_alert_email_to=["a@example.org"])),
         Code.FD359: lambda _: backups.check_bucket(defaults(airflow_backup_s3_bucket="logs")),
+        Code.FD369: lambda _: backups.check_dumps(
+            [host("backup1", 151, "backup")],
+            defaults(airflow_metastore_url="postgresql://a@db/a", airflow_backup_keep_diff=1),
+        ),
         Code.FD330: lambda _: backups.check([host("db1", 131, "metastore", "backup")]),
         Code.FD105: lambda _: inventory.check([*reference(), host("w", 99, "worker", queues=())], defaults()),
         Code.FD122: lambda _: types.check_same({"a": {"airflow_version": "1"}, "b": {}}),
@@ -311,6 +315,7 @@ TRIGGERS = {
         Code.FD222: lambda _: preflight.check(found(etcd=ALL, without=("db1", "db2")), MODEL, OWN)[0],
         Code.FD331: lambda _: backups.check_releases({"backup1": "13"}, {"db1": "12"}),
         Code.FD333: lambda _: backups.check_type("some"),
+        Code.FD370: lambda _: backups.check_target("2026-11-29 11:00:00+00:00", "", 0, dumps=True),
         Code.FD334: lambda _: backups.check_answer(answer(code=3, message="missing stanza data"), "", "", {}, "3.3.2"),
         Code.FD335: lambda _: backups.check_backup([], "", "", {}, "3.3.2"),
         Code.FD337: lambda _: backups.check_backup([BACKUP], "", "", {}, "3.3.2"),
@@ -347,7 +352,7 @@ TRIGGERS = {
 REFUSED = {
     "airflow_db_command": [],
     "airflow_cluster": {
-        "metastore": {"external": True},
+        "metastore": {"external": True, "engine": "mysql"},
         "nodes": {
             "localhost": {
                 "airflow": {

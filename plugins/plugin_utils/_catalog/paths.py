@@ -12,6 +12,9 @@ SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 # CA certificates of an external broker and an external metastore; some clusters have them.
 BROKER_CA = "broker_ca.crt"
 METASTORE_CA = "metastore_ca.crt"
+# The same on the repository host, which dumps an external metastore by this program.
+BACKUP_CA = "/etc/flightdeck-backup/metastore_ca.crt"
+DUMP = "/usr/local/sbin/flightdeck-dump"
 # CA certificates of the server that people log in by; some clusters have them.
 LOGIN_CA = "login_ca.crt"
 SERVER = ("server.crt", "server.key")

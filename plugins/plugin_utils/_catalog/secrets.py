@@ -45,7 +45,7 @@ SECRETS = (
     Secret("broker_password", account="airflow", paired=True),
     Secret("pgbouncer_password", account="pgbouncer", server="metastore"),
     # What was written with it can be read with it only: it is never renewed.
-    Secret("backup_cipher_password", server="metastore"),
+    Secret("backup_cipher_password"),
     *(Secret(name, account=account) for mode in MODES for name, account in mode.passwords.items()),
     Secret("rabbitmq_cookie", "erlang_cookie"),
     *(

@@ -1,12 +1,17 @@
 # Copyright flightdeck.airflow contributors
 # GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups of the metastore: a repository host, and the archive to which PostgreSQL sends its write-ahead log."""
+"""Backups of the metastore: a repository host, and the archive to which PostgreSQL sends its write-ahead log.
+
+An external PostgreSQL has no archive: the repository host dumps it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import BACKUP_CA, DUMP, SYSTEM_CA_FILE
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.contract import (
     Archive,
     Backup,
@@ -45,8 +50,14 @@ def repository(servers: Iterable[Host], settings: Settings) -> Backup:
         "diff": settings.backup_diff_schedule,
         "incr": settings.backup_incr_schedule,
     }
+    external = metastore.is_external(settings)
+    ca_file = BACKUP_CA if settings.metastore_ca else SYSTEM_CA_FILE
+    stanza = scope(settings.cluster_name)
     return Backup(
-        stanza=scope(settings.cluster_name),
+        method="dump" if external else "pgbackrest",
+        command=(DUMP,) if external else ("pgbackrest", f"--stanza={stanza}"),
+        database=metastore.owner(settings, ca_file) if external else None,
+        stanza=stanza,
         port=settings.ports["airflow_backup_port"],
         directory=settings.backup_directory,
         bucket=_bucket(settings),

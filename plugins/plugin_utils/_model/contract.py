@@ -240,6 +240,12 @@ class Bucket(Plain):
 class Backup(Plain):
     """The repository of backups."""
 
+    method: Literal["pgbackrest", "dump"] = "pgbackrest"
+    """What makes them: pgBackRest of a managed metastore, pg_dump of an external one."""
+    database: GivenUrl | None = field(default=None, metadata=EMPTY)
+    """The account that dumps and restores an external metastore; {} for a managed one."""
+    command: tuple[str, ...]
+    """The program of the method, with the arguments that it always has."""
     stanza: str
     """pgBackRest's name of the cluster: letters, digits and _."""
     port: int
@@ -253,7 +259,7 @@ class Backup(Plain):
     metastore_port: int
     """Port of their PostgreSQL."""
     keep_full: int
-    """Full backups that stay, with all that builds on them."""
+    """Full backups that stay, with all that builds on them; each dump is one."""
     keep_diff: int
     """Differential backups that stay; 0 for those of the full backups that stay."""
     schedules: Mapping[str, str]

@@ -8,6 +8,7 @@ The only module that distinguishes the engines. A URL is a secret: none of the t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -91,6 +92,32 @@ def driver_url(url: str, use: Use, ca_file: str) -> str:
         path=unquote(parts.path.removeprefix("/")),
         query=options(own, use, ca_file),
     )
+
+
+def service_file(url: str, ca_file: str) -> str:
+    """``url`` as libpq's file of connection services, with the service ``metastore`` and without the password.
+
+    ``ca_file`` is as in ``driver_url``. Raises ValueError for a value of several lines.
+    """
+    parts = urlsplit(url)
+    own = dict(parse_qsl(parts.query, keep_blank_values=True))
+    values = {
+        "host": str(parts.hostname),
+        "port": str(parts.port or _PORTS["postgresql"]),
+        "dbname": unquote(parts.path.removeprefix("/")),
+        "user": unquote(parts.username or ""),
+        **_postgresql_options(own, "migrations", ca_file),
+    }
+    lines = [f"{name}={value}" for name, value in values.items()]
+    if any(len(line.splitlines()) > 1 for line in lines):
+        raise ValueError("a part of the URL has several lines")
+    return "\n".join(["[metastore]", *lines, ""])
+
+
+def password_file(url: str) -> str:
+    """The password of ``url`` as libpq's password file, for whatever connection."""
+    password = unquote(urlsplit(url).password or "")
+    return "*:*:*:*:" + re.sub(r"([\\:])", r"\\\1", password) + "\n"
 
 
 def _postgresql_options(own: Mapping[str, str], use: Use, ca_file: str) -> dict[str, str]:

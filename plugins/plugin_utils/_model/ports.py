@@ -65,6 +65,8 @@ def conditions(hosts: Iterable[Host], settings: Settings) -> frozenset[str]:
         "pgbouncer": settings.pgbouncer,
         "vip": bool(settings.vip),
         "managed_metastore": not metastore.is_external(settings),
+        "postgresql": settings.metastore_engine == "postgresql",
+        "repository_tls": settings.tls or metastore.is_external(settings),
         "rabbitmq": own_broker == "rabbitmq",
         "redis": own_broker == "redis",
         "metrics": settings.metrics,

@@ -82,6 +82,22 @@ def secret_versions(files: Iterable[SecretFile], secrets: Secrets) -> dict[str, 
     }
 
 
+def connection_files(database: GivenUrl, secrets: Secrets, directory: str, user: str) -> list[dict[str, str]]:
+    """What libpq needs to connect to an external ``database``, as the module ``config_files`` takes it.
+
+    Only ``user`` reads it. Raises KeyError for a missing secret, and ValueError for a URL with several lines.
+    """
+    url = secrets[database.secret]
+    contents = {
+        "pg_service.conf": metastore.service_file(url, database.ca_file),
+        "pgpass": metastore.password_file(url),
+    }
+    return [
+        {"path": f"{directory}/{name}", "content": content, "owner": user, "group": user, "mode": "0600"}
+        for name, content in contents.items()
+    ]
+
+
 def certificate_files(certificates: Mapping[str, Any], host: str, directory: str, user: str) -> list[dict[str, str]]:
     """CA certificate, certificate and key of ``host`` as the module ``config_files`` takes them, for a service that
     runs as ``user``."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.versions import numbers
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.codes import Code
@@ -20,7 +21,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation.val
 # Of a bucket, a region, or a host with a port.
 _WORD = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?")
 _TYPES = ("full", "diff", "incr")
-_LABEL = re.compile(r"\d{8}-\d{6}F(_\d{8}-\d{6}[DI])?")
+_LABEL = re.compile(r"\d{8}-\d{6}F(_\d{8}-\d{6}[DI]|-before-restore)?")
 # Room for WAL and the server's own files beside the restored data. MiB.
 _ROOM_MB = 512
 
@@ -81,6 +82,24 @@ def check_bucket(settings: Settings) -> list[Problem]:
     return problems
 
 
+def check_dumps(hosts: Sequence[Host], settings: Settings) -> list[Problem]:
+    """What a user set for pgBackRest, where dumps of an external metastore are made.
+
+    Every schedule holds: it makes a dump.
+    """
+    if not metastore.is_external(settings) or not any("backup" in host.groups for host in hosts):
+        return []
+    given = {
+        "airflow_backup_s3_bucket": (settings.backup_s3_bucket, "Mount what is to have them on the directory."),
+        "airflow_backup_keep_diff": (
+            settings.backup_keep_diff,
+            "A dump is full: set airflow_backup_keep_full.",
+        ),
+    }
+    expected = "none, because the metastore is external"
+    return [Problem(Code.FD369, name, "a value", expected, remedy) for name, (value, remedy) in given.items() if value]
+
+
 def _check_number(names: Sequence[str]) -> list[Problem]:
     if len(names) < 2:
         return []
@@ -107,10 +126,17 @@ def check_type(kind: str) -> list[Problem]:
     return [Problem(Code.FD333, "airflow_backup_type", repr(kind), ", ".join(_TYPES), remedy)]
 
 
-def check_target(time: str, label: str, now: float) -> list[Problem]:
-    """Problems of what a run of restore.yml asks for: a ``time``, the ``label`` of a backup, or neither."""
+def check_target(time: str, label: str, now: float, *, dumps: bool = False) -> list[Problem]:
+    """Problems of what a run of restore.yml asks for: a ``time``, the ``label`` of a backup, or neither.
+
+    Of ``dumps`` there is no time between two of them.
+    """
     problems = []
-    if time:
+    if time and dumps:
+        remedy = "Choose a dump by airflow_restore_set; flightdeck.airflow.status prints the last label."
+        expected = "nothing: a dump has the state at its beginning, and nothing later"
+        problems.append(Problem(Code.FD370, "airflow_restore_time", time, expected, remedy))
+    elif time:
         remedy = "Without one, all is restored that was archived."
         try:
             if _backups.target_seconds(time) > now:

@@ -992,7 +992,7 @@ class Code(StrEnum):
     FD332 = (
         auto(),
         "a playbook for backups, and the cluster has no repository",
-        "a host in `airflow_backup`; for an external metastore the tools of its server, such as pg_dump",
+        "a host in `airflow_backup`; for an external MySQL the tools of its server, such as mysqldump",
         Stage.RUN,
     )
     FD333 = (
@@ -1004,7 +1004,8 @@ class Code(StrEnum):
     )
     FD334 = (
         auto(),
-        "a backup, or the check before it, fails: the repository is full or out of reach, no WAL arrives",
+        "a backup, or the check before it, fails: the repository is full or out of reach, no WAL arrives, or the "
+        "external server is newer than pg_dump",
         "see the message; the cluster goes on",
         Stage.PREFLIGHT,
         Stage.RUN,
@@ -1036,7 +1037,7 @@ class Code(StrEnum):
     )
     FD339 = (
         auto(),
-        "a restored server does not start, or does not reach its target",
+        "a restored server does not start, or does not reach its target; a dump cannot be loaded",
         "see the message; the present data stay as they are",
         Stage.RUN,
     )
@@ -1168,6 +1169,18 @@ class Code(StrEnum):
         Stage.PREFLIGHT,
     )
     FD368 = auto(), "`airflow_update_hosts` has a name that is no host's", "names of the inventory", Stage.PREFLIGHT
+    FD369 = (
+        auto(),
+        "a setting of pgBackRest (a bucket, differential backups) with an external metastore, of which dumps are made",
+        "remove it",
+        Stage.INVENTORY,
+    )
+    FD370 = (
+        auto(),
+        "`airflow_restore_time` with dumps of an external metastore",
+        "the label of a dump in `airflow_restore_set`, or nothing for the newest",
+        Stage.PREFLIGHT,
+    )
     FD374 = (
         auto(),
         "a secret is text that sops encrypted: nothing decrypted it",

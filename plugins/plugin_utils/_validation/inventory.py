@@ -317,6 +317,7 @@ def check(hosts: Iterable[Host], settings: Settings) -> list[Problem]:
     problems += ha.check(hosts, settings)
     problems += backups.check(hosts)
     problems += backups.check_bucket(settings)
+    problems += backups.check_dumps(hosts, settings)
     problems += modes.check(hosts, settings)
     problems += login.check(settings)
     problems += monitoring.check(hosts, settings)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Makes a backup of the metastore with pgBackRest, or checks the repository, and records what came of it.
+"""Makes a backup of the metastore with pgBackRest or flightdeck-dump, or checks the repository, and records what came
+of it.
 
 Runs on the repository host as postgres: by timers, and for backup.yml and restore.yml. Standard library only.
 """
@@ -12,23 +13,28 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 STATE = Path("/var/lib/flightdeck-backup")
-# What the roles know of the cluster, and what backup.yml collected from its hosts.
-MANIFESTS = (Path("/etc/pgbackrest/flightdeck.json"), STATE / "collected.json")
+# What the roles know of the cluster, by the program that makes backups, and what backup.yml collected from its hosts.
+MANIFESTS = {
+    "pgbackrest": Path("/etc/pgbackrest/flightdeck.json"),
+    "flightdeck-dump": Path("/etc/flightdeck-backup/flightdeck.json"),
+}
+COLLECTED = STATE / "collected.json"
 # Of pgBackRest, when no follower can be read.
 NO_FOLLOWER = "unable to find standby"
 # Lines of its output that are shown.
 SHOWN = 8
 
 
-def pgbackrest(*arguments: str) -> tuple[int, str]:
+def pgbackrest(*command: str) -> tuple[int, str]:
     """Exit code and output of pgBackRest, which is passed on to the journal line by line."""
     lines = []
     with subprocess.Popen(
-        ["pgbackrest", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
@@ -43,19 +49,19 @@ def reason(output: str) -> str:
     return "; ".join(wrong[-SHOWN:])
 
 
-def manifest() -> str:
+def manifest(program: str) -> str:
     """What the backup is to say of the cluster, as JSON."""
     known: dict[str, Any] = {}
-    for path in MANIFESTS:
+    for path in (MANIFESTS[Path(program).name], COLLECTED):
         if path.exists():
             known.update(json.loads(path.read_text(encoding="utf-8")))
     return json.dumps(known, sort_keys=True, separators=(",", ":"))
 
 
-def newest(stanza: str) -> dict[str, Any]:
+def newest(program: Sequence[str]) -> dict[str, Any]:
     """The newest backup as pgBackRest lists it; empty for none."""
     done = subprocess.run(
-        ["pgbackrest", f"--stanza={stanza}", "--output=json", "--log-level-console=off", "info"],
+        [*program, "--output=json", "--log-level-console=off", "info"],
         capture_output=True,
         text=True,
         check=True,
@@ -73,10 +79,10 @@ def record(name: str, found: dict[str, Any]) -> None:
     scratch.replace(path)
 
 
-def backup(stanza: str, kind: str, followers: bool) -> int:
+def backup(program: Sequence[str], kind: str, followers: bool) -> int:
     """Make a backup of the type ``kind``, from a follower where there is one."""
     begin = time.time()
-    command = [f"--stanza={stanza}", f"--type={kind}", f"--annotation=flightdeck={manifest()}"]
+    command = [*program, f"--type={kind}", f"--annotation=flightdeck={manifest(program[0])}"]
     code, output = pgbackrest(*command, *(["--backup-standby"] if followers else []), "backup")
     if code and followers and NO_FOLLOWER in output:
         code, output = pgbackrest(*command, "backup")
@@ -84,7 +90,7 @@ def backup(stanza: str, kind: str, followers: bool) -> int:
     if code:
         result["problem"] = reason(output)
     else:
-        made = newest(stanza)
+        made = newest(program)
         result |= {
             "label": made["label"],
             "size": made["info"]["size"],
@@ -95,10 +101,10 @@ def backup(stanza: str, kind: str, followers: bool) -> int:
     return code
 
 
-def verify(stanza: str) -> int:
+def verify(program: Sequence[str]) -> int:
     """Read every file of the repository and compare its checksum."""
     begin = time.time()
-    code, output = pgbackrest(f"--stanza={stanza}", "--log-level-console=info", "--output=text", "verify")
+    code, output = pgbackrest(*program, "--log-level-console=info", "--output=text", "verify")
     # It ends with 0 whatever it finds.
     wrong = [" ".join(line.split()) for line in output.splitlines() if is_damage(line)]
     damaged = bool(code) or "status: error" in output
@@ -118,14 +124,14 @@ def is_damage(line: str) -> bool:
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stanza", required=True)
     parser.add_argument("--followers", action="store_true", help="read the data from a follower where one runs")
     parser.add_argument("action", choices=["full", "diff", "incr", "verify"])
+    parser.add_argument("program", nargs="+", help="pgBackRest or flightdeck-dump, with what it always gets, after --")
     arguments = parser.parse_args()
     os.umask(0o027)
     if arguments.action == "verify":
-        return verify(arguments.stanza)
-    return backup(arguments.stanza, arguments.action, arguments.followers)
+        return verify(arguments.program)
+    return backup(arguments.program, arguments.action, arguments.followers)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 """Restores a backup of the metastore beside the present data, and puts it in their place when it is whole.
 
 Runs as postgres on a metastore host, or for a drill or the rehearsal of an upgrade on the repository host. A server of
-its own, which only this account reaches, replays the archived write-ahead log up to the target. Standard library only.
+its own, which only this account reaches, replays the archived write-ahead log up to the target, or loads a dump of an
+external metastore. Standard library only.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import Any
 
 # In data that were restored: by which run. Copies of the data have it, too.
 MARK = "flightdeck_restored.json"
+# Debian's servers, by major version.
+POSTGRESQL = Path("/usr/lib/postgresql")
 # Seconds that the replay may take, and between two checks of it.
 LONGEST, POLL = 6 * 3600, 0.5
 # Options of the server over those in the restored data: no other account reaches it, it archives no WAL, and needs no
@@ -55,6 +58,7 @@ class Target:
     """What is restored: the backup ``label`` and, where there is a ``time``, the WAL up to it; else all of it.
 
     ``only`` stops as soon as the backup is consistent. ``options`` are pgBackRest's own, such as its configuration.
+    ``dumps`` is the program that reads dumps, where the backup is one.
     """
 
     stanza: str
@@ -64,6 +68,13 @@ class Target:
     only: bool = False
     timeline: str = "latest"
     options: tuple[str, ...] = ()
+    dumps: str = ""
+
+    @property
+    def program(self) -> Path:
+        """The directory of the server's programs: of a dump the newest, as its clients were."""
+        found = [int(path.parts[-3]) for path in POSTGRESQL.glob("*/bin/postgres")] if self.dumps else []
+        return POSTGRESQL / str(max(found, default=self.version)) / "bin"
 
 
 def last_lines(text: str, count: int = 6) -> str:
@@ -91,6 +102,10 @@ def fetch(target: Target, directory: Path) -> None:
     if directory.exists():
         shutil.rmtree(directory)
     directory.mkdir(mode=0o700)
+    if target.dumps:
+        account = ("--username=postgres", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8")
+        run(str(target.program / "initdb"), f"--pgdata={directory}", "--no-sync", *account)
+        return
     command = ["pgbackrest", f"--stanza={target.stanza}", *target.options, f"--pg1-path={directory}"]
     run(*command, "--type=none", f"--set={target.label}", "--log-level-console=warn", "restore")
     for name in ("postgresql.conf", "recovery.signal"):
@@ -104,13 +119,17 @@ def quoted(text: str) -> str:
 
 def settings(target: Target, directory: Path, socket: str) -> dict[str, str]:
     """Options of the private server."""
-    fetcher = ["pgbackrest", f"--stanza={target.stanza}", *target.options, f"--pg1-path={directory}"]
     found = {
         **PRIVATE,
         "unix_socket_directories": socket,
         "hba_file": f"{socket}/pg_hba.conf",
         "ident_file": f"{socket}/pg_ident.conf",
         "config_file": f"{socket}/postgresql.conf",
+    }
+    if target.dumps:
+        return found
+    fetcher = ["pgbackrest", f"--stanza={target.stanza}", *target.options, f"--pg1-path={directory}"]
+    found |= {
         "restore_command": " ".join([quoted(part) for part in fetcher] + ["archive-get", "%f", '"%p"']),
         "recovery_target_timeline": target.timeline,
     }
@@ -137,8 +156,7 @@ class Server:
         for name in ("pg_ident.conf", "postgresql.conf"):
             Path(self.folder, name).touch()
         options = settings(self.target, self.directory, self.folder)
-        program = f"/usr/lib/postgresql/{self.target.version}/bin/postgres"
-        command = [program, "-D", str(self.directory)]
+        command = [str(self.target.program / "postgres"), "-D", str(self.directory)]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -167,6 +185,32 @@ class Server:
                 raise RestoreError(f"the write-ahead log was not replayed within {LONGEST} s: {self.said()}")
             time.sleep(POLL)
 
+    def load(self) -> None:
+        """Load the dump into a database of the managed one's name. Raises RestoreError."""
+        self.query("postgres", "CREATE DATABASE airflow")
+        # The dump of a schema creates it.
+        self.query("airflow", "DROP SCHEMA public")
+        access = [f"--host={self.folder}", "--username=postgres", "--dbname=airflow"]
+        options = ["--no-owner", "--no-privileges", "--exit-on-error"]
+        with tempfile.TemporaryFile() as errors:
+            reader = subprocess.Popen(
+                [self.target.dumps, f"--set={self.target.label}", "read"], stdout=subprocess.PIPE, stderr=errors
+            )
+            loader = subprocess.Popen(
+                [str(self.target.program / "pg_restore"), *options, *access], stdin=reader.stdout, stderr=errors
+            )
+            if reader.stdout:
+                reader.stdout.close()
+            codes = [loader.wait(), reader.wait()]
+            errors.seek(0)
+            said = errors.read().decode("utf-8", "replace")
+        if any(codes):
+            raise RestoreError(reason(said))
+        # The schema may be another one than that in which statements look for tables.
+        place = "SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'alembic_version'"
+        for schema in self.query("airflow", place):
+            self.query("postgres", f"ALTER DATABASE airflow SET search_path = {schema}")
+
     def stop(self) -> None:
         """End it, with a checkpoint. Raises RestoreError."""
         if self.process is None or self.process.poll() is not None:
@@ -185,6 +229,8 @@ def server(target: Target, directory: Path) -> Iterator[Server]:
         own.start()
         try:
             own.wait()
+            if target.dumps:
+                own.load()
             yield own
         finally:
             own.stop()
@@ -369,6 +415,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--only", action="store_true", help="nothing after the backup")
     found.add_argument("--timeline", default="latest")
     found.add_argument("--option", action="append", default=[], help="an option for pgBackRest")
+    found.add_argument("--dumps", default="", help="program that reads dumps, in the place of pgBackRest")
     found.add_argument("--sealed", default="", help="query for a text that the Fernet key encrypted")
     found.add_argument("--release", type=Path, help="directory of the release of Airflow that migrates")
     found.add_argument("--auth-manager", default="", help="class whose tables are migrated, too")
@@ -388,7 +435,10 @@ def free(data: Path) -> int:
 def main() -> int:
     """Entry point."""
     given = parser().parse_args()
-    target = Target(given.stanza, given.version, given.set, given.time, given.only, given.timeline, tuple(given.option))
+    options = tuple(given.option)
+    target = Target(
+        given.stanza, given.version, given.set, given.time, given.only, given.timeline, options, given.dumps
+    )
     os.umask(0o077)
     os.chdir("/")
     found: dict[str, Any]

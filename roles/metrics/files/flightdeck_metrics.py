@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,10 +96,10 @@ def health(directory: Path = WATCHDOG) -> Iterator[Sample]:
         yield Sample("watchdog_restarts_total", record.get("restarts", 0), unit)
 
 
-def backups(stanza: str, max_age_hours: int, run: Path = BACKUP_RUN) -> Iterator[Sample]:
+def backups(program: Sequence[str], max_age_hours: int, run: Path = BACKUP_RUN) -> Iterator[Sample]:
     """The age of the last backup in the repository, and how the last run ended."""
     yield Sample("backup_max_age_seconds", 3600 * max_age_hours)
-    command = ["runuser", "--user", "postgres", "--", "pgbackrest", f"--stanza={stanza}", "--output=json", "info"]
+    command = ["runuser", "--user", "postgres", "--", *program, "--output=json", "info"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=True)
         ends = backup_ends(json.loads(done.stdout))
@@ -112,8 +112,12 @@ def backups(stanza: str, max_age_hours: int, run: Path = BACKUP_RUN) -> Iterator
 
 
 def backup_ends(answer: Any) -> list[int]:
-    """When each backup ended that ``answer``, of ``pgbackrest info``, has. Raises LookupError or TypeError."""
-    return [int(backup["timestamp"]["stop"]) for backup in answer[0].get("backup") or []]
+    """When each backup ended that ``answer``, of ``pgbackrest info``, has. Raises LookupError or TypeError.
+
+    Those of what a restore replaced do not count.
+    """
+    made = (backup for backup in answer[0].get("backup") or [] if backup.get("type") != "replaced")
+    return [int(backup["timestamp"]["stop"]) for backup in made]
 
 
 def text(samples: Iterator[Sample]) -> str:
@@ -148,8 +152,8 @@ def collected(config: Mapping[str, Any]) -> Iterator[Sample]:
     yield from health()
     if config["dags"]:
         yield from dags(config["dags"])
-    if config["stanza"]:
-        yield from backups(config["stanza"], config["max_backup_age_hours"])
+    if config["backup_command"]:
+        yield from backups(config["backup_command"], config["max_backup_age_hours"])
 
 
 def main() -> int:

@@ -388,3 +388,8 @@ def test_services_that_a_setting_switches_on_and_off(tmp_path):
         (tmp_path / f"{name}.service.d/airflow.conf").write_text("")
     (tmp_path / "flightdeck-db-clean.timer").write_text("")
     assert _host.switched_services(str(tmp_path)) == ["pgbouncer", "backup", "flightdeck-db-clean"]
+
+
+def test_a_host_that_makes_dumps_has_no_pgbackrest(tmp_path):
+    (tmp_path / "flightdeck-backup@.service").touch()
+    assert _host.switched_services(str(tmp_path)) == ["backup"]

@@ -10,7 +10,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import b
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.backups import definitions, manifest
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._validation import backups
-from test_cluster import defaults, host
+from test_cluster import codes, defaults, host, plain, reference
 
 BACKUP = _backups.Backup("20261129-021500F", "full", 1_000, 1_100, 5 * 1024**2, 1024**2, 7)
 DIFF = _backups.Backup("20261129-021500F_20261130-021500D", "diff", 2_000, 2_100, 5 * 1024**2, 1024, 7)
@@ -63,6 +63,62 @@ def test_an_answer_is_read_oldest_first():
 )
 def test_a_restore_takes_the_last_backup_that_ended_before(label, until, expected):
     assert _backups.chosen([BACKUP, DIFF], label, until) == expected
+
+
+def test_what_a_restore_replaced_is_taken_by_its_label_only():
+    replaced = _backups.Backup("20261130-021500F-before-restore", "replaced", 3_000, 3_100, 1, 1, 0)
+    assert _backups.chosen([BACKUP, replaced]) == BACKUP
+    assert _backups.chosen([BACKUP, replaced], replaced.label) == replaced
+    assert backups.check_target("", replaced.label, 0) == []
+    assert _backups.age_row([replaced], "", 36, 3_100) == (False, "no backup yet; run flightdeck.airflow.backup")
+
+
+DUMPED = {"airflow_metastore_url": "postgresql://app:p@db.example.org/airflow"}
+REPOSITORY = host("backup1", 151, "backup")
+EXTERNAL = [*(each for each in reference() if each.name != "db1"), REPOSITORY]
+
+
+def test_dumps_are_made_of_an_external_postgresql():
+    found = plain(EXTERNAL, defaults(**DUMPED))["nodes"]["backup1"]
+    assert found["backup"]["method"] == "dump"
+    assert found["backup"]["command"] == ["/usr/local/sbin/flightdeck-dump"]
+    assert found["backup"]["database"]["secret"] == "metastore_url"
+    # Nothing connects to it, and the managed one's port is closed.
+    assert found["ports"] == []
+    owner = {**DUMPED, "airflow_metastore_owner_url": DUMPED["airflow_metastore_url"]}
+    assert plain(EXTERNAL, defaults(**owner))["nodes"]["backup1"]["backup"]["database"]["secret"] == (
+        "metastore_owner_url"
+    )
+    managed = plain([*reference(), REPOSITORY], defaults())["nodes"]["backup1"]["backup"]
+    assert (managed["method"], managed["command"]) == ("pgbackrest", ["pgbackrest", "--stanza=airflow"])
+    assert managed["database"] == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"airflow_tls": False}, []),
+        # Each schedule makes a dump.
+        ({"airflow_backup_incr_schedule": "hourly"}, []),
+        ({"airflow_backup_keep_diff": 3}, ["FD369"]),
+        (
+            {"airflow_backup_s3_bucket": "a", "airflow_backup_s3_endpoint": "b", "airflow_backup_s3_region": "c"},
+            ["FD369"],
+        ),
+        (
+            {"airflow_metastore_engine": "mysql", "airflow_metastore_url": "mysql://app:p@db.example.org/airflow"},
+            ["FD159"],
+        ),
+    ],
+)
+def test_what_does_not_go_with_dumps_is_refused(changes, expected):
+    assert codes(EXTERNAL, **{**DUMPED, **changes}) == expected
+
+
+def test_a_dump_has_no_time_between_two():
+    (problem,) = backups.check_target("2026-11-29 11:00:00+00:00", "", 0, dumps=True)
+    assert str(problem).startswith("FD370 airflow_restore_time: found 2026-11-29 11:00:00+00:00")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.filter.components import secret_content
+from ansible_collections.flightdeck.airflow.plugins.filter.services import connection_files
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import paths, versions
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import secrets as secrets_catalog
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.paths import SYSTEM_CA_FILE
@@ -210,6 +211,45 @@ def test_the_model_knows_where_the_url_goes_and_not_what_it_is():
     assert secret_content(found["database_owner"], values).startswith("postgresql+psycopg2://owner:owner-pw@")
     worker = {secret["file"] for secret in found["nodes"]["worker1"]["airflow"]["secrets"]}
     assert worker == {"broker_url", "result_backend", "api_secret_key", "ca.crt", "metastore_ca.crt"}
+
+
+def test_libpq_gets_the_url_by_files_and_the_password_by_one_of_its_own():
+    url = "postgresql://o%3Awner:p%40s%5C%3As%20@db.example.org/air%20flow?sslmode=require&application_name=x"
+    service = metastore_model.service_file(url, PRIVATE).splitlines()
+    assert service[0] == "[metastore]"
+    values = dict(line.split("=", 1) for line in service[1:])
+    assert values.pop("sslmode") == "require"
+    assert {name: value for name, value in values.items() if name not in KEEPALIVE} == {
+        "host": "db.example.org",
+        "port": "5432",
+        "dbname": "air flow",
+        "user": "o:wner",
+        "sslrootcert": PRIVATE,
+        "application_name": "x",
+    }
+    assert metastore_model.password_file(url) == "*:*:*:*:p@s\\\\\\:s \n"
+    with pytest.raises(ValueError, match="several lines"):
+        metastore_model.service_file("postgresql://a%0Ahost=b:p@db/airflow", PRIVATE)
+
+
+def test_only_the_account_of_the_dumps_reads_the_connection():
+    found = connection_files(
+        {
+            "file": "owner",
+            "secret": "metastore_url",
+            "variable": "airflow_metastore_url",
+            "use": "migrations",
+            "ca_file": PRIVATE,
+        },
+        {"metastore_url": URL},
+        "/etc/x",
+        "postgres",
+    )
+    assert [(file["path"], file["owner"], file["mode"]) for file in found] == [
+        ("/etc/x/pg_service.conf", "postgres", "0600"),
+        ("/etc/x/pgpass", "postgres", "0600"),
+    ]
+    assert "p@ss" not in found[0]["content"]
 
 
 def test_without_an_owner_the_account_itself_migrates():

@@ -80,6 +80,9 @@ def test_what_the_watchdog_found(tmp_path):
 def test_when_backups_ended():
     answer = [{"backup": [{"timestamp": {"start": 1, "stop": 2}}, {"timestamp": {"start": 3, "stop": 4}}]}]
     assert metrics.backup_ends(answer) == [2, 4]
+    # What a restore was about to replace.
+    answer[0]["backup"].append({"type": "replaced", "timestamp": {"start": 5, "stop": 6}})
+    assert metrics.backup_ends(answer) == [2, 4]
     assert metrics.backup_ends([{"backup": []}]) == []
     with pytest.raises(LookupError):
         metrics.backup_ends([])

@@ -109,10 +109,11 @@ def test_the_private_server_archives_nothing_and_stops_at_the_target(data):
 
 def test_a_backup_carries_what_roles_and_backup_yml_know(tmp_path, monkeypatch):
     (tmp_path / "role.json").write_text('{"cluster": "airflow"}')
-    monkeypatch.setattr(backup, "MANIFESTS", (tmp_path / "role.json", tmp_path / "none.json"))
-    assert json.loads(backup.manifest()) == {"cluster": "airflow"}
+    monkeypatch.setattr(backup, "MANIFESTS", {"pgbackrest": tmp_path / "role.json"})
+    monkeypatch.setattr(backup, "COLLECTED", tmp_path / "none.json")
+    assert json.loads(backup.manifest("pgbackrest")) == {"cluster": "airflow"}
     (tmp_path / "none.json").write_text('{"dags": "x"}')
-    assert json.loads(backup.manifest()) == {"cluster": "airflow", "dags": "x"}
+    assert json.loads(backup.manifest("pgbackrest")) == {"cluster": "airflow", "dags": "x"}
 
 
 def test_what_was_wrong_is_in_the_last_lines():
