@@ -411,7 +411,7 @@ def test_a_path_that_ansible_reads_as_an_inventory_is_named(inventory, place, wa
     assert ("FD148 airflow_files: found" in output) == warned
 
 
-def test_a_path_below_the_home_of_nobody_is_refused(inventory):
+def test_a_path_below_a_home_that_is_not_there_is_refused(inventory):
     source = "~no-such-account/files"
     names = ("airflow_dags_dir", "airflow_lock_file", "airflow_secrets_file", "airflow_release_cache")
     change(inventory, **dict.fromkeys(names, source), airflow_admin_password=source)

@@ -143,7 +143,8 @@ def reason_to_renew(
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca["certificate"].encode()))
     except (ValueError, TypeError, InvalidSignature):
         return "another CA signed it"
-    if names_of(pair["certificate"]) != {_plain(name) for name in names}:
+    # One that it proves and need not, such as of a load balancer that left, is no reason to restart services.
+    if not {_plain(name) for name in names} <= names_of(pair["certificate"]):
         return "the host's names or addresses changed"
     left = (certificate.not_valid_after_utc - now).days
     return f"it ends in {left} days" if left < renew_days else None

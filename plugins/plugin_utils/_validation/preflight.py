@@ -72,9 +72,9 @@ def check(
         state = facts["preflight"]
         if "error" in state:
             continue
-        foreign = _check_system(facts) or _check_removed(facts["flightdeck_removed"])
-        found += [(name, problem) for problem in foreign]
-        if foreign:
+        unfit = _check_system(facts) or _check_removed(facts["flightdeck_removed"])
+        found += [(name, problem) for problem in unfit]
+        if unfit:
             # Nothing else would mean anything on another system, or on a host that left with its data.
             continue
         seen[name] = facts

@@ -51,12 +51,13 @@ def parts(hosts, name="worker1", **changes):
 
 
 def test_a_group_that_the_cluster_cannot_have_is_refused():
-    external = {"airflow_metastore_url": "postgresql://app:secret@db.example.org/airflow"}
+    mysql = {"airflow_metastore_engine": "mysql", "airflow_metastore_url": "mysql://app:secret@db.example.org/airflow"}
     unmet = {
-        "managed_metastore": (without("metastore"), external),
+        "postgresql": (without("metastore"), mysql),
         "patroni": (reference(), {}),
         "metrics": (reference(), {}),
         "remote_control": (without("rabbitmq"), SQS),
+        "repository_tls": (reference(), {"airflow_tls": False}),
         "tls": (reference(), {"airflow_tls": False}),
     }
     for service in services.SERVICES:

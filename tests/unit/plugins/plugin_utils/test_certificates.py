@@ -88,6 +88,8 @@ def test_a_certificate_proves_just_its_names(names):
     pair = certificates.issue(ca, "host", names, NOW, days=1)
     assert certificates.names_of(pair["certificate"]) == names
     assert certificates.reason_to_renew(pair, ca, names, NOW, renew_days=0) is None
+    assert certificates.reason_to_renew(pair, ca, sorted(names)[1:], NOW, renew_days=0) is None
+    assert certificates.reason_to_renew(pair, ca, [*names, "192.0.2.99"], NOW, renew_days=0)
 
 
 @pytest.mark.parametrize(("name", "convinced"), [("127.0.0.1", True), ("localhost", True), ("example.org", False)])
