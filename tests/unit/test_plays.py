@@ -481,3 +481,15 @@ def test_a_tier_of_which_most_hosts_have_data_is_not_recovered(members, origins,
     }
     condition = trust_as_template(task["ansible.builtin.assert"]["that"])
     assert Templar(DataLoader(), known).evaluate_conditional(condition) is not refused
+
+
+def test_nothing_depends_on_the_order_of_a_set():
+    """Ansible's filters difference, intersect and union make one."""
+    ordered = re.compile(r"\b(difference|intersect|union)\((?:[^()]|\([^()]*\))*\)\s*\|\s*(reverse|first|last)\b")
+    files = [
+        path
+        for folder in ("roles", "playbooks")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".yml", ".j2")
+    ]
+    assert [path for path in files if ordered.search(path.read_text(encoding="utf-8"))] == []

@@ -135,7 +135,8 @@ def test_one_host_takes_the_place_of_another(cluster, host_named):
 
 def test_a_second_removal_does_nothing():
     output = remove("worker1", "-i", SWAP, *CONFIRMED)
-    assert changes(output) == {}
+    # The files on the controller know the host while the run lasts.
+    assert set(changes(output)) <= {"master1"}
 
 
 def test_the_host_is_refused_as_long_as_it_is_in_the_inventory():
