@@ -59,14 +59,19 @@ def start(command: list[str], ready: str | int, environment: dict[str, str] | No
     ) as process:
         assert process.stdout
         os.set_blocking(process.stdout.fileno(), False)
-        text, deadline, is_ready = "", time.monotonic() + START, False
-        while not is_ready and process.poll() is None and time.monotonic() < deadline:
+        text, deadline = "", time.monotonic() + START
+        while not is_ready(ready, text) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
             text += (process.stdout.read() or b"").decode("utf-8", "replace")
-            is_ready = listens(ready) if isinstance(ready, int) else bool(re.search(ready, text))
         text += (process.stdout.read() or b"").decode("utf-8", "replace")
+        started = is_ready(ready, text)
         process.kill()
-    return "" if is_ready or (isinstance(ready, str) and re.search(ready, text)) else tail(text) or "no output"
+    return "" if started else tail(text) or "no output"
+
+
+def is_ready(ready: str | int, text: str) -> bool:
+    """Whether a server is, which has said ``text``."""
+    return listens(ready) if isinstance(ready, int) else bool(re.search(ready, text))
 
 
 def listens(port: int) -> bool:

@@ -30,8 +30,8 @@ NO_FOLLOWER = "unable to find standby"
 SHOWN = 8
 
 
-def pgbackrest(*command: str) -> tuple[int, str]:
-    """Exit code and output of pgBackRest, which is passed on to the journal line by line."""
+def run(*command: str) -> tuple[int, str]:
+    """Exit code and output of a command, which is passed on to the journal line by line."""
     lines = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -83,9 +83,9 @@ def backup(program: Sequence[str], kind: str, followers: bool) -> int:
     """Make a backup of the type ``kind``, from a follower where there is one."""
     begin = time.time()
     command = [*program, f"--type={kind}", f"--annotation=flightdeck={manifest(program[0])}"]
-    code, output = pgbackrest(*command, *(["--backup-standby"] if followers else []), "backup")
+    code, output = run(*command, *(["--backup-standby"] if followers else []), "backup")
     if code and followers and NO_FOLLOWER in output:
-        code, output = pgbackrest(*command, "backup")
+        code, output = run(*command, "backup")
     result = {"type": kind, "begin": int(begin), "seconds": round(time.time() - begin), "problem": ""}
     if code:
         result["problem"] = reason(output)
@@ -104,7 +104,7 @@ def backup(program: Sequence[str], kind: str, followers: bool) -> int:
 def verify(program: Sequence[str]) -> int:
     """Read every file of the repository and compare its checksum."""
     begin = time.time()
-    code, output = pgbackrest(*program, "--log-level-console=info", "--output=text", "verify")
+    code, output = run(*program, "--log-level-console=info", "--output=text", "verify")
     # It ends with 0 whatever it finds.
     wrong = [" ".join(line.split()) for line in output.splitlines() if is_damage(line)]
     damaged = bool(code) or "status: error" in output
