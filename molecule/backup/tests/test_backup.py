@@ -273,14 +273,27 @@ def test_a_restore_under_patroni(cluster):
     run_canary(cluster)
 
 
+# HAProxy in front, because the server of moto ends connections without TLS's own end.
 S3 = r"""set -eu
-apt-get install --quiet=2 --yes --no-install-recommends curl python3-venv openssl
+apt-get install --quiet=2 --yes --no-install-recommends curl haproxy python3-venv openssl
+systemctl disable --quiet --now haproxy.service
 python3 -m venv /opt/moto
 /opt/moto/bin/pip install --quiet 'moto[server]==5.2.5'
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
   -keyout /root/s3.key -out /root/s3.crt 2>/dev/null
-systemd-run --unit=s3 --setenv=S3_IGNORE_SUBDOMAIN_BUCKETNAME=true \
-  /opt/moto/bin/moto_server -H 127.0.0.1 -p 9443 --ssl --ssl-cert /root/s3.crt --ssl-key /root/s3.key
+cat /root/s3.crt /root/s3.key > /root/s3.pem
+cat > /root/s3.cfg <<EOF
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen s3
+  bind 127.0.0.1:9443 ssl crt /root/s3.pem
+  server moto 127.0.0.1:9080
+EOF
+systemd-run --unit=s3 --setenv=S3_IGNORE_SUBDOMAIN_BUCKETNAME=true /opt/moto/bin/moto_server -H 127.0.0.1 -p 9080
+systemd-run --unit=s3-tls haproxy -W -f /root/s3.cfg
 """
 ASK = "curl --silent --show-error --fail --cacert /root/s3.crt 'https://localhost:9443/%s'"
 
