@@ -78,6 +78,7 @@ MASKED = (
     "systemd-timesyncd.service systemd-logind.service dev-hugepages.mount sys-fs-fuse-connections.mount "
     "systemd-firstboot.service"
 )
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 # Package lists of the machine that are younger need no update. Seconds.
 LISTS_AGE = 3600
 # Mounts must be shared, or systemd silently ignores its sandboxing options. On cgroup v1, systemd 257 starts only with
@@ -459,8 +460,23 @@ def remove(lab: str) -> None:
     containers = run("docker", "ps", "--all", "--quiet", "--filter", f"label=flightdeck.lab={lab}").split()
     with ThreadPoolExecutor(max(len(containers), 1)) as pool:
         list(pool.map(lambda container: run("docker", "rm", "--force", "--volumes", container), containers))
+    if containers:
+        forget_freed_inodes(DROP_CACHES)
     for network in run("docker", "network", "ls", "--quiet", "--filter", f"label=flightdeck.lab={lab}").split():
         run("docker", "network", "rm", network)
+
+
+def forget_freed_inodes(drop_caches: Path) -> None:
+    """Write what the machine has to write, and let it drop from memory what it can read again.
+
+    For five minutes, ext4 does not use an inode again whose block is still in memory, and it checks each of them for
+    each new file (recently_deleted in fs/ext4/ialloc.c). After a lab with its 200,000 files was removed, unpacking a
+    release took ten times as long. Without the right to do it, labs are only slower.
+    """
+    if os.access(drop_caches, os.W_OK):
+        os.sync()
+        # 1: only the page cache, of which what programs have mapped stays.
+        drop_caches.write_text("1\n", encoding="ascii")
 
 
 def check_disk() -> None:

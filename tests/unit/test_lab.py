@@ -75,6 +75,18 @@ def test_a_machine_without_an_engine_passes_and_has_nothing_to_remove():
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(("containers", "written"), [("c1 c2", "1\n"), ("", "")])
+def test_a_removed_lab_leaves_no_freed_inodes_in_memory(tmp_path, monkeypatch, containers, written):
+    (tmp_path / "docker").write_text(f'#!/bin/sh\n[ "$1" != ps ] || echo {containers}\n')
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    drop_caches = tmp_path / "drop_caches"
+    drop_caches.touch()
+    monkeypatch.setattr(lab, "DROP_CACHES", drop_caches)
+    lab.remove("x")
+    assert drop_caches.read_text() == written
+
+
 def test_no_mirror(tmp_path):
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list").write_text("# deb http://mirror.example.org/debian bookworm main\n")
