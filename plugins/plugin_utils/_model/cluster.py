@@ -49,6 +49,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import (
     ports,
     remote_logs,
     timing,
+    tuning,
 )
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import firewall as firewall_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import metastore as metastore_model
@@ -727,7 +728,8 @@ class Model:
             monitoring.config(self.settings),
             journals.config(self.settings),
         )
-        return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host))
+        tuned = tuning.config(self.settings, self.members("worker"), self.major)
+        return merge_config(common, self.config_3(host) if self.major >= 3 else self.config_2(host), tuned)
 
     def config_3(self, host: Host) -> Config:
         """Options of airflow.cfg on ``host`` that Airflow 3 has."""

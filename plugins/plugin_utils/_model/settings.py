@@ -158,6 +158,7 @@ class Settings(Plain):
     sqs_visibility_timeout_seconds: int
     tls: bool
     trusted_proxies: tuple[str, ...]
+    tuning: Literal["default", "throughput", "latency", "small"]
     uid: int
     url: str
     user: str

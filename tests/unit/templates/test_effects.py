@@ -120,6 +120,7 @@ CHANGES: dict[str, tuple[object, dict[str, object]]] = {
     "airflow_sqs_region": ("eu-central-1", SQS),
     "airflow_sqs_visibility_timeout_seconds": (43_100, SQS),
     "airflow_system_packages": (["git"], {}),
+    "airflow_tuning": ("latency", {}),
     "airflow_unit_options": ({"worker": {"LimitNOFILE": 65536}}, {}),
     "airflow_url": ("https://airflow.example.org", {}),
     "airflow_user": ("svc", {}),

@@ -1,0 +1,41 @@
+# Copyright flightdeck.airflow contributors
+# GNU General Public License v3.0+ (LICENSES/GPL-3.0-or-later.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster is tuned for: options of airflow.cfg that go together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.hosts import Host
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.merge import Config
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+
+# Airflow's own: running tasks for each scheduler.
+PARALLELISM = 32
+# Seconds. docs/tuning.md has what they cost, measured.
+_IDLE_SLEEP: Mapping[str, float] = {"latency": 0.1, "small": 5}
+_SMALL_PARSING = 300
+
+
+def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
+    """The options of Airflow ``major`` for ``airflow_tuning``, with all ``workers`` of the cluster.
+
+    ``throughput``: any scheduler alone can fill the slots of all workers, and one loop queues as many tasks as fit. A
+    worker that derives its slots on the host counts with the most that it may have.
+    ``latency``: a scheduler that found nothing to do is back after a tenth of a second.
+    ``small``: schedulers and DAG processors do their regular work less often.
+    """
+    if settings.tuning == "throughput":
+        slots = sum(host.most_slots for host in workers)
+        # 0: as many as core.parallelism.
+        return {"core": {"parallelism": max(PARALLELISM, slots)}, "scheduler": {"max_tis_per_query": 0}}
+    found: Config = {}
+    if settings.tuning in _IDLE_SLEEP:
+        found["scheduler"] = {"scheduler_idle_sleep_time": _IDLE_SLEEP[settings.tuning]}
+    if settings.tuning == "small":
+        section, refresh = (
+            ("dag_processor", "refresh_interval") if major >= 3 else ("scheduler", "dag_dir_list_interval")
+        )
+        found.setdefault(section, {}).update({"min_file_process_interval": _SMALL_PARSING, refresh: _SMALL_PARSING})
+    return found

@@ -1,0 +1,59 @@
+"""What a cluster is tuned for."""
+
+from __future__ import annotations
+
+from typing import get_args, get_type_hints
+
+import pytest
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import versions
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, tuning
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from test_cluster import defaults, host
+from test_cluster import reference as hosts_of_reference
+
+PROFILES = get_args(get_type_hints(Settings)["tuning"])
+# A queue with as many slots as many small tasks need.
+BIG = host("worker3", 23, "worker", queues=[{"name": "default", "concurrency": 48}])
+
+
+def options(hosts, **given):
+    """airflow.cfg of a scheduler."""
+    return cluster.Model(hosts, defaults(**given)).build().nodes["master1"].airflow.config
+
+
+@pytest.mark.parametrize("version", versions.TESTED_VERSIONS)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_airflow_knows_the_options_of_every_profile(profile, version):
+    found = tuning.config(defaults(airflow_tuning=profile), [BIG], int(version.partition(".")[0]))
+    assert bool(found) == (profile != "default")
+    assert all(f"{section}.{option}" in reference(version) for section in found for option in found[section])
+
+
+@pytest.mark.parametrize(
+    ("workers", "parallelism"),
+    [
+        # Two workers with 16 slots at most, as they derive them.
+        ([], 32),
+        ([BIG], 80),
+    ],
+)
+def test_one_scheduler_can_fill_the_slots_of_all_workers(workers, parallelism):
+    found = options([*hosts_of_reference(), *workers], airflow_tuning="throughput")
+    assert (found["core"]["parallelism"], found["scheduler"]["max_tis_per_query"]) == (parallelism, 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "section", "refresh"),
+    [("3.3.2", "dag_processor", "refresh_interval"), ("2.11.2", "scheduler", "dag_dir_list_interval")],
+)
+def test_a_small_cluster_reads_dag_files_less_often(version, section, refresh):
+    found = options(hosts_of_reference(), airflow_version=version, airflow_tuning="small")
+    assert found["scheduler"]["scheduler_idle_sleep_time"] == 5
+    assert (found[section]["min_file_process_interval"], found[section][refresh]) == (300, 300)
+
+
+def test_an_option_of_the_user_wins():
+    given = {"scheduler": {"scheduler_idle_sleep_time": 0.5}}
+    found = options(hosts_of_reference(), airflow_tuning="latency", airflow_config=given)
+    assert found["scheduler"]["scheduler_idle_sleep_time"] == 0.5
