@@ -247,15 +247,19 @@ Per added worker {early:.2f} s from 2 to 4, {late:.2f} s from 8 to 16.
 
 ## What the times consist of
 
-Not measured by each run: a cold deployment and a second run were traced once, on 2026-11-29.
+Not measured by each run: both were traced on 2026-11-30.
 
-Controller and hosts share the processors of one machine, which were busy for 95 % of the cold
-deployment, so it costs what all of them compute together. The controller's own part was 24
-processor seconds. The script, too, has packages, the release, the migration and the start of
-Airflow's processes to wait for; the modules that check and configure come on top.
+Controller and hosts share the processors of one machine, which were busy for 93 % of the cold
+deployment, so it costs what all of them compute together: 200 processor seconds, where the script
+needs 127. The controller's own part was 28. On a host, a module costs 0.2 s whatever it does. Hosts
+with processors of their own compute at once.
 
-The second run executed a module 87 times on the nine hosts, about ten times on each. A pass of
-`setup` executes one on each host.
+The second run executed 59 modules on the nine hosts. Each of 275 other executions of a task, most
+of which found nothing to do, was a process of the controller. The controller used 18 processor seconds for it, 25 without the callback
+`flightdeck.airflow.preload`; the hosts used 14. A pass of `setup` executes one module on each host.
+
+A file system keeps some of what it did for the lab before: see
+[the containers](testing.md#the-containers). Every lab of this page begins without that.
 """
 
 
