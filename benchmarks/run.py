@@ -255,8 +255,9 @@ needs 127. The controller's own part was 28. On a host, a module costs 0.2 s wha
 with processors of their own compute at once.
 
 The second run executed 59 modules on the nine hosts. Each of 275 other executions of a task, most
-of which found nothing to do, was a process of the controller. The controller used 18 processor seconds for it, 25 without the callback
-`flightdeck.airflow.preload`; the hosts used 14. A pass of `setup` executes one module on each host.
+of which found nothing to do, was a process of the controller. The controller used 18 processor
+seconds, 25 without the callback `flightdeck.airflow.preload`; the hosts used 14. A pass of `setup`
+executes one module on each host.
 
 A file system keeps some of what it did for the lab before: see
 [the containers](testing.md#the-containers). Every lab of this page begins without that.
