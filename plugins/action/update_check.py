@@ -53,7 +53,8 @@ class ActionModule(ActionBase):
         members = checks.tiers(cluster, seen("etcd_running"), seen("rabbitmq_running"), servers)
         order = updates.order(cluster, found, leader, given["hosts"])
         updated = {name: found[name] for name in order}
-        status = {name: hostvars[name].get(given["from_status"], {}).get("rows", []) for name in cluster.nodes}
+        answers = {name: hostvars[name].get(given["from_status"], {}).get("rows") for name in cluster.nodes}
+        status = {name: rows or [] for name, rows in answers.items()}
         problems = [
             *checks.check_hosts(given["hosts"], cluster),
             *checks.check_paths(
@@ -61,7 +62,7 @@ class ActionModule(ActionBase):
             ),
             *checks.check_removes(updated),
             *checks.check_members(members, updated),
-            *checks.check_health(status, updated),
+            *checks.check_health(answers, updated),
         ]
         drains = [name for name in order if given["everything"] and cluster.nodes[name].components]
         alone = [problem for name in drains for problem in drain.check_capacity([name], away, status, cluster)]

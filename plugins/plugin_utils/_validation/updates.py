@@ -143,19 +143,30 @@ def check_members(members: Mapping[str, Members], found: Mapping[str, HostUpdate
     return problems
 
 
-def check_health(status: Mapping[str, Iterable[Mapping[str, str]]], found: Mapping[str, HostUpdates]) -> list[Problem]:
-    """Services that have failed, by the rows of node_info in ``status``, before anything is updated.
+def check_health(
+    status: Mapping[str, Iterable[Mapping[str, str]] | None], found: Mapping[str, HostUpdates]
+) -> list[Problem]:
+    """Services that have failed, by the rows of node_info in ``status``, and hosts without any (None), before anything
+    is updated.
 
     Hosts that resume an interrupted update are not asked.
     """
     if not any(host.something for host in found.values()):
         return []
-    remedy = "Repair it first: the update of another host might take what stands in for it."
+    asked = {name: rows for name, rows in status.items() if not (name in found and found[name].unfinished)}
+    silent = "Correct the cause, see above, and run again."
+    failed = "Repair it first: the update of another host might take what stands in for it."
     return [
-        Problem(Code.FD367, f"host {name}, {row['component']}", str(row["detail"]), "a service that works", remedy)
-        for name, rows in status.items()
-        for row in failed_services(rows)
-        if not (name in found and found[name].unfinished)
+        *(
+            Problem(Code.FD367, f"host {name}", "no status of its services", "one of every host", silent)
+            for name, rows in asked.items()
+            if rows is None
+        ),
+        *(
+            Problem(Code.FD367, f"host {name}, {row['component']}", str(row["detail"]), "a service that works", failed)
+            for name, rows in asked.items()
+            for row in failed_services(rows or ())
+        ),
     ]
 
 

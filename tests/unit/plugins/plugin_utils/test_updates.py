@@ -239,3 +239,5 @@ def test_a_service_that_failed_before_is_refused_and_other_rows_are_not_asked():
     (problem,) = checks.check_health({"db1": rows}, {"db1": found("libc6", "1", "2")})
     assert (problem.code, problem.where) == ("FD367", "host db1, quorum queues")
     assert checks.check_health({"db1": rows}, {"db1": found()}) == []
+    (silent,) = checks.check_health({"db1": None}, {"db1": found("libc6", "1", "2")})
+    assert (silent.code, silent.where, silent.found) == ("FD367", "host db1", "no status of its services")
