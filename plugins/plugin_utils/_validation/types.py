@@ -162,11 +162,14 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
             # As good as not given: it is made.
             continue
         option = {key: entry for key, entry in options[name].items() if key not in ("required", "default")}
-        result = ArgumentSpecValidator({name: option}).validate({name: value})
-        if not result.error_messages and not _loose(value, option):
-            # A path stays as it is: the validator would expand a home directory on the controller.
-            good[name] = str(value) if option.get("type") == "path" else result.validated_parameters[name]
-            continue
+        # First, because of what is no whole number the validator makes one: of 1e999999999 without an end, of infinity
+        # by an error of its own.
+        if not _loose(value, option):
+            result = ArgumentSpecValidator({name: option}).validate({name: value})
+            if not result.error_messages:
+                # A path stays as it is: the validator would expand a home directory on the controller.
+                good[name] = str(value) if option.get("type") == "path" else result.validated_parameters[name]
+                continue
         expected = _expected(option)
         found = kind_of(value) if value is None or option.get("no_log") else f"{kind_of(value)} {plain(value)!r}"
         problems.append(Problem(Code.FD121, f"variable {name}", found, expected, _remedy(value, option)))

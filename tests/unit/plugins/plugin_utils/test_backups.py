@@ -241,6 +241,7 @@ KEY = {"airflow_backup_s3_access_key_id": "AKIA", "airflow_backup_s3_secret_acce
         (BUCKET | {"airflow_backup_s3_access_key_id": "AKIA"}, ["access_key_id"]),
         (BUCKET | KEY | {"airflow_backup_s3_secret_access_key": "key\n"}, ["secret_access_key"]),
         (BUCKET | {"airflow_backup_s3_ca": "/etc/ca.crt"}, ["ca"]),
+        (BUCKET | {"airflow_backup_s3_ca": "\u00e4\u200b"}, ["ca"]),
     ],
 )
 def test_a_bucket_is_described_as_a_whole(given, faulty):

@@ -48,6 +48,7 @@ def dsn(url):
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_engine": "mysql"}, "FD176"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_owner_url": "db1"}, "FD176"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_ca": "x"}, "FD176"),
+        (EXTERNAL, {"airflow_metastore_url": URL, "airflow_metastore_ca": "\u00e4\u200b"}, "FD176"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_pgbouncer": True}, "FD177"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_postgresql_config": {"max_connections": 1}}, "FD177"),
         (EXTERNAL, {"airflow_metastore_url": URL, "airflow_db_clean": True}, "FD340"),

@@ -71,6 +71,11 @@ def test_an_unknown_name_gets_the_closest_known_one(name, remedy):
         ("airflow_worker_concurrency", "010", False),
         ("airflow_worker_concurrency", "1_000", False),
         ("airflow_worker_concurrency", "1e3", False),
+        # Ansible's validator would compute it for hours.
+        ("airflow_worker_concurrency", "1e999999999", False),
+        ("airflow_worker_concurrency", "Infinity", False),
+        ("airflow_worker_concurrency", float("inf"), False),
+        ("airflow_worker_concurrency", float("nan"), False),
         ("airflow_admin_password", 123456789012, False),
         ("airflow_package_extra_index_urls", [None], False),
         ("airflow_package_extra_index_urls", [1.5], False),
