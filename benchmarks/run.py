@@ -249,18 +249,18 @@ Per added worker {early:.2f} s from 2 to 4, {late:.2f} s from 8 to 16.
 
 Not measured by each run: both were traced on 2026-11-30.
 
-Controller and hosts share the processors of one machine, which were busy for 93 % of the cold
+Controller and hosts share the processors of one machine, which were busy for 92 % of the cold
 deployment, so it costs what all of them compute together: 200 processor seconds, where the script
-needs 127. The controller's own part was 28. On a host, a module costs 0.2 s whatever it does. Hosts
+needs 127. The controller's own part was 29. On a host, a module costs 0.2 s whatever it does. Hosts
 with processors of their own compute at once.
 
 The second run executed 59 modules on the nine hosts. Each of 275 other executions of a task, most
-of which found nothing to do, was a process of the controller. The controller used 18 processor
+of which found nothing to do, was a process of the controller. The controller used 20 processor
 seconds, 25 without the callback `flightdeck.airflow.preload`; the hosts used 14. A pass of `setup`
 executes one module on each host.
 
-A file system keeps some of what it did for the lab before: see
-[the containers](testing.md#the-containers). Every lab of this page begins without that.
+A lab that begins right after another one was removed was slower before 2026-11-30: see
+[the containers](testing.md#the-containers).
 """
 
 

@@ -21,8 +21,8 @@ _SMALL_PARSING = 300
 def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
     """The options of Airflow ``major`` for ``airflow_tuning``, with all ``workers`` of the cluster.
 
-    ``throughput``: any scheduler alone can fill the slots of all workers, and one loop queues as many tasks as fit. A
-    worker that derives its slots on the host counts with the most that it may have.
+    ``throughput``: any scheduler alone can fill the slots of all workers, and one loop queues as many tasks as fit.
+    Slots are counted as for connections, 16 at least for each queue of a worker.
     ``latency``: a scheduler that found nothing to do is back after a tenth of a second.
     ``small``: schedulers and DAG processors do their regular work less often.
     """

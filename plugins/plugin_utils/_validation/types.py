@@ -162,8 +162,7 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
             # As good as not given: it is made.
             continue
         option = {key: entry for key, entry in options[name].items() if key not in ("required", "default")}
-        # First, because of what is no whole number the validator makes one: of 1e999999999 without an end, of infinity
-        # by an error of its own.
+        # First: the validator computes 1e999999999 without an end, and raises OverflowError for infinity.
         if not _loose(value, option):
             result = ArgumentSpecValidator({name: option}).validate({name: value})
             if not result.error_messages:

@@ -367,9 +367,10 @@ def public_url_problem(value: str) -> str | None:
 
 def is_certificate(text: str) -> bool:
     """Whether ``text`` is one or more certificates in PEM."""
+    # For ssl, other text is a TypeError.
+    if not text.isascii():
+        return False
     try:
-        # Text that is not ASCII is a TypeError for ssl, and here, like the rest, no PEM.
-        text.encode("ascii")
         ssl.create_default_context(cadata=text)
     except (ValueError, ssl.SSLError):
         return False
