@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shlex
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 import testinfra
-from cluster_access import CANARY, ansible, changes, wait_until
+from cluster_access import CANARY, ansible, changes, inventory, wait_until
+from interrupt import kill_after
 
 ROOT = Path(__file__).parents[3]
 MORE = str(ROOT / "molecule/backup/inventory_patroni")
@@ -25,6 +27,13 @@ def play(name, *arguments):
 
 def patroni(name, *arguments):
     return play(name, "-i", MORE, *arguments)
+
+
+def killed(name, *arguments, longest):
+    """Five runs of a playbook, each killed somewhere in its first ``longest`` seconds."""
+    for _attempt in range(5):
+        command = ["ansible-playbook", "-i", inventory(), str(ROOT / "playbooks" / name), *arguments]
+        print(kill_after(random.uniform(10, longest), command))
 
 
 def refused(code, playing, *arguments):
@@ -158,6 +167,31 @@ def test_a_drill_proves_the_last_backup(host_named):
     assert f"last proven restore: {label}" in play("status.yml")
 
 
+@pytest.mark.thorough
+def test_backups_and_drills_that_were_killed_are_run_again(host_named):
+    host = host_named("backup1")
+    killed("backup.yml", "-e", "airflow_backup_type=full", longest=40)
+    play("backup.yml", "-e", "airflow_backup_type=full")
+    killed("restore_drill.yml", longest=40)
+    assert "the Fernet key decrypts" in play("restore_drill.yml")
+    assert not host.file("/var/lib/postgresql/flightdeck-drill").exists
+    assert info(host)["status"]["code"] == 0
+    assert changes(play("site.yml")) == {}
+
+
+@pytest.mark.thorough
+def test_a_restore_that_was_killed_anywhere_is_run_again(cluster, host_named):
+    run = run_canary(cluster)
+    arguments = ("-e", f"airflow_restore_time='{now_of(host_named('node1'))}'", *CONFIRMED)
+    delete(cluster, run)
+    killed("restore.yml", *arguments, longest=120)
+    play("restore.yml", *arguments)
+    assert runs(cluster)[run] == "success"
+    run_canary(cluster)
+    play("backup.yml", "-e", "airflow_remove_replaced_data=true")
+    assert changes(play("site.yml")) == {}
+
+
 FAILING = "SELECT failed_count > 0 AND last_failed_time > last_archived_time FROM pg_stat_archiver"
 
 
@@ -259,12 +293,15 @@ def test_a_backup_works_after_a_change_of_the_leader():
     assert re.search(r"metastore archive +\w+ +ok", patroni("status.yml"))
 
 
-def test_a_restore_under_patroni(cluster):
+@pytest.mark.parametrize("kills", [False, pytest.param(True, marks=pytest.mark.thorough)])
+def test_a_restore_under_patroni(cluster, kills):
     run = run_canary(cluster)
-    time = now_of(server(leader()))
+    arguments = ("-e", f"airflow_restore_time='{now_of(server(leader()))}'", *CONFIRMED)
     run_canary(cluster)
     delete(cluster, run)
-    patroni("restore.yml", "-e", f"airflow_restore_time='{time}'", *CONFIRMED)
+    if kills:
+        killed("restore.yml", "-i", MORE, *arguments, longest=180)
+    patroni("restore.yml", *arguments)
     assert runs(cluster)[run] == "success"
     assert leader() == "node1"
     streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
