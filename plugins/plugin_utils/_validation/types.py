@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -161,6 +161,18 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
         if value is None and options[name].get("no_log") and "default" not in options[name]:
             # As good as not given: it is made.
             continue
+        if places := [*_no_text(name, value)]:
+            problems += [
+                Problem(
+                    Code.FD121,
+                    f"variable {place}",
+                    "a character that no file can have as text",
+                    "text in UTF-8, without a NUL",
+                    "Remove what \\0, \\x00 or \\ud800 stands for.",
+                )
+                for place in places
+            ]
+            continue
         option = {key: entry for key, entry in options[name].items() if key not in ("required", "default")}
         # First: the validator computes 1e999999999 without an end, and raises OverflowError for infinity.
         if not _loose(value, option):
@@ -173,6 +185,20 @@ def check_types(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
         found = kind_of(value) if value is None or option.get("no_log") else f"{kind_of(value)} {plain(value)!r}"
         problems.append(Problem(Code.FD121, f"variable {name}", found, expected, _remedy(value, option)))
     return problems, good
+
+
+def _no_text(place: str, value: Any) -> Iterator[str]:
+    """Where ``value`` at ``place`` has half of a character, which UTF-8 cannot encode, or a NUL, which ends a path."""
+    if isinstance(value, str):
+        if re.search("[\0\ud800-\udfff]", value):
+            yield place
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            # Such a key cannot be shown, either.
+            yield from [*_no_text(place, key)] or _no_text(f"{place}.{key}", entry)
+    elif isinstance(value, (list, tuple)):
+        for number, entry in enumerate(value):
+            yield from _no_text(f"{place}[{number}]", entry)
 
 
 def _expected(option: Mapping[str, Any]) -> str:

@@ -107,6 +107,25 @@ def test_values_have_the_type_of_their_option(name, value, good):
     assert "hunter2" not in report(problems)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("airflow_constraints", "\ud800", ""),
+        ("airflow_wheels_dir", "/a\0b", ""),
+        ("airflow_admin_password", "hunter2\udfff", ""),
+        ("airflow_system_packages", ["a", "\ud800"], "[1]"),
+        ("airflow_config", {"core": {"x": ["\0"]}}, ".core.x[0]"),
+        ("airflow_config", {"core": {"\ud800": "x"}}, ".core"),
+    ],
+)
+def test_what_no_file_can_have_as_text_is_refused_where_it_stands(name, value, place):
+    (problem,), typed = types.check_types({name: value}, OPTIONS)
+    assert (problem.code, problem.where) == ("FD121", f"variable {name}{place}")
+    assert typed == {}
+    report([problem]).encode()
+    assert "hunter2" not in str(problem)
+
+
 def test_text_from_the_command_line_gets_its_type():
     problems, typed = types.check_types({"airflow_worker_concurrency": "4", "airflow_version": 3}, OPTIONS)
     assert (problems, typed) == ([], {"airflow_worker_concurrency": 4, "airflow_version": "3"})
