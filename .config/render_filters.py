@@ -23,6 +23,7 @@ TYPES = {"str": "str", "int": "int", "float": "float", "bool": "bool", "Any": "r
 ARGUMENTS = {
     "account": "Name of the account that was removed, empty when it was to stay.",
     "address": "The address that other hosts know the host by.",
+    "airflow": "Version of Airflow.",
     "back": "Whether it goes back to that version.",
     "bundles": "The DAG bundles of a host.",
     "certificates": "The certificates, made by the entry point C(cluster) of the role C(airflow).",

@@ -98,9 +98,9 @@ def failed_services(rows: Iterable[Mapping[str, str]]) -> list[str]:
     return [f"{row['component']}: {row['detail']}" for row in updates_validation.failed_services(rows)]
 
 
-def backup_manifest(cluster: Mapping[str, Any], values: Mapping[str, object], postgresql: str) -> dict[str, object]:
+def backup_manifest(name: str, values: Mapping[str, object], airflow: str, postgresql: str) -> dict[str, object]:
     """What a backup has to say of its cluster: versions, and fingerprints of the secrets that a restore needs."""
-    return backups.manifest(cluster["name"], cluster["version"]["full"], postgresql, Secrets.from_vars(values))
+    return backups.manifest(name, airflow, postgresql, Secrets.from_vars(values))
 
 
 def connection_files(

@@ -122,3 +122,45 @@ def test_a_damaged_dump_is_not_restored(host_named, ask, dumps):
         play("restore.yml", *CONFIRMED)
     host.check_output(f"mv /root/whole {path}")
     assert ask("SELECT state FROM dag_run WHERE run_id = 'at_the_failure'") == ["success"]
+
+
+EMPTY = """
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE airflow_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES
+  TO airflow_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE airflow_owner IN SCHEMA public GRANT USAGE, SELECT, UPDATE ON SEQUENCES
+  TO airflow_app;
+"""
+
+
+@pytest.mark.thorough
+def test_an_upgrade_makes_a_dump_that_comes_back_when_the_migration_fails(host_named, ask, dumps):
+    """With a cluster of an older version, which begins with an empty database."""
+    older = ("-e", "airflow_version=3.2.2")
+    schema = "SELECT version_num FROM alembic_version"
+    play("uninstall.yml", *CONFIRMED)
+    ask(EMPTY)
+    play("site.yml", *older)
+    master = host_named("master1")
+    run_canary(master, ask, "of_the_older_version")
+    before, count = ask(schema), len(dumps())
+    ask("SET ROLE airflow_owner; CREATE TABLE asset_state_store (in_the_way int)")
+    with pytest.raises(RuntimeError, match=r"(?s)FD354 metastore: .*The dump was restored, and Airflow 3\.2\.2 runs"):
+        play("upgrade.yml")
+    assert ask(schema) == before
+    run_canary(master, ask, "after_the_failure")
+    made = dumps()[count:]
+    assert [dump["type"] for dump in made] == ["full", "replaced"]
+    assert json.loads(made[0]["annotation"]["flightdeck"])["airflow"] == "3.2.2"
+    assert changes(play("site.yml", *older)) == {}
+    ask("DROP TABLE asset_state_store")
+    play("upgrade.yml")
+    assert ask(schema) != before
+    runs = "SELECT run_id FROM dag_run WHERE run_id IN ('of_the_older_version', 'after_the_failure') ORDER BY 1"
+    assert ask(runs) == ["after_the_failure", "of_the_older_version"]
+    run_canary(master, ask, "of_the_newer_version")
+    assert changes(play("site.yml")) == {}
+    play("backup.yml")
+    assert json.loads(dumps()[-1]["annotation"]["flightdeck"])["airflow"] != "3.2.2"

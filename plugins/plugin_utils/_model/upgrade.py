@@ -22,14 +22,16 @@ class Change(Plain):
 
     ``running`` are the versions that hosts run, ``version`` is the one to come. ``stops`` says whether all of Airflow
     stops for it, else it restarts host after host, and ``reason`` why. ``migrates`` says whether the schema of the
-    metastore is another one. ``major`` and ``done`` say whether the major version changes, and whether all hosts have
-    the version already. ``name`` names the dump of the metastore that is made before it.
+    metastore is another one, and ``schema_version`` is the version whose schema it has. ``major`` and ``done`` say
+    whether the major version changes, and whether all hosts have the version already. ``name`` names the dump of the
+    metastore that is made before it.
     """
 
     running: tuple[str, ...]
     version: str
     stops: bool
     migrates: bool
+    schema_version: str
     major: bool
     done: bool
     reason: str
@@ -83,6 +85,7 @@ def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = 
         version=version,
         stops=not equal or bool(other_minor),
         migrates=not equal,
+        schema_version=version if equal or not running else running[0],
         major=major,
         done=running == (version,) and equal,
         reason=reason,
