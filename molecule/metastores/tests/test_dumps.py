@@ -162,5 +162,13 @@ def test_an_upgrade_makes_a_dump_that_comes_back_when_the_migration_fails(host_n
     assert ask(runs) == ["after_the_failure", "of_the_older_version"]
     run_canary(master, ask, "of_the_newer_version")
     assert changes(play("site.yml")) == {}
+    label = next(dump["label"] for dump in reversed(dumps()) if dump["type"] == "full")
     play("backup.yml")
     assert json.loads(dumps()[-1]["annotation"]["flightdeck"])["airflow"] != "3.2.2"
+    # The way back.
+    back = (*older, "-e", "airflow_allow_downgrade=true", "-e", f"airflow_restore_set={label}", *CONFIRMED)
+    play("restore.yml", *back)
+    assert ask(schema) == before
+    assert ask(runs) == ["after_the_failure", "of_the_older_version"]
+    run_canary(master, ask, "of_the_older_version_again")
+    assert changes(play("site.yml", *older)) == {}
