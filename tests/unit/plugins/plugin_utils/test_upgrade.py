@@ -41,6 +41,12 @@ def test_an_upgrade_that_was_interrupted_and_the_way_back_have_the_dump_of_the_f
     assert change({"a": "2.11.2-0", "b": "3.3.2-0"}, "2.11.2", True, back=True).name == name
 
 
+def test_backups_say_which_schema_they_have_until_the_end():
+    assert change({"a": "2.11.2-0", "b": "3.3.2-0"}, "3.3.2", False).schema_version == "2.11.2"
+    assert change({"a": "2.11.2-0"}, "3.3.2", True).schema_version == "3.3.2"
+    assert change({"a": ""}, "3.3.2", False).schema_version == "3.3.2"
+
+
 def test_the_table_has_all_that_was_found_and_the_first_of_many_migrations():
     found = {
         "release": NEW,
