@@ -136,7 +136,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE airflow_owner IN SCHEMA public GRANT USAGE, SE
 
 
 @pytest.mark.thorough
-def test_an_upgrade_makes_a_dump_that_comes_back_when_the_migration_fails(host_named, ask, dumps):
+def test_an_upgrade_makes_a_dump_that_comes_back_when_the_migration_fails(cluster, host_named, ask, dumps):
     """With a cluster of an older version, which begins with an empty database."""
     older = ("-e", "airflow_version=3.2.2")
     schema = "SELECT version_num FROM alembic_version"
@@ -146,12 +146,16 @@ def test_an_upgrade_makes_a_dump_that_comes_back_when_the_migration_fails(host_n
     master = host_named("master1")
     run_canary(master, ask, "of_the_older_version")
     before = ask(schema)
+    play("backup.yml", *older)
+    said = play("upgrade_rehearse.yml")
+    assert re.search(rf"migration +{before[0]} to \w+ \(Airflow {cluster.model['version']['full']}\) in [\d.]+ s", said)
+    assert ask(schema) == before
     ask("SET ROLE airflow_owner; CREATE TABLE asset_state_store (in_the_way int)")
     with pytest.raises(RuntimeError, match=r"(?s)FD354 metastore: .*The dump was restored, and Airflow 3\.2\.2 runs"):
         play("upgrade.yml")
     assert ask(schema) == before
     run_canary(master, ask, "after_the_failure")
-    made = dumps()
+    made = dumps()[-2:]
     assert [dump["type"] for dump in made] == ["full", "replaced"]
     assert json.loads(made[0]["annotation"]["flightdeck"])["airflow"] == "3.2.2"
     assert changes(play("site.yml", *older)) == {}
