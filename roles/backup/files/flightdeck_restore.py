@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,10 @@ PRIVATE = {
 }
 
 
+# Why PostgreSQL left a timeline when no restore to a target did.
+FAILOVER = "no recovery target specified"
+
+
 class RestoreError(Exception):
     """What went wrong, in a line."""
 
@@ -66,7 +71,6 @@ class Target:
     label: str
     time: str = ""
     only: bool = False
-    timeline: str = "latest"
     options: tuple[str, ...] = ()
     dumps: str = ""
 
@@ -112,6 +116,52 @@ def fetch(target: Target, directory: Path) -> None:
         (directory / name).touch(mode=0o600)
 
 
+def repository(target: Target, *arguments: str) -> str:
+    """What pgBackRest answers of its repository. Raises RestoreError."""
+    return run("pgbackrest", f"--stanza={target.stanza}", *target.options, *arguments)
+
+
+def timeline(target: Target) -> str:
+    """The timeline that has the ``time``, as PostgreSQL takes it.
+
+    A restore to a time begins a timeline, which says nothing of the time between that one and the restore itself:
+    what was written then is in the timeline before, and so is the target that another run of the same restore needs.
+    Raises RestoreError.
+    """
+    if not target.time:
+        return "latest"
+    place = f"archive/{target.stanza}"
+    listed = json.loads(
+        repository(target, "--recurse", "--output=json", r"--filter=[0-9A-F]{8}\.history$", "repo-ls", place)
+    )
+    if not listed:
+        return "latest"
+    newest = max(listed)
+    made = {
+        int(Path(path).stem, 16): file["time"]
+        for path, file in listed.items()
+        if Path(path).parent == Path(newest).parent
+    }
+    forks = [
+        line.split("\t") for line in repository(target, "repo-get", f"{place}/{newest}").splitlines() if line.strip()
+    ]
+    moment = datetime.fromisoformat(target.time).timestamp()
+    return reached(moment, [(int(number), reason) for number, _place, reason in forks], max(made), made)
+
+
+def reached(moment: float, forks: Sequence[tuple[int, str]], newest: int, made: Mapping[int, float]) -> str:
+    """The timeline that has a ``moment``: ``forks`` are the timelines before the ``newest`` one, each with the reason
+    why it was left, ``made`` says when a timeline was. In seconds since 1970."""
+    found = newest
+    for number, reason in reversed(forks):
+        if moment >= made.get(newest, 0):
+            break
+        if FAILOVER not in reason:
+            found = number
+        newest = number
+    return str(found)
+
+
 def quoted(text: str) -> str:
     """``text`` as one word of a shell's command."""
     return "'" + text.replace("'", "'\\''") + "'"
@@ -131,7 +181,7 @@ def settings(target: Target, directory: Path, socket: str) -> dict[str, str]:
     fetcher = ["pgbackrest", f"--stanza={target.stanza}", *target.options, f"--pg1-path={directory}"]
     found |= {
         "restore_command": " ".join([quoted(part) for part in fetcher] + ["archive-get", "%f", '"%p"']),
-        "recovery_target_timeline": target.timeline,
+        "recovery_target_timeline": timeline(target),
     }
     if target.time:
         found["recovery_target_time"] = target.time
@@ -164,7 +214,8 @@ class Server:
     def said(self) -> str:
         """The end of its log: what was fatal, where something was."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line or "ERROR" in line]
+        # That it takes no connections yet is no reason.
+        fatal = [line for line in lines if re.search("FATAL|PANIC|ERROR", line) and "connections" not in line]
         return last_lines("\n".join(fatal or lines))
 
     def query(self, database: str, statement: str) -> list[str]:
@@ -413,7 +464,6 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--set", default="", help="label of the backup")
     found.add_argument("--time", default="", help="up to when the write-ahead log is replayed")
     found.add_argument("--only", action="store_true", help="nothing after the backup")
-    found.add_argument("--timeline", default="latest")
     found.add_argument("--option", action="append", default=[], help="an option for pgBackRest")
     found.add_argument("--dumps", default="", help="program that reads dumps, in the place of pgBackRest")
     found.add_argument("--sealed", default="", help="query for a text that the Fernet key encrypted")
@@ -436,9 +486,7 @@ def main() -> int:
     """Entry point."""
     given = parser().parse_args()
     options = tuple(given.option)
-    target = Target(
-        given.stanza, given.version, given.set, given.time, given.only, given.timeline, options, given.dumps
-    )
+    target = Target(given.stanza, given.version, given.set, given.time, given.only, options, given.dumps)
     os.umask(0o077)
     os.chdir("/")
     found: dict[str, Any]
