@@ -93,6 +93,7 @@ ARGUMENTS = {
     "system": "The fact C(flightdeck_system).",
     "text": "Output of C(pgbackrest info).",
     "time": "A time of the user's, or empty.",
+    "timelines": "The timelines of the server, as C(flightdeck-restore history) prints them; empty for dumps.",
     "tls": "Whether the cluster encrypts.",
     "tls_dir": "Directory with the certificates, empty without TLS.",
     "token": "What a Fernet key encrypted.",

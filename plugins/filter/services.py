@@ -110,17 +110,26 @@ def connection_files(
     return secrets.connection_files(GivenUrl.from_vars(database), Secrets.from_vars(values), directory, user)
 
 
-def chosen_backup(text: str, label: str, time: str) -> dict[str, object]:
-    """The backup that ``label`` and ``time`` choose from ``text``, an answer of ``pgbackrest info``; empty for none."""
+def chosen_backup(text: str, label: str, time: str, timelines: dict[str, Any]) -> dict[str, object]:
+    """The backup that ``label`` and ``time`` choose from ``text``, an answer of ``pgbackrest info``; empty for none.
+
+    Its ``timeline`` is the one to recover, as PostgreSQL takes it.
+    """
     found, _problem = _backups.parse(text)
-    chosen = _backups.chosen(found, label, _backups.target_seconds(time) if time else None)
-    return {**asdict(chosen), "text": chosen.text} if chosen else {}
+    history = _backups.parse_history(timelines)
+    until = _backups.target_seconds(time) if time else None
+    chosen = _backups.chosen(found, label, until, history)
+    timeline = "current" if label and not time else str(history.timeline(until))
+    return {**asdict(chosen), "text": chosen.text, "timeline": timeline} if chosen else {}
 
 
-def backup_problems(text: str, label: str, time: str, cluster: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+def backup_problems(
+    text: str, label: str, time: str, cluster: Mapping[str, Any], own: Mapping[str, Any], timelines: dict[str, Any]
+) -> list[str]:
     """Why the backups in ``text`` do not have the one that ``label`` and ``time`` choose, or it is not this
     cluster's."""
-    return list(map(str, backups_validation.check_answer(text, label, time, own, cluster["version"]["full"])))
+    version, history = cluster["version"]["full"], _backups.parse_history(timelines)
+    return list(map(str, backups_validation.check_answer(text, label, time, own, version, history)))
 
 
 def backup_argument_problems(kind: str, time: str, label: str, method: str) -> list[str]:

@@ -21,11 +21,64 @@ _KNOWN = (0, 2)
 REPLACED = "replaced"
 
 
+# Why PostgreSQL left a timeline when no restore to a target did.
+_FAILOVER = "no recovery target specified"
+
+
+def _lsn(text: str) -> int:
+    """A place in the write-ahead log, such as ``0/3C00DAC0``."""
+    high, low = text.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+@dataclass(frozen=True)
+class History:
+    """The timelines of the server.
+
+    ``forks`` are those before the ``newest`` one, each with the place where it was left, and why; ``made`` says when a
+    timeline was, in seconds since 1970.
+    """
+
+    newest: int = 1
+    made: dict[int, float] = field(default_factory=dict)
+    forks: tuple[tuple[int, int, str], ...] = ()
+
+    def timeline(self, until: float | None) -> int:
+        """The timeline that has the moment ``until``, or the newest one.
+
+        A restore to a time begins a timeline, which has nothing of the time between that one and the restore. What was
+        written then is in the timeline before, and so is what another run of the same restore needs.
+        """
+        found = left = self.newest
+        for number, _place, reason in reversed(self.forks):
+            if until is None or until >= self.made.get(left, 0):
+                break
+            if _FAILOVER not in reason:
+                found = number
+            left = number
+        return found
+
+    def leads(self, backup: Backup, timeline: int) -> bool:
+        """Whether the write-ahead log goes from the end of ``backup`` to ``timeline``."""
+        before = {number: place for number, place, _reason in self.forks if number < timeline}
+        return backup.timeline == timeline or backup.end <= before.get(backup.timeline, -1)
+
+
+def parse_history(found: dict[str, Any]) -> History:
+    """The answer of ``flightdeck-restore history``; empty for one timeline only."""
+    return History(
+        newest=int(found.get("newest", 1)),
+        made={int(number): float(time) for number, time in found.get("made", {}).items()},
+        forks=tuple((int(number), _lsn(place), str(reason)) for number, place, reason in found.get("forks", ())),
+    )
+
+
 @dataclass(frozen=True)
 class Backup:
     """One backup.
 
-    ``start`` and ``stop`` are seconds since 1970, sizes are bytes; ``manifest`` says what the cluster was.
+    ``start`` and ``stop`` are seconds since 1970, sizes are bytes; ``manifest`` says what the cluster was. ``timeline``
+    and ``end`` say where in the write-ahead log it ends; a dump has none.
     """
 
     label: str
@@ -37,6 +90,8 @@ class Backup:
     system_id: int
     damaged: bool = False
     manifest: dict[str, Any] = field(default_factory=dict)
+    timeline: int = 1
+    end: int = 0
 
     @property
     def text(self) -> str:
@@ -82,14 +137,24 @@ def _backup(entry: dict[str, Any], systems: dict[int, int]) -> Backup:
         system_id=systems.get(entry["database"]["id"], 0),
         damaged=bool(entry.get("error")),
         manifest=manifest if isinstance(manifest, dict) else {},
+        timeline=int(str((entry.get("archive") or {}).get("stop") or "00000001")[:8], 16),
+        end=_lsn(str((entry.get("lsn") or {}).get("stop") or "0/0")),
     )
 
 
-def chosen(backups: list[Backup], label: str = "", until: float | None = None) -> Backup | None:
-    """The backup to restore: that of the ``label``, or the last one that ended before ``until``; None for none."""
-    if label:
-        return next((backup for backup in backups if backup.label == label), None)
-    fitting = [backup for backup in regular(backups) if until is None or backup.stop <= until]
+def chosen(
+    backups: list[Backup], label: str = "", until: float | None = None, history: History | None = None
+) -> Backup | None:
+    """The backup to restore: that of the ``label``, or the last one that ended before ``until``; None for none.
+
+    One from which the write-ahead log does not lead there, by the ``history``, is none.
+    """
+    history = history or History()
+    wanted = [backup for backup in backups if backup.label == label] if label else regular(backups)
+    if label and until is None:
+        return wanted[0] if wanted else None
+    timeline = history.timeline(until)
+    fitting = [each for each in wanted if history.leads(each, timeline) and (until is None or each.stop <= until)]
     return fitting[-1] if fitting else None
 
 

@@ -47,6 +47,11 @@ options:
     type: str
     choices: [described, dumped, kept, restored]
     default: described
+  made_at:
+    description: With V(restored), when the dump was made, as its record says it. Another server may have an older dump
+      of this name, which is not restored.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -233,8 +238,11 @@ class Dump:
         if state in ("dumped", "restored"):
             needed, free = self.room()
             actions = [f"{'dump' if state == 'dumped' else 'restore'} {self.path}"]
-            if state == "restored" and not self.record():
-                self.module.fail_json(msg=f"{self.path}: found no complete dump; expected one")
+            made_at = self.p["made_at"]
+            if state == "restored" and (not self.record() or made_at not in ("", self.record()["at"])):
+                found = f"one of {self.record()['at']}" if self.record() else "no complete dump"
+                expected = f"that of {made_at}, which the server has that led then" if made_at else "one"
+                self.module.fail_json(msg=f"{self.path}: found {found}; expected {expected}")
             if not self.module.check_mode:
                 self.dump() if state == "dumped" else self.restore()
         elif state == "kept" and self.record():
@@ -263,6 +271,7 @@ def main() -> None:
             "database": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
             "state": {"type": "str", "choices": ["described", "dumped", "kept", "restored"], "default": "described"},
+            "made_at": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -406,6 +406,7 @@ NEEDS_SERVICES = {
         (Code.FD265, Code.FD266, Code.FD267, Code.FD268, Code.FD269),
         "tests/unit/plugins/modules/test_object_modules.py",
     ),
+    Code.FD371: "a host would have to be lost while it stops Airflow",
     Code.FD270: "molecule/custom/tests/test_dags.py",
     Code.FD271: "a host that lacks the revision before is one that joined after it",
     Code.FD272: "an import that fails in the DAG processor alone",

@@ -153,27 +153,38 @@ def check_target(time: str, label: str, now: float, *, dumps: bool = False) -> l
     return problems
 
 
-def check_answer(text: str, label: str, time: str, own: Mapping[str, Any], airflow: str) -> list[Problem]:
+def check_answer(
+    text: str, label: str, time: str, own: Mapping[str, Any], airflow: str, history: _backups.History | None = None
+) -> list[Problem]:
     """As ``check_backup``, of the backups in ``text``, an answer of ``pgbackrest info``. Raises ValueError."""
     backups, wrong = _backups.parse(text)
     if wrong and not backups:
         return [Problem(Code.FD334, "the repository", wrong, "backups", "Run flightdeck.airflow.backup.")]
-    return check_backup(backups, label, time, own, airflow)
+    return check_backup(backups, label, time, own, airflow, history)
 
 
 def check_backup(
-    backups: Sequence[_backups.Backup], label: str, time: str, own: Mapping[str, Any], airflow: str
+    backups: Sequence[_backups.Backup],
+    label: str,
+    time: str,
+    own: Mapping[str, Any],
+    airflow: str,
+    history: _backups.History | None = None,
 ) -> list[Problem]:
     """Problems of the backup that ``label`` and ``time`` choose among ``backups``.
 
-    ``own`` is the manifest that a backup of this cluster would have now, ``airflow`` its version.
+    ``own`` is the manifest that a backup of this cluster would have now, ``airflow`` its version, ``history`` the
+    timelines of its server.
     """
     until = _backups.target_seconds(time) if time else None
-    found = _backups.chosen(list(backups), label, until)
-    if found is None or (until is not None and found.stop > until):
+    found = _backups.chosen(list(backups), label, until, history)
+    if found is None:
         shown = ", ".join(backup.text for backup in backups[-5:]) or "none"
         wanted = f"{label or 'a backup'}{f' that ended before {_backups.moment(until)}' if until is not None else ''}"
-        remedy = "Choose a later time, or another backup. Times before the oldest one cannot be restored."
+        remedy = (
+            "Choose a later time, or another backup. Times before the oldest one cannot be restored, and what was "
+            "backed up before a restore may not lead to what came after it."
+        )
         return [Problem(Code.FD335, "the repository", shown, wanted, remedy)]
     return _check_manifest(found, own, airflow)
 

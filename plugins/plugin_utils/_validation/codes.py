@@ -405,8 +405,8 @@ class Code(StrEnum):
     )
     FD182 = (
         auto(),
-        "a change of the scheduler mode with `--limit`; or a rotation or `flightdeck.airflow.start` before the new "
-        "mode is deployed",
+        "a change of the scheduler mode with `--limit`; or a rotation, `flightdeck.airflow.start`, `undrain` or "
+        "`rolling_restart` before the new mode is deployed",
         "run without; `flightdeck.airflow.site` first",
         Stage.PREFLIGHT,
         Stage.RUN,
@@ -930,7 +930,7 @@ class Code(StrEnum):
     FD322 = (
         auto(),
         "without the host, no component of a kind, or no worker of a queue, would work",
-        "[another one first](draining.md#drain-a-host), or `-e airflow_confirm=<cluster>`",
+        "[another one first](draining.md#drain-a-host), or `-e airflow_confirm=<cluster>`, but for a host that leaves",
         Stage.PREFLIGHT,
     )
     FD323 = (
@@ -1098,7 +1098,7 @@ class Code(StrEnum):
     FD354 = (
         auto(),
         "a migration of the metastore failed",
-        "see the message; the cluster of before runs again",
+        "see the message, which says whether the cluster of before runs again",
         Stage.RUN,
     )
     FD355 = (
@@ -1180,6 +1180,12 @@ class Code(StrEnum):
         "`airflow_restore_time` with dumps of an external metastore",
         "the label of a dump in `airflow_restore_set`, or nothing for the newest",
         Stage.PREFLIGHT,
+    )
+    FD371 = (
+        auto(),
+        "a host did not stop Airflow before the metastore changes, in an upgrade or its way back",
+        "repair the host, or take it out of the inventory; run again, or `flightdeck.airflow.start`",
+        Stage.RUN,
     )
     FD374 = (
         auto(),

@@ -56,6 +56,7 @@ INTERNAL = frozenset(
         "airflow_recovery",
         "airflow_release_findings",
         "airflow_restarting_host",
+        "airflow_restore_error",
         "airflow_rotating",
         "airflow_rotation_step",
         "airflow_secrets",

@@ -239,9 +239,16 @@ def remove_unfinished() -> None:
 
 
 def prune(keep: int) -> None:
-    """Remove the oldest dumps but ``keep``; those of replaced data are not counted and stay."""
-    for record in [record for record in records() if record["type"] == FULL][:-keep]:
-        remove(record["label"])
+    """Remove the oldest dumps but ``keep``.
+
+    The last one of the schema before the present one stays, the way back from an upgrade. Those of replaced data are
+    not counted and stay.
+    """
+    full = [record for record in records() if record["type"] == FULL]
+    before = [record["label"] for record in full if record["schema"] != full[-1]["schema"]][-1:]
+    for record in full[:-keep]:
+        if record["label"] not in before:
+            remove(record["label"])
 
 
 @contextlib.contextmanager

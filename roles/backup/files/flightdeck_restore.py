@@ -19,9 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +49,6 @@ PRIVATE = {
 }
 
 
-# Why PostgreSQL left a timeline when no restore to a target did.
-FAILOVER = "no recovery target specified"
-
-
 class RestoreError(Exception):
     """What went wrong, in a line."""
 
@@ -71,6 +66,7 @@ class Target:
     label: str
     time: str = ""
     only: bool = False
+    timeline: str = "latest"
     options: tuple[str, ...] = ()
     dumps: str = ""
 
@@ -121,45 +117,29 @@ def repository(target: Target, *arguments: str) -> str:
     return run("pgbackrest", f"--stanza={target.stanza}", *target.options, *arguments)
 
 
-def timeline(target: Target) -> str:
-    """The timeline that has the ``time``, as PostgreSQL takes it.
+def history(target: Target) -> dict[str, Any]:
+    """The timelines of the server in the repository: the ``newest``, when each was ``made``, in seconds since 1970, and
+    its ``forks``: the timelines before it, each with the place in the write-ahead log and the reason where it was left.
 
-    A restore to a time begins a timeline, which says nothing of the time between that one and the restore itself:
-    what was written then is in the timeline before, and so is the target that another run of the same restore needs.
-    Raises RestoreError.
+    Empty while there is one only. Raises RestoreError.
     """
-    if not target.time:
-        return "latest"
     place = f"archive/{target.stanza}"
-    listed = json.loads(
+    files = json.loads(
         repository(target, "--recurse", "--output=json", r"--filter=[0-9A-F]{8}\.history$", "repo-ls", place)
     )
-    if not listed:
-        return "latest"
-    newest = max(listed)
-    made = {
-        int(Path(path).stem, 16): file["time"]
-        for path, file in listed.items()
-        if Path(path).parent == Path(newest).parent
+    if not files:
+        return {}
+    newest = Path(max(files))
+    lines = repository(target, "repo-get", f"{place}/{newest}").splitlines()
+    forks = [line.split("\t") for line in lines if line.strip()]
+    return {
+        "newest": int(newest.stem, 16),
+        # Not of a server that was lost.
+        "made": {
+            int(Path(path).stem, 16): file["time"] for path, file in files.items() if Path(path).parent == newest.parent
+        },
+        "forks": [[int(number), lsn, reason] for number, lsn, reason in forks],
     }
-    forks = [
-        line.split("\t") for line in repository(target, "repo-get", f"{place}/{newest}").splitlines() if line.strip()
-    ]
-    moment = datetime.fromisoformat(target.time).timestamp()
-    return reached(moment, [(int(number), reason) for number, _place, reason in forks], max(made), made)
-
-
-def reached(moment: float, forks: Sequence[tuple[int, str]], newest: int, made: Mapping[int, float]) -> str:
-    """The timeline that has a ``moment``: ``forks`` are the timelines before the ``newest`` one, each with the reason
-    why it was left, ``made`` says when a timeline was. In seconds since 1970."""
-    found = newest
-    for number, reason in reversed(forks):
-        if moment >= made.get(newest, 0):
-            break
-        if FAILOVER not in reason:
-            found = number
-        newest = number
-    return str(found)
 
 
 def quoted(text: str) -> str:
@@ -181,7 +161,7 @@ def settings(target: Target, directory: Path, socket: str) -> dict[str, str]:
     fetcher = ["pgbackrest", f"--stanza={target.stanza}", *target.options, f"--pg1-path={directory}"]
     found |= {
         "restore_command": " ".join([quoted(part) for part in fetcher] + ["archive-get", "%f", '"%p"']),
-        "recovery_target_timeline": timeline(target),
+        "recovery_target_timeline": target.timeline,
     }
     if target.time:
         found["recovery_target_time"] = target.time
@@ -455,7 +435,7 @@ def rehearse(target: Target, directory: Path, release: Path, auth_manager: str) 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(description=__doc__)
-    actions = ["restore", "activate", "set-aside", "drill", "rehearse", "aside", "remove-aside"]
+    actions = ["history", "restore", "activate", "set-aside", "drill", "rehearse", "aside", "remove-aside"]
     found.add_argument("action", choices=actions)
     found.add_argument("--data", type=Path, required=True, help="directory of the data, or the scratch one of a drill")
     found.add_argument("--run", default="", help="name of this run of the playbook")
@@ -464,6 +444,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--set", default="", help="label of the backup")
     found.add_argument("--time", default="", help="up to when the write-ahead log is replayed")
     found.add_argument("--only", action="store_true", help="nothing after the backup")
+    found.add_argument("--timeline", default="latest", help="as PostgreSQL's recovery_target_timeline")
     found.add_argument("--option", action="append", default=[], help="an option for pgBackRest")
     found.add_argument("--dumps", default="", help="program that reads dumps, in the place of pgBackRest")
     found.add_argument("--sealed", default="", help="query for a text that the Fernet key encrypted")
@@ -486,12 +467,16 @@ def main() -> int:
     """Entry point."""
     given = parser().parse_args()
     options = tuple(given.option)
-    target = Target(given.stanza, given.version, given.set, given.time, given.only, options, given.dumps)
+    target = Target(
+        given.stanza, given.version, given.set, given.time, given.only, given.timeline, options, given.dumps
+    )
     os.umask(0o077)
     os.chdir("/")
     found: dict[str, Any]
     try:
-        if given.action == "restore":
+        if given.action == "history":
+            found = history(target)
+        elif given.action == "restore":
             found = restore(target, given.data, given.run)
         elif given.action == "activate":
             found = activate(given.data, given.run)

@@ -33,6 +33,8 @@ def answer(*backups, code=0, message="ok"):
             "info": {"size": backup.size, "delta": 1, "repository": {"delta": backup.repository_size}},
             "database": {"id": 1, "repo-key": 1},
             "error": backup.damaged,
+            "archive": {"start": "x", "stop": f"{backup.timeline:08X}0000000000000042"},
+            "lsn": {"start": "0/0", "stop": f"{backup.end >> 32:X}/{backup.end & 0xFFFFFFFF:X}"},
             **({"annotation": {"flightdeck": json.dumps(backup.manifest)}} if backup.manifest else {}),
         }
         for backup in backups
@@ -43,6 +45,8 @@ def answer(*backups, code=0, message="ok"):
 
 def test_an_answer_is_read_oldest_first():
     assert _backups.parse(answer(DIFF, of())) == ([of(), DIFF], "")
+    late = ended(1250, 4, 0x105000000)
+    assert _backups.parse(answer(late)) == ([late], "")
     assert _backups.parse(answer(code=2, message="no valid backups")) == ([], "")
     assert _backups.parse(answer(code=3, message="missing stanza data")) == ([], "missing stanza data")
     for text in ("", "[]", "{}", "[{}]"):
@@ -63,6 +67,59 @@ def test_an_answer_is_read_oldest_first():
 )
 def test_a_restore_takes_the_last_backup_that_ended_before(label, until, expected):
     assert _backups.chosen([BACKUP, DIFF], label, until) == expected
+
+
+# A failover, a restore, another one, a failover; each says where and why its timeline was left.
+HISTORY = _backups.parse_history(
+    {
+        "newest": 5,
+        "made": {"2": 900, "3": 1030, "4": 1200, "5": 1300},
+        "forks": [
+            [1, "0/1000000", "no recovery target specified"],
+            [2, "0/3000000", "before 2026-11-29 10:00:00.495906+00"],
+            [3, "0/4000000", "before 2026-11-29 11:00:00.495906+00"],
+            [4, "1/5000000", "no recovery target specified"],
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("until", "timeline"),
+    [
+        (None, 5),
+        (1400, 5),
+        (1300, 5),
+        # Before a failover, the newest one has what was before.
+        (1250, 5),
+        # Another run of the same restore, and what it had thrown away.
+        (1199, 3),
+        (1030, 3),
+        (1029, 2),
+        (800, 2),
+    ],
+)
+def test_a_time_is_looked_for_on_the_timeline_that_was_lived_then(until, timeline):
+    assert HISTORY.timeline(until) == timeline
+    assert _backups.History().timeline(until) == 1
+
+
+def ended(stop, timeline, end):
+    return _backups.Backup(f"at {stop}", "full", stop, stop, 1, 1, 7, timeline=timeline, end=end)
+
+
+def test_a_restore_takes_a_backup_from_which_the_log_leads_there():
+    early, thrown_away, late = ended(1000, 2, 0x2000000), ended(1100, 3, 0x4000001), ended(1250, 4, 0x5000000)
+    every = [early, thrown_away, late]
+    assert _backups.chosen(every, "", 1150, HISTORY) == thrown_away
+    assert _backups.chosen(every, "", 1240, HISTORY) == early
+    assert _backups.chosen([early, thrown_away], "", None, HISTORY) == early
+    assert _backups.chosen(every, "", None, HISTORY) == late
+    assert _backups.chosen(every, thrown_away.label, 1400, HISTORY) is None
+    # The backup alone, without what was written after it.
+    assert _backups.chosen(every, thrown_away.label, None, HISTORY) == thrown_away
+    (problem,) = backups.check_backup([thrown_away], "", "", OWN, "3.3.2", HISTORY)
+    assert problem.code == "FD335"
 
 
 def test_what_a_restore_replaced_is_taken_by_its_label_only():

@@ -145,6 +145,15 @@ def test_a_killed_run_leaves_no_dump_and_the_next_one_cleans_up(host):
     assert len(names(host)) == 2
 
 
+def test_the_way_back_from_an_upgrade_stays(host):
+    made = []
+    for schema in ("older", "before", "before", "now", "now", "now"):
+        answers(host, "SELECT version_num", [schema])
+        dump.backup(MANIFEST)
+        made.append(dump.records()[-1]["label"])
+    assert [record["label"] for record in dump.records()] == [made[2], *made[4:]]
+
+
 @pytest.mark.usefixtures("host")
 def test_two_runs_do_not_work_at_once():
     with pytest.raises(dump.DumpError, match="another run"), dump.alone(), dump.alone():

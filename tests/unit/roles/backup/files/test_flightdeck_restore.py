@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -97,66 +96,33 @@ def test_the_new_timeline_is_archived_later(data):
     ]
 
 
-# As PostgreSQL writes them: a failover, a restore, another one, a failover.
-HISTORY = """1\t0/C00A4E8\tno recovery target specified
-
-2\t0/3C00DAC0\tbefore 2026-11-29 10:00:00.495906+00
-
-3\t0/4C00DAC0\tbefore 2026-11-29 11:00:00.495906+00
-
-4\t0/5C00DAC0\tno recovery target specified
-"""
-MADE = {2: "09:00:00", 3: "10:30:00", 4: "12:00:00", 5: "13:00:00"}
-
-
-def seconds(time):
-    return datetime.fromisoformat(f"2026-11-29 {time}+00").timestamp()
-
-
-@pytest.mark.parametrize(
-    ("time", "timeline"),
-    [
-        ("14:00:00", "5"),
-        ("13:00:00", "5"),
-        # Before a failover, the newest one has what was before.
-        ("12:30:00", "5"),
-        # Another run of the same restore, and a time that the restore had thrown away.
-        ("11:00:00", "3"),
-        ("11:50:00", "3"),
-        ("10:45:00", "3"),
-        ("10:00:00", "2"),
-        ("10:20:00", "2"),
-        ("08:00:00", "2"),
-    ],
-)
-def test_a_time_is_looked_for_where_it_was_lived(monkeypatch, time, timeline):
-    files = {f"15-1/{number:08X}.history": {"time": seconds(made)} for number, made in MADE.items()}
+def test_the_timelines_are_read_from_the_repository(monkeypatch):
+    files = {f"15-2/0000000{number}.history": {"time": 100 * number} for number in (2, 3)}
 
     def run(*command):
         assert command[:2] == ("pgbackrest", "--stanza=airflow")
         if "repo-ls" in command:
-            # What was before the loss of another server.
-            return json.dumps({**files, "14-1/00000009.history": {"time": 1}})
-        assert command[-2:] == ("repo-get", "archive/airflow/15-1/00000005.history")
-        return HISTORY
+            # The first one is of a server that was lost.
+            return json.dumps({"15-1/00000009.history": {"time": 1}, **files})
+        assert command[-2:] == ("repo-get", "archive/airflow/15-2/00000003.history")
+        return "1\t0/C00A4E8\tno recovery target specified\n\n2\t0/3C00DAC0\tbefore 2026-11-29 10:00:00+00\n\n"
 
     monkeypatch.setattr(restore, "run", run)
-    assert restore.timeline(restore.Target("airflow", "15", "x", f"2026-11-29 {time}+00")) == timeline
-
-
-def test_without_a_history_or_a_time_all_is_replayed(monkeypatch):
+    assert restore.history(TARGET) == {
+        "newest": 3,
+        "made": {2: 200, 3: 300},
+        "forks": [[1, "0/C00A4E8", "no recovery target specified"], [2, "0/3C00DAC0", "before 2026-11-29 10:00:00+00"]],
+    }
     monkeypatch.setattr(restore, "run", lambda *_command: "{}")
-    assert restore.timeline(TARGET) == "latest"
-    assert restore.timeline(restore.Target("airflow", "15", "x")) == "latest"
+    assert restore.history(TARGET) == {}
 
 
-def test_the_private_server_archives_nothing_and_stops_at_the_target(data, monkeypatch):
-    monkeypatch.setattr(restore, "timeline", lambda _target: "2")
+def test_the_private_server_archives_nothing_and_stops_at_the_target(data):
     options = restore.settings(TARGET, data, "/tmp/fdr")
     assert options["archive_mode"] == "off"
     assert options["listen_addresses"] == ""
     assert options["recovery_target_time"] == TARGET.time
-    assert options["recovery_target_timeline"] == "2"
+    assert options["recovery_target_timeline"] == "latest"
     assert options["restore_command"].endswith(' archive-get %f "%p"')
     assert "recovery_target" not in options
     only = restore.settings(restore.Target("airflow", "15", "x", only=True), data, "/tmp/fdr")
