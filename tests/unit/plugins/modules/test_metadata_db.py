@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.modules.metadata_db import State, known_revisions
 from cryptography.fernet import Fernet
@@ -44,6 +46,8 @@ def test_migrations_are_found_without_an_import(tmp_path, monkeypatch):
     (tmp_path / "airflow/__init__.py").write_text("raise RuntimeError('imported')\n")
     (folder / "0001.py").write_text('revision = "e3a246e0dc1"\n')
     monkeypatch.syspath_prepend(tmp_path)
+    # A stand-in that another test imported would be found first.
+    monkeypatch.delitem(sys.modules, "airflow", raising=False)
     assert known_revisions({"alembic_version": "e3a246e0dc1"}) == {"e3a246e0dc1"}
     assert known_revisions({"alembic_version": "another"}) == set()
 
