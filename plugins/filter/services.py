@@ -119,7 +119,8 @@ def chosen_backup(text: str, label: str, time: str, timelines: dict[str, Any]) -
     history = _backups.parse_history(timelines)
     until = _backups.target_seconds(time) if time else None
     chosen = _backups.chosen(found, label, until, history)
-    timeline = "current" if label and not time else str(history.timeline(until))
+    known = str(history.timeline(until)) if history.forks else "latest"
+    timeline = "current" if label and not time else known
     return {**asdict(chosen), "text": chosen.text, "timeline": timeline} if chosen else {}
 
 

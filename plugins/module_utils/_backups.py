@@ -36,7 +36,8 @@ class History:
     """The timelines of the server.
 
     ``forks`` are those before the ``newest`` one, each with the place where it was left, and why; ``made`` says when a
-    timeline was, in seconds since 1970.
+    timeline was, in seconds since 1970. Without forks, nothing is known: there is one timeline, or the repository is
+    younger than the last one.
     """
 
     newest: int = 1
@@ -60,6 +61,8 @@ class History:
 
     def leads(self, backup: Backup, timeline: int) -> bool:
         """Whether the write-ahead log goes from the end of ``backup`` to ``timeline``."""
+        if not self.forks:
+            return True
         before = {number: place for number, place, _reason in self.forks if number < timeline}
         return backup.timeline == timeline or backup.end <= before.get(backup.timeline, -1)
 

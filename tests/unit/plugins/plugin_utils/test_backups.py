@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.flightdeck.airflow.plugins.filter.services import chosen_backup
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _backups
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import backup as backup_model
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.accounts import Secrets
@@ -118,6 +119,10 @@ def test_a_restore_takes_a_backup_from_which_the_log_leads_there():
     assert _backups.chosen(every, thrown_away.label, 1400, HISTORY) is None
     # The backup alone, without what was written after it.
     assert _backups.chosen(every, thrown_away.label, None, HISTORY) == thrown_away
+    # A repository that is younger than the timelines.
+    assert _backups.chosen([late], "", None, _backups.History()) == late
+    assert chosen_backup(answer(late), "", "", {})["timeline"] == "latest"
+    assert chosen_backup(answer(late), late.label, "", {})["timeline"] == "current"
     (problem,) = backups.check_backup([thrown_away], "", "", OWN, "3.3.2", HISTORY)
     assert problem.code == "FD335"
 
