@@ -194,8 +194,9 @@ class Server:
     def said(self) -> str:
         """The end of its log: what was fatal, where something was."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        # That it takes no connections yet is no reason.
-        fatal = [line for line in lines if re.search("FATAL|PANIC|ERROR", line) and "connections" not in line]
+        wrong = [line for line in lines if re.search("FATAL|PANIC|ERROR", line)]
+        # What it tells a client until it has started is no reason.
+        fatal = [line for line in wrong if "FATAL:  the database system is" not in line]
         return last_lines("\n".join(fatal or lines))
 
     def query(self, database: str, statement: str) -> list[str]:

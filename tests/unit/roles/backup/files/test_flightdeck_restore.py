@@ -117,6 +117,15 @@ def test_the_timelines_are_read_from_the_repository(monkeypatch):
     assert restore.history(TARGET) == {}
 
 
+def test_the_reason_of_a_server_that_ended_is_what_it_tells_no_client(data, tmp_path):
+    own = restore.Server(TARGET, data, str(tmp_path))
+    waits = "FATAL:  the database system is starting up\nFATAL:  the database system is not accepting connections\n"
+    own.log.write_text(f"{waits}FATAL:  recovery ended before configured recovery target was reached\n")
+    assert own.said() == "FATAL: recovery ended before configured recovery target was reached"
+    own.log.write_text(f"{waits}FATAL:  too few connections\n")
+    assert own.said() == "FATAL: too few connections"
+
+
 def test_the_private_server_archives_nothing_and_stops_at_the_target(data):
     options = restore.settings(TARGET, data, "/tmp/fdr")
     assert options["archive_mode"] == "off"
