@@ -13,9 +13,11 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._controller.tem
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import upgrade
 
 
-def upgrade_change(releases: Mapping[str, str], version: str, equal: bool, back: bool = False) -> dict[str, object]:
+def upgrade_change(
+    releases: Mapping[str, str], version: str, compared: upgrade.Compared, back: bool = False
+) -> dict[str, object]:
     """The change to ``version`` of hosts with the active ``releases``."""
-    return upgrade.change(releases, version, equal, back).to_vars()
+    return upgrade.change(releases, version, compared, back).to_vars()
 
 
 def upgrade_table(change: object, found: upgrade.Findings) -> list[str]:

@@ -42,7 +42,8 @@ options:
     required: true
   state:
     description:
-      - V(dumped) makes the dump, in the place of an earlier one of this name. V(restored) brings it back.
+      - V(dumped) makes the dump, in the place of an earlier one of this name, see O(schema). V(restored) brings it
+        back.
       - V(kept) removes all other dumps. V(described) only reads its record.
     type: str
     choices: [described, dumped, kept, restored]
@@ -52,12 +53,17 @@ options:
       of this name, which is not restored.
     type: str
     default: ''
+  schema:
+    description: With V(dumped), the schema version by version table of the Airflow that runs. While the database has
+      another one, a migration was interrupted, and an earlier dump with this schema stays, unless DAG runs came since.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
 - name: Dump the database
   flightdeck.airflow.metastore_dump:
-    name: 3.2.2-to-3.3.2
+    name: 3.2.2
     database: airflow
     port: 5432
     state: dumped
@@ -151,6 +157,15 @@ class Dump:
         ((last_run,),) = self.query(name, "SELECT COALESCE(max(id), 0) FROM dag_run") if schema else [(0,)]
         return {"at": now, "schema": schema, "last_run": last_run, "size_mb": size >> 20}
 
+    def interrupted(self) -> bool:
+        """Whether a migration after this dump was interrupted, so that a new dump would be worth less. Raises
+        psycopg2.Error."""
+        wanted, had = self.p["schema"].items(), self.record()
+        if not wanted or not had or not wanted <= had["schema"].items():
+            return False
+        now = self.present()
+        return not wanted <= now["schema"].items() and now["last_run"] == had["last_run"]
+
     def command(self, *argv: str) -> None:
         """Run a client of PostgreSQL; fail with what it says."""
         # Its files are closed to others from the beginning.
@@ -235,7 +250,7 @@ class Dump:
         state, began = self.p["state"], time.monotonic()
         needed = free = 0
         actions: list[str] = []
-        if state in ("dumped", "restored"):
+        if state == "restored" or (state == "dumped" and not self.interrupted()):
             needed, free = self.room()
             actions = [f"{'dump' if state == 'dumped' else 'restore'} {self.path}"]
             made_at = self.p["made_at"]
@@ -272,6 +287,7 @@ def main() -> None:
             "port": {"type": "int", "required": True},
             "state": {"type": "str", "choices": ["described", "dumped", "kept", "restored"], "default": "described"},
             "made_at": {"type": "str", "default": ""},
+            "schema": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

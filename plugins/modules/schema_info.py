@@ -24,6 +24,10 @@ options:
     description: Directory of the release.
     type: path
     required: true
+  active_release:
+    description: Directory of the release that runs. Empty, or one that is not there, means that none does.
+    type: path
+    default: ''
   last_run:
     description: Number of a DAG run. Runs with a higher one are counted; with V(-1) none are.
     type: int
@@ -48,8 +52,12 @@ heads:
   description: Schema version that each of these tables must hold for the release.
   type: dict
   returned: success
+active_heads:
+  description: The same for O(active_release); empty when there is none.
+  type: dict
+  returned: success
 equal:
-  description: Whether both are the same.
+  description: Whether the schema and the heads of O(release) are the same.
   type: bool
   returned: success
 migrations:
@@ -96,6 +104,12 @@ def migrations(schema: dict[str, str], heads: dict[str, str], packages: str) -> 
     return found
 
 
+def heads_of(release: str) -> dict[str, str]:
+    """What the release in a directory needs. Raises OSError."""
+    with open(os.path.join(release, "release.json"), encoding="utf-8") as stream:
+        return dict(json.load(stream)["heads"])
+
+
 def ask(url: str, last_run: int) -> dict[str, Any]:
     """Schema versions, size and runs of the database at ``url``. Raises what SQLAlchemy and its drivers do."""
     from sqlalchemy import create_engine, text
@@ -123,13 +137,14 @@ def main() -> None:
         argument_spec={
             "owner_url": {"type": "str", "required": True, "no_log": True},
             "release": {"type": "path", "required": True},
+            "active_release": {"type": "path", "default": ""},
             "last_run": {"type": "int", "default": -1},
         },
         supports_check_mode=True,
     )
     url = module.params["owner_url"]
-    with open(os.path.join(module.params["release"], "release.json"), encoding="utf-8") as stream:
-        heads: dict[str, str] = json.load(stream)["heads"]
+    heads = heads_of(module.params["release"])
+    active = module.params["active_release"]
     try:
         found = ask(url, module.params["last_run"])
     except Exception as error:
@@ -139,6 +154,7 @@ def main() -> None:
         changed=False,
         schema=schema,
         heads=heads,
+        active_heads=heads_of(active) if active and os.path.isdir(active) else {},
         equal=schema == heads,
         migrations=migrations(schema, heads, _metadata.packages_of(sys.executable)),
         size_mb=found["size_mb"],

@@ -377,7 +377,7 @@ REFUSED = {
     "airflow_db_clean_schedule": "every full moon",
     "airflow_confirmed_effect": "destroys data",
     "airflow_release_findings": {"migrations": None, "code": ["a.py: no"], "errors": {"b.py": "no"}},
-    "airflow_version_change": {"migrates": True, "name": "2.11.2-to-3.2.9"},
+    "airflow_version_change": {"migrates": True, "name": "2.11.2"},
     "airflow_dump_record": {},
     "__airflow_needed": {"alembic_version": "x"},
     "__metastore_room": {"path": "/x.dump", "free_mb": 1, "needed_mb": 2},

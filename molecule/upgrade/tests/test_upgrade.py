@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 
 import pytest
 from cluster_access import changes, inventory, wait_until
-from interrupt import kill_after
+from interrupt import Run, kill_after
 from upgrades import (
     PASSWORD,
     PLAYBOOKS,
@@ -16,6 +17,7 @@ from upgrades import (
     contents,
     history,
     in_host,
+    locked,
     log_in,
     play,
     processes,
@@ -118,6 +120,22 @@ def test_a_migration_that_fails_in_the_rehearsal_leaves_the_old_cluster_running(
     KEPT["history"] = history()
 
 
+@pytest.mark.thorough
+def test_a_host_that_does_not_stop_ends_the_upgrade_before_the_migration():
+    unit = "airflow-triggerer.service"
+    in_host("node2", "mkdir", "-p", f"/run/systemd/system/{unit}.d")
+    in_host("node2", "tee", f"/run/systemd/system/{unit}.d/stay.conf", stdin="[Unit]\nRefuseManualStop=yes\n")
+    in_host("node2", "systemctl", "daemon-reload")
+    with pytest.raises(RuntimeError, match=r"FD371 Airflow on node2: .*The metastore is as it was"):
+        play("upgrade", version=NEW)
+    assert query("SELECT version_num FROM alembic_version") == ["5f2621c13b39"]
+    in_host("node2", "rm", "-r", f"/run/systemd/system/{unit}.d")
+    in_host("node2", "systemctl", "daemon-reload")
+    play("start", version=OLD)
+    assert running() == {OLD}
+    assert (contents(), history()) == (KEPT["contents"], KEPT["history"])
+
+
 def test_an_upgrade_of_the_major_version_keeps_everything():
     play("validate", version=NEW)
     measured("upgrade", version=NEW)
@@ -125,6 +143,7 @@ def test_an_upgrade_of_the_major_version_keeps_everything():
     assert contents() == KEPT["contents"]
     assert history() == KEPT["history"]
     assert log_in() == 201
+    KEPT["head"] = query("SELECT version_num FROM alembic_version")
 
 
 def test_nothing_is_left_to_do():
@@ -147,11 +166,58 @@ def test_the_way_back_restores_what_was_and_says_what_is_lost():
     play("verify", version=OLD)
 
 
+def kill(name, *arguments):
+    """Start a playbook five times, and kill each run after a random time."""
+    for _attempt in range(5):
+        command = ["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/{name}.yml", *arguments]
+        print(kill_after(random.uniform(20, 200), command))
+
+
+def interrupt_migration():
+    """Begin an upgrade, and kill it, on the host as well, between two migrations."""
+    # One of the last migrations alters it.
+    with locked("trigger"), Run(["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/upgrade.yml"]) as run:
+        reader = threading.Thread(target=run.communicate)
+        reader.start()
+        waiting = "SELECT 1 FROM pg_locks JOIN pg_database ON database = pg_database.oid WHERE NOT granted"
+        wait_until("a migration waits for the table", lambda: run.poll() is not None or query(waiting), 900)
+        assert run.poll() is None
+        run.kill()
+        reader.join()
+        in_host("node1", "pkill", "-KILL", "-f", "airflow db migrate")
+    wait_until("the migration is gone", lambda: not query(waiting), 60)
+    # Neither the old version's nor the new one's.
+    assert query("SELECT version_num FROM alembic_version") not in (["5f2621c13b39"], KEPT["head"])
+
+
+@pytest.mark.thorough
+def test_a_migration_that_was_interrupted_has_a_way_back(monkeypatch):
+    monkeypatch.setenv(VERSION, NEW)
+    interrupt_migration()
+    # A later migration makes it.
+    query("CREATE TABLE connection_test_request (in_the_way int)")
+    said = rf"(?s)FD354 metastore: .*The dump was restored, and Airflow {OLD} runs again.*connection_test_request"
+    with pytest.raises(RuntimeError, match=said):
+        play("upgrade", version=NEW)
+    assert running() == {OLD}
+    assert contents() == KEPT["contents"]
+    assert set(KEPT["history"]) <= set(history())
+    play("verify", version=OLD)
+
+    kept = history()
+    monkeypatch.setenv(VERSION, NEW)
+    interrupt_migration()
+    play("rollback", "-e", "airflow_confirm=airflow", version=OLD)
+    assert running() == {OLD}
+    assert (contents(), history()) == (KEPT["contents"], kept)
+    assert changes(play("site", version=OLD)) == {}
+    play("verify", version=OLD)
+
+
 @pytest.mark.thorough
 def test_an_upgrade_that_was_killed_anywhere_is_run_again(monkeypatch):
     monkeypatch.setenv(VERSION, MIDDLE)
-    for _attempt in range(5):
-        print(kill_after(random.uniform(20, 200), ["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/upgrade.yml"]))
+    kill("upgrade")
     play("upgrade", version=MIDDLE)
     assert running() == {MIDDLE}
     assert contents() == KEPT["contents"]
@@ -166,6 +232,20 @@ def test_an_upgrade_of_the_minor_version_keeps_everything():
     assert contents() == KEPT["contents"]
     assert history() == kept
     play("verify", version=NEW)
+
+
+@pytest.mark.thorough
+def test_a_way_back_that_was_killed_anywhere_is_run_again(monkeypatch):
+    monkeypatch.setenv(VERSION, MIDDLE)
+    kill("rollback", "-e", "airflow_confirm=airflow")
+    play("rollback", "-e", "airflow_confirm=airflow", version=MIDDLE)
+    assert running() == {MIDDLE}
+    assert contents() == KEPT["contents"]
+    assert changes(play("site", version=MIDDLE)) == {}
+    play("verify", version=MIDDLE)
+    play("upgrade", version=NEW)
+    assert running() == {NEW}
+    assert contents() == KEPT["contents"]
 
 
 @pytest.mark.thorough

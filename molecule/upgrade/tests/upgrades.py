@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import ssl
+import subprocess
 import threading
 import time
 import urllib.error
@@ -33,6 +34,23 @@ def query(statement: str, database: str = "airflow") -> list[str]:
     """Lines that the metastore answers, with columns between bars."""
     psql = ["runuser", "-u", "postgres", "--", "psql", "-v", "ON_ERROR_STOP=1", "-qAt", "-d", database]
     return in_host("node1", *psql, stdin=statement).splitlines()
+
+
+@contextlib.contextmanager
+def locked(table: str) -> Iterator[None]:
+    """While the block runs, nothing can alter a table: a session has read it and does not end."""
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-q", "-d", "airflow"]
+    command = ["docker", "exec", "-i", "fd-upgrade-node1", *psql]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+        assert session.stdin
+        assert session.stdout
+        session.stdin.write(f"BEGIN;\nSELECT 'locked' FROM {table} LIMIT 0;\n")
+        session.stdin.flush()
+        session.stdout.readline()
+        try:
+            yield
+        finally:
+            session.stdin.close()
 
 
 def play(name: str, *arguments: str, version: str, timeout: float = 900) -> str:

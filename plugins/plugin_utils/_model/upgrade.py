@@ -22,9 +22,10 @@ class Change(Plain):
 
     ``running`` are the versions that hosts run, ``version`` is the one to come. ``stops`` says whether all of Airflow
     stops for it, else it restarts host after host, and ``reason`` why. ``migrates`` says whether the schema of the
-    metastore is another one, and ``schema_version`` is the version whose schema it has. ``major`` and ``done`` say
-    whether the major version changes, and whether all hosts have the version already. ``name`` names the dump of the
-    metastore that is made before it.
+    metastore is another one, and ``schema_version`` is the version whose schema it has. ``schema`` is what the active
+    release needs, by version table, and ``interrupted`` says whether the metastore is between that and the schema of
+    ``version``. ``major`` and ``done`` say whether the major version changes, and whether all hosts have the version
+    already. ``name`` names the dump of the metastore that is made before it, by the version that it is of.
     """
 
     running: tuple[str, ...]
@@ -32,10 +33,23 @@ class Change(Plain):
     stops: bool
     migrates: bool
     schema_version: str
+    schema: Mapping[str, str]
+    interrupted: bool
     major: bool
     done: bool
     reason: str
     name: str
+
+
+class Compared(TypedDict, total=False):
+    """Schema versions by version table: ``schema`` is that of the metastore, ``heads`` and ``active_heads`` are those
+    of a release and of the active one, which is empty where there is none. ``equal`` says whether the first two are the
+    same."""
+
+    schema: Mapping[str, str]
+    heads: Mapping[str, str]
+    active_heads: Mapping[str, str]
+    equal: bool
 
 
 class Findings(TypedDict):
@@ -64,12 +78,20 @@ def _minor(version: str) -> str:
     return version.rpartition(".")[0]
 
 
-def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = False) -> Change:
+def _interrupted(compared: Compared) -> bool:
+    """Whether the metastore is between two schemas. Each migration is a transaction of its own."""
+    schema, active = compared.get("schema", {}), compared.get("active_heads", {})
+    left = any(schema[table] != head for table, head in active.items() if table in schema)
+    return left and compared.get("heads") not in (schema, active)
+
+
+def change(releases: Mapping[str, str], version: str, compared: Compared, back: bool = False) -> Change:
     """The change to ``version`` of hosts with the active ``releases``, by host, empty where there is none.
 
-    ``equal`` says whether the schema of the metastore is that of ``version`` already, ``back`` whether it goes back to
-    ``version``, and the dump is that of the change which is taken back.
+    ``compared`` are the schemas of the metastore and of the releases; empty when nothing is known of them. ``back``
+    says whether it goes back to ``version``, and the dump is that of the change which is taken back.
     """
+    equal = compared.get("equal", False)
     running = tuple(sorted({_version(name) for name in releases.values() if name}, key=numbers))
     other_minor = [each for each in running if _minor(each) != _minor(version)]
     major = any(each.partition(".")[0] != version.partition(".")[0] for each in running)
@@ -78,7 +100,6 @@ def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = 
         reason = "the schema of the metastore is another one"
     elif other_minor:
         reason = "components of two minor versions do not work together"
-    # A change that was interrupted goes on under the name of its dump.
     before = next((each for each in running if each != version), version)
     return Change(
         running=running,
@@ -86,10 +107,12 @@ def change(releases: Mapping[str, str], version: str, equal: bool, back: bool = 
         stops=not equal or bool(other_minor),
         migrates=not equal,
         schema_version=version if equal or not running else running[0],
+        schema=dict(compared.get("active_heads", {})),
+        interrupted=_interrupted(compared),
         major=major,
         done=running == (version,) and equal,
         reason=reason,
-        name=f"{version}-to-{before}" if back else f"{before}-to-{version}",
+        name=version if back else before,
     )
 
 
