@@ -13,6 +13,8 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings
 
 # Airflow's own: running tasks for each scheduler.
 PARALLELISM = 32
+# Airflow's own: slots of default_pool when a cluster begins.
+POOL = 128
 # Seconds. docs/tuning.md has what they cost, measured.
 _IDLE_SLEEP: Mapping[str, float] = {"latency": 0.1, "small": 5}
 _SMALL_PARSING = 300
@@ -21,7 +23,8 @@ _SMALL_PARSING = 300
 def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
     """The options of Airflow ``major`` for ``airflow_tuning``, with all ``workers`` of the cluster.
 
-    ``throughput``: any scheduler alone can fill the slots of all workers, and one loop queues as many tasks as fit.
+    ``throughput``: any scheduler alone can fill the slots of all workers, one loop queues as many tasks as fit, and the
+    pool of a new cluster has room for them.
     Slots are counted as for connections, 16 at least for each queue of a worker.
     ``latency``: a scheduler that found nothing to do is back after a tenth of a second.
     ``small``: schedulers and DAG processors do their regular work less often.
@@ -29,7 +32,8 @@ def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
     if settings.tuning == "throughput":
         slots = sum(host.most_slots for host in workers)
         # 0: as many as core.parallelism.
-        return {"core": {"parallelism": max(PARALLELISM, slots)}, "scheduler": {"max_tis_per_query": 0}}
+        core = {"parallelism": max(PARALLELISM, slots), "default_pool_task_slot_count": max(POOL, slots)}
+        return {"core": core, "scheduler": {"max_tis_per_query": 0}}
     found: Config = {}
     if settings.tuning in _IDLE_SLEEP:
         found["scheduler"] = {"scheduler_idle_sleep_time": _IDLE_SLEEP[settings.tuning]}

@@ -14,7 +14,11 @@ from test_cluster import reference as hosts_of_reference
 
 PROFILES = get_args(get_type_hints(Settings)["tuning"])
 # A queue with as many slots as many small tasks need.
-BIG = host("worker3", 23, "worker", queues=[{"name": "default", "concurrency": 48}])
+MANY = [
+    host(f"worker{number}", 20 + number, "worker", queues=[{"name": "default", "concurrency": 48}])
+    for number in (3, 4, 5)
+]
+BIG = MANY[0]
 
 
 def options(hosts, **given):
@@ -31,16 +35,18 @@ def test_airflow_knows_the_options_of_every_profile(profile, version):
 
 
 @pytest.mark.parametrize(
-    ("workers", "parallelism"),
+    ("workers", "parallelism", "pool"),
     [
         # Two workers with 16 slots at most, as they derive them.
-        ([], 32),
-        ([BIG], 80),
+        ([], 32, 128),
+        ([BIG], 80, 128),
+        (MANY, 176, 176),
     ],
 )
-def test_one_scheduler_can_fill_the_slots_of_all_workers(workers, parallelism):
+def test_one_scheduler_can_fill_the_slots_of_all_workers(workers, parallelism, pool):
     found = options([*hosts_of_reference(), *workers], airflow_tuning="throughput")
     assert (found["core"]["parallelism"], found["scheduler"]["max_tis_per_query"]) == (parallelism, 0)
+    assert found["core"]["default_pool_task_slot_count"] == pool
 
 
 @pytest.mark.parametrize(
