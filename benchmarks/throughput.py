@@ -7,6 +7,8 @@ cluster of baseline.sh with Airflow's defaults and without TLS: nine hosts each,
     python benchmarks/throughput.py idle               what the clusters use without tasks
     python benchmarks/throughput.py try --only mapped --set scheduler.max_tis_per_query=64
                                                        the deployed cluster with other options for a time
+    python benchmarks/throughput.py files              200 DAG files of ten tasks, which begin when they are deployed
+    python benchmarks/throughput.py scale              the deployed cluster with more hosts: schedulers, workers, slots
     python benchmarks/throughput.py remove             the containers of both
 
 While one cluster is measured, the containers of the other are paused. Nothing else should run meanwhile: of what is
@@ -21,8 +23,10 @@ import datetime
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -37,6 +41,15 @@ sys.path.insert(0, str(ROOT / ".collections"))
 from ansible_collections.flightdeck.airflow.plugins.module_utils._airflow_api import Api, ApiError, Deadline
 
 INVENTORY = HERE / "inventory_tasks"
+# With the hosts that `scale` adds.
+LARGER = (INVENTORY, HERE / "inventory_scale")
+# What would follow from the directory of an inventory.
+PATHS = {
+    "airflow_ca_file": INVENTORY / ".airflow_ca.crt",
+    "airflow_certificates_file": INVENTORY / ".airflow_certificates.yml",
+    "airflow_dags_dir": HERE / "dags",
+    "airflow_secrets_file": INVENTORY / ".airflow_secrets.yml",
+}
 PAGE = ROOT / "docs/performance.md"
 RESULTS = ROOT / "artefacts/throughput.json"
 ROUNDS = 3
@@ -44,7 +57,8 @@ ROUNDS = 3
 RATE_COSTS = 1.3
 # Two rounds of health checks.
 IDLE_SECONDS = 150.0
-HOSTS = ("lb1", "master1", "master2", "worker1", "worker2", "db1", "mq1", "mq2", "mq3")
+# Its multiples are spread evenly between whole numbers.
+GOLDEN = 0.618
 # Seconds in which a cluster that was paused finds itself again, and the longest wait for a workload.
 SETTLE, LONGEST = 15, 2400
 # Units whose processor time is a row of its own.
@@ -81,6 +95,8 @@ class Workload:
     tasks: int
     # As often, one after the other.
     times: int = 1
+    # How long each task holds its slot, where that decides.
+    seconds: float = 0.0
 
 
 WORKLOADS = {
@@ -89,10 +105,66 @@ WORKLOADS = {
         Workload("200 mapped tasks", "bench_mapped_200", 1, 200),
         Workload("50 runs of a chain of five", "bench_chain", 50, 250),
         Workload("50 deferred tasks", "bench_deferred", 1, 50),
-        Workload("single tasks, one after the other", "bench_mapped_1", 1, 1, times=10),
+        Workload("single tasks, one after the other", "bench_mapped_1", 1, 1, times=20),
         Workload("1,000 mapped tasks", "bench_mapped_1000", 1, 1000),
     )
 }
+# DAG files, each with as many tasks. They are scheduled, not started by a request.
+FILES, TASKS_OF_FILE = 200, 10
+OF_FILES = f"{FILES} DAG files of ten tasks"
+FILE = """from airflow.sdk import dag
+from bench_tasks import LIMITS, trivial
+
+
+@dag(dag_id="bench_file_{number}", schedule="@once", is_paused_upon_creation=False, **LIMITS)
+def tasks():
+    for number in range({tasks}):
+        trivial.override(task_id=f"task_{{number}}")(number)
+
+
+tasks()
+"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A size of the deployed cluster, with slots for each worker, and the DAG that it is measured with."""
+
+    schedulers: int
+    workers: int
+    slots: int
+    tuning: str
+    workload: Workload
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What the inventory says of it, as options of ansible-playbook."""
+        return ("-e", f"airflow_worker_concurrency={self.slots}", "-e", f"airflow_tuning={self.tuning}")
+
+
+def waiting(tasks: int) -> Workload:
+    """Tasks that hold a slot for 20 s each, and use hardly a processor."""
+    return Workload(f"{tasks} tasks of 20 s", f"bench_sleeping_{tasks}", 1, tasks, seconds=20.0)
+
+
+TRIVIAL = WORKLOADS["200 mapped tasks"]
+# Slots of all workers decide, until core.parallelism (32 for each scheduler) does; then the processors.
+POINTS = (
+    Point(1, 4, 4, "default", TRIVIAL),
+    Point(2, 4, 4, "default", TRIVIAL),
+    Point(3, 4, 4, "default", TRIVIAL),
+    Point(2, 1, 4, "default", TRIVIAL),
+    Point(2, 2, 4, "default", TRIVIAL),
+    Point(2, 1, 4, "default", waiting(16)),
+    Point(2, 2, 4, "default", waiting(64)),
+    Point(2, 4, 4, "default", waiting(64)),
+    Point(2, 4, 16, "default", waiting(256)),
+    Point(1, 4, 32, "default", waiting(256)),
+    Point(2, 4, 32, "default", waiting(512)),
+    Point(3, 4, 32, "default", waiting(512)),
+    Point(1, 4, 32, "throughput", waiting(512)),
+    Point(2, 4, 32, "throughput", waiting(512)),
+)
 # How the command line names them.
 SHORT = dict(zip(("mapped", "chain", "deferred", "single", "thousand"), WORKLOADS, strict=True))
 
@@ -122,6 +194,13 @@ def ours() -> Cluster:
         password=str(secrets["airflow_admin_password"]),
         ca_file=str(INVENTORY / ".airflow_ca.crt"),
     )
+
+
+def hosts_of(cluster: Cluster) -> list[str]:
+    """The hosts of a cluster that there are."""
+    prefix = cluster.container("")
+    names = shell("docker", "ps", "--all", "--filter", f"name=^{prefix}", "--format", "{{.Names}}").split()
+    return sorted(name.removeprefix(prefix) for name in names)
 
 
 FLOOR = Cluster("hand-written", "floor", "172.31.71", "http://172.31.71.10:8080", "admin", "bench")
@@ -188,7 +267,7 @@ def used(group: Path) -> float:
 def cpu(cluster: Cluster) -> dict[str, float]:
     """Processor seconds by control group: the hosts, Airflow's slice on each, and the services that are rows."""
     seconds = {}
-    for host in HOSTS:
+    for host in hosts_of(cluster):
         group = cgroup(cluster.container(host))
         units = [unit for unit in group.rglob("*.service") if SERVICE.match(unit.name)]
         for part in (group, group / "airflow.slice", *units):
@@ -196,10 +275,9 @@ def cpu(cluster: Cluster) -> dict[str, float]:
     return seconds
 
 
-def cpu_by_service(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """Processor seconds by service between two counts. `checks` are our health checks, `other` is the rest: systemd,
-    timers, and the queries of this program."""
-    took = grown(before, after)
+def cpu_by_service(took: Mapping[str, float]) -> dict[str, float]:
+    """Processor seconds by service, from those by control group. `checks` are our health checks, `other` is the rest:
+    systemd, timers, and the queries of this program."""
     seconds = dict.fromkeys(("checks", "other"), 0.0)
     for path, own in took.items():
         part = path.partition("/")[2]
@@ -245,7 +323,9 @@ def alone(cluster: Cluster, others: Sequence[Cluster]) -> Iterator[Api]:
 
 def pause(cluster: Cluster, what: str) -> None:
     """Pause or unpause the containers of a cluster, whatever they were."""
-    names = [cluster.container(host) for host in HOSTS]
+    names = [cluster.container(host) for host in hosts_of(cluster)]
+    if not names:
+        return
     wanted = {"pause": "running", "unpause": "paused"}[what]
     states = shell("docker", "inspect", "--format", "{{.State.Status}} {{.Name}}", *names).splitlines()
     some = [name for state, name in (line.split(" /") for line in states) if state == wanted]
@@ -288,11 +368,22 @@ def measure(cluster: Cluster, api: Api, workload: Workload) -> Sample:
     start(api, workload.dag, 1, LONGEST) if workload.tasks == 1 else None
     before, asked = cpu(cluster), metastore(cluster)
     names: list[str] = []
-    for _ in range(workload.times):
+    for number in range(workload.times):
+        # Spread over a second. Requests at one interval would meet schedulers, which sleep for a second, at the same
+        # moment of it each time.
+        time.sleep(number * GOLDEN % 1)
         names += start(api, workload.dag, workload.runs, LONGEST)
     after, answered = cpu(cluster), metastore(cluster)
     listed = ",".join(f"'{name}'" for name in names)
     where = f"dag_id = '{workload.dag}' AND run_id IN ({listed})"
+    return sample_of(cluster, workload, where, grown(before, after), grown(asked, answered))
+
+
+def sample_of(
+    cluster: Cluster, workload: Workload, where: str, seconds: Mapping[str, float], asked: Mapping[str, float]
+) -> Sample:
+    """What the metastore says of the runs ``where`` a condition holds, which cost so many processor ``seconds`` by
+    control group, and ``asked`` the metastore so much."""
     begins = dict(sql(cluster, f"SELECT run_id, extract(epoch FROM queued_at) FROM dag_run WHERE {where}"))
     rows = sql(
         cluster,
@@ -302,7 +393,6 @@ def measure(cluster: Cluster, api: Api, workload: Workload) -> Sample:
     tasks = workload.tasks * workload.times
     if len(rows) != tasks:
         sys.exit(f"{cluster.name}: {workload.dag} ran {len(rows)} tasks, expected {tasks}")
-    took = grown(asked, answered)
     ends = [(row[0], float(row[3])) for row in rows]
     return Sample(
         cluster=cluster.name,
@@ -310,9 +400,9 @@ def measure(cluster: Cluster, api: Api, workload: Workload) -> Sample:
         tasks=tasks,
         seconds=seconds_of({run: float(at) for run, at in begins.items()}, ends, one_by_one=workload.times > 1),
         waits=tuple(float(row[2]) - float(row[1]) for row in rows),
-        cpu=cpu_by_service(before, after),
-        statements=int(took["statements"]),
-        sessions=int(took["sessions"]),
+        cpu=cpu_by_service(seconds),
+        statements=int(asked["statements"]),
+        sessions=int(asked["sessions"]),
     )
 
 
@@ -337,7 +427,7 @@ def idle(cluster: Cluster, seconds: float) -> Sample:
         tasks=round(passed),
         seconds=passed,
         waits=(0.0,),
-        cpu=cpu_by_service(before, after),
+        cpu=cpu_by_service(grown(before, after)),
         statements=int(took["statements"]),
         sessions=int(took["sessions"]),
     )
@@ -355,10 +445,17 @@ def count_statements(cluster: Cluster) -> None:
     sql(cluster, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
 
-def containers(cluster: Cluster, playbook: str) -> None:
+def ansible(playbook: str, *arguments: str | Path, inventories: Sequence[Path] = (INVENTORY,)) -> None:
+    """Run a playbook for the deployed cluster."""
+    sources = (part for path in inventories for part in ("-i", path))
+    own = (part for name, path in PATHS.items() for part in ("-e", f"{name}={path}"))
+    shell("ansible-playbook", *sources, playbook, *own, *arguments)
+
+
+def containers(cluster: Cluster, playbook: str, inventories: Sequence[Path] = (INVENTORY,)) -> None:
     """Make or remove the containers of a cluster."""
     named = ("-e", f"lab_name={cluster.lab}", "-e", f"lab_subnet={cluster.subnet}")
-    shell("ansible-playbook", "-i", INVENTORY, f"molecule/shared/{playbook}.yml", *named)
+    ansible(f"molecule/shared/{playbook}.yml", *named, inventories=inventories)
 
 
 def copy_dags(cluster: Cluster, folder: Path) -> None:
@@ -379,7 +476,7 @@ def deploy(names: Sequence[str]) -> None:
     if "flightdeck" in names:
         containers(Cluster("", "tasks", "172.31.70", "", "", ""), "destroy")
         containers(Cluster("", "tasks", "172.31.70", "", "", ""), "create")
-        shell("ansible-playbook", "-i", INVENTORY, "site.yml")
+        ansible("site.yml")
         count_statements(ours())
 
 
@@ -436,7 +533,7 @@ def by_service(samples: Sequence[Sample], workload: str) -> str:
 def text(samples: Sequence[Sample]) -> str:
     """The section of docs/performance.md."""
     both = ("hand-written", "flightdeck")
-    workloads = [name for name in WORKLOADS if all(of(samples, cluster, name) for cluster in both)]
+    workloads = [name for name in (*WORKLOADS, OF_FILES) if all(of(samples, cluster, name) for cluster in both)]
     rows = [row for name in workloads for row in compare(samples, name)]
     heads = ["workload", "cluster", "tasks/s", "wait, median", "wait, p95", "CPU per task"]
     heads += ["statements", "sessions", "runs"]
@@ -452,7 +549,7 @@ def text(samples: Sequence[Sample]) -> str:
         f"Target for {first}: {RATE_COSTS} times, {'met' if own >= RATE_COSTS * theirs else 'missed'}. Wait is from "
         "queued to started: with more tasks than\nslots, most of it is for a slot. Of deferred tasks it is not known. "
         "Statements and sessions are\nthose of the metastore for each task. Single tasks count from the request of "
-        "a run to its end.",
+        "a run to its end,\nand are spread over a second, because a scheduler with nothing to do sleeps for a second.",
         f"Processor milliseconds for each task by service, {first}:",
         by_service(samples, first),
     ]
@@ -508,30 +605,104 @@ def attempt(options: Sequence[str], workloads: Sequence[Workload], idle_seconds:
                 show(idle(cluster, idle_seconds))
 
 
+def measure_files(cluster: Cluster, api: Api) -> Sample:
+    """Deploy many DAG files, each of which is scheduled once."""
+    before, asked = cpu(cluster), metastore(cluster)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(HERE / "dags", folder, dirs_exist_ok=True)
+        for number in range(FILES):
+            (Path(folder) / f"bench_file_{number}.py").write_text(FILE.format(number=number, tasks=TASKS_OF_FILE))
+        if cluster is FLOOR:
+            copy_dags(cluster, Path(folder))
+        else:
+            ansible("playbooks/deploy_dags.yml", "-e", f"airflow_dags_dir={folder}")
+    where = "dag_id LIKE 'bench_file_%'"
+    ended = f"SELECT count(*) FROM dag_run WHERE {where} AND state = 'success'"
+    until(api, lambda: sql(cluster, ended) == [[str(FILES)]], LONGEST, 2.0)
+    took, answered = grown(before, cpu(cluster)), grown(asked, metastore(cluster))
+    return sample_of(cluster, Workload(OF_FILES, "", FILES, FILES * TASKS_OF_FILE), where, took, answered)
+
+
+def scale(keep: Callable[[Point, Sample], None]) -> None:
+    """Add hosts to the deployed cluster, and measure it with some of their services."""
+    cluster = ours()
+    pause(FLOOR, "pause")
+    containers(cluster, "create", LARGER)
+    for point in POINTS:
+        ansible("site.yml", *point.variables, inventories=LARGER)
+        for host in hosts_of(cluster):
+            kind, number = host[:-1], int(host[-1])
+            most = {"master": point.schedulers, "worker": point.workers}.get(kind, number)
+            if number > most:
+                unit = {"master": "airflow-scheduler", "worker": "airflow-worker@*"}[kind]
+                inside(cluster, host, f"systemctl stop '{unit}.service'")
+        with alone(cluster, []) as api:
+            keep(point, measure(cluster, api, point.workload))
+    ansible("site.yml", inventories=LARGER)
+
+
+def scale_text(measured: Mapping[Point, Sequence[Sample]]) -> str:
+    """The section of docs/performance.md about sizes."""
+    rows = []
+    for point, samples in measured.items():
+        got, slots, seconds = summary(samples), point.workers * point.slots, point.workload.seconds
+        rows.append(
+            [
+                point.workload.name,
+                str(point.schedulers),
+                str(point.workers),
+                str(slots),
+                f"`{point.tuning}`",
+                f"{got.rate:.2f}",
+                f"{got.rate * seconds / slots:.0%}" if seconds else "",
+                "" if seconds else f"{got.cpu:.2f} s",
+            ]
+        )
+    heads = ["workload", "schedulers", "workers", "slots of all", "`airflow_tuning`", "tasks/s", "slots in use"]
+    return "\n\n".join(
+        (
+            "## Size",
+            f"Written by `benchmarks/throughput.py scale` on {datetime.date.today():%Y-%m-%d}, {os.cpu_count()} "
+            "processors for all hosts.\nThe reference cluster with up to three schedulers and four workers, one "
+            "run of each line.\nSlots in use are the average from the request to the last end. Tasks of 20 s wait, "
+            "and hardly use\na processor.",
+            table([*heads, "CPU per task"], rows),
+        )
+    )
+
+
 def run(
     names: Sequence[str],
     workloads: Sequence[Workload],
     rounds: int,
     idle_seconds: float,
     keep: Callable[[Sample], None],
+    files: bool = False,
 ) -> None:
-    """Measure, clusters in turns, and ``keep`` each sample."""
+    """Measure, clusters in turns, and ``keep`` each sample. With ``files``, many DAG files as well."""
     clusters = [cluster for cluster in (FLOOR, *([ours()] if "flightdeck" in names else [])) if cluster.name in names]
     for number in range(rounds):
         for cluster in clusters[:: 1 if number % 2 == 0 else -1]:
             with alone(cluster, [other for other in clusters if other != cluster]) as api:
                 for workload in workloads:
                     keep(measure(cluster, api, workload))
+                if files:
+                    keep(measure_files(cluster, api))
                 if idle_seconds:
                     keep(idle(cluster, idle_seconds))
     for cluster in clusters:
         pause(cluster, "unpause")
 
 
+def write(section: str, content: str) -> None:
+    """Write a section of docs/performance.md."""
+    PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), section, content), encoding="utf-8")
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description="Measure tasks.")
-    parser.add_argument("what", choices=["deploy", "run", "idle", "try", "remove", "page"])
+    parser.add_argument("what", choices=["deploy", "run", "idle", "files", "scale", "try", "remove", "page"])
     parser.add_argument("--only", action="append", choices=list(SHORT), help="these workloads")
     parser.add_argument("--cluster", action="append", choices=["hand-written", "flightdeck"], help="this cluster alone")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -544,15 +715,25 @@ def main() -> None:
         deploy(names)
     elif arguments.what == "remove":
         for cluster in (FLOOR, Cluster("", "tasks", "172.31.70", "", "", "")):
-            containers(cluster, "destroy")
+            containers(cluster, "destroy", LARGER)
+    elif arguments.what == "scale":
+        measured: dict[Point, list[Sample]] = {}
+
+        def keep_point(point: Point, sample: Sample) -> None:
+            show(sample)
+            measured.setdefault(point, []).append(sample)
+            write("scale", scale_text(measured))
+
+        scale(keep_point)
     elif arguments.what == "try":
         attempt(arguments.set, [WORKLOADS[SHORT[name]] for name in arguments.only or ()], arguments.seconds)
     else:
         workloads = [WORKLOADS[SHORT[name]] for name in arguments.only or SHORT]
         kept = [Sample(**one) for one in json.loads(arguments.keep.read_text())] if arguments.keep.exists() else []
         if arguments.what != "page":
-            some = [] if arguments.what == "idle" else workloads
-            seconds = arguments.seconds or (0.0 if arguments.only else IDLE_SECONDS)
+            files = arguments.what == "files"
+            some = [] if arguments.what == "idle" or files else workloads
+            seconds = 0.0 if files else arguments.seconds or (0.0 if arguments.only else IDLE_SECONDS)
             arguments.keep.parent.mkdir(exist_ok=True)
 
             def keep(sample: Sample) -> None:
@@ -560,9 +741,10 @@ def main() -> None:
                 kept.append(sample)
                 arguments.keep.write_text(json.dumps([asdict(one) for one in kept]))
 
-            run(names, some, arguments.rounds, seconds, keep)
+            # A DAG that was scheduled once is not scheduled again.
+            run(names, some, 1 if files else arguments.rounds, seconds, keep, files)
         if arguments.what == "page" or (arguments.what == "run" and not arguments.only):
-            PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), "tasks", text(kept)), encoding="utf-8")
+            write("tasks", text(kept))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +29,13 @@ def trivial(number: int) -> int:
     return number
 
 
+@task
+def sleep(number: int) -> int:
+    """Hold a slot and use no processor."""
+    time.sleep(20)
+    return number
+
+
 # On a machine that does other things, a request may come too late. Then the task runs again.
 RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=1)}
 LIMITS: dict[str, Any] = {"max_active_tasks": 1000, "max_active_runs": 1000, "default_args": RETRIES}
@@ -45,6 +53,20 @@ def mapped(count: int) -> None:
 
 for count in (1, 200, 1000):
     mapped(count)
+
+
+def sleeping(count: int) -> None:
+    """``count`` tasks at once that wait."""
+
+    @dag(dag_id=f"bench_sleeping_{count}", schedule=None, **LIMITS)
+    def tasks() -> None:
+        sleep.expand(number=list(range(count)))
+
+    tasks()
+
+
+for count in (16, 64, 256, 512):
+    sleeping(count)
 
 
 @dag(dag_id="bench_chain", schedule=None, **LIMITS)

@@ -95,7 +95,7 @@ def test_processor_time_is_that_of_services_checks_and_the_rest():
     after["master1/airflow.slice/airflow-scheduler.service"] -= 1.0
     # Its count was made a moment later than that of its slice.
     after["worker1/airflow.slice/airflow-worker@default.service"] += 0.001
-    assert cpu_by_service(before, after) == pytest.approx(
+    assert cpu_by_service(grown(before, after)) == pytest.approx(
         {"scheduler": 2.0, "worker": 3.001, "postgresql": 3.0, "checks": 0.999, "other": 6.0}
     )
 
