@@ -32,8 +32,10 @@ def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
     if settings.tuning == "throughput":
         slots = sum(host.most_slots for host in workers)
         # 0: as many as core.parallelism.
-        core = {"parallelism": max(PARALLELISM, slots), "default_pool_task_slot_count": max(POOL, slots)}
-        return {"core": core, "scheduler": {"max_tis_per_query": 0}}
+        return {
+            "core": {"parallelism": max(PARALLELISM, slots), "default_pool_task_slot_count": max(POOL, slots)},
+            "scheduler": {"max_tis_per_query": 0},
+        }
     found: Config = {}
     if settings.tuning in _IDLE_SLEEP:
         found["scheduler"] = {"scheduler_idle_sleep_time": _IDLE_SLEEP[settings.tuning]}
