@@ -184,7 +184,7 @@ def inside(cluster: Cluster, host: str, script: str, user: str = "root") -> str:
 
 def ours() -> Cluster:
     """The cluster that the collection deploys, with the account of its administrator."""
-    secrets = yaml.safe_load((INVENTORY / ".airflow_secrets.yml").read_text(encoding="utf-8"))
+    secrets = yaml.safe_load(PATHS["airflow_secrets_file"].read_text(encoding="utf-8"))
     return Cluster(
         name="flightdeck",
         lab="tasks",
@@ -192,7 +192,7 @@ def ours() -> Cluster:
         url="https://172.31.70.10:8443",
         user="admin",
         password=str(secrets["airflow_admin_password"]),
-        ca_file=str(INVENTORY / ".airflow_ca.crt"),
+        ca_file=str(PATHS["airflow_ca_file"]),
     )
 
 
@@ -641,11 +641,11 @@ def scale(keep: Callable[[Point, Sample], None]) -> None:
     ansible("site.yml", inventories=LARGER)
 
 
-def scale_text(measured: Mapping[Point, Sequence[Sample]]) -> str:
+def scale_text(measured: Mapping[Point, Sample]) -> str:
     """The section of docs/performance.md about sizes."""
     rows = []
-    for point, samples in measured.items():
-        got, slots, seconds = summary(samples), point.workers * point.slots, point.workload.seconds
+    for point, got in measured.items():
+        slots, seconds = point.workers * point.slots, point.workload.seconds
         rows.append(
             [
                 point.workload.name,
@@ -655,7 +655,7 @@ def scale_text(measured: Mapping[Point, Sequence[Sample]]) -> str:
                 f"`{point.tuning}`",
                 f"{got.rate:.2f}",
                 f"{got.rate * seconds / slots:.0%}" if seconds else "",
-                "" if seconds else f"{got.cpu:.2f} s",
+                "" if seconds else f"{got.cpu_per_task:.2f} s",
             ]
         )
     heads = ["workload", "schedulers", "workers", "slots of all", "`airflow_tuning`", "tasks/s", "slots in use"]
@@ -717,11 +717,11 @@ def main() -> None:
         for cluster in (FLOOR, Cluster("", "tasks", "172.31.70", "", "", "")):
             containers(cluster, "destroy", LARGER)
     elif arguments.what == "scale":
-        measured: dict[Point, list[Sample]] = {}
+        measured: dict[Point, Sample] = {}
 
         def keep_point(point: Point, sample: Sample) -> None:
             show(sample)
-            measured.setdefault(point, []).append(sample)
+            measured[point] = sample
             write("scale", scale_text(measured))
 
         scale(keep_point)

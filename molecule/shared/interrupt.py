@@ -64,10 +64,15 @@ def kill_after(seconds: float, command: Sequence[str]) -> str:
     return f"killed after {seconds:.1f} s in: {tasks[-1].strip('* ') if tasks else 'the start'}"
 
 
+def kill_runs(command: Sequence[str], least: float, most: float, times: int = 5) -> None:
+    """Run ``command`` so many times, each killed after ``least`` to ``most`` seconds, and print what it was doing."""
+    for _attempt in range(times):
+        print(kill_after(random.uniform(least, most), command))
+
+
 def main() -> None:
     """Command line."""
-    for _attempt in range(int(sys.argv[1])):
-        print(kill_after(random.uniform(4, LONGEST_SECONDS), sys.argv[2:]))
+    kill_runs(sys.argv[2:], 4, LONGEST_SECONDS, times=int(sys.argv[1]))
 
 
 if __name__ == "__main__":

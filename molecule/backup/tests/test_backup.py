@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import shlex
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import requests
 import testinfra
 from cluster_access import CANARY, ansible, changes, inventory, wait_until
-from interrupt import kill_after
+from interrupt import kill_runs
 
 ROOT = Path(__file__).parents[3]
 MORE = str(ROOT / "molecule/backup/inventory_patroni")
@@ -31,9 +30,7 @@ def patroni(name, *arguments):
 
 def killed(name, *arguments, longest):
     """Five runs of a playbook, each killed somewhere in its first ``longest`` seconds."""
-    for _attempt in range(5):
-        command = ["ansible-playbook", "-i", inventory(), str(ROOT / "playbooks" / name), *arguments]
-        print(kill_after(random.uniform(10, longest), command))
+    kill_runs(["ansible-playbook", "-i", inventory(), str(ROOT / "playbooks" / name), *arguments], 10, longest)
 
 
 def refused(code, playing, *arguments):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cluster_access import CANARY, ansible, changes, inventory, wait_until
-from interrupt import kill_after
+from interrupt import kill_after, kill_runs
 from load import Load
 
 ROOT = Path(__file__).parents[3]
@@ -230,8 +230,7 @@ def test_a_rolling_restart_that_was_killed_anywhere_is_run_again(cluster, host_n
     arguments = ["-i", inventory(), str(ROOT / "playbooks/rolling_restart.yml")]
     before = processes(host_named("worker1"), "worker")
     with Load(cluster) as load:
-        for _attempt in range(5):
-            print(kill_after(random.uniform(10, 120), ["ansible-playbook", *arguments]))
+        kill_runs(["ansible-playbook", *arguments], 10, 120)
         play("playbooks/rolling_restart", "-e", "airflow_restart_components=webserver,scheduler")
     assert load.failures == []
     assert set(load.tasks()) == {"success after 1"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from cluster_access import access, ansible, changes, inventory, wait_until
-from interrupt import kill_after
+from interrupt import kill_runs
 from load import Load
 
 ROOT = Path(__file__).parents[3]
@@ -115,8 +114,7 @@ def test_one_host_takes_the_place_of_another(cluster, host_named):
     playbook = str(ROOT / "playbooks/remove_host.yml")
     killed = ["ansible-playbook", "-i", inventory(), playbook, "-e", "airflow_removed_host=worker1", *arguments]
     with Load(cluster, seconds=15) as load:
-        for _attempt in range(KILLS):
-            print(kill_after(random.uniform(20, LONGEST), killed))
+        kill_runs(killed, 20, LONGEST, times=KILLS)
         began = time.monotonic()
         output = remove("worker1", *arguments)
         print(f"the last run took {time.monotonic() - began:.0f} s")

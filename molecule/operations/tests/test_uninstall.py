@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from cluster_access import ansible, changes
-from interrupt import kill_after
+from interrupt import kill_runs
 
 ROOT = Path(__file__).parents[3]
 AFTER = str(ROOT / "molecule/operations/inventory_after")
@@ -93,8 +92,7 @@ def test_nothing_but_data_is_left(cluster, host_named):
 def test_a_run_that_was_killed_anywhere_is_run_again(host_named):
     """What is left of the cluster is on one host; on the others there is nothing to do."""
     command = ["ansible-playbook", "-i", AFTER, str(ROOT / "playbooks/uninstall.yml"), *CONFIRMED]
-    for _attempt in range(KILLS):
-        print(kill_after(random.uniform(8, 40), command))
+    kill_runs(command, 8, 40, times=KILLS)
     began = time.monotonic()
     output = " ".join(uninstall(*CONFIRMED).split())
     print(f"the last run took {time.monotonic() - began:.0f} s")

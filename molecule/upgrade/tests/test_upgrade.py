@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import re
 import threading
 
 import pytest
 from cluster_access import changes, inventory, wait_until
-from interrupt import Run, kill_after
+from interrupt import Run, kill_runs
 from upgrades import (
     PASSWORD,
     PLAYBOOKS,
@@ -168,9 +167,7 @@ def test_the_way_back_restores_what_was_and_says_what_is_lost():
 
 def kill(name, *arguments):
     """Start a playbook five times, and kill each run after a random time."""
-    for _attempt in range(5):
-        command = ["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/{name}.yml", *arguments]
-        print(kill_after(random.uniform(20, 200), command))
+    kill_runs(["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/{name}.yml", *arguments], 20, 200)
 
 
 def interrupt_migration():

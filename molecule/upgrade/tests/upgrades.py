@@ -22,6 +22,7 @@ from outside import run_in
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 VERSION = "FLIGHTDECK_UPGRADE_VERSION"
 NODES = ("node1", "node2", "worker1")
+PSQL = ("runuser", "-u", "postgres", "--", "psql", "-v", "ON_ERROR_STOP=1", "-qAt", "-d")
 USER, PASSWORD = "auditor", "auditor-of-runs-1"
 
 
@@ -32,19 +33,17 @@ def in_host(host: str, *command: str, stdin: str = "") -> str:
 
 def query(statement: str, database: str = "airflow") -> list[str]:
     """Lines that the metastore answers, with columns between bars."""
-    psql = ["runuser", "-u", "postgres", "--", "psql", "-v", "ON_ERROR_STOP=1", "-qAt", "-d", database]
-    return in_host("node1", *psql, stdin=statement).splitlines()
+    return in_host("node1", *PSQL, database, stdin=statement).splitlines()
 
 
 @contextlib.contextmanager
 def locked(table: str) -> Iterator[None]:
     """While the block runs, nothing can alter a table: a session has read it and does not end."""
-    psql = ["runuser", "-u", "postgres", "--", "psql", "-q", "-d", "airflow"]
-    command = ["docker", "exec", "-i", "fd-upgrade-node1", *psql]
+    command = ["docker", "exec", "-i", "fd-upgrade-node1", *PSQL, "airflow"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
         assert session.stdin
         assert session.stdout
-        session.stdin.write(f"BEGIN;\nSELECT 'locked' FROM {table} LIMIT 0;\n")
+        session.stdin.write(f"BEGIN;\nSELECT count(*) FROM {table};\n")
         session.stdin.flush()
         session.stdout.readline()
         try:
