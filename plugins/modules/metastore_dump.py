@@ -54,8 +54,8 @@ options:
     type: str
     default: ''
   schema:
-    description: With V(dumped), the schema version by version table of the Airflow that runs. While the database has
-      another one, a migration was interrupted, and an earlier dump with this schema stays, unless DAG runs came since.
+    description: With V(dumped), the schema version by version table that a migration began with which was interrupted.
+      An earlier dump with it stays, unless DAG runs came since. Empty after none.
     type: dict
     default: {}
 """
@@ -157,14 +157,13 @@ class Dump:
         ((last_run,),) = self.query(name, "SELECT COALESCE(max(id), 0) FROM dag_run") if schema else [(0,)]
         return {"at": now, "schema": schema, "last_run": last_run, "size_mb": size >> 20}
 
-    def interrupted(self) -> bool:
-        """Whether a migration after this dump was interrupted, so that a new dump would be worth less. Raises
-        psycopg2.Error."""
+    def stays(self) -> bool:
+        """Whether there is a dump from before an interrupted migration, which a new one would be worth less than.
+        Raises psycopg2.Error."""
         wanted, had = self.p["schema"].items(), self.record()
         if not wanted or not had or not wanted <= had["schema"].items():
             return False
-        now = self.present()
-        return not wanted <= now["schema"].items() and now["last_run"] == had["last_run"]
+        return bool(self.present()["last_run"] == had["last_run"])
 
     def command(self, *argv: str) -> None:
         """Run a client of PostgreSQL; fail with what it says."""
@@ -250,7 +249,7 @@ class Dump:
         state, began = self.p["state"], time.monotonic()
         needed = free = 0
         actions: list[str] = []
-        if state == "restored" or (state == "dumped" and not self.interrupted()):
+        if state == "restored" or (state == "dumped" and not self.stays()):
             needed, free = self.room()
             actions = [f"{'dump' if state == 'dumped' else 'restore'} {self.path}"]
             made_at = self.p["made_at"]

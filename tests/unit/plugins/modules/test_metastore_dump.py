@@ -13,24 +13,22 @@ RECORD = {"schema": OLD, "last_run": 7}
 
 
 @pytest.mark.parametrize(
-    ("wanted", "record", "present", "stays"),
+    ("began_with", "record", "last_run", "stays"),
     [
-        # A migration was interrupted: before one of the version tables was at its end, and between two of them.
-        (OLD, RECORD, {"schema": BETWEEN, "last_run": 7}, True),
-        ({"alembic_version": "2"}, RECORD, {"schema": {"alembic_version": "3"}, "last_run": 7}, True),
-        # None was: the database goes on.
-        (OLD, RECORD, {"schema": OLD, "last_run": 7}, False),
+        (OLD, RECORD, 7, True),
+        # The release knows one of the version tables.
+        ({"alembic_version": "2"}, RECORD, 7, True),
         # It was used since.
-        (OLD, RECORD, {"schema": BETWEEN, "last_run": 8}, False),
-        # There is no dump, or one of that state.
-        (OLD, {}, {"schema": BETWEEN, "last_run": 7}, False),
-        (OLD, {"schema": BETWEEN, "last_run": 7}, {"schema": BETWEEN, "last_run": 7}, False),
-        # Nothing is known of the version that runs.
-        ({}, RECORD, {"schema": BETWEEN, "last_run": 7}, False),
+        (OLD, RECORD, 8, False),
+        # There is no dump, or one of what an interrupted migration left.
+        (OLD, {}, 7, False),
+        (OLD, {"schema": BETWEEN, "last_run": 7}, 7, False),
+        # No migration was interrupted.
+        ({}, RECORD, 7, False),
     ],
 )
-def test_a_dump_stays_while_the_database_is_between_two_schemas(monkeypatch, wanted, record, present, stays):
-    module = SimpleNamespace(params={"directory": "/dumps", "name": "2", "port": 5432, "schema": wanted})
+def test_a_dump_stays_after_an_interrupted_migration(monkeypatch, began_with, record, last_run, stays):
+    module = SimpleNamespace(params={"directory": "/dumps", "name": "2", "port": 5432, "schema": began_with})
     monkeypatch.setattr(Dump, "record", lambda _self: record)
-    monkeypatch.setattr(Dump, "present", lambda _self: present)
-    assert Dump(module).interrupted() is stays
+    monkeypatch.setattr(Dump, "present", lambda _self: {"schema": BETWEEN, "last_run": last_run})
+    assert Dump(module).stays() is stays
