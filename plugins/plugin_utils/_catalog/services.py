@@ -131,7 +131,8 @@ class Front:
     With TLS it is on the port of ``tls_variable``, where there is one, and the other one redirects. ``check_path``
     answers with status 200 when the component works, by major of Airflow; in another major there is no such front.
     ``allow_paths`` are the only ones that are passed on, ``deny_paths`` are not. People use it when ``users`` is true:
-    with the certificate that the user may give.
+    with the certificate that the user may give. ``requests`` is how many a process of the component gets at once while
+    its pools have Airflow's own size, and 0 is for no limit.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Front:
     users: bool = False
     allow_paths: tuple[str, ...] | None = None
     deny_paths: tuple[str, ...] | None = None
+    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -573,6 +575,9 @@ SERVICES: tuple[Service, ...] = (
                 "airflow_haproxy_execution_api_port",
                 {3: "/execution/health"},
                 allow_paths=("/execution",),
+                # A request keeps its session while it waits for one of the 40 threads, in each of which another one may
+                # wait for a session: more requests than threads can block all. Of 15 sessions people have the others.
+                requests=10,
             ),
         ),
         memory_mb=300,

@@ -9,7 +9,7 @@ Pure functions: no Ansible, no input or output. ``build`` never sees a secret or
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -414,19 +414,23 @@ class Model:
         Those of each process, which the catalogue has; a worker one connection per task slot for its results, and on
         2.x three per slot for the tasks themselves.
         """
-        processes = {"webserver": self.settings.webserver_workers}
         slots = sum(host.most_slots for host in self.members("worker"))
         tasks = 0 if self.major >= 3 else 3 * slots
         for name, component in services.COMPONENT.items():
             for host in self.members(name):
-                tasks += self._pooled_sessions(component.sessions, host) * processes.get(name, 1)
+                # Smaller pools count as Airflow's own.
+                limit = max(self.pool_limit(name, host) or 0, options.DEFAULT_POOL_LIMIT)
+                tasks += math.ceil(component.sessions * limit / options.DEFAULT_POOL_LIMIT) * self._processes(name)
         return {"airflow": tasks, "airflow_results": 15 * len(self.members("scheduler")) + slots}
 
-    def _pooled_sessions(self, sessions: int, host: Host) -> int:
-        """``sessions`` of a process with Airflow's own pools, with those of ``host``; smaller pools count as these."""
-        given = options.given_options(self.settings.config, host.environment, self.settings.version)
-        limit = max(options.pool_limit(given) or 0, options.DEFAULT_POOL_LIMIT)
-        return math.ceil(sessions * limit / options.DEFAULT_POOL_LIMIT)
+    def pool_limit(self, component: str, host: Host) -> int | None:
+        """Sessions of each pool of a process of ``component`` on ``host``; None for no limit."""
+        own = host.component_environment.get(component)
+        environment = {**host.environment, **(own if isinstance(own, Mapping) else {})}
+        return options.pool_limit(options.given_options(self.settings.config, environment, self.settings.version))
+
+    def _processes(self, component: str) -> int:
+        return self.settings.webserver_workers if component == "webserver" else 1
 
     def rabbitmq(self, host: Host) -> RabbitMq:
         """The share of a host with RabbitMQ."""
@@ -524,10 +528,22 @@ class Model:
                 deny_paths=tuple(denied) or None,
                 access=self.web_access() if front.name == "web" else None,
                 servers=tuple(
-                    Server(name=host.name, address=host.address, port=self.ports(host)[component.name])
+                    Server(
+                        name=host.name,
+                        address=host.address,
+                        port=self.ports(host)[component.name],
+                        max_requests=self._max_requests(component.name, front, host),
+                    )
                     for host in members
                 ),
             )
+
+    def _max_requests(self, component: str, front: services.Front, host: Host) -> int | None:
+        """Requests of a ``front`` that the ``component`` on ``host`` gets at once; None for no limit."""
+        limit = self.pool_limit(component, host)
+        if not front.requests or limit is None:
+            return None
+        return max(1, front.requests * limit // options.DEFAULT_POOL_LIMIT) * self._processes(component)
 
     def web_access(self) -> WebAccess:
         """How people reach UI and API."""

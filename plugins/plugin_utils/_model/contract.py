@@ -406,6 +406,8 @@ class Server(Plain):
     """IP address or host name, without brackets."""
     port: int
     """Port of the server."""
+    max_requests: int | None = None
+    """Requests that it gets at once from each load balancer, where more wait."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -425,9 +425,9 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     if metastore.is_external(settings):
         return []
     unlimited = []
+    model = Model(hosts, settings)
     for host in (host for host in hosts if host.components):
-        found = options.given_options(settings.config, host.environment, settings.version)
-        if options.pool_limit(found) is None:
+        if any(model.pool_limit(component, host) is None for component in host.components):
             where = "airflow_config.database.sql_alchemy_pool_size and sql_alchemy_max_overflow"
             remedy = "Give both a number, also for many connections: max_connections of the metastore follows from it."
             problem = Problem(Code.FD129, where, "no limit of connections", "1 or more, and 0 or more", remedy)
@@ -437,7 +437,7 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     given = {str(name).lower(): value for name, value in settings.postgresql_config.items()}.get("max_connections")
     if not str(given).strip().isdecimal():
         return []
-    need = Model(hosts, settings).connections_needed()
+    need = model.connections_needed()
     if int(str(given)) >= need:
         return []
     return [

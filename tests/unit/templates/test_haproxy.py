@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -114,3 +115,36 @@ def test_headers_of_proxies_count_only_where_these_are_trusted():
 def test_the_time_of_a_request_is_that_of_the_variable():
     web = section(rendered(airflow_haproxy_web_timeout_seconds=300), "web")
     assert {"timeout client 300s", "timeout server 300s"} <= set(web)
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit"),
+    [
+        ({}, 10),
+        ({"airflow_webserver_workers": 3}, 30),
+        # As many more as there are more sessions.
+        ({"airflow_config": {"database": {"sql_alchemy_pool_size": 20}}}, 20),
+        ({"airflow_config": {"database": {"sql_alchemy_pool_size": 1, "sql_alchemy_max_overflow": 0}}}, 1),
+        # Without a limit of sessions there is none of requests.
+        ({"airflow_config": {"database": {"sql_alchemy_max_overflow": -1}}}, None),
+    ],
+)
+def test_an_api_server_gets_no_more_requests_of_tasks_than_it_has_sessions(changes, limit):
+    text = rendered(**changes)
+    for name, wanted in (("execution_api", limit), ("web", None)):
+        servers = [line for line in section(text, name) if line.startswith("server ")]
+        found = [re.findall(r" maxconn (\d+)$", line) for line in servers]
+        assert found == [[] if wanted is None else [str(wanted)]] * 2
+
+
+def test_the_sessions_of_a_component_may_be_its_own():
+    hosts = [
+        dataclasses.replace(
+            host, component_environment={"webserver": {"AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "40"}}
+        )
+        if host.name == "master2"
+        else host
+        for host in reference()
+    ]
+    first, second = (line for line in section(rendered(hosts), "execution_api") if line.startswith("server "))
+    assert first.endswith(" maxconn 10") and second.endswith(" maxconn 30")
