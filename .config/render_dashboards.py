@@ -226,6 +226,7 @@ DASHBOARDS: dict[str, dict[str, list[Graph]]] = {
         "HAProxy": [
             Graph("Servers in use", {"{{instance}} {{proxy}}": "haproxy_backend_active_servers"}),
             Graph("Sessions", {"{{instance}} {{proxy}}": "haproxy_backend_current_sessions"}),
+            Graph("Requests that wait for a server", {"{{instance}} {{proxy}}": "haproxy_backend_current_queue"}),
             Graph(
                 "Answers per second",
                 {

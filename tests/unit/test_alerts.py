@@ -168,6 +168,12 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
         2,
         {'haproxy_backend_active_servers{instance="a", proxy="web"}': "1x9"},
     ),
+    "ApiServersBusy": (
+        {'haproxy_backend_current_queue{instance="a", proxy="execution_api"}': "4x30"},
+        12,
+        # A burst is over soon.
+        {'haproxy_backend_current_queue{instance="a", proxy="execution_api"}': "40x3 0x30"},
+    ),
     "SchedulerSilent": ({HEARTBEAT: "5x9", SCHEDULER: "1x9"}, 5, {HEARTBEAT: "0+12x9", SCHEDULER: "1x9"}),
     "SchedulerLoopLate": (
         {'airflow_seconds{instance="a", metric="scheduler.scheduler_loop_duration", statistic="average"}': "31x9"},
