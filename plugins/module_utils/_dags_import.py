@@ -99,7 +99,8 @@ def result(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
     try:
         return dict(json.loads(output))
     except ValueError as error:
-        raise ImportFailedError(f"exit code {process.returncode}: {failure(errors)}") from error
+        answer = f"answered {output.strip()[-300:]!r}: " if output.strip() else ""
+        raise ImportFailedError(f"exit code {process.returncode}: {answer}{failure(errors)}") from error
 
 
 def failure(said: str) -> str:

@@ -170,17 +170,23 @@ def kill(name, *arguments):
     kill_runs(["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/{name}.yml", *arguments], 20, 200)
 
 
-def interrupt_migration():
-    """Begin an upgrade, and kill it, on the host as well, between two migrations."""
-    # One of the last migrations alters it.
-    with locked("trigger"), Run(["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/upgrade.yml"]) as run:
+def kill_upgrade(what, when):
+    """Begin an upgrade, and kill it as soon as ``when`` is true, which is ``what`` is waited for."""
+    with Run(["ansible-playbook", "-i", inventory(), f"{PLAYBOOKS}/upgrade.yml"]) as run:
         reader = threading.Thread(target=run.communicate)
         reader.start()
-        waiting = "SELECT 1 FROM pg_locks JOIN pg_database ON database = pg_database.oid WHERE NOT granted"
-        wait_until("a migration waits for the table", lambda: run.poll() is not None or query(waiting), 900)
+        wait_until(what, lambda: run.poll() is not None or when(), 900, every=0.1)
         assert run.poll() is None
         run.kill()
         reader.join()
+
+
+def interrupt_migration():
+    """Begin an upgrade, and kill it, on the host as well, between two migrations."""
+    waiting = "SELECT 1 FROM pg_locks JOIN pg_database ON database = pg_database.oid WHERE NOT granted"
+    # One of the last migrations alters it.
+    with locked("trigger"):
+        kill_upgrade("a migration waits for the table", lambda: query(waiting))
         in_host("node1", "pkill", "-KILL", "-f", "airflow db migrate")
     wait_until("the migration is gone", lambda: not query(waiting), 60)
     # Neither the old version's nor the new one's.
@@ -214,6 +220,9 @@ def test_a_migration_that_was_interrupted_has_a_way_back(monkeypatch):
 @pytest.mark.thorough
 def test_an_upgrade_that_was_killed_anywhere_is_run_again(monkeypatch):
     monkeypatch.setenv(VERSION, MIDDLE)
+    active = ("readlink", "/opt/airflow/current")
+    # With the configuration of the old version, of whose options the new one complains.
+    kill_upgrade("the release is active", lambda: MIDDLE in in_host("node1", *active))
     kill("upgrade")
     play("upgrade", version=MIDDLE)
     assert running() == {MIDDLE}

@@ -19,6 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# The answer alone goes to standard output: not what Airflow logs while it is imported, nor what DAG files print.
+ANSWER = os.dup(1)
+os.dup2(2, 1)
+
 # What the DAG files import at their top as Airflow's DAG processors do, with the login of the metastore.
 os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
 
@@ -114,7 +118,7 @@ def prepare(paths: list[str]) -> None:
         # What cannot be imported fails again in the process of its file.
         with contextlib.suppress(Exception):
             importlib.import_module(module)
-    text = "from {0} import dag, task\n@dag(schedule=None)\ndef x():\n    task(lambda: 1)()\nx()\n"
+    text = "from {0} import dag, task\n@task\ndef y():\n    pass\n@dag(schedule=None)\ndef x():\n    y()\nx()\n"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "airflow_dag.py"
         path.write_text(text.format("airflow.sdk" if THREE else "airflow.decorators"), encoding="utf-8")
@@ -123,9 +127,7 @@ def prepare(paths: list[str]) -> None:
 
 
 def main(root: str) -> None:
-    """Import what is below ``root``. What DAG files print goes to standard error."""
-    answer = os.dup(1)
-    os.dup2(2, 1)
+    """Import what is below ``root``."""
     paths = sorted(list_py_file_paths(root))
     prepare(paths)
     errors: dict[str, str] = {}
@@ -143,7 +145,7 @@ def main(root: str) -> None:
         "logs": conf.get(section, option),
         "bundle": bundle_name(root) if THREE else "",
     }
-    with os.fdopen(answer, "w", encoding="utf-8") as stream:
+    with os.fdopen(ANSWER, "w", encoding="utf-8") as stream:
         json.dump(result, stream)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ansible_collections.flightdeck.airflow.plugins.module_utils import _dags_import
 
@@ -87,3 +89,9 @@ def test_two_imports_are_compared() -> None:
 )
 def test_why_an_import_ended_early_is_said_by_it_or_by_systemd(said, why):
     assert _dags_import.failure(said) == why
+
+
+def test_what_came_in_the_place_of_an_answer_is_said():
+    process = _dags_import.start([sys.executable, "-"], "print('a word {}')")
+    with pytest.raises(_dags_import.ImportFailedError, match="exit code 0: answered 'a word {}'"):
+        _dags_import.result(process, 60)
