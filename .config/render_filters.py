@@ -68,6 +68,7 @@ ARGUMENTS = {
     "names": "Names of hosts.",
     "node": "A host's share of the model.",
     "nodes": "The shares of all hosts by name.",
+    "option": "Name of an option with its section and a dot, or empty.",
     "others": "What else changes the digest.",
     "own": "What the roles recorded as their own.",
     "password_file": "Path of the file with the password of Prometheus's own account.",

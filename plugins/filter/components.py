@@ -150,6 +150,7 @@ class FilterModule:
             "traces": removal.traces,
             "unknown_options": unknown_options,
             "with_certificates": secrets.with_certificates,
+            "with_processors": airflow_cfg.with_processors,
             "without_airflow": without_airflow,
             "worker_concurrency": worker_units.worker_concurrency,
             "worker_instances": worker_instances,

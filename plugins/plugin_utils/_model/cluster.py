@@ -584,6 +584,7 @@ class Model:
         return AirflowNode(
             address=bracket(host.address),
             config=config,
+            processors_option=tuning.processors_option(self.settings, host, self.major),
             secrets=secrets,
             wrappers={mode.component: modes.wrapper(mode) for mode in self.modes_of(host)},
             queues=host.effective_queues,

@@ -724,6 +724,9 @@ class AirflowNode(Plain):
     """Address at which webservers ask for the host's task logs, an IPv6 address in brackets."""
     config: Mapping[str, Mapping[str, object]]
     """Sections and options of airflow.cfg, with the user's over the computed ones."""
+    processors_option: str
+    """The option besides that follows from the host's processors, such as dag_processor.parsing_processes; empty for
+    none."""
     secrets: tuple[SecretFile, ...]
     """The secret files that the host's components need."""
     wrappers: Mapping[str, Wrapper]

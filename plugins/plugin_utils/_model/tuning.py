@@ -26,6 +26,7 @@ def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
     ``throughput``: any scheduler alone can fill the slots of all workers, one loop queues as many tasks as fit, and the
     pool of a new cluster has room for them.
     Slots are counted as for connections, 16 at least for each queue of a worker.
+    ``processors_option`` comes on top of it.
     ``latency``: a scheduler that found nothing to do is back after a tenth of a second.
     ``small``: schedulers and DAG processors do their regular work less often.
     """
@@ -45,3 +46,14 @@ def config(settings: Settings, workers: Sequence[Host], major: int) -> Config:
         )
         found.setdefault(section, {}).update({"min_file_process_interval": _SMALL_PARSING, refresh: _SMALL_PARSING})
     return found
+
+
+def processors_option(settings: Settings, host: Host, major: int) -> str:
+    """The option of Airflow ``major`` that follows from the processors of ``host``; empty for none.
+
+    ``throughput``: how many DAG files are parsed at once, unless the user says it.
+    """
+    section, option = "dag_processor" if major >= 3 else "scheduler", "parsing_processes"
+    given = option in settings.options.get(section, {})
+    tuned = settings.tuning == "throughput" and "dag_processor" in host.components
+    return f"{section}.{option}" if tuned and not given else ""

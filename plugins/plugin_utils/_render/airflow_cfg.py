@@ -22,6 +22,22 @@ def render_value(value: Any) -> str:
     return text.replace("%", "%%").replace("\n", "\n    ")
 
 
+def with_processors(config: Mapping[str, Mapping[str, Any]], option: str, vcpus: int) -> dict[str, dict[str, Any]]:
+    """Options by section with one that follows from the processors of the host.
+
+    It is half of ``vcpus``, which the host's services share, and 2 at least, as Airflow's own number of DAG files that
+    are parsed at once. An empty ``option`` is none.
+
+    >>> with_processors({"core": {"a": 1}}, "dag_processor.parsing_processes", 8)
+    {'core': {'a': 1}, 'dag_processor': {'parsing_processes': 4}}
+    """
+    found = {section: dict(options) for section, options in config.items()}
+    section, _dot, name = option.rpartition(".")
+    if name:
+        found.setdefault(section, {})[name] = max(2, vcpus // 2)
+    return found
+
+
 def render_config(config: Mapping[str, Mapping[str, Any]]) -> str:
     """The text of airflow.cfg, sections and options sorted, so that equal settings give equal files."""
     blocks = []

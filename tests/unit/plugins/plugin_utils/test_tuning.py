@@ -9,6 +9,7 @@ from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog import
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.airflow_options import reference
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model import cluster, tuning
 from ansible_collections.flightdeck.airflow.plugins.plugin_utils._model.settings import Settings
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render import airflow_cfg
 from test_cluster import defaults, host
 from test_cluster import reference as hosts_of_reference
 
@@ -63,3 +64,25 @@ def test_an_option_of_the_user_wins():
     given = {"scheduler": {"scheduler_idle_sleep_time": 0.5}}
     found = options(hosts_of_reference(), airflow_tuning="latency", airflow_config=given)
     assert found["scheduler"]["scheduler_idle_sleep_time"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("version", "option"),
+    [("3.3.2", "dag_processor.parsing_processes"), ("2.11.2", "scheduler.parsing_processes")],
+)
+def test_dag_files_are_parsed_on_half_of_the_processors(version, option):
+    section, name = option.split(".")
+
+    def found(host, **given):
+        model = cluster.Model(hosts_of_reference(), defaults(airflow_version=version, **given)).build()
+        return model.nodes[host].airflow.processors_option
+
+    assert option in reference(version)
+    assert found("master1", airflow_tuning="throughput") == option
+    # It parses none, or the user says how many.
+    assert found("worker1", airflow_tuning="throughput") == ""
+    assert found("master1", airflow_tuning="throughput", airflow_config={section: {name: 3}}) == ""
+    assert found("master1") == ""
+    options = [airflow_cfg.with_processors({}, option, vcpus)[section][name] for vcpus in (1, 4, 8)]
+    assert options == [2, 2, 4]
+    assert airflow_cfg.with_processors({"core": {"parallelism": 8}}, "", 8) == {"core": {"parallelism": 8}}
