@@ -54,8 +54,8 @@ options:
     type: str
     default: ''
   schema:
-    description: With V(dumped), the schema version by version table that a migration began with which was interrupted.
-      An earlier dump with it stays, unless DAG runs came since. Empty after none.
+    description: With V(dumped), the schema version by version table from which an interrupted migration began; empty
+      when none was interrupted. An earlier dump with it stays, unless DAG runs came since.
     type: dict
     default: {}
 """

@@ -132,7 +132,7 @@ class Front:
     answers with status 200 when the component works, by major of Airflow; in another major there is no such front.
     ``allow_paths`` are the only ones that are passed on, ``deny_paths`` are not. People use it when ``users`` is true:
     with the certificate that the user may give. ``requests`` is how many a process of the component gets at once while
-    its pools have Airflow's own size, and 0 is for no limit.
+    its pools have Airflow's own size; 0 is for no limit.
     """
 
     name: str
@@ -226,6 +226,8 @@ RELEASE_MB = 1280
 INODES = 10_000
 # For new logs. MiB.
 LOGS_MB = 512
+# In which an api-server's process serves requests: the default of its library, AnyIO.
+REQUEST_THREADS = 40
 # Files that RabbitMQ's unit asks for.
 OPEN_FILES = 65536
 # Measured resident sizes on Airflow 3.3 in MiB: the worker's main process, and one pool process before any task code
@@ -575,8 +577,7 @@ SERVICES: tuple[Service, ...] = (
                 "airflow_haproxy_execution_api_port",
                 {3: "/execution/health"},
                 allow_paths=("/execution",),
-                # A request keeps its session while it waits for one of the 40 threads, in each of which another one may
-                # wait for a session: more requests than threads can block all. Of 15 sessions people have the others.
+                # docs/tuning.md says why. Of 15 sessions, 5 are left for people.
                 requests=10,
             ),
         ),

@@ -526,6 +526,8 @@ class Model:
                 check_path=base + front.check_path[self.major],
                 allow_paths=tuple(f"{base}{path}" for path in allowed) or None,
                 deny_paths=tuple(denied) or None,
+                # A second less than a task's process waits, which tries again.
+                queue_seconds=max(1, int(timing.budget(self.settings.config).timeout) - 1) if front.requests else None,
                 access=self.web_access() if front.name == "web" else None,
                 servers=tuple(
                     Server(
@@ -539,11 +541,15 @@ class Model:
             )
 
     def _max_requests(self, component: str, front: services.Front, host: Host) -> int | None:
-        """Requests of a ``front`` that the ``component`` on ``host`` gets at once; None for no limit."""
+        """Requests of tasks that the ``component`` on ``host`` gets at once by each load balancer; None for no
+        limit of this ``front``."""
         limit = self.pool_limit(component, host)
         if not front.requests or limit is None:
             return None
-        return max(1, front.requests * limit // options.DEFAULT_POOL_LIMIT) * self._processes(component)
+        each = min(services.REQUEST_THREADS, front.requests * limit // options.DEFAULT_POOL_LIMIT)
+        # Workers with a load balancer use their own, the others one of the cluster's.
+        ways = {worker.name if "haproxy" in worker.groups else "" for worker in self.members("worker")}
+        return max(1, each * self._processes(component) // max(1, len(ways)))
 
     def web_access(self) -> WebAccess:
         """How people reach UI and API."""

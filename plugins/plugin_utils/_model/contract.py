@@ -407,7 +407,7 @@ class Server(Plain):
     port: int
     """Port of the server."""
     max_requests: int | None = None
-    """Requests that it gets at once from each load balancer, where more wait."""
+    """Requests that it gets at once from each load balancer. More wait there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -473,6 +473,8 @@ class Listener(Plain):
     """The only paths that are passed on, with everything below them."""
     ca_file: str | None = None
     """Path of the CA certificate on the load balancer for a check with TLS."""
+    queue_seconds: int | None = None
+    """How long a request waits for a server that has enough of them, before it is refused with status 503."""
     access: WebAccess | None = None
     """How people reach it; only of the UI and the API."""
     servers: tuple[Server, ...]
@@ -725,7 +727,7 @@ class AirflowNode(Plain):
     config: Mapping[str, Mapping[str, object]]
     """Sections and options of airflow.cfg, with the user's over the computed ones."""
     processors_option: str
-    """The option besides that follows from the host's processors, such as dag_processor.parsing_processes; empty for
+    """Name of one more option, such as dag_processor.parsing_processes, whose value follows from the host; empty for
     none."""
     secrets: tuple[SecretFile, ...]
     """The secret files that the host's components need."""

@@ -9,6 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._catalog.services import (
+    POOL_PROCESS_MB,
+    RESERVED_MB,
+    TASK_MB,
+)
+from ansible_collections.flightdeck.airflow.plugins.plugin_utils._render.sizes import round_down
+
 
 def render_value(value: Any) -> str:
     """One option as it stands in airflow.cfg: ``%`` doubled against interpolation, continuation lines indented,
@@ -22,19 +29,22 @@ def render_value(value: Any) -> str:
     return text.replace("%", "%%").replace("\n", "\n    ")
 
 
-def with_processors(config: Mapping[str, Mapping[str, Any]], option: str, vcpus: int) -> dict[str, dict[str, Any]]:
-    """Options by section with one that follows from the processors of the host.
+def with_processors(
+    config: Mapping[str, Mapping[str, Any]], option: str, vcpus: int, memory_mb: int
+) -> dict[str, dict[str, Any]]:
+    """Options by section with one that is a number of processes which follows from the host.
 
-    It is half of ``vcpus``, which the host's services share, and 2 at least, as Airflow's own number of DAG files that
-    are parsed at once. An empty ``option`` is none.
+    It is half of ``vcpus`` and no more than fit into half of ``memory_mb`` MiB, because other services share the host,
+    and 2 at least, as Airflow's own number of DAG files that are parsed at once. An empty ``option`` is none.
 
-    >>> with_processors({"core": {"a": 1}}, "dag_processor.parsing_processes", 8)
+    >>> with_processors({"core": {"a": 1}}, "dag_processor.parsing_processes", 8, 16000)
     {'core': {'a': 1}, 'dag_processor': {'parsing_processes': 4}}
     """
     found = {section: dict(options) for section, options in config.items()}
     section, _dot, name = option.rpartition(".")
     if name:
-        found.setdefault(section, {})[name] = max(2, vcpus // 2)
+        by_memory = (round_down(memory_mb) - RESERVED_MB) // (POOL_PROCESS_MB + TASK_MB)
+        found.setdefault(section, {})[name] = max(2, min(vcpus, by_memory) // 2)
     return found
 
 

@@ -427,9 +427,9 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     unlimited = []
     model = Model(hosts, settings)
     for host in (host for host in hosts if host.components):
-        if any(model.pool_limit(component, host) is None for component in host.components):
+        if any(model.pool_limit(name, host) is None for name in host.components if services.COMPONENT[name].sessions):
             where = "airflow_config.database.sql_alchemy_pool_size and sql_alchemy_max_overflow"
-            remedy = "Give both a number, also for many connections: max_connections of the metastore follows from it."
+            remedy = "Give both a number, in environments as well: max_connections of the metastore follows from it."
             problem = Problem(Code.FD129, where, "no limit of connections", "1 or more, and 0 or more", remedy)
             unlimited.append((host.name, problem))
     if unlimited:

@@ -125,6 +125,8 @@ def test_the_time_of_a_request_is_that_of_the_variable():
         # As many more as there are more sessions.
         ({"airflow_config": {"database": {"sql_alchemy_pool_size": 20}}}, 20),
         ({"airflow_config": {"database": {"sql_alchemy_pool_size": 1, "sql_alchemy_max_overflow": 0}}}, 1),
+        # No more than threads.
+        ({"airflow_config": {"database": {"sql_alchemy_max_overflow": 95}}}, 40),
         # Without a limit of sessions there is none of requests.
         ({"airflow_config": {"database": {"sql_alchemy_max_overflow": -1}}}, None),
     ],
@@ -135,6 +137,23 @@ def test_an_api_server_gets_no_more_requests_of_tasks_than_it_has_sessions(chang
         servers = [line for line in section(text, name) if line.startswith("server ")]
         found = [re.findall(r" maxconn (\d+)$", line) for line in servers]
         assert found == [[] if wanted is None else [str(wanted)]] * 2
+
+
+def test_load_balancers_of_workers_share_what_an_api_server_gets():
+    hosts = [
+        dataclasses.replace(host, groups=host.groups | {"haproxy"}) if "worker" in host.groups else host
+        for host in reference(3)
+    ]
+    servers = [line for line in section(rendered(hosts), "execution_api") if line.startswith("server ")]
+    assert [line.rpartition(" ")[2] for line in servers] == ["3", "3"]
+
+
+@pytest.mark.parametrize(("timeout", "queue"), [(None, 4), (30, 29), (0.5, 1)])
+def test_a_request_that_waits_is_refused_before_its_client_leaves(timeout, queue):
+    changes = {} if timeout is None else {"airflow_config": {"workers": {"execution_api_timeout": timeout}}}
+    text = rendered(**changes)
+    assert f"timeout queue {queue}s" in section(text, "execution_api")
+    assert not any(line.startswith("timeout queue") for line in section(text, "web"))
 
 
 def test_the_sessions_of_a_component_may_be_its_own():

@@ -50,6 +50,7 @@ def node(*files, mode=None):
     airflow = AirflowNode(
         address="",
         config={},
+        processors_option="",
         secrets=tuple(PlainValue(file=name, secret="") for name in files),
         wrappers={mode.component: modes.wrapper(mode)} if mode else {},
         extra_groups=(),

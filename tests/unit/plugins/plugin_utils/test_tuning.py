@@ -83,6 +83,7 @@ def test_dag_files_are_parsed_on_half_of_the_processors(version, option):
     assert found("worker1", airflow_tuning="throughput") == ""
     assert found("master1", airflow_tuning="throughput", airflow_config={section: {name: 3}}) == ""
     assert found("master1") == ""
-    options = [airflow_cfg.with_processors({}, option, vcpus)[section][name] for vcpus in (1, 4, 8)]
-    assert options == [2, 2, 4]
-    assert airflow_cfg.with_processors({"core": {"parallelism": 8}}, "", 8) == {"core": {"parallelism": 8}}
+    sizes = [(1, 4000), (4, 16000), (8, 16000), (32, 8000), (32, 1000)]
+    options = [airflow_cfg.with_processors({}, option, *size)[section][name] for size in sizes]
+    assert options == [2, 2, 4, 12, 2]
+    assert airflow_cfg.with_processors({"core": {"parallelism": 8}}, "", 8, 4000) == {"core": {"parallelism": 8}}
