@@ -424,16 +424,17 @@ def _check_connections(hosts: list[Host], settings: Settings) -> list[Problem]:
     """The connections must have a limit, and the user's ``max_connections`` must be enough for the cluster."""
     if metastore.is_external(settings):
         return []
-    unlimited = []
     model = Model(hosts, settings)
-    for host in (host for host in hosts if host.components):
-        if any(model.pool_limit(name, host) is None for name in host.components if services.COMPONENT[name].sessions):
-            where = "airflow_config.database.sql_alchemy_pool_size and sql_alchemy_max_overflow"
-            remedy = "Give both a number, in environments as well: max_connections of the metastore follows from it."
-            problem = Problem(Code.FD129, where, "no limit of connections", "1 or more, and 0 or more", remedy)
-            unlimited.append((host.name, problem))
-    if unlimited:
-        return on_hosts(unlimited, everybody=sum(bool(host.components) for host in hosts))
+    limits = {}
+    for host in hosts:
+        names = [name for name in host.components if services.COMPONENT[name].sessions]
+        if names:
+            limits[host.name] = [model.pool_limit(name, host) for name in names]
+    if unlimited := [name for name, found in limits.items() if None in found]:
+        where = "airflow_config.database.sql_alchemy_pool_size and sql_alchemy_max_overflow"
+        remedy = "Give both a number, in environments as well: max_connections of the metastore follows from it."
+        problem = Problem(Code.FD129, where, "no limit of connections", "1 or more, and 0 or more", remedy)
+        return on_hosts([(name, problem) for name in unlimited], everybody=len(limits))
     given = {str(name).lower(): value for name, value in settings.postgresql_config.items()}.get("max_connections")
     if not str(given).strip().isdecimal():
         return []
