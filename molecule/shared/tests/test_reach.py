@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -78,6 +80,37 @@ def test_tasks_reach_the_execution_api_and_nothing_else_there(balancer, path):
     inner = own(balancer, "execution_api")
     assert ask(f"{inner}{path}/execution/health").json() == {"status": "healthy"}
     assert ask(f"{inner}{path}/api/v2/version").status_code == 403
+
+
+def test_requests_of_tasks_wait_for_a_busy_api_server(balancer, path, host_named):
+    if "execution_api" not in balancer[1]:
+        pytest.skip("Airflow 2 has none")
+    servers = {server["name"]: server["max_requests"] for server in balancer[1]["execution_api"]["servers"]}
+    url = f"{own(balancer, 'execution_api')}{path}/execution/health"
+    first = host_named(access().model["hosts_of"]["haproxy"][0]["name"])
+
+    def shown(column):
+        text = first.check_output("echo show stat execution_api 6 -1 | socat - /run/haproxy/admin.sock")
+        rows = csv.DictReader(text.removeprefix("# ").strip().splitlines())
+        return {row["svname"]: int(row[column] or 0) for row in rows}
+
+    many = 2 * sum(servers.values())
+    with ThreadPoolExecutor(many) as clients:
+        try:
+            for name in servers:
+                host_named(name).check_output("systemctl kill --signal=STOP airflow-api-server")
+            answers = [clients.submit(ask, url) for _ in range(many)]
+            wait_until("requests wait", lambda: shown("qcur")["BACKEND"] > 0, 5, every=0.1)
+            held = shown("scur")
+        finally:
+            for name in servers:
+                host_named(name).check_output("systemctl kill --signal=CONT airflow-api-server")
+        codes = {answer.result().status_code for answer in answers}
+    assert all(held[name] <= most for name, most in servers.items()), held
+    # A slow machine may have found them dead meanwhile.
+    assert 200 in codes
+    assert codes <= {200, 502, 503}
+    wait_until("the api-servers are back", lambda: ask(url).status_code == 200, 60)
 
 
 def test_requests_without_tls_are_sent_to_the_url(balancer, path):
