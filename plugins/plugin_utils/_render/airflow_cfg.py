@@ -36,9 +36,6 @@ def with_processors(
 
     It is half of ``vcpus`` and no more than fit into half of ``memory_mb`` MiB, because other services share the host,
     and 2 at least, as Airflow's own number of DAG files that are parsed at once. An empty ``option`` is none.
-
-    >>> with_processors({"core": {"a": 1}}, "dag_processor.parsing_processes", 8, 16000)
-    {'core': {'a': 1}, 'dag_processor': {'parsing_processes': 4}}
     """
     found = {section: dict(options) for section, options in config.items()}
     section, _dot, name = option.rpartition(".")
