@@ -34,7 +34,7 @@ class Change(Plain):
     migrates: bool
     schema_version: str
     schema: Mapping[str, str]
-    interrupted: bool
+    interrupted_from: Mapping[str, str]
     major: bool
     done: bool
     reason: str
@@ -101,14 +101,15 @@ def change(releases: Mapping[str, str], version: str, compared: Compared, back: 
     elif other_minor:
         reason = "components of two minor versions do not work together"
     before = next((each for each in running if each != version), version)
+    schema = dict(compared.get("active_heads", {}))
     return Change(
         running=running,
         version=version,
         stops=not equal or bool(other_minor),
         migrates=not equal,
         schema_version=version if equal or not running else running[0],
-        schema=dict(compared.get("active_heads", {})),
-        interrupted=_interrupted(compared),
+        schema=schema,
+        interrupted_from=schema if _interrupted(compared) else {},
         major=major,
         done=running == (version,) and equal,
         reason=reason,

@@ -64,7 +64,7 @@ def test_a_schema_between_that_of_two_versions_is_seen(schema, active, interrupt
     heads = {"core": "3", "users": "3"}
     compared = {"schema": schema, "heads": heads, "active_heads": active, "equal": schema == heads}
     found = change({"a": "2.11.2-0"}, "3.3.2", compared)
-    assert (found.interrupted, found.schema) == (interrupted, active)
+    assert (found.interrupted_from, found.schema) == (active if interrupted else {}, active)
     assert Change.from_vars(found.to_vars()) == found
 
 
