@@ -69,7 +69,10 @@ class Load:
         """Tasks of all runs, when these have ended, by state and number of tries, such as ``success after 1``."""
         found: dict[str, int] = {}
         for run in self.runs:
-            wait_until(f"{run} ends", partial(self._has_ended, run), 180, every=1.0)
+            try:
+                wait_until(f"{run} ends", partial(self._has_ended, run), 180, every=1.0)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self._unfinished()}") from error
             for task in self._instances(run):
                 what = f"{task['state']} after {task['try_number']}"
                 found[what] = found.get(what, 0) + 1
@@ -83,6 +86,16 @@ class Load:
         """Whether one of the tasks runs on the worker that Airflow knows as ``hostname``."""
         tasks = (task for run in self.runs for task in self._instances(run))
         return any(task["state"] == "running" and task["hostname"] == hostname for task in tasks)
+
+    def _unfinished(self) -> list[str]:
+        """Tasks that have not ended, and where they are: their run says only that it waits."""
+        shown = ("state", "queue", "hostname", "queued_when", "start_date")
+        return [
+            f"{run} {task['task_id']}[{task['map_index']}] {[task[name] for name in shown]}"
+            for run in self.runs
+            for task in self._instances(run)
+            if task["state"] not in ("success", "failed", "skipped", "upstream_failed")
+        ]
 
     def _has_ended(self, run: str) -> bool:
         return self.session.get(f"{self.runs_url}/{run}", timeout=30).json()["state"] in ("success", "failed")
