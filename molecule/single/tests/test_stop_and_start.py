@@ -23,17 +23,27 @@ def token(cluster):
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def probes(cluster, run):
+def states(cluster, run, prefix=""):
+    """States of the tasks of a run whose names begin so."""
     url = f"{cluster.api_url}/dags/{CANARY}/dagRuns/{run}/taskInstances"
     tasks = requests.get(url, headers=token(cluster), timeout=30).json()["task_instances"]
-    return [task["state"] for task in tasks if task["task_id"].startswith("probe__")]
+    return [task["state"] for task in tasks if task["task_id"].startswith(prefix)]
+
+
+def trigger(cluster, instances, seconds):
+    """The name of a new run."""
+    body = {"logical_date": None, "conf": {"instances": instances, "seconds": seconds}}
+    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
+    return requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
 
 
 def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
-    body = {"logical_date": None, "conf": {"instances": {"default": 1, "heavy": 1}, "seconds": SECONDS}}
-    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
-    run = requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
-    wait_until("a probe runs on each queue", lambda: probes(cluster, run) == ["running"] * 2, seconds=120, every=1.0)
+    run = trigger(cluster, {"default": 1, "heavy": 1}, SECONDS)
+
+    def probes():
+        return states(cluster, run, "probe__")
+
+    wait_until("a probe runs on each queue", lambda: probes() == ["running"] * 2, seconds=120, every=1.0)
     play("stop.yml")
     host = host_named("node1")
     units = ("airflow-scheduler", "airflow-api-server", "airflow-worker@default", "airflow-worker@heavy")
@@ -41,7 +51,25 @@ def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
     assert [host.service(f"{unit}.service").is_enabled for unit in units] == [False] * 4
     play("start.yml")
     assert [host.service(f"{unit}.service").is_enabled for unit in units] == [True] * 4
-    assert probes(cluster, run) == ["success"] * 2
+    assert probes() == ["success"] * 2
+
+
+def test_a_scheduler_sends_what_it_has_queued_before_it_ends(cluster, host_named):
+    """Otherwise the task waits for ten minutes: nobody can tell that its message was never sent."""
+    host = host_named("node1")
+    state = "systemctl show --value --property=SubState airflow-scheduler"
+    try:
+        # A publish waits for what the broker says to it.
+        host.check_output("systemctl kill --signal=STOP rabbitmq-server")
+        run = trigger(cluster, {"default": 1, "heavy": 1}, 0)
+        wait_until("a task is queued", lambda: "queued" in states(cluster, run), seconds=30)
+        host.check_output("systemctl stop --no-block airflow-scheduler")
+        wait_until("it is told to end", lambda: host.check_output(state) == "stop-sigterm", seconds=5)
+    finally:
+        host.check_output("systemctl kill --signal=CONT rabbitmq-server")
+        # After the stop.
+        host.check_output("systemctl start airflow-scheduler")
+    wait_until("the tasks end", lambda: set(states(cluster, run)) == {"success"}, seconds=120, every=1.0)
 
 
 def test_starting_what_runs_brings_no_settings_to_it(host_named):
