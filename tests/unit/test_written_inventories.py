@@ -440,12 +440,12 @@ ACCEPTED = {
         "airflow_url: https://example.org/airflow",
         lambda model: (
             option(model, "core", "execution_api_server_url", "worker1"),
-            [each["check_path"] for each in model["nodes"]["lb1"]["haproxy"]["listeners"][:2]],
+            [each.get("check_path") for each in model["nodes"]["lb1"]["haproxy"]["listeners"][:2]],
             "/airflow/execution" in model["nodes"]["lb1"]["haproxy"]["listeners"][0]["deny_paths"],
         ),
         (
             "https://192.0.2.10:8082/airflow/execution/",
-            ["/airflow/api/v2/version", "/airflow/execution/health"],
+            [None, "/airflow/execution/health"],
             True,
         ),
     ),

@@ -132,7 +132,8 @@ class Front:
     answers with status 200 when the component works, by major of Airflow; in another major there is no such front.
     ``allow_paths`` are the only ones that are passed on, ``deny_paths`` are not. People use it when ``users`` is true:
     with the certificate that the user may give. ``requests`` is how many a process of the component gets at once while
-    its pools have Airflow's own size; 0 is for no limit.
+    its pools have Airflow's own size; 0 is for no limit. ``follows`` is another front of the component: where that is
+    served, its health is that of this one.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Front:
     allow_paths: tuple[str, ...] | None = None
     deny_paths: tuple[str, ...] | None = None
     requests: int = 0
+    follows: str = ""
 
 
 @dataclass(frozen=True)
@@ -571,6 +573,8 @@ SERVICES: tuple[Service, ...] = (
                 tls_variable="airflow_haproxy_https_port",
                 users=True,
                 deny_paths=("/execution",),
+                # The first request to that one stops the process for seconds: Cadwyn makes the routes of all versions.
+                follows="execution_api",
             ),
             Front(
                 "execution_api",

@@ -517,13 +517,16 @@ class Model:
             allowed = front.allow_paths or (("",) if base else ())
             # A server below a path may know what is refused without it, too.
             denied = dict.fromkeys(f"{prefix}{path}" for prefix in (base, "") for path in front.deny_paths or ())
+            served = [each.name for each in component.fronts if self.major in each.check_path]
+            follows = front.follows if front.follows in served else None
             yield Listener(
                 name=front.name,
                 mode="http",
                 port=ports_of[front.tls_variable if redirects else front.variable],
                 redirect_from=ports_of[front.variable] if redirects else None,
                 users=front.users,
-                check_path=base + front.check_path[self.major],
+                check_path=None if follows else base + front.check_path[self.major],
+                follows=follows,
                 allow_paths=tuple(f"{base}{path}" for path in allowed) or None,
                 deny_paths=tuple(denied) or None,
                 # A second less than a task's process waits, which tries again.

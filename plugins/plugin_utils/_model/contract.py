@@ -463,6 +463,8 @@ class Listener(Plain):
     """Protocol of the health check in mode tcp."""
     check_path: str | None = None
     """Path that the health check of mode http requests."""
+    follows: str | None = None
+    """Name of the listener whose health checks say which servers work here, too; instead of ``check_path``."""
     check_user: str | None = None
     """Account that a check of PostgreSQL names."""
     check_port: int | None = None

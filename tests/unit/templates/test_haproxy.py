@@ -63,8 +63,19 @@ def test_a_path_is_in_checks_and_rules():
     assert (
         'http-request deny deny_status 403 unless { path,url_dec -m reg "^/+(airflow/+execution)(/|\\$)" }' in execution
     )
-    assert any("uri /airflow/api/v2/version " in line for line in web)
     assert any("uri /airflow/execution/health " in line for line in execution)
+
+
+def test_people_are_sent_to_webservers_whose_execution_api_answers():
+    """A process that has answered a person stops for seconds at its first request for the execution API."""
+    text = rendered()
+    web = [line for line in section(text, "web") if "check" in line]
+    assert [line.split()[-3:] for line in web] == [
+        ["no-check", "track", f"execution_api/{name}"] for name in ("master1", "master2")
+    ]
+    older = section(rendered(airflow_version="2.11.2"), "web")
+    assert any("uri /api/v1/version " in line for line in older)
+    assert not any("track" in line for line in older)
 
 
 @pytest.mark.parametrize(
