@@ -27,8 +27,10 @@ class CeleryExecutor(celery_executor.CeleryExecutor):
         super().start()
         self._told = False
         self._last = time.monotonic()
-        self._end = signal.getsignal(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, self._tell)
+        before = signal.getsignal(signal.SIGTERM)
+        if callable(before):
+            self._end = before
+            signal.signal(signal.SIGTERM, self._tell)
 
     def heartbeat(self) -> None:
         """Sends what is queued; a step of the scheduler ends with it."""
