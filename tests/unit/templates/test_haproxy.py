@@ -73,9 +73,14 @@ def test_people_are_sent_to_webservers_whose_execution_api_answers():
     assert [line.split()[-3:] for line in web] == [
         ["no-check", "track", f"execution_api/{name}"] for name in ("master1", "master2")
     ]
-    older = section(rendered(airflow_version="2.11.2"), "web")
-    assert any("uri /api/v1/version " in line for line in older)
-    assert not any("track" in line for line in older)
+    # A server that follows another one is up for HAProxy, whatever that one is.
+    assert "srv_is_up(execution_api/master1)" in text
+    assert "srv_is_up(web/" not in text
+    text = rendered(airflow_version="2.11.2")
+    web = section(text, "web")
+    assert any("uri /api/v1/version " in line for line in web)
+    assert not any("track" in line for line in web)
+    assert "srv_is_up(web/master1)" in text
 
 
 @pytest.mark.parametrize(
