@@ -55,7 +55,7 @@ def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
 
 
 def test_a_scheduler_sends_what_it_has_queued_before_it_ends(cluster, host_named):
-    """Otherwise the task waits for ten minutes: nobody can tell that its message was never sent."""
+    """Otherwise the task waits for ten minutes: Airflow cannot see that its message was never sent."""
     host = host_named("node1")
     state = "systemctl show --value --property=SubState airflow-scheduler"
     try:
@@ -64,7 +64,7 @@ def test_a_scheduler_sends_what_it_has_queued_before_it_ends(cluster, host_named
         run = trigger(cluster, {"default": 1, "heavy": 1}, 0)
         wait_until("a task is queued", lambda: "queued" in states(cluster, run), seconds=30)
         host.check_output("systemctl stop --no-block airflow-scheduler")
-        wait_until("it is told to end", lambda: host.check_output(state) == "stop-sigterm", seconds=5)
+        wait_until("systemd has sent SIGTERM", lambda: host.check_output(state) == "stop-sigterm", seconds=5)
     finally:
         host.check_output("systemctl kill --signal=CONT rabbitmq-server")
         # After the stop.

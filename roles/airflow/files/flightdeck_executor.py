@@ -25,21 +25,21 @@ class CeleryExecutor(celery_executor.CeleryExecutor):
     def start(self) -> None:
         """Called when the scheduler has its own handler for signals."""
         super().start()
-        self._told = False
+        self._ending = False
         self._last = time.monotonic()
         before = signal.getsignal(signal.SIGTERM)
         if callable(before):
             self._end = before
-            signal.signal(signal.SIGTERM, self._tell)
+            signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def heartbeat(self) -> None:
         """Sends what is queued; a step of the scheduler ends with it."""
         super().heartbeat()
         self._last = time.monotonic()
-        if self._told:
+        if self._ending:
             self._end(signal.SIGTERM, None)
 
-    def _tell(self, number: int, frame: FrameType | None) -> None:
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         if time.monotonic() - self._last > HANGS:
             self._end(number, frame)
-        self._told = True
+        self._ending = True

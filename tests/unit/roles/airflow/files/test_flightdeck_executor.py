@@ -1,4 +1,4 @@
-"""When a scheduler ends that is told to. That Airflow calls this as it does here is shown by the scenario single."""
+"""When a scheduler ends on SIGTERM. That Airflow calls this as it does here is shown by the scenario single."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Base:
 
 @pytest.fixture
 def executor(monkeypatch):
-    """An executor in a scheduler that ends at once when it is told to."""
+    """An executor in a scheduler that ends at once on SIGTERM."""
     parts = ["airflow", "providers", "celery", "executors"]
     for number in range(1, len(parts) + 1):
         monkeypatch.setitem(sys.modules, ".".join(parts[:number]), ModuleType(parts[number - 1]))
