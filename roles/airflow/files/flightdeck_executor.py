@@ -1,4 +1,4 @@
-"""A Celery executor whose scheduler ends between two steps, with nothing left to send ([core] executor of
+"""A Celery executor whose scheduler ends between two steps, when it has sent what is queued ([core] executor of
 schedulers)."""
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ HANGS = 30.0
 
 
 class CeleryExecutor(celery_executor.CeleryExecutor):
-    """Ends its scheduler after the heartbeat that follows SIGTERM, where all that is queued has been sent.
+    """Ends its scheduler after the heartbeat that follows SIGTERM, which has sent all that is queued.
+
+    A message that the broker does not take within [celery] operation_timeout is still lost then.
 
     Airflow ends wherever it is. Airflow 3 stores the identity of the message with the state queued, so a task whose
     message was not sent yet looks to every scheduler like one that waits for a worker, until [scheduler]
