@@ -9,9 +9,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-import requests
 import testinfra
-from cluster_access import CANARY, ansible, changes, inventory, wait_until
+from cluster_access import ansible, changes, inventory, wait_until
+from dag_runs import DagRuns
 from interrupt import kill_runs
 
 ROOT = Path(__file__).parents[3]
@@ -40,32 +40,18 @@ def refused(code, playing, *arguments):
     return str(found.value)
 
 
-def token(cluster):
-    login = {"username": cluster.user, "password": cluster.password}
-    answer = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30)
-    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-
-def runs(cluster):
-    """Runs of the canary and their states, through the load balancer."""
-    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
-    answer = requests.get(url, headers=token(cluster), params={"limit": 100}, timeout=30)
-    return {run["dag_run_id"]: run["state"] for run in answer.json()["dag_runs"]}
-
-
 def run_canary(cluster):
     """A run of the canary that succeeded."""
-    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
-    body = {"logical_date": None, "conf": {"instances": {"default": 1}, "seconds": 1}}
-    run = requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
-    wait_until("the run succeeds", lambda: runs(cluster)[run] == "success", 120, every=1.0)
+    runs = DagRuns(cluster)
+    run = runs.start(instances={"default": 1}, seconds=1)
+    runs.succeed(run)
     return run
 
 
 def delete(cluster, run):
-    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns/{run}"
-    assert requests.delete(url, headers=token(cluster), timeout=30).status_code == 204
-    assert run not in runs(cluster)
+    runs = DagRuns(cluster)
+    runs.delete(run)
+    assert run not in runs.states()
 
 
 def sql(host, statement, database="airflow"):
@@ -138,10 +124,10 @@ def test_a_restore_brings_back_what_was_deleted(cluster, host_named):
     refused("FD333", play, "restore.yml", "-e", "airflow_restore_time=yesterday", *CONFIRMED)
     refused("FD335", play, "restore.yml", "-e", "airflow_restore_time=2020-01-01T00:00:00Z", *CONFIRMED)
     play("restore.yml", "--check", "--diff", "-e", f"airflow_restore_time='{time}'")
-    assert run not in runs(cluster)
+    assert run not in DagRuns(cluster).states()
     play("restore.yml", "-e", f"airflow_restore_time='{time}'", *CONFIRMED)
-    assert runs(cluster)[run] == "success"
-    assert later not in runs(cluster)
+    assert DagRuns(cluster).states()[run] == "success"
+    assert later not in DagRuns(cluster).states()
     run_canary(cluster)
     (aside,) = node.check_output("ls -d /var/lib/postgresql/15/main.before-*").split()
     assert node.file(f"{aside}/PG_VERSION").exists
@@ -183,7 +169,7 @@ def test_a_restore_that_was_killed_anywhere_is_run_again(cluster, host_named):
     delete(cluster, run)
     killed("restore.yml", *arguments, longest=120)
     play("restore.yml", *arguments)
-    assert runs(cluster)[run] == "success"
+    assert DagRuns(cluster).states()[run] == "success"
     run_canary(cluster)
     play("backup.yml", "-e", "airflow_remove_replaced_data=true")
     assert changes(play("site.yml")) == {}
@@ -264,7 +250,7 @@ def test_a_damaged_repository_is_refused(cluster, host_named):
     try:
         run = run_canary(cluster)
         refused("FD336", play, "restore.yml", *CONFIRMED)
-        assert runs(cluster)[run] == "success"
+        assert DagRuns(cluster).states()[run] == "success"
         refused("FD339", play, "restore_drill.yml", "-e", f"airflow_restore_set={label}")
         assert "damaged" in refused("damaged", play, "status.yml")
     finally:
@@ -299,7 +285,7 @@ def test_a_restore_under_patroni(cluster, kills):
     if kills:
         killed("restore.yml", "-i", MORE, *arguments, longest=180)
     patroni("restore.yml", *arguments)
-    assert runs(cluster)[run] == "success"
+    assert DagRuns(cluster).states()[run] == "success"
     assert leader() == "node1"
     streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
     wait_until("both follow", lambda: sql(server("node1"), streaming) == "2", 60)

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import boto3
 import pytest
-import requests
 from cluster_access import changes, release_python, service, wait_until
+from dag_runs import DagRuns
 from outside import make_ca, make_server, play, run_in, using
 
 INVENTORIES = Path(__file__).parents[1]
@@ -45,35 +45,18 @@ print(redis.Redis.from_url(url, ssl_ca_certs="/etc/airflow/secrets/ca.crt").exec
 """
 
 
-class Runs:
+class Runs(DagRuns):
     """Runs of the DAG whose tasks sleep."""
 
     def __init__(self, cluster):
-        login = {"username": cluster.user, "password": cluster.password}
-        self.session = requests.Session()
-        token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
-        self.session.headers["Authorization"] = f"Bearer {token}"
-        self.url = f"{cluster.api_url}/dags/{DAG}/dagRuns"
-
-    def start(self, tasks, seconds):
-        body = {"logical_date": None, "conf": {"tasks": tasks, "seconds": seconds}}
-        answer = self.session.post(self.url, json=body, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["dag_run_id"]
-
-    def tasks(self, run):
-        return self.session.get(f"{self.url}/{run}/taskInstances", timeout=30).json()["task_instances"]
+        super().__init__(cluster, DAG)
 
     def sleeping(self, run):
         return [task for task in self.tasks(run) if task["task_id"] == "sleep" and task["state"] == "running"]
 
-    def end(self, run, seconds=180):
+    def outcome(self, run, seconds=180):
         """How the tasks ended: state and number of the try of each."""
-
-        def ended():
-            return self.session.get(f"{self.url}/{run}", timeout=30).json()["state"] in ("success", "failed")
-
-        wait_until(f"{run} ends", ended, seconds, every=1.0)
+        self.end(run, seconds)
         return {(task["state"], task["try_number"]) for task in self.tasks(run)}
 
 
@@ -141,14 +124,14 @@ def test_redis_keeps_queued_tasks_when_it_is_killed(cluster, runs, host_named):
     wait_until("it is sent", lambda: asked(cluster, "LLEN default") == "4", 60, every=1.0)
     for name in WORKERS:
         service(name, UNIT, "started")
-    assert [runs.end(run) for run in waiting] == [{("success", 1)}] * 4
+    assert [runs.outcome(run) for run in waiting] == [{("success", 1)}] * 4
 
 
 def test_running_tasks_outlive_a_restart_of_redis(cluster, runs, host_named):
     run = runs.start(tasks=2, seconds=25)
     wait_until("they run", lambda: len(runs.sleeping(run)) == 2, 60, every=1.0)
     host_named("store").check_output("systemctl restart redis-server.service")
-    assert runs.end(run) == {("success", 1)}
+    assert runs.outcome(run) == {("success", 1)}
     # Their messages were confirmed after the restart.
     wait_until("nothing is held", lambda: asked(cluster, "ZCARD unacked_index") == "0", 60, every=1.0)
 
@@ -160,7 +143,7 @@ def test_a_long_task_is_given_to_one_worker_by_redis(cluster, runs, host_named):
             == 2 * LONG
         )
     since = time.time()
-    assert runs.end(runs.start(tasks=1, seconds=LONG)) == {("success", 1)}
+    assert runs.outcome(runs.start(tasks=1, seconds=LONG)) == {("success", 1)}
     assert given_twice(host_named, since) == []
 
 
@@ -172,7 +155,7 @@ def test_a_task_of_a_killed_worker_runs_once_more(runs, host_named):
     (task,) = runs.sleeping(run)
     name = "master1" if task["hostname"].endswith(".11") else "worker1"
     host_named(name).check_output("systemctl kill --signal=KILL %s", UNIT)
-    assert runs.end(run, seconds=480) == {("success", 1), ("success", 2)}
+    assert runs.outcome(run, seconds=480) == {("success", 1), ("success", 2)}
 
 
 def test_the_password_of_redis_is_not_rotated():
@@ -275,7 +258,7 @@ def outlives(runs, host_named, cut):
     wait_until("it runs", lambda: runs.sleeping(run), 60, every=1.0)
     wait_until("its token has run out", lambda: time.time() > since + TOO_OLD, 60, every=1.0)
     cut()
-    assert runs.end(run) == {("success", 1)}
+    assert runs.outcome(run) == {("success", 1)}
     assert "its token ran out" in said_by_workers(host_named, since)
 
 
@@ -318,7 +301,7 @@ def test_tasks_go_through_an_external_rabbitmq(rabbitmq, host_named):
         queues = run_in(OUTSIDE, "rabbitmqctl", "--quiet", "list_queues", "--vhost", "team", "name", "type")
         assert re.search(r"^default\s+\S*quorum", queues, re.MULTILINE), queues
         runs = Runs(cluster)
-        assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+        assert runs.outcome(runs.start(tasks=4, seconds=2)) == {("success", 1)}
         url = rabbitmq["FLIGHTDECK_BROKER_URL"]
         check_verification(cluster, url, "ACCESS_REFUSED")
         with pytest.raises(RuntimeError, match=r"FD179 airflow_rotate"):
@@ -349,7 +332,7 @@ def test_tasks_go_through_an_external_redis(redis, host_named):
         assert "hunter2" not in deployed()
         assert "hunter2" not in json.dumps(cluster.model)
         runs = Runs(cluster)
-        assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+        assert runs.outcome(runs.start(tasks=4, seconds=2)) == {("success", 1)}
         check_verification(cluster, redis["FLIGHTDECK_BROKER_URL"], "invalid username-password pair")
         outlives(runs, host_named, cut_by_redis)
 
@@ -403,7 +386,7 @@ def test_tasks_go_through_sqs(sqs, host_named):
         runs = Runs(cluster)
         since = time.time()
         several, long = runs.start(tasks=4, seconds=2), runs.start(tasks=1, seconds=LONG)
-        assert [runs.end(several), runs.end(long)] == [{("success", 1)}] * 2
+        assert [runs.outcome(several), runs.outcome(long)] == [{("success", 1)}] * 2
         assert given_twice(host_named, since) == []
         # Celery made no queue, and every message is confirmed.
         assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["airflow"]
@@ -414,16 +397,16 @@ def test_tasks_go_through_sqs(sqs, host_named):
         wait_until("it runs", lambda: runs.sleeping(run), 60, every=1.0)
         play("playbooks/stop.yml", "--limit", ",".join(WORKERS))
         play("playbooks/start.yml")
-        assert runs.end(run) == {("success", 1)}
+        assert runs.outcome(run) == {("success", 1)}
     with using(INVENTORIES / "inventory_sqs", FLIGHTDECK_SQS_KEY=KEY) as cluster:
         for name in WORKERS:
             run_in(f"fd-brokers-{name}", "rm", "--recursive", "/var/lib/airflow/.aws")
         said = play("site.yml", "-vvv", "--diff")
         assert "hunter3" not in said
         assert "hunter3" not in json.dumps(cluster.model)
-        assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+        assert runs.outcome(runs.start(tasks=4, seconds=2)) == {("success", 1)}
 
 
 def test_the_way_back_is_the_same(runs):
     deployed()
-    assert runs.end(runs.start(tasks=4, seconds=2)) == {("success", 1)}
+    assert runs.outcome(runs.start(tasks=4, seconds=2)) == {("success", 1)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from changes import change, processes
 from cluster_access import Access, wait_until
+from dag_runs import DagRuns, log_in
 from outside import run_in
-from tasks import login
 
 CORE, WORKER, OUTSIDE = "fd-custom-core", "fd-custom-worker1", "fd-custom-outside"
 BUNDLES = {"sales": "1", "operations": "1", "lake": "1", "shared": "1"}
@@ -14,32 +14,18 @@ BUNDLES = {"sales": "1", "operations": "1", "lake": "1", "shared": "1"}
 SECONDS = 90
 
 
-def start(cluster: Access, dag: str, **conf: str) -> str:
-    """The URL of a new run of a DAG, when Airflow knows the DAG."""
-    session, url = login(cluster), f"{cluster.api_url}/dags/{dag}"
-    wait_until(f"{dag} is listed", lambda: session.get(url, timeout=30).status_code == 200, SECONDS)
-    answer = session.post(f"{url}/dagRuns", json={"logical_date": None, "conf": conf}, timeout=30)
-    assert answer.status_code == 200, answer.text
-    return f"{url}/dagRuns/{answer.json()['dag_run_id']}"
+def start(cluster: Access, dag: str, **conf: str) -> tuple[DagRuns, str]:
+    """A new run of a DAG, when Airflow knows the DAG."""
+    runs = DagRuns(cluster, dag)
+    listed = f"{cluster.api_url}/dags/{dag}"
+    wait_until(f"{dag} is listed", lambda: runs.session.get(listed, timeout=30).status_code == 200, SECONDS)
+    return runs, runs.start(**conf)
 
 
-def versions(cluster: Access, run: str) -> list[str]:
+def versions(runs: DagRuns, run: str) -> list[str]:
     """Of which version each task of a run was, at its end."""
-    session = login(cluster)
-    states: list[str] = []
-
-    def ended() -> bool:
-        states.append(session.get(run, timeout=30).json()["state"])
-        return states[-1] in ("success", "failed")
-
-    wait_until(f"{run} ends", ended, 120)
-    if states[-1] != "success":
-        pytest.fail(session.get(f"{run}/taskInstances/first/logs/1", timeout=30).text)
-    results = (session.get(f"{run}/taskInstances/{task}/xcomEntries/return_value", timeout=30) for task in TASKS)
-    return [result.json()["value"] for result in results]
-
-
-TASKS = ("first", "second")
+    runs.succeed(run)
+    return [runs.result(run, task) for task in ("first", "second")]
 
 
 def push(version: str) -> None:
@@ -49,8 +35,8 @@ def push(version: str) -> None:
 
 @pytest.mark.parametrize(("bundle", "version"), BUNDLES.items())
 def test_a_dag_of_each_bundle_runs(cluster, bundle, version):
-    assert versions(cluster, start(cluster, f"bundle_{bundle}")) == [version, version]
-    dag = login(cluster).get(f"{cluster.api_url}/dags/bundle_{bundle}", timeout=30).json()
+    assert versions(*start(cluster, f"bundle_{bundle}")) == [version, version]
+    dag = log_in(cluster).get(f"{cluster.api_url}/dags/bundle_{bundle}", timeout=30).json()
     assert dag["bundle_name"] == bundle
     assert bool(dag["bundle_version"]) == (bundle in ("sales", "operations"))
 
@@ -58,15 +44,15 @@ def test_a_dag_of_each_bundle_runs(cluster, bundle, version):
 def test_a_push_needs_no_run_of_a_playbook_and_a_run_keeps_its_version(cluster):
     before = processes()
     dag = f"{cluster.api_url}/dags/bundle_sales"
-    session = login(cluster)
+    session = log_in(cluster)
     old = session.get(dag, timeout=30).json()["bundle_version"]
     run_in(WORKER, "rm", "-f", "/srv/airflow/tmp/go")
     waiting = start(cluster, "bundle_sales", wait="/srv/airflow/tmp/go")
     push("2")
     wait_until("the commit is read", lambda: session.get(dag, timeout=30).json()["bundle_version"] != old, SECONDS)
-    assert versions(cluster, start(cluster, "bundle_sales")) == ["2", "2"]
+    assert versions(*start(cluster, "bundle_sales")) == ["2", "2"]
     run_in(WORKER, "touch", "/srv/airflow/tmp/go")
-    assert versions(cluster, waiting) == ["1", "1"]
+    assert versions(*waiting) == ["1", "1"]
     assert processes() == before
 
 
@@ -95,8 +81,8 @@ def test_a_token_that_the_server_refuses_restarts_nothing_and_another_one_its_re
 
 
 def test_the_new_token_is_used(cluster):
-    dag, session = f"{cluster.api_url}/dags/bundle_sales", login(cluster)
+    dag, session = f"{cluster.api_url}/dags/bundle_sales", log_in(cluster)
     old = session.get(dag, timeout=30).json()["bundle_version"]
     push("3")
     wait_until("the commit is read", lambda: session.get(dag, timeout=30).json()["bundle_version"] != old, SECONDS)
-    assert versions(cluster, start(cluster, "bundle_sales")) == ["3", "3"]
+    assert versions(*start(cluster, "bundle_sales")) == ["3", "3"]

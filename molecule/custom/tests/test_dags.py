@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from changes import processes
+from dag_runs import log_in
 from outside import play, run_in
-from tasks import login
 
 DAGS = Path(__file__).parents[1] / "dags"
 SERVER = "fd-custom-outside"
@@ -79,7 +79,7 @@ def revisions(host):
 
 
 def listed(cluster):
-    dags = login(cluster).get(f"{cluster.api_url}/dags", timeout=30).json()["dags"]
+    dags = log_in(cluster).get(f"{cluster.api_url}/dags", timeout=30).json()["dags"]
     return {dag["dag_id"] for dag in dags}
 
 

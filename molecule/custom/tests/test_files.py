@@ -7,8 +7,9 @@ import json
 import pytest
 import requests
 from changes import change, deploy
+from dag_runs import log_in
 from outside import run_in
-from tasks import in_task, login
+from tasks import in_task
 
 HUNTER = "hunter2"
 # What the DAG bundles bring along.
@@ -76,7 +77,7 @@ def test_a_plugin_answers_through_the_load_balancer(cluster):
 
 
 def test_a_policy_changes_a_task(cluster):
-    answer = login(cluster).get(f"{cluster.api_url}/dags/custom_probe/tasks/probe", timeout=30)
+    answer = log_in(cluster).get(f"{cluster.api_url}/dags/custom_probe/tasks/probe", timeout=30)
     assert answer.json()["doc_md"] == "seen by the policy"
 
 

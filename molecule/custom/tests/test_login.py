@@ -17,9 +17,9 @@ import yaml
 from browser import TIMEOUT_MS, chromium
 from changes import Change, change, deploy, processes
 from cluster_access import ansible, wait_until
+from dag_runs import log_in
 from outside import run_in
 from playwright.sync_api import Browser, Page, expect
-from tasks import login
 
 HERE = Path(__file__).parent
 INVENTORY = HERE.parent / "inventory/group_vars/all"
@@ -60,7 +60,7 @@ def expect_ui(page: Page) -> None:
 
 def roles(cluster, name: str) -> set[str]:
     """The roles that Airflow has given an account."""
-    found = login(cluster).get(f"{cluster.url}/auth/fab/v1/users/{name}", timeout=30)
+    found = log_in(cluster).get(f"{cluster.url}/auth/fab/v1/users/{name}", timeout=30)
     found.raise_for_status()
     return {role["name"] for role in found.json()["roles"]}
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import boto3
 from changes import change
 from cluster_access import wait_until
+from dag_runs import DagRuns
 from outside import run_in
-from tasks import in_task, login
+from tasks import DAG, in_task
 
 CORE, WORKER = "fd-custom-core", "fd-custom-worker1"
 LOGS = "/var/log/airflow"
@@ -96,20 +97,16 @@ def test_a_log_that_its_worker_has_lost_is_in_the_object_store(cluster):
     assert exists(WORKER, path)
     run_in(WORKER, "rm", path)
     run = name.split("/")[2].removeprefix("run_id=")
-    log = f"{cluster.api_url}/dags/custom_probe/dagRuns/{run}/taskInstances/probe/logs/1"
-    answer = login(cluster).get(log, headers={"Accept": "application/json"}, timeout=30)
-    assert answer.status_code == 200, answer.text
-    assert "seen from afar" in answer.text
-    assert f"s3://airflow-logs/{name}" in answer.text
+    log = DagRuns(cluster, DAG).log(run, "probe")
+    assert "seen from afar" in log
+    assert f"s3://airflow-logs/{name}" in log
     for unit, host in (("airflow-scheduler", CORE), ("airflow-dag-processor", CORE)):
         pid = run_in(host, "systemctl", "show", "--property=MainPID", "--value", unit).strip()
         assert "FLIGHTDECK_LOGS" not in run_in(host, "cat", f"/proc/{pid}/environ")
 
 
 def test_a_task_that_fails_sends_a_mail(cluster):
-    session = login(cluster)
-    started = session.post(f"{cluster.api_url}/dags/custom_mail/dagRuns", json={"logical_date": None}, timeout=30)
-    assert started.status_code == 200, started.text
+    DagRuns(cluster, "custom_mail").start()
 
     def mails() -> str:
         return run_in(OUTSIDE, "sh", "-c", "cat /srv/mail/* 2>/dev/null || :")

@@ -11,8 +11,9 @@ from unittest.mock import patch
 import pytest
 import requests
 from changes import change
+from dag_runs import log_in
 from outside import run_in
-from tasks import in_task, login
+from tasks import in_task
 
 SECRETS = ("warehouse-password", "chat-password", "jane's password", "secret-7", "password-9", "BEGIN KEY")
 
@@ -116,7 +117,7 @@ def test_one_password_is_one_change(cluster, changed):
 
 @pytest.mark.usefixtures("changed")
 def test_what_is_not_declared_is_deleted_where_its_kind_is_pruned(cluster):
-    session = login(cluster)
+    session = log_in(cluster)
     pools = names(session, cluster, "pools", "name")
     assert "warehouse" not in pools
     assert "default_pool" in pools

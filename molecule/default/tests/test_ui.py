@@ -9,6 +9,7 @@ import pytest
 import requests
 from browser import TIMEOUT_MS, chromium
 from cluster_access import CANARY, access, service, wait_until
+from dag_runs import DagRuns
 from playwright.sync_api import Browser, Page, expect
 
 UNIT = "airflow-api-server"
@@ -23,20 +24,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def run_id() -> str:
     """Id of a successful run of the canary, triggered by the API."""
-    cluster = access()
-    login = {"username": cluster.user, "password": cluster.password}
-    token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {token}"
-    runs = f"{cluster.url}/api/v2/dags/{CANARY}/dagRuns"
-    body = {"logical_date": None, "conf": {"instances": {}, "seconds": 0}}
-    started = str(session.post(runs, json=body, timeout=30).json()["dag_run_id"])
-    wait_until(
-        "the run succeeds",
-        lambda: session.get(f"{runs}/{started}", timeout=30).json()["state"] == "success",
-        120,
-        every=1.0,
-    )
+    runs = DagRuns(access())
+    started = runs.start(instances={}, seconds=0)
+    runs.succeed(started)
     return started
 
 

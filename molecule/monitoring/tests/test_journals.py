@@ -10,7 +10,8 @@ import uuid
 
 import pytest
 from cluster_access import wait_until
-from test_monitoring import MASTER, SERVER, WORKER, state, trigger
+from dag_runs import DagRuns
+from test_monitoring import MASTER, ONE_TASK, SERVER, WORKER
 
 RECEIVER = "flightdeck-journal-receiver.service"
 SENDER = "flightdeck-journal-sender.service"
@@ -68,8 +69,9 @@ def test_lines_of_every_service_are_found(search, name, unit):
 
 
 def test_lines_of_a_dag_run_are_found_on_all_hosts(cluster, search):
-    run = trigger(cluster)
-    wait_until("the run ends", lambda: state(cluster, run) == "success", 120, every=1.0)
+    runs = DagRuns(cluster)
+    run = runs.start(**ONE_TASK)
+    runs.succeed(run)
     for name, unit in ((MASTER, "airflow-scheduler"), (WORKER, "airflow-worker@default")):
         wait_until(
             f"{run} is found on {name}",

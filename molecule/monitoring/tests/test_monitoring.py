@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from cluster_access import CANARY, wait_until
+from cluster_access import wait_until
+from dag_runs import DagRuns
 from prometheus import Prometheus, panels
 
 ROOT = Path(__file__).parents[3]
@@ -20,6 +21,7 @@ DRAINED = "/etc/airflow/drained"
 # A certificate that has ended long ago.
 ENDED = "/etc/flightdeck-metrics/airflow-tls/ended.crt"
 BROKEN = "/var/lib/airflow/dags/current/broken.py"
+ONE_TASK = {"instances": {"default": 1}, "seconds": 1}
 RECEIVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -53,30 +55,11 @@ def receiver(host_named):
     host.check_output("systemd-run --unit=alerts-receiver python3 /run/receiver.py")
 
 
-def token(cluster):
-    answer = requests.post(
-        f"{cluster.url}/auth/token", json={"username": cluster.user, "password": cluster.password}, timeout=30
-    )
-    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-
-def trigger(cluster):
-    """Begin a run of the canary."""
-    where = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
-    body = {"logical_date": None, "conf": {"instances": {"default": 1}, "seconds": 1}}
-    return requests.post(where, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
-
-
-def state(cluster, run):
-    where = f"{cluster.api_url}/dags/{CANARY}/dagRuns/{run}"
-    return requests.get(where, headers=token(cluster), timeout=30).json()["state"]
-
-
 @pytest.fixture(scope="module", autouse=True)
 def task(cluster):
     """A task that has run, for its metrics."""
-    run = trigger(cluster)
-    wait_until("a task runs", lambda: state(cluster, run) == "success", 120, every=1.0)
+    runs = DagRuns(cluster)
+    runs.succeed(runs.start(**ONE_TASK))
 
 
 def test_every_target_answers(cluster, server):
@@ -198,7 +181,8 @@ def test_alerts_of_airflow_fire_and_end(cluster, server, host_named):
     )
     # Without these words it is no DAG file.
     master.check_output(f"echo 'raise RuntimeError  # airflow dag' > {BROKEN}")
-    run = trigger(cluster)
+    runs = DagRuns(cluster)
+    run = runs.start(**ONE_TASK)
     wait_until("a task waits", lambda: server.query('rabbitmq_queue_messages_ready{queue="default"} > 0'), 60)
     master.check_output("systemctl stop airflow-scheduler.service")
     expected = {
@@ -217,7 +201,7 @@ def test_alerts_of_airflow_fire_and_end(cluster, server, host_named):
     worker.check_output(f"rm {DRAINED}")
     worker.check_output("systemctl start airflow-worker@default.service")
     wait_until("the alerts end", lambda: not server.firing(), 120)
-    wait_until("the task ends", lambda: state(cluster, run) == "success", 120, every=1.0)
+    runs.succeed(run)
 
 
 def test_alerts_of_services_and_hosts_fire_and_end(cluster, server, host_named):

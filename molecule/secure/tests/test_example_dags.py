@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import requests
 from cluster_access import CANARY, access, ansible, wait_until
+from dag_runs import log_in
 
 REPOSITORY = Path(__file__).parents[3]
 # Below the site-packages of the release.
@@ -130,12 +131,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def session() -> requests.Session:
     """Requests with the administrator's token."""
-    cluster = access()
-    login = {"username": cluster.user, "password": cluster.password}
-    opened = requests.Session()
-    answer = opened.post(f"{cluster.url}/auth/token", json=login, timeout=30)
-    opened.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    return opened
+    return log_in(access())
 
 
 def deploy(*arguments: str) -> None:

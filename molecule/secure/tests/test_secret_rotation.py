@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import dag_runs
 import pytest
 import requests
 from cluster_access import access, ansible, changes, inventory, rabbitmqctl, recap, release_python, wait_until
@@ -105,13 +106,9 @@ def url_of(host_named, host, name):
 def connection():
     """A connection with secrets in it, stored before the first rotation."""
     cluster = access()
-    login = {"username": cluster.user, "password": cluster.password}
-    token = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
     body = {**CONTENT, "connection_id": CONTENT["conn_id"]}
     del body["conn_id"]
-    answer = requests.post(
-        f"{cluster.url}/api/v2/connections", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30
-    )
+    answer = dag_runs.log_in(cluster).post(f"{cluster.api_url}/connections", json=body, timeout=30)
     assert answer.status_code in (201, 409), answer.text
     return CONTENT["conn_id"]
 
@@ -279,7 +276,7 @@ def test_the_key_of_the_tokens_waits_for_running_tasks(host_named):
     fresh = Load(now())
     fresh.runs = load.runs
     assert set(fresh.tasks()) == {"success after 1"}
-    refused = load.session.get(load.runs_url, timeout=10)
+    refused = load.dag_runs.session.get(load.dag_runs.url, timeout=10)
     assert refused.status_code in (401, 403)
     ansible(str(ROOT / "playbooks/verify.yml"), program="ansible-playbook")
 

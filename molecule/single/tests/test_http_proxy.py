@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-import requests
-from cluster_access import access, wait_until
+from cluster_access import access
+from dag_runs import DagRuns
 
 DAG = "flightdeck_outside"
 ANSWER = "from the proxy"
@@ -58,34 +58,13 @@ def proxy() -> Iterator[Proxy]:
         server.shutdown()
 
 
-def session() -> requests.Session:
-    """A session of the administrator."""
-    cluster = access()
-    opened = requests.Session()
-    # This machine may have a proxy of its own.
-    opened.trust_env = False
-    opened.verify = cluster.ca_file
-    login = {"username": cluster.user, "password": cluster.password}
-    token = opened.post(f"{cluster.url}/auth/token", json=login, timeout=30).json()["access_token"]
-    opened.headers["Authorization"] = f"Bearer {token}"
-    return opened
-
-
 def test_tasks_use_the_proxy_and_airflow_itself_does_not(proxy):
-    opened = session()
-    runs = f"{access().api_url}/dags/{DAG}/dagRuns"
-    answer = opened.post(runs, json={"logical_date": None}, timeout=30)
-    assert answer.status_code == 200, answer.text
-    run = f"{runs}/{answer.json()['dag_run_id']}"
-    wait_until(
-        "the run ends", lambda: opened.get(run, timeout=30).json()["state"] in ("success", "failed"), 120, every=1.0
-    )
-    instance = f"{run}/taskInstances/ask"
-    log = opened.get(f"{instance}/logs/1?full_content=true", headers={"Accept": "application/json"}, timeout=60)
-    assert opened.get(run, timeout=30).json()["state"] == "success", log.text
+    runs = DagRuns(access(), DAG)
+    run = runs.start()
+    runs.succeed(run)
     # The result went to the execution API, and the log comes from the worker's own server.
-    assert opened.get(f"{instance}/xcomEntries/return_value", timeout=30).json()["value"] == ANSWER
-    assert "Could not read served logs" not in log.text
+    assert runs.result(run, "ask") == ANSWER
+    assert "Could not read served logs" not in runs.log(run, "ask")
     assert proxy.asked == ["GET http://outside.example.org/question"]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import requests
-from cluster_access import CANARY, ansible, wait_until
+from cluster_access import ansible, wait_until
+from dag_runs import DagRuns
 
 ROOT = Path(__file__).parents[3]
 # Longer than the stop takes to reach the webserver that the tasks report to.
@@ -17,31 +17,12 @@ def play(name, *arguments):
     return ansible(str(ROOT / "playbooks" / name), *arguments, program="ansible-playbook", timeout=600)
 
 
-def token(cluster):
-    login = {"username": cluster.user, "password": cluster.password}
-    answer = requests.post(f"{cluster.url}/auth/token", json=login, timeout=30)
-    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-
-def states(cluster, run, prefix=""):
-    """States of the tasks of a run whose names begin so."""
-    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns/{run}/taskInstances"
-    tasks = requests.get(url, headers=token(cluster), timeout=30).json()["task_instances"]
-    return [task["state"] for task in tasks if task["task_id"].startswith(prefix)]
-
-
-def trigger(cluster, instances, seconds):
-    """The name of a new run."""
-    body = {"logical_date": None, "conf": {"instances": instances, "seconds": seconds}}
-    url = f"{cluster.api_url}/dags/{CANARY}/dagRuns"
-    return requests.post(url, json=body, headers=token(cluster), timeout=30).json()["dag_run_id"]
-
-
 def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
-    run = trigger(cluster, {"default": 1, "heavy": 1}, SECONDS)
+    runs = DagRuns(cluster)
+    run = runs.start(instances={"default": 1, "heavy": 1}, seconds=SECONDS)
 
     def probes():
-        return states(cluster, run, "probe__")
+        return [task["state"] for task in runs.tasks(run) if task["task_id"].startswith("probe__")]
 
     wait_until("a probe runs on each queue", lambda: probes() == ["running"] * 2, seconds=120, every=1.0)
     play("stop.yml")
@@ -56,20 +37,20 @@ def test_running_tasks_outlive_the_stop_of_the_cluster(cluster, host_named):
 
 def test_a_scheduler_sends_what_it_has_queued_before_it_ends(cluster, host_named):
     """Otherwise the task waits for ten minutes: Airflow cannot see that its message was never sent."""
-    host = host_named("node1")
+    host, runs = host_named("node1"), DagRuns(cluster)
     state = "systemctl show --value --property=SubState airflow-scheduler"
     try:
         # A publish waits for what the broker says to it.
         host.check_output("systemctl kill --signal=STOP rabbitmq-server")
-        run = trigger(cluster, {"default": 1, "heavy": 1}, 0)
-        wait_until("a task is queued", lambda: "queued" in states(cluster, run), seconds=30)
+        run = runs.start(instances={"default": 1, "heavy": 1}, seconds=0)
+        wait_until("a task is queued", lambda: "queued" in {task["state"] for task in runs.tasks(run)}, seconds=30)
         host.check_output("systemctl stop --no-block airflow-scheduler")
         wait_until("systemd has sent SIGTERM", lambda: host.check_output(state) == "stop-sigterm", seconds=5)
     finally:
         host.check_output("systemctl kill --signal=CONT rabbitmq-server")
         # After the stop.
         host.check_output("systemctl start airflow-scheduler")
-    wait_until("the tasks end", lambda: set(states(cluster, run)) == {"success"}, seconds=120, every=1.0)
+    runs.succeed(run)
 
 
 def test_starting_what_runs_brings_no_settings_to_it(host_named):
