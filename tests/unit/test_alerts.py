@@ -185,6 +185,11 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
         2,
         {'airflow_gauge{instance="a", metric="dag_processing.import_errors"}': "0x9"},
     ),
+    "DagParsingLate": (
+        {'airflow_gauge{instance="a", metric="dag_processing.total_parse_time"}': "130x9"},
+        6,
+        {'airflow_gauge{instance="a", metric="dag_processing.total_parse_time"}': "130x3 40x6"},
+    ),
     "DagsDiffer": (
         {'flightdeck_dags_info{instance="a", revision="1"}': "1x30", 'flightdeck_dags_info{revision="2"}': "1x30"},
         17,
