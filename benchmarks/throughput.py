@@ -584,6 +584,7 @@ def with_options(cluster: Cluster, options: Sequence[Sequence[str]]) -> Iterator
     """Other options in airflow.cfg of the deployed cluster for a time."""
     hosts = ("master1", "master2", "worker1", "worker2")
     file = "/etc/airflow/airflow.cfg"
+    pause(cluster, "unpause")
     try:
         for host in hosts:
             inside(cluster, host, SET_OPTIONS.format(file=file, python="python3", options=list(map(list, options))))
@@ -627,6 +628,8 @@ def scale(keep: Callable[[Point, Sample], None]) -> None:
     """Add hosts to the deployed cluster, and measure it with some of their services."""
     cluster = ours()
     pause(FLOOR, "pause")
+    # It is paused while the other one is measured.
+    pause(cluster, "unpause")
     containers(cluster, "create", LARGER)
     for point in POINTS:
         ansible("site.yml", *point.variables, inventories=LARGER)
