@@ -103,8 +103,8 @@ class Backup:
 
 
 def moment(seconds: float) -> str:
-    """A time in UTC as PostgreSQL and the arguments of restore.yml write it."""
-    return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC).strftime("%Y-%m-%d %H:%M:%S+00")
+    """A time in UTC as PostgreSQL and the arguments of restore.yml write it, with every part of a second."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(sep=" ").removesuffix(":00")
 
 
 def parse(text: str) -> tuple[list[Backup], str]:

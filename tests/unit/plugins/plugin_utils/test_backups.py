@@ -320,3 +320,16 @@ def test_the_key_of_a_bucket_is_named_in_the_model_and_not_shown():
     assert (share.bucket.secret, share.bucket.ca) == ("backup_s3_secret_access_key", "backup_s3_ca")
     assert "k/e+y" not in repr(share)
     assert backup_model.repository([server], defaults()).bucket is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "target"),
+    [
+        ("2026-12-01T06:55:19Z", "2026-12-01 06:55:19+00"),
+        ("2026-12-01 06:55:19.912345+00", "2026-12-01 06:55:19.912345+00"),
+        ("2026-12-01 08:55:19.5+02", "2026-12-01 06:55:19.500000+00"),
+        ("2026-12-01 00:00:00+00", "2026-12-01 00:00:00+00"),
+    ],
+)
+def test_a_target_loses_no_part_of_a_second(asked, target):
+    assert _backups.moment(_backups.target_seconds(asked)) == target
