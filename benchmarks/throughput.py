@@ -305,9 +305,7 @@ def metastore(cluster: Cluster) -> dict[str, float]:
 @contextlib.contextmanager
 def alone(cluster: Cluster, others: Sequence[Cluster]) -> Iterator[Api]:
     """``cluster`` runs while the ``others`` are paused."""
-    for other in others:
-        pause(other, "pause")
-    pause(cluster, "unpause")
+    change_to(cluster, others)
     api = client(cluster)
     settled = time.monotonic() + SETTLE
     # A task proves that schedulers, workers and api-servers found each other again. The first may come too early.
@@ -319,6 +317,13 @@ def alone(cluster: Cluster, others: Sequence[Cluster]) -> Iterator[Api]:
             print(f"{cluster.name}: warming up failed {attempt + 1} times", flush=True)
     time.sleep(max(0.0, settled - time.monotonic()))
     yield api
+
+
+def change_to(cluster: Cluster, others: Sequence[Cluster]) -> None:
+    """Pause the ``others``, and wake ``cluster``, which a measurement of one of them has paused."""
+    for other in others:
+        pause(other, "pause")
+    pause(cluster, "unpause")
 
 
 def pause(cluster: Cluster, what: str) -> None:
@@ -584,7 +589,6 @@ def with_options(cluster: Cluster, options: Sequence[Sequence[str]]) -> Iterator
     """Other options in airflow.cfg of the deployed cluster for a time."""
     hosts = ("master1", "master2", "worker1", "worker2")
     file = "/etc/airflow/airflow.cfg"
-    pause(cluster, "unpause")
     try:
         for host in hosts:
             inside(cluster, host, SET_OPTIONS.format(file=file, python="python3", options=list(map(list, options))))
@@ -598,6 +602,7 @@ def with_options(cluster: Cluster, options: Sequence[Sequence[str]]) -> Iterator
 def attempt(options: Sequence[str], workloads: Sequence[Workload], idle_seconds: float) -> None:
     """Measure the deployed cluster with other options and print what comes of them."""
     cluster = ours()
+    change_to(cluster, [FLOOR])
     with with_options(cluster, [option.split("=", 1) for option in options]):
         with alone(cluster, [FLOOR]) as api:
             for workload in workloads:
@@ -627,9 +632,7 @@ def measure_files(cluster: Cluster, api: Api) -> Sample:
 def scale(keep: Callable[[Point, Sample], None]) -> None:
     """Add hosts to the deployed cluster, and measure it with some of their services."""
     cluster = ours()
-    pause(FLOOR, "pause")
-    # It is paused while the other one is measured.
-    pause(cluster, "unpause")
+    change_to(cluster, [FLOOR])
     containers(cluster, "create", LARGER)
     for point in POINTS:
         ansible("site.yml", *point.variables, inventories=LARGER)
