@@ -18,7 +18,10 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 # docs/testing.md says what each scenario alone shows, and why it is in its list.
 # Under the load of another scenario, requests may fail that it promises to serve.
 MORE_ALONE := secure
+# The longest first.
 MORE := custom debian13 single airflow2
+# These test the UI.
+WITH_BROWSER := default custom
 ALL := tutorial backup brokers metastores failover monitoring operations upgrade
 
 export PATH := $(BIN):$(PATH)
@@ -61,7 +64,7 @@ test-more: export FLIGHTDECK_PREFIX := true
 test-more: ## The checkers of the community and the other scenarios of CI (JOBS=2)
 	@$(STAGES) begin
 	@$(MAKE) $(addprefix scenario-,$(MORE_ALONE))
-	@$(MAKE) --jobs=$(JOBS) timed-sanity $(addprefix scenario-,$(MORE))
+	@$(MAKE) --jobs=$(JOBS) $(addprefix scenario-,$(MORE)) timed-sanity
 	@$(STAGES) table
 
 test-all: export FLIGHTDECK_THOROUGH := true
@@ -105,12 +108,11 @@ ssh:
 SCENARIO ?= default
 molecule: scenario-$(SCENARIO) ## Run one scenario (SCENARIO=default)
 
-scenario-%: $(VENV)/ready ssh
+# Programs as its first step: as prerequisites they would let scenarios without them begin before.
+scenario-%: $(VENV)/ready
+	@$(MAKE) ssh $(if $(filter $*,$(WITH_BROWSER)),browser)
 	@$(LAB) engine
 	@$(STAGES) run $* molecule test --scenario-name $*
-
-# For their tests of the UI.
-scenario-default scenario-custom: browser
 
 timed-%:
 	@$(STAGES) run $* $(MAKE) $*

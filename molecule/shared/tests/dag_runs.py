@@ -55,14 +55,9 @@ class DagRuns:
         """What a task returned."""
         return self._get(f"/{run}/taskInstances/{task}/xcomEntries/return_value")["value"]
 
-    def log(self, run: str, task: str, attempt: int = 1, map_index: int = -1) -> str:
-        """The log of a try of a task, as JSON."""
-        answer = self.session.get(
-            f"{self.url}/{run}/taskInstances/{task}/logs/{attempt}",
-            params={"full_content": "true", "map_index": map_index},
-            headers={"Accept": "application/json"},
-            timeout=TIMEOUT,
-        )
+    def log(self, run: str, task: str) -> str:
+        """The log of the first try of a task, as JSON."""
+        answer = self._ask_log(run, task, 1, -1)
         answer.raise_for_status()
         return answer.text
 
@@ -81,10 +76,10 @@ class DagRuns:
         return found[-1]
 
     def succeed(self, run: str, seconds: float = 120) -> None:
-        """Wait for the end of a run. Fails with the logs of the tasks that failed."""
+        """Wait for the end of a run. Fails with the logs of the tasks that failed, or why there are none."""
         state = self.end(run, seconds)
         assert state == "success", [
-            self.log(run, task["task_id"], task["try_number"], task["map_index"])
+            self._ask_log(run, task["task_id"], task["try_number"], task["map_index"]).text
             for task in self.tasks(run)
             if task["state"] == "failed"
         ]
@@ -93,6 +88,14 @@ class DagRuns:
         answer = self.session.get(f"{self.url}{path}", params=params, timeout=TIMEOUT)
         answer.raise_for_status()
         return answer.json()
+
+    def _ask_log(self, run: str, task: str, attempt: int, map_index: int) -> requests.Response:
+        return self.session.get(
+            f"{self.url}/{run}/taskInstances/{task}/logs/{attempt}",
+            params={"full_content": "true", "map_index": map_index},
+            headers={"Accept": "application/json"},
+            timeout=TIMEOUT,
+        )
 
     def _unfinished(self, run: str) -> list[str]:
         shown = ("state", "queue", "hostname", "queued_when", "start_date")
