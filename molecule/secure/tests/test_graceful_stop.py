@@ -1,4 +1,4 @@
-"""A webserver that is stopped answers what it was asked before, however long that takes."""
+"""A webserver that is stopped answers what it was asked before."""
 
 from __future__ import annotations
 
