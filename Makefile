@@ -20,8 +20,8 @@ STAGES := $(PYTHON) molecule/shared/stages.py
 MORE_ALONE := secure
 # The longest first.
 MORE := custom debian13 single airflow2
-# These test the UI.
-WITH_BROWSER := default custom
+# These have tests in a browser.
+WITH_BROWSER := default custom monitoring
 ALL := tutorial backup brokers metastores failover monitoring operations upgrade
 
 export PATH := $(BIN):$(PATH)
