@@ -15,14 +15,11 @@ SITE_VENV := .cache/site-venv
 BIN := $(CURDIR)/$(VENV)/bin
 LAB := $(PYTHON) molecule/shared/lab.py
 STAGES := $(PYTHON) molecule/shared/stages.py
-# docs/testing.md says what each scenario alone shows, and why it is in its list.
-# Under the load of another scenario, requests may fail that it promises to serve.
-MORE_ALONE := secure
-# The longest first.
-MORE := custom debian13 single airflow2
+# docs/testing.md says what each scenario alone shows, and why it is in its list. The longest first.
+MORE := secure custom monitoring debian13 single airflow2
 # These have tests in a browser.
 WITH_BROWSER := default custom monitoring
-ALL := tutorial backup brokers metastores failover monitoring operations upgrade
+ALL := tutorial backup brokers metastores failover operations upgrade
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -59,11 +56,10 @@ test: ## Lint, unit tests and the scenarios that guard the main promises
 	@FLIGHTDECK_PREFIX=true $(MAKE) --jobs=2 scenario-default scenario-ha
 	@$(STAGES) table
 
-# A scenario waits for a third of its time: JOBS of those run at once that promise nothing about requests or seconds.
+# A scenario waits for a third of its time, so JOBS of them run at once.
 test-more: export FLIGHTDECK_PREFIX := true
 test-more: ## The checkers of the community and the other scenarios of CI (JOBS=2)
 	@$(STAGES) begin
-	@$(MAKE) $(addprefix scenario-,$(MORE_ALONE))
 	@$(MAKE) --jobs=$(JOBS) $(addprefix scenario-,$(MORE)) timed-sanity
 	@$(STAGES) table
 
