@@ -14,6 +14,7 @@ import pytest
 from cluster_access import CANARY, ansible, changes, inventory, wait_until
 from interrupt import kill_after, kill_runs
 from load import Load
+from load_balancer import statistics
 
 ROOT = Path(__file__).parents[3]
 MARK = "/etc/airflow/drained"
@@ -123,8 +124,7 @@ def test_a_webserver_leaves_every_load_balancer_before_it_stops(cluster, host_na
         assert set(units(host_named(MASTER)).values()) == {"active"}
     assert load.failures == []
     assert set(load.tasks()) == {"success after 1"}
-    shown = host_named("master1").check_output("echo show stat | socat - /run/haproxy/admin.sock")
-    assert [line.split(",")[17] for line in shown.splitlines() if line.startswith("web,master2")] == ["UP"]
+    assert statistics(host_named("master1"), "web", "status")["master2"] == "UP"
 
 
 def test_a_drained_host_stays_drained_when_it_starts_again(cluster, host_named):
@@ -220,9 +220,8 @@ def test_components_restart_host_after_host_while_the_api_answers(cluster, host_
         name: units.keys() for name, units in before.items()
     }
     assert [unit for name in hosts for unit in before[name] if before[name][unit] == after[name][unit]] == []
-    shown = host_named("master1").check_output("echo show stat | socat - /run/haproxy/admin.sock")
-    states = {line.split(",")[1]: line.split(",")[17] for line in shown.splitlines() if line.startswith("web,master")}
-    assert states == {"master1": "UP", MASTER: "UP"}
+    states = statistics(host_named("master1"), "web", "status")
+    assert (states["master1"], states[MASTER]) == ("UP", "UP")
 
 
 @pytest.mark.thorough

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from cluster_access import access, wait_until
+from load_balancer import statistics
 
 # A client that only a trusted proxy may speak of; see RFC 5737.
 CLIENT = "198.51.100.77"
@@ -90,9 +90,7 @@ def test_requests_of_tasks_wait_for_a_busy_api_server(balancer, path, host_named
     first = host_named(access().model["hosts_of"]["haproxy"][0]["name"])
 
     def shown(column):
-        text = first.check_output("echo show stat execution_api 6 -1 | socat - /run/haproxy/admin.sock")
-        rows = csv.DictReader(text.removeprefix("# ").strip().splitlines())
-        return {row["svname"]: int(row[column] or 0) for row in rows}
+        return {name: int(value or 0) for name, value in statistics(first, "execution_api", column).items()}
 
     many = 2 * sum(servers.values())
     with ThreadPoolExecutor(many) as clients:
